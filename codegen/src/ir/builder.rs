@@ -1,0 +1,389 @@
+use super::{
+    Access, Address, BinaryOp, Block, Buffer, BufferParam, Carried, Compare, Dim, Elem, Function,
+    Inst, Lanes, Loop, ReduceOp, Scalar, ShiftOp, Size, Stmt, Type, UnaryOp, Value,
+};
+use atome_spec::LANES;
+
+/// Builds a function statement by statement; result types are inferred.
+///
+/// Operands of the wrong type make a function that the verifier rejects.
+///
+/// ```
+/// use atome_codegen::ir::{Access, Builder, Elem};
+///
+/// let mut b = Builder::new("double");
+/// let n = b.dim("n");
+/// let x = b.buffer("x", Access::InOut, Elem::F32, n.clone());
+/// b.for_each_vector(&n, &[], |b, at, lanes, _| {
+///     let v = b.load_vector(x, at.clone(), lanes.clone());
+///     let twice = b.add(v, v);
+///     b.store(x, at, twice, lanes);
+///     vec![]
+/// });
+/// let function = b.finish();
+/// assert_eq!(function.dims, ["n"]);
+/// ```
+pub struct Builder {
+    function: Function,
+    blocks: Vec<Block>,
+}
+
+impl Builder {
+    /// Starts an empty function.
+    pub fn new(name: impl Into<String>) -> Builder {
+        Builder {
+            function: Function {
+                name: name.into(),
+                dims: Vec::new(),
+                buffers: Vec::new(),
+                scalars: Vec::new(),
+                types: Vec::new(),
+                body: Block::new(),
+            },
+            blocks: vec![Block::new()],
+        }
+    }
+
+    /// Ends the function.
+    pub fn finish(mut self) -> Function {
+        self.function.body = self.blocks.pop().expect("the body is open until now");
+        assert!(self.blocks.is_empty(), "a loop is still open");
+        self.function
+    }
+
+    /// Adds a dimension.
+    pub fn dim(&mut self, name: &str) -> Size {
+        self.function.dims.push(name.to_owned());
+        Size::Dim(Dim(self.function.dims.len() as u32 - 1))
+    }
+
+    /// Adds a buffer of `len` elements.
+    pub fn buffer(
+        &mut self,
+        name: &str,
+        access: Access,
+        elem: Elem,
+        len: impl Into<Size>,
+    ) -> Buffer {
+        let (name, len) = (name.to_owned(), len.into());
+        self.function.buffers.push(BufferParam {
+            name,
+            access,
+            elem,
+            len,
+        });
+        Buffer(self.function.buffers.len() as u32 - 1)
+    }
+
+    /// Adds an f32 parameter and gives its value.
+    pub fn scalar(&mut self, name: &str) -> Value {
+        let number = self.function.scalars.len() as u32;
+        self.function.scalars.push(Scalar {
+            name: name.to_owned(),
+        });
+        self.push(Type::F32, Inst::Param(number))
+    }
+
+    /// The type of a value.
+    pub fn type_of(&self, value: Value) -> Type {
+        self.function.type_of(value)
+    }
+
+    fn push(&mut self, ty: Type, inst: Inst) -> Value {
+        let value = self.function.new_value(ty);
+        self.block().push(Stmt::Let(value, inst));
+        value
+    }
+
+    fn block(&mut self) -> &mut Block {
+        self.blocks
+            .last_mut()
+            .expect("the body is open until `finish`")
+    }
+
+    /// A scalar f32 constant.
+    pub fn f32(&mut self, x: f32) -> Value {
+        self.push(Type::F32, Inst::F32(x.to_bits()))
+    }
+
+    /// A scalar i32 constant.
+    pub fn i32(&mut self, x: i32) -> Value {
+        self.push(Type::I32, Inst::I32(x))
+    }
+
+    /// An f32 constant as wide as `like`.
+    pub fn f32_like(&mut self, like: Value, x: f32) -> Value {
+        let scalar = self.f32(x);
+        self.widen_like(like, scalar)
+    }
+
+    /// An i32 constant as wide as `like`.
+    pub fn i32_like(&mut self, like: Value, x: i32) -> Value {
+        let scalar = self.i32(x);
+        self.widen_like(like, scalar)
+    }
+
+    fn widen_like(&mut self, like: Value, scalar: Value) -> Value {
+        if self.type_of(like).is_vector() {
+            self.splat(scalar)
+        } else {
+            scalar
+        }
+    }
+
+    /// A size as an f32.
+    pub fn size_f32(&mut self, size: &Size) -> Value {
+        self.push(Type::F32, Inst::SizeF32(size.clone()))
+    }
+
+    /// A scalar in all lanes.
+    pub fn splat(&mut self, x: Value) -> Value {
+        let elem = self.type_of(x).elem().unwrap_or(Elem::I32);
+        self.push(Type::Vector(elem), Inst::Splat(x))
+    }
+
+    /// An f32 constant in all lanes.
+    pub fn splat_f32(&mut self, x: f32) -> Value {
+        let x = self.f32(x);
+        self.splat(x)
+    }
+
+    /// The vector 0, 1, .. 15.
+    pub fn iota(&mut self) -> Value {
+        self.push(Type::I32X16, Inst::Iota)
+    }
+
+    /// An operation on one value.
+    pub fn unary(&mut self, op: UnaryOp, x: Value) -> Value {
+        let elem = match op {
+            UnaryOp::ToBits => Elem::I32,
+            UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sqrt | UnaryOp::ToFloat | UnaryOp::FromBits => {
+                Elem::F32
+            }
+        };
+        let ty = self.type_of(x).with_elem(elem);
+        self.push(ty, Inst::Unary(op, x))
+    }
+
+    /// An operation on two values of one type.
+    pub fn binary(&mut self, op: BinaryOp, x: Value, y: Value) -> Value {
+        self.push(self.type_of(x), Inst::Binary(op, x, y))
+    }
+
+    /// `x + y`
+    pub fn add(&mut self, x: Value, y: Value) -> Value {
+        self.binary(BinaryOp::Add, x, y)
+    }
+
+    /// `x - y`
+    pub fn sub(&mut self, x: Value, y: Value) -> Value {
+        self.binary(BinaryOp::Sub, x, y)
+    }
+
+    /// `x * y`
+    pub fn mul(&mut self, x: Value, y: Value) -> Value {
+        self.binary(BinaryOp::Mul, x, y)
+    }
+
+    /// `x / y`
+    pub fn div(&mut self, x: Value, y: Value) -> Value {
+        self.binary(BinaryOp::Div, x, y)
+    }
+
+    /// `x & y`
+    pub fn and(&mut self, x: Value, y: Value) -> Value {
+        self.binary(BinaryOp::And, x, y)
+    }
+
+    /// An i32 shifted by a constant.
+    pub fn shift(&mut self, op: ShiftOp, x: Value, bits: u8) -> Value {
+        if bits == 0 {
+            x
+        } else {
+            self.push(self.type_of(x), Inst::Shift(op, x, bits))
+        }
+    }
+
+    /// A mask.
+    pub fn compare(&mut self, compare: Compare, x: Value, y: Value) -> Value {
+        self.push(
+            self.type_of(x).with_elem(Elem::I32),
+            Inst::Compare(compare, x, y),
+        )
+    }
+
+    /// `mask ? on : off`
+    pub fn select(&mut self, mask: Value, on: Value, off: Value) -> Value {
+        self.push(self.type_of(on), Inst::Select { mask, on, off })
+    }
+
+    /// A vector folded to a scalar.
+    pub fn reduce(&mut self, op: ReduceOp, x: Value) -> Value {
+        let elem = self.type_of(x).elem().unwrap_or(Elem::F32);
+        self.push(Type::Scalar(elem), Inst::Reduce(op, x))
+    }
+
+    /// One lane.
+    pub fn extract(&mut self, x: Value, lane: u8) -> Value {
+        let elem = self.type_of(x).elem().unwrap_or(Elem::F32);
+        self.push(Type::Scalar(elem), Inst::Extract(x, lane))
+    }
+
+    /// The lanes that `lanes` names; the others become zero.
+    pub fn keep(&mut self, x: Value, lanes: &Lanes) -> Value {
+        match lanes {
+            Lanes::All => x,
+            Lanes::First(n) => self.push(self.type_of(x), Inst::Keep(x, n.clone())),
+        }
+    }
+
+    /// `+x`, `-x` or `+0.0` for each lane's code.
+    pub fn trit_select(&mut self, codes: Value, bit: usize, x: Value) -> Value {
+        let bit = bit as u8;
+        self.push(Type::F32X16, Inst::TritSelect { codes, bit, x })
+    }
+
+    /// A row number read as i32, as an index.
+    pub fn to_index(&mut self, x: Value) -> Value {
+        self.push(Type::Index, Inst::ToIndex(x))
+    }
+
+    /// An index as an i32.
+    pub fn from_index(&mut self, x: Value) -> Value {
+        self.push(Type::I32, Inst::FromIndex(x))
+    }
+
+    /// Loads one element.
+    pub fn load(&mut self, buffer: Buffer, at: Address) -> Value {
+        let elem = self.function.buffers[buffer.0 as usize].elem;
+        self.push(Type::Scalar(elem), Inst::Load(buffer, at, Lanes::All))
+    }
+
+    /// Loads up to sixteen elements.
+    pub fn load_vector(&mut self, buffer: Buffer, at: Address, lanes: Lanes) -> Value {
+        let elem = self.function.buffers[buffer.0 as usize].elem;
+        self.push(Type::Vector(elem), Inst::Load(buffer, at, lanes))
+    }
+
+    /// Stores one element or up to sixteen.
+    pub fn store(&mut self, buffer: Buffer, address: Address, value: Value, lanes: Lanes) {
+        self.block().push(Stmt::Store {
+            buffer,
+            address,
+            value,
+            lanes,
+        });
+    }
+
+    /// Asks for a cache line.
+    pub fn prefetch(&mut self, buffer: Buffer, at: Address) {
+        self.block().push(Stmt::Prefetch(buffer, at));
+    }
+
+    /// A loop of `trip` iterations. `body` gets the counter and the carried values and
+    /// gives their next values; the result is their last values.
+    pub fn for_loop(
+        &mut self,
+        trip: impl Into<Size>,
+        inits: &[Value],
+        body: impl FnOnce(&mut Builder, Value, &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
+        self.for_unrolled(trip, 1, inits, body)
+    }
+
+    /// Like [`Builder::for_loop`], asking for `unroll` copies of the body an iteration.
+    pub fn for_unrolled(
+        &mut self,
+        trip: impl Into<Size>,
+        unroll: u32,
+        inits: &[Value],
+        body: impl FnOnce(&mut Builder, Value, &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let counter = self.function.new_value(Type::Index);
+        let params: Vec<Value> = self.values_like(inits);
+        self.blocks.push(Block::new());
+        let nexts = body(self, counter, &params);
+        let body = self.blocks.pop().expect("pushed above");
+        assert_eq!(nexts.len(), inits.len(), "a loop yields what it carries");
+        let results = self.values_like(inits);
+        let carried = (0..inits.len())
+            .map(|i| Carried {
+                param: params[i],
+                init: inits[i],
+                next: nexts[i],
+                result: results[i],
+            })
+            .collect();
+        let trip = trip.into();
+        self.block().push(Stmt::For(Loop {
+            counter,
+            trip,
+            unroll,
+            carried,
+            body,
+        }));
+        results
+    }
+
+    fn values_like(&mut self, like: &[Value]) -> Vec<Value> {
+        like.iter()
+            .map(|v| self.function.new_value(self.type_of(*v)))
+            .collect()
+    }
+
+    /// Runs `body` for each sixteen of `n` elements, in order: a loop over the full vectors,
+    /// then once for the rest, if any. `body` gets the address of the first element, the
+    /// lanes that exist and the carried values.
+    pub fn for_each_vector(
+        &mut self,
+        n: &Size,
+        inits: &[Value],
+        mut body: impl FnMut(&mut Builder, Address, Lanes, &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let lanes = LANES as u64;
+        let full = n.clone().div(lanes);
+        let rest = n.clone().rem(lanes);
+        let carried = self.for_loop(full.clone(), inits, |b, i, carried| {
+            body(b, Address::of(&[(i, lanes.into())]), Lanes::All, carried)
+        });
+        if rest == Size::ZERO {
+            return carried;
+        }
+        // A loop of no or one iteration: the language has no branch.
+        let once = rest.clone().div_ceil(lanes);
+        self.for_loop(once, &carried, |b, _, carried| {
+            let at = Address::at(full.clone() * lanes);
+            body(b, at, Lanes::First(rest.clone()), carried)
+        })
+    }
+}
+
+impl Address {
+    /// The element at `base`.
+    pub fn at(base: impl Into<Size>) -> Address {
+        Address {
+            terms: Vec::new(),
+            base: base.into(),
+        }
+    }
+
+    /// The element at the sum of `index * stride`.
+    pub fn of(terms: &[(Value, Size)]) -> Address {
+        Address {
+            terms: terms.to_vec(),
+            base: Size::ZERO,
+        }
+    }
+
+    /// This address moved by `offset` elements.
+    pub fn offset(mut self, offset: impl Into<Size>) -> Address {
+        self.base = self.base + offset.into();
+        self
+    }
+
+    /// This address moved by `index * stride` elements.
+    pub fn step(mut self, index: Value, stride: impl Into<Size>) -> Address {
+        self.terms.push((index, stride.into()));
+        self
+    }
+}

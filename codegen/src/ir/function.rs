@@ -1,0 +1,176 @@
+use super::{Address, Elem, Inst, Lanes, Size, Type, Value};
+
+/// A buffer parameter, by position in [`Function::buffers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Buffer(pub u32);
+
+/// What a function does with a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// Only read.
+    In,
+    /// Only written; what was there does not matter.
+    Out,
+    /// Read and written.
+    InOut,
+}
+
+/// A buffer parameter. Buffers of one call do not overlap.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BufferParam {
+    /// Name in text and in generated code.
+    pub name: String,
+    /// Reads, writes or both.
+    pub access: Access,
+    /// Element type.
+    pub elem: Elem,
+    /// Length in elements.
+    pub len: Size,
+}
+
+/// An f32 parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scalar {
+    /// Name in text and in generated code.
+    pub name: String,
+}
+
+/// A kernel: buffers, dimensions and scalars in; stores into its buffers out.
+///
+/// Compiled, it is a C function whose arguments are the buffers' addresses, then the
+/// dimensions as `u64`, then the scalars as `f32`, each in the order listed here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Function {
+    /// Symbol name: letters, digits and `_`.
+    pub name: String,
+    /// Names of the dimensions that are still open.
+    pub dims: Vec<String>,
+    /// Buffer parameters.
+    pub buffers: Vec<BufferParam>,
+    /// Scalar parameters.
+    pub scalars: Vec<Scalar>,
+    /// Type of each value, by number.
+    pub types: Vec<Type>,
+    /// The body.
+    pub body: Block,
+}
+
+/// Statements in order.
+pub type Block = Vec<Stmt>;
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stmt {
+    /// Defines a value.
+    Let(Value, Inst),
+    /// Writes a scalar or a vector; lanes not named are left as they were.
+    Store {
+        /// Where to.
+        buffer: Buffer,
+        /// First element.
+        address: Address,
+        /// What; its element type is the buffer's.
+        value: Value,
+        /// Which lanes.
+        lanes: Lanes,
+    },
+    /// Asks for the cache line of an element; reads nothing, so any address is allowed.
+    Prefetch(Buffer, Address),
+    /// A counted loop.
+    For(Loop),
+}
+
+/// `for counter in 0..trip`, with values carried from one iteration to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Loop {
+    /// The counter, of type [`Type::Index`].
+    pub counter: Value,
+    /// How often the body runs.
+    pub trip: Size,
+    /// Copies of the body per iteration of the loop that is emitted: what the schedule
+    /// asks of the unrolling pass. 1 leaves the loop as it is.
+    pub unroll: u32,
+    /// Carried values.
+    pub carried: Vec<Carried>,
+    /// The body.
+    pub body: Block,
+}
+
+/// A value carried through a loop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Carried {
+    /// Inside the body: the value at the iteration's start.
+    pub param: Value,
+    /// Before the loop: the first iteration's value.
+    pub init: Value,
+    /// Inside the body: the next iteration's value.
+    pub next: Value,
+    /// After the loop: the last `next`, or `init` if the body never ran.
+    pub result: Value,
+}
+
+impl Function {
+    /// The type of a value.
+    ///
+    /// # Panics
+    /// If the value is not of this function; the verifier rules that out.
+    pub fn type_of(&self, value: Value) -> Type {
+        self.types[value.0 as usize]
+    }
+
+    /// A new value of type `ty`, not yet defined.
+    pub fn new_value(&mut self, ty: Type) -> Value {
+        self.types.push(ty);
+        Value(u32::try_from(self.types.len() - 1).expect("fewer than 2^32 values"))
+    }
+
+    /// The number of a dimension.
+    pub fn dim(&self, name: &str) -> Option<super::Dim> {
+        let at = self.dims.iter().position(|d| d == name)?;
+        u32::try_from(at).ok().map(super::Dim)
+    }
+
+    /// Specialises: binds the named dimensions to constants and removes them from the
+    /// parameters. Names that are not dimensions of this function are ignored.
+    pub fn bind(&self, values: &[(&str, u64)]) -> Function {
+        let bound = |name: &str| values.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+        let mut open = Vec::new();
+        let sizes: Vec<Size> = self
+            .dims
+            .iter()
+            .map(|name| match bound(name) {
+                Some(v) => Size::Const(v),
+                None => {
+                    open.push(name.clone());
+                    Size::Dim(super::Dim(open.len() as u32 - 1))
+                }
+            })
+            .collect();
+        let mut subst = |s: &Size| s.map_dims(&mut |d| sizes[d.0 as usize].clone());
+        let mut function = self.clone();
+        for buffer in &mut function.buffers {
+            buffer.len = subst(&buffer.len);
+        }
+        map_block_sizes(&mut function.body, &mut subst);
+        function.dims = open;
+        function
+    }
+}
+
+/// Replaces every size in a block, nested loops included, by what `f` gives for it.
+fn map_block_sizes(block: &mut Block, f: &mut impl FnMut(&Size) -> Size) {
+    for stmt in block {
+        match stmt {
+            Stmt::Let(_, inst) => *inst = inst.clone().map_sizes(&mut *f),
+            Stmt::Store { address, lanes, .. } => {
+                address.map_sizes(f);
+                lanes.map_sizes(f);
+            }
+            Stmt::Prefetch(_, address) => address.map_sizes(f),
+            Stmt::For(l) => {
+                l.trip = f(&l.trip);
+                map_block_sizes(&mut l.body, f);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The intermediate representation: what every kernel means, for every target.
+//!
+//! A [`Function`] takes buffers, dimensions and f32 scalars and consists of straight-line
+//! instructions and counted loops. Values are typed and assigned once; vectors are logical,
+//! [`atome_spec::LANES`] lanes wide whatever the machine. Trip counts, strides and buffer
+//! lengths are [`Size`]s: expressions over constants and the function's dimensions, so
+//! binding a dimension to a number turns them into constants.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `types` | value types and element types |
+//! | `size` | shape arithmetic |
+//! | `inst` | the instructions |
+//! | `function` | functions, blocks, loops, buffers |
+//! | `builder` | construction, with result types inferred |
+
+mod builder;
+mod function;
+mod inst;
+mod size;
+mod types;
+
+pub use builder::Builder;
+pub use function::{Access, Block, Buffer, BufferParam, Carried, Function, Loop, Scalar, Stmt};
+pub use inst::{Address, BinaryOp, Compare, Inst, Lanes, ReduceOp, ShiftOp, UnaryOp, Value};
+pub use size::{Dim, Size};
+pub use types::{Elem, Type};
