@@ -13,15 +13,20 @@
 //! | `inst` | the instructions |
 //! | `function` | functions, blocks, loops, buffers |
 //! | `builder` | construction, with result types inferred |
+//! | [`text`] | the text form: printed by `Display`, read by [`parse`] |
 
 mod builder;
 mod function;
 mod inst;
+#[cfg(test)]
+pub(crate) mod random;
 mod size;
+pub mod text;
 mod types;
 
 pub use builder::Builder;
 pub use function::{Access, Block, Buffer, BufferParam, Carried, Function, Loop, Scalar, Stmt};
 pub use inst::{Address, BinaryOp, Compare, Inst, Lanes, ReduceOp, ShiftOp, UnaryOp, Value};
 pub use size::{Dim, Size};
+pub use text::{ParseError, parse};
 pub use types::{Elem, Type};
