@@ -2,4 +2,12 @@
 //! spec -> schedule -> IR -> verify -> passes -> emit.
 #![forbid(unsafe_code)]
 
+mod error;
 pub mod ir;
+pub mod lower;
+pub mod schedule;
+pub mod spec;
+
+pub use error::CodegenError;
+pub use schedule::Schedule;
+pub use spec::KernelSpec;

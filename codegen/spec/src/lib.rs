@@ -19,6 +19,7 @@
 pub mod layout;
 mod method;
 mod name;
+pub mod numerics;
 mod op;
 mod packing;
 mod target;

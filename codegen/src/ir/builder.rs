@@ -280,7 +280,7 @@ impl Builder {
         self.block().push(Stmt::Prefetch(buffer, at));
     }
 
-    /// A loop of `trip` iterations. `body` gets the counter and the carried values and
+    /// A loop of `trip` iterations; one that never runs is not built. `body` gets the counter and the carried values and
     /// gives their next values; the result is their last values.
     pub fn for_loop(
         &mut self,
@@ -299,6 +299,10 @@ impl Builder {
         inits: &[Value],
         body: impl FnOnce(&mut Builder, Value, &[Value]) -> Vec<Value>,
     ) -> Vec<Value> {
+        let trip = trip.into();
+        if trip == Size::ZERO {
+            return inits.to_vec();
+        }
         let counter = self.function.new_value(Type::Index);
         let params: Vec<Value> = self.values_like(inits);
         self.blocks.push(Block::new());
@@ -314,7 +318,6 @@ impl Builder {
                 result: results[i],
             })
             .collect();
-        let trip = trip.into();
         self.block().push(Stmt::For(Loop {
             counter,
             trip,

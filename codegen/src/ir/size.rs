@@ -26,6 +26,10 @@ pub enum Size {
     Rem(Box<Size>, u64),
 }
 
+#[allow(
+    clippy::should_implement_trait,
+    reason = "the right operand is a plain number, and a difference stops at 0"
+)]
 impl Size {
     /// Zero.
     pub const ZERO: Size = Size::Const(0);

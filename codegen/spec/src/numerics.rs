@@ -1,0 +1,30 @@
+//! Constants of the numeric functions, so that the scalar definitions and the compiler
+//! cannot drift apart. `atome_kernels::reference::math` says what each is for.
+
+/// 1.5 * 2^23: f32 numbers of this size are consecutive integers, so adding it rounds.
+pub const ROUND: f32 = 12_582_912.0;
+
+/// The leading 15 bits of ln 2.
+pub const LN2_HIGH: f32 = 0.693_145_75;
+
+/// ln 2 - [`LN2_HIGH`].
+pub const LN2_LOW: f32 = 1.428_606_8e-6;
+
+/// 2^-64.
+pub const TWO_POW_MINUS_64: f32 = 5.421_011e-20;
+
+/// The quiet NaN that every numeric function gives for any NaN.
+pub const CANONICAL_NAN: u32 = 0x7fc0_0000;
+
+/// `(e^r - 1 - r) / r^2` on `|r| <= ln 2 / 2`, lowest degree first.
+pub const EXP_TAIL: [f32; 5] = [
+    0.499_999_94,
+    0.166_665_21,
+    0.041_668_255,
+    0.008_368_663,
+    0.001_382_146_9,
+];
+
+/// `2 (artanh(s) / s - 1) / s^2` in powers of `s^2` on `0 <= s <= 1/3`, lowest degree
+/// first.
+pub const LOG_TAIL: [f32; 4] = [0.666_664_36, 0.400_204_1, 0.280_181_94, 0.279_405_15];

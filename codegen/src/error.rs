@@ -1,0 +1,54 @@
+use atome_spec::{Method, Op, Packing};
+use thiserror::Error;
+
+/// A specification that no kernel can be made from.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CodegenError {
+    /// The shape names a dimension the op does not have.
+    #[error("`{op}` has no dimension `{name}`, expected one of {}", known.join(", "))]
+    UnknownDim {
+        /// The op.
+        op: Op,
+        /// The name found.
+        name: String,
+        /// The op's dimensions.
+        known: Vec<&'static str>,
+    },
+    /// A bound dimension is out of range.
+    #[error("`{op}`: dimension `{name}` is {found}, expected {min} to {max}")]
+    DimOutOfRange {
+        /// The op.
+        op: Op,
+        /// The dimension.
+        name: String,
+        /// The value found.
+        found: u64,
+        /// Least value.
+        min: u64,
+        /// Greatest value.
+        max: u64,
+    },
+    /// The op has no kernel for that packing.
+    #[error("`{op}` has no kernel for packing `{packing}`")]
+    UnsupportedPacking {
+        /// The op.
+        op: Op,
+        /// The packing asked for.
+        packing: Packing,
+    },
+    /// A ternary op without a packing.
+    #[error("`{op}` reads ternary weights, so it needs a packing: `int2` or `base3`")]
+    MissingPacking {
+        /// The op.
+        op: Op,
+    },
+    /// The op has no kernel by that method.
+    #[error("`{op}` with f32 activations has no kernel by method `{method}`, expected `select`")]
+    UnsupportedMethod {
+        /// The op.
+        op: Op,
+        /// The method asked for.
+        method: Method,
+    },
+}

@@ -1,0 +1,208 @@
+//! The pieces of top-k causal attention over a cache, and the mix of the pathways.
+//!
+//! Keys are stored transposed, `[d_head, capacity]`, so that a lane is a cached position and
+//! the 16 partial sums of a dot product are 16 vectors: the fixed tree needs no shuffles.
+
+use super::{Lowering, any};
+use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, Size, UnaryOp, Value};
+use atome_spec::LANES;
+
+/// Greatest head whose dot product becomes straight code.
+const UNROLLED_HEAD: u64 = 128;
+
+pub(super) fn lower_append(l: &mut Lowering<'_>) {
+    let (d_head, d_model) = (l.dim("d_head"), l.dim("d_model"));
+    let (capacity, slot) = (l.dim("capacity"), l.dim("slot"));
+    let b = &mut l.b;
+    let k = b.buffer("k", Access::In, Elem::F32, d_head.clone());
+    let v = b.buffer("v", Access::In, Elem::F32, d_model.clone());
+    let keys = b.buffer(
+        "keys",
+        Access::InOut,
+        Elem::F32,
+        d_head.clone() * capacity.clone(),
+    );
+    let values = b.buffer(
+        "values",
+        Access::InOut,
+        Elem::F32,
+        capacity.clone() * d_model.clone(),
+    );
+    b.for_loop(d_head, &[], |b, i, _| {
+        let element = b.load(k, Address::of(&[(i, Size::ONE)]));
+        let to = Address::of(&[(i, capacity)]).offset(slot.clone());
+        b.store(keys, to, element, Lanes::All);
+        vec![]
+    });
+    b.for_each_vector(&d_model, &[], |b, at, lanes, _| {
+        let row = b.load_vector(v, at.clone(), lanes.clone());
+        b.store(
+            values,
+            at.offset(slot.clone() * d_model.clone()),
+            row,
+            lanes,
+        );
+        vec![]
+    });
+}
+
+pub(super) fn lower_scores(l: &mut Lowering<'_>) {
+    let (d_head, capacity, len) = (l.dim("d_head"), l.dim("capacity"), l.dim("len"));
+    let unroll = l.schedule.unroll_reductions;
+    let b = &mut l.b;
+    let q = b.buffer("q", Access::In, Elem::F32, d_head.clone());
+    let keys = b.buffer(
+        "keys",
+        Access::In,
+        Elem::F32,
+        d_head.clone() * capacity.clone(),
+    );
+    let scores = b.buffer("scores", Access::Out, Elem::F32, capacity.clone());
+    let width = b.size_f32(&d_head);
+    let root = b.unary(UnaryOp::Sqrt, width);
+    let root = b.splat(root);
+    let lanes = LANES as u64;
+    b.for_loop(len.div_ceil(lanes), &[], |b, group, _| {
+        let positions = Address::of(&[(group, lanes.into())]);
+        let dot = Dot {
+            q,
+            keys,
+            capacity,
+            positions: positions.clone(),
+        };
+        let sum = match d_head.as_const() {
+            Some(n) if unroll && n <= UNROLLED_HEAD => dot.unrolled(b, n, 0, 1),
+            _ => dot.looped(b, &d_head),
+        };
+        let score = b.div(sum, root);
+        b.store(scores, positions, score, Lanes::All);
+        vec![]
+    });
+}
+
+/// Dot products of the query with sixteen keys at once.
+struct Dot {
+    q: Buffer,
+    keys: Buffer,
+    capacity: Size,
+    positions: Address,
+}
+
+impl Dot {
+    /// `sum + q[i] * keys[i]`, where `i` is the element at `at(stride)` for elements that lie
+    /// `stride` apart.
+    fn add_product(&self, b: &mut Builder, sum: Value, at: &dyn Fn(Size) -> Address) -> Value {
+        let query = b.load(self.q, at(Size::ONE));
+        let query = b.splat(query);
+        let key = at(self.capacity.clone());
+        let mut key = Address {
+            base: key.base,
+            terms: key.terms,
+        };
+        key.terms.extend(self.positions.terms.iter().cloned());
+        let key = b.load_vector(self.keys, key, Lanes::All);
+        let product = b.mul(query, key);
+        b.add(sum, product)
+    }
+
+    /// The subtree over the partial sums `first`, `first + step`, .. of `n` elements. Walking
+    /// the tree depth first keeps five vectors alive instead of sixteen.
+    fn unrolled(&self, b: &mut Builder, n: u64, first: u64, step: u64) -> Value {
+        if step == LANES as u64 {
+            let mut sum = b.splat_f32(0.0);
+            for i in (first..n).step_by(LANES) {
+                sum = self.add_product(b, sum, &|stride| Address::at(stride * i));
+            }
+            return sum;
+        }
+        let low = self.unrolled(b, n, first, 2 * step);
+        let high = self.unrolled(b, n, first + step, 2 * step);
+        b.add(low, high)
+    }
+
+    /// Sixteen carried partial sums, for a head that is long or not known.
+    fn looped(&self, b: &mut Builder, n: &Size) -> Value {
+        let lanes = LANES as u64;
+        let zero = b.splat_f32(0.0);
+        let full = n.clone().div(lanes);
+        let mut sums = b.for_loop(full.clone(), &[zero; LANES], |b, i, sums| {
+            let add = |(j, &sum): (usize, &Value)| {
+                self.add_product(b, sum, &|stride| {
+                    Address::of(&[(i, stride.clone() * lanes)]).offset(stride * j as u64)
+                })
+            };
+            sums.iter().enumerate().map(add).collect()
+        });
+        let rest = n.clone().rem(lanes);
+        for (j, sum) in sums.iter_mut().enumerate() {
+            let j = j as u64;
+            let next = b.for_loop(any(rest.clone().sub(j)), &[*sum], |b, _, sum| {
+                vec![self.add_product(b, sum[0], &|stride| {
+                    Address::at((full.clone() * lanes + j) * stride)
+                })]
+            });
+            *sum = next[0];
+        }
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            sums = (0..width)
+                .map(|j| b.add(sums[j], sums[j + width]))
+                .collect();
+        }
+        sums[0]
+    }
+}
+
+pub(super) fn lower_mix(l: &mut Lowering<'_>) {
+    let (d_model, capacity, k) = (l.dim("d_model"), l.dim("capacity"), l.dim("k"));
+    let b = &mut l.b;
+    let chosen = b.buffer("chosen", Access::In, Elem::I32, k.clone());
+    let p = b.buffer("p", Access::In, Elem::F32, k.clone());
+    let values = b.buffer("values", Access::In, Elem::F32, capacity * d_model.clone());
+    let out = b.buffer("out", Access::Out, Elem::F32, d_model.clone());
+    b.for_each_vector(&d_model, &[], |b, at, lanes, _| {
+        let zero = b.splat_f32(0.0);
+        let sum = b.for_loop(k.clone(), &[zero], |b, j, sum| {
+            let here = Address::of(&[(j, Size::ONE)]);
+            let slot = b.load(chosen, here.clone());
+            let slot = b.to_index(slot);
+            let weight = b.load(p, here);
+            let weight = b.splat(weight);
+            let row = at.clone().step(slot, d_model.clone());
+            let value = b.load_vector(values, row, lanes.clone());
+            let product = b.mul(weight, value);
+            vec![b.add(sum[0], product)]
+        });
+        b.store(out, at, sum[0], lanes);
+        vec![]
+    });
+}
+
+pub(super) fn lower_router_mix(l: &mut Lowering<'_>) {
+    let (width, tokens) = (l.dim("width"), l.dim("tokens"));
+    let all = tokens.clone() * width.clone();
+    let b = &mut l.b;
+    let router = b.buffer("router", Access::In, Elem::F32, tokens.clone() * 3);
+    let paths =
+        ["local", "state", "sparse"].map(|name| b.buffer(name, Access::In, Elem::F32, all.clone()));
+    let x = b.buffer("x", Access::InOut, Elem::F32, all);
+    b.for_loop(tokens, &[], |b, t, _| {
+        let shares = [0, 1, 2].map(|path: u64| {
+            let share = b.load(router, Address::of(&[(t, 3.into())]).offset(path));
+            b.splat(share)
+        });
+        b.for_each_vector(&width, &[], |b, at, lanes, _| {
+            let row = at.step(t, width.clone());
+            let mut sum = b.load_vector(x, row.clone(), lanes.clone());
+            for (path, share) in paths.iter().zip(shares) {
+                let value = b.load_vector(*path, row.clone(), lanes.clone());
+                let part = b.mul(share, value);
+                sum = b.add(sum, part);
+            }
+            b.store(x, row, sum, lanes);
+            vec![]
+        });
+        vec![]
+    });
+}

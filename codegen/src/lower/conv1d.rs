@@ -1,0 +1,88 @@
+//! Depthwise causal convolution with ternary taps, over tokens, with its history.
+
+use super::Lowering;
+use crate::ir::{Access, Address, BinaryOp, Builder, Elem, ShiftOp, Size, UnaryOp, Value};
+use atome_spec::layout::WORD_COLS;
+
+const SIGN: i32 = i32::MIN;
+
+pub(super) fn lower(l: &mut Lowering<'_>) {
+    let (channels, taps, tokens) = (l.dim("channels"), l.dim("taps"), l.dim("tokens"));
+    let word_taps = WORD_COLS as u64;
+    // Taps but the last; each has a row of the history. A filter has at least one tap.
+    let past = taps.sub(1);
+    let last_word = past.clone().div(word_taps);
+    let all = tokens.clone() * channels.clone();
+    let b = &mut l.b;
+    let w_len = (last_word.clone() + Size::ONE) * channels.clone();
+    let w = b.buffer("w", Access::In, Elem::I32, w_len);
+    let x = b.buffer("x", Access::In, Elem::F32, all.clone());
+    let history = b.buffer(
+        "history",
+        Access::InOut,
+        Elem::F32,
+        past.clone() * channels.clone(),
+    );
+    let out = b.buffer("out", Access::Out, Elem::F32, all);
+    let scale = b.scalar("scale");
+    let scale = b.splat(scale);
+
+    b.for_each_vector(&channels, &[], |b, at, lanes, _| {
+        b.for_loop(tokens.clone(), &[], |b, t, _| {
+            // One tap: adds the sample, then moves it one place into the past.
+            let tap = |b: &mut Builder, row: Address, carried: &[Value]| {
+                let [codes, acc, sample] = [carried[0], carried[1], carried[2]];
+                let acc = add_selected(b, codes, sample, acc);
+                let older = b.load_vector(history, row.clone(), lanes.clone());
+                b.store(history, row, sample, lanes.clone());
+                vec![b.shift(ShiftOp::Right, codes, 2), acc, older]
+            };
+            let row = at.clone().step(t, channels.clone());
+            let sample = b.load_vector(x, row.clone(), lanes.clone());
+            let zero = b.splat_f32(0.0);
+            let carried = b.for_loop(last_word.clone(), &[zero, sample], |b, word, carried| {
+                let codes = at.clone().step(word, channels.clone());
+                let codes = b.load_vector(w, codes, lanes.clone());
+                let inits = [codes, carried[0], carried[1]];
+                let carried = b.for_loop(word_taps, &inits, |b, k, carried| {
+                    let row = at.clone().step(word, channels.clone() * word_taps);
+                    tap(b, row.step(k, channels.clone()), carried)
+                });
+                carried[1..].to_vec()
+            });
+            let codes = at.clone().offset(last_word.clone() * channels.clone());
+            let codes = b.load_vector(w, codes, lanes.clone());
+            let inits = [codes, carried[0], carried[1]];
+            let rest = past.clone().rem(word_taps);
+            let carried = b.for_unrolled(rest, WORD_COLS as u32, &inits, |b, k, carried| {
+                let first = last_word.clone() * word_taps * channels.clone();
+                tap(
+                    b,
+                    at.clone().offset(first).step(k, channels.clone()),
+                    carried,
+                )
+            });
+            let acc = add_selected(b, carried[0], carried[2], carried[1]);
+            let scaled = b.mul(acc, scale);
+            b.store(out, row, scaled, lanes.clone());
+            vec![]
+        });
+        vec![]
+    });
+}
+
+/// `acc` plus `-x`, `+0.0` or `+x` by the code in each lane's two lowest bits.
+fn add_selected(b: &mut Builder, codes: Value, x: Value, acc: Value) -> Value {
+    let sign = b.i32_like(codes, SIGN);
+    let (one, minus_one) = (b.i32_like(codes, 1), b.i32_like(codes, -1));
+    let bits = b.unary(UnaryOp::ToBits, x);
+    let negated = b.binary(BinaryOp::Xor, bits, sign);
+    let high = b.shift(ShiftOp::Left, codes, 30);
+    let flip = b.and(high, sign);
+    let signed = b.binary(BinaryOp::Xor, negated, flip);
+    let zero_code = b.and(codes, one);
+    let keep = b.add(zero_code, minus_one);
+    let chosen = b.and(signed, keep);
+    let term = b.unary(UnaryOp::FromBits, chosen);
+    b.add(acc, term)
+}

@@ -1,0 +1,89 @@
+//! From a specification to the IR: one lowering an op, the same for every target.
+//!
+//! | file | ops |
+//! |---|---|
+//! | `embed` | `embed` |
+//! | `gemm` | `gemv`, `gemm` |
+//! | `conv1d` | `conv1d` |
+//! | `scan` | `scan` |
+//! | `norm` | `norm` |
+//! | `softmax` | `softmax`, `argmax` |
+//! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
+//! | `math` | `exp`, `tanh`, `softplus`, `silu` |
+
+mod attention;
+mod conv1d;
+mod embed;
+mod gemm;
+pub mod math;
+mod norm;
+mod scan;
+mod softmax;
+
+use crate::ir::{Builder, Function, Size};
+use crate::{KernelSpec, Schedule, spec};
+use atome_spec::Op;
+
+/// The function of a checked specification, not yet verified or optimised.
+///
+/// Dimensions the specification binds are constants in it; the others are its parameters,
+/// in the order of [`spec::dims`].
+pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
+    let mut lowering = Lowering::new(spec, schedule);
+    let l = &mut lowering;
+    match spec.op {
+        Op::Embed => embed::lower(l),
+        Op::Gemv | Op::Gemm => gemm::lower(l),
+        Op::Conv1d => conv1d::lower(l),
+        Op::Scan => scan::lower(l),
+        Op::Norm => norm::lower(l),
+        Op::Softmax => softmax::lower(l),
+        Op::Argmax => softmax::lower_argmax(l),
+        Op::KvAppend => attention::lower_append(l),
+        Op::AttnScores => attention::lower_scores(l),
+        Op::AttnMix => attention::lower_mix(l),
+        Op::RouterMix => attention::lower_router_mix(l),
+        _ => math::lower(l),
+    }
+    lowering.b.finish()
+}
+
+/// A function under construction and what it is made from.
+struct Lowering<'a> {
+    b: Builder,
+    spec: &'a KernelSpec,
+    schedule: &'a Schedule,
+    dims: Vec<(&'static str, Size)>,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(spec: &'a KernelSpec, schedule: &'a Schedule) -> Lowering<'a> {
+        let mut b = Builder::new(spec.symbol());
+        let dims = spec::dims(spec.op)
+            .iter()
+            .map(|&name| match spec.shape.get(name) {
+                Some(&n) => (name, Size::Const(n)),
+                None => (name, b.dim(name)),
+            })
+            .collect();
+        Lowering {
+            b,
+            spec,
+            schedule,
+            dims,
+        }
+    }
+
+    /// A dimension of the op, bound or open.
+    fn dim(&self, name: &str) -> Size {
+        let found = self.dims.iter().find(|(n, _)| *n == name);
+        found
+            .map(|(_, size)| size.clone())
+            .expect("`spec::dims` lists the op's dimensions")
+    }
+}
+
+/// 1 if `n` is not 0, else 0; as a trip count, "if there are any".
+fn any(n: Size) -> Size {
+    n.div_ceil(1 << 32)
+}

@@ -1,0 +1,90 @@
+//! Softmax of each row, and the index of the greatest element.
+
+use super::{Lowering, math};
+use crate::ir::{Access, Address, BinaryOp, Builder, Compare, Elem, Lanes, ReduceOp, Size, Value};
+use atome_spec::LANES;
+
+pub(super) fn lower(l: &mut Lowering<'_>) {
+    let (width, rows) = (l.dim("width"), l.dim("rows"));
+    let all = rows.clone() * width.clone();
+    let b = &mut l.b;
+    let x = b.buffer("x", Access::In, Elem::F32, all.clone());
+    // The exponentials are kept where the result goes, and divided there.
+    let out = b.buffer("out", Access::InOut, Elem::F32, all);
+    let eps = b.scalar("eps");
+
+    b.for_loop(rows, &[], |b, row, _| {
+        let at_row = |at: Address| at.step(row, width.clone());
+        let lowest = b.splat_f32(f32::NEG_INFINITY);
+        let greatest = b.for_each_vector(&width, &[lowest], |b, at, lanes, best| {
+            let value = b.load_vector(x, at_row(at), lanes.clone());
+            let next = b.binary(BinaryOp::Max, best[0], value);
+            vec![keep_old(b, &lanes, next, best[0])]
+        });
+        let greatest = b.reduce(ReduceOp::Max, greatest[0]);
+        let greatest = b.splat(greatest);
+        let zero = b.splat_f32(0.0);
+        let sums = b.for_each_vector(&width, &[zero], |b, at, lanes, sums| {
+            let value = b.load_vector(x, at_row(at.clone()), lanes.clone());
+            let below = b.sub(value, greatest);
+            let e = math::exp(b, below);
+            b.store(out, at_row(at), e, lanes.clone());
+            let e = b.keep(e, &lanes);
+            vec![b.add(sums[0], e)]
+        });
+        let sum = b.reduce(ReduceOp::Add, sums[0]);
+        let sum = b.add(sum, eps);
+        let sum = b.splat(sum);
+        b.for_each_vector(&width, &[], |b, at, lanes, _| {
+            let e = b.load_vector(out, at_row(at.clone()), lanes.clone());
+            let p = b.div(e, sum);
+            b.store(out, at_row(at), p, lanes);
+            vec![]
+        });
+        vec![]
+    });
+}
+
+/// `new` in the lanes that exist, `old` in the others.
+fn keep_old(b: &mut Builder, lanes: &Lanes, new: Value, old: Value) -> Value {
+    if *lanes == Lanes::All {
+        return new;
+    }
+    let ones = b.i32(-1);
+    let ones = b.splat(ones);
+    let exists = b.keep(ones, lanes);
+    b.select(exists, new, old)
+}
+
+pub(super) fn lower_argmax(l: &mut Lowering<'_>) {
+    let n = l.dim("n");
+    let b = &mut l.b;
+    let x = b.buffer("x", Access::In, Elem::F32, n.clone());
+    let out = b.buffer("out", Access::Out, Elem::I32, Size::ONE);
+    let lowest = b.splat_f32(f32::NEG_INFINITY);
+    let first = b.iota();
+    let none = b.i32_like(first, 0);
+    let step = b.i32_like(first, LANES as i32);
+    // Each lane keeps its greatest element, the index of that, and the index it reads next.
+    let found = b.for_each_vector(&n, &[lowest, none, first], |b, at, lanes, carried| {
+        let [best, index, here] = [carried[0], carried[1], carried[2]];
+        let value = b.load_vector(x, at, lanes.clone());
+        let greater = b.compare(Compare::Lt, best, value);
+        let greater = b.keep(greater, &lanes);
+        let best = b.select(greater, value, best);
+        let index = b.select(greater, here, index);
+        vec![best, index, b.add(here, step)]
+    });
+    let [mut best, mut index] = [b.extract(found[0], 0), b.extract(found[1], 0)];
+    for lane in 1..LANES as u8 {
+        let (value, at) = (b.extract(found[0], lane), b.extract(found[1], lane));
+        let greater = b.compare(Compare::Lt, best, value);
+        let equal = b.compare(Compare::Eq, best, value);
+        let earlier = b.compare(Compare::Lt, at, index);
+        let tie = b.and(equal, earlier);
+        let better = b.binary(BinaryOp::Or, greater, tie);
+        best = b.select(better, value, best);
+        index = b.select(better, at, index);
+    }
+    b.store(out, Address::at(0), index, Lanes::All);
+}
