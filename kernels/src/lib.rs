@@ -1,1 +1,4 @@
 //! Work in progress.
+
+pub mod packing;
+pub mod reference;
