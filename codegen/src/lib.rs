@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod interp;
 pub mod ir;
 pub mod lower;
 pub mod schedule;

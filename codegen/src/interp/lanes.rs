@@ -1,0 +1,195 @@
+//! What the arithmetic instructions do to bits, for scalars (`N` = 1) and vectors (`N` = 16)
+//! alike. The passes fold constants with these same functions.
+
+use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use atome_spec::LANES;
+
+const SIGN: u32 = 1 << 31;
+
+/// A [`BinaryOp`] for one element type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arith {
+    AddF32,
+    SubF32,
+    MulF32,
+    DivF32,
+    MaxF32,
+    MinF32,
+    AddI32,
+    SubI32,
+    MulI32,
+    And,
+    Or,
+    Xor,
+}
+
+impl Arith {
+    /// The operation on elements of type `elem`; `None` where the IR has no such operation.
+    pub(crate) const fn new(op: BinaryOp, elem: Elem) -> Option<Arith> {
+        Some(match (op, elem) {
+            (BinaryOp::Add, Elem::F32) => Arith::AddF32,
+            (BinaryOp::Sub, Elem::F32) => Arith::SubF32,
+            (BinaryOp::Mul, Elem::F32) => Arith::MulF32,
+            (BinaryOp::Div, Elem::F32) => Arith::DivF32,
+            (BinaryOp::Max, Elem::F32) => Arith::MaxF32,
+            (BinaryOp::Min, Elem::F32) => Arith::MinF32,
+            (BinaryOp::Add, Elem::I32) => Arith::AddI32,
+            (BinaryOp::Sub, Elem::I32) => Arith::SubI32,
+            (BinaryOp::Mul, Elem::I32) => Arith::MulI32,
+            (BinaryOp::And, Elem::I32) => Arith::And,
+            (BinaryOp::Or, Elem::I32) => Arith::Or,
+            (BinaryOp::Xor, Elem::I32) => Arith::Xor,
+            (BinaryOp::Div | BinaryOp::Max | BinaryOp::Min, Elem::I32)
+            | (BinaryOp::And | BinaryOp::Or | BinaryOp::Xor, Elem::F32) => return None,
+        })
+    }
+}
+
+#[inline(always)]
+fn map<const N: usize>(x: &[u32; N], f: impl Fn(u32) -> u32) -> [u32; N] {
+    let mut out = [0; N];
+    for i in 0..N {
+        out[i] = f(x[i]);
+    }
+    out
+}
+
+#[inline(always)]
+fn zip<const N: usize>(x: &[u32; N], y: &[u32; N], f: impl Fn(u32, u32) -> u32) -> [u32; N] {
+    let mut out = [0; N];
+    for i in 0..N {
+        out[i] = f(x[i], y[i]);
+    }
+    out
+}
+
+#[inline(always)]
+fn zip_f32<const N: usize>(x: &[u32; N], y: &[u32; N], f: impl Fn(f32, f32) -> f32) -> [u32; N] {
+    zip(x, y, |x, y| {
+        f(f32::from_bits(x), f32::from_bits(y)).to_bits()
+    })
+}
+
+#[inline(always)]
+fn max(x: f32, y: f32) -> f32 {
+    if x > y { x } else { y }
+}
+
+#[inline(always)]
+fn min(x: f32, y: f32) -> f32 {
+    if x < y { x } else { y }
+}
+
+/// [`crate::ir::Inst::Unary`].
+#[inline]
+pub(crate) fn unary<const N: usize>(op: UnaryOp, x: &[u32; N]) -> [u32; N] {
+    match op {
+        UnaryOp::Neg => map(x, |x| x ^ SIGN),
+        UnaryOp::Abs => map(x, |x| x & !SIGN),
+        UnaryOp::Sqrt => map(x, |x| f32::from_bits(x).sqrt().to_bits()),
+        UnaryOp::ToFloat => map(x, |x| (x as i32 as f32).to_bits()),
+        UnaryOp::ToBits | UnaryOp::FromBits => *x,
+    }
+}
+
+/// [`crate::ir::Inst::Binary`].
+#[inline]
+pub(crate) fn binary<const N: usize>(op: Arith, x: &[u32; N], y: &[u32; N]) -> [u32; N] {
+    match op {
+        Arith::AddF32 => zip_f32(x, y, |x, y| x + y),
+        Arith::SubF32 => zip_f32(x, y, |x, y| x - y),
+        Arith::MulF32 => zip_f32(x, y, |x, y| x * y),
+        Arith::DivF32 => zip_f32(x, y, |x, y| x / y),
+        Arith::MaxF32 => zip_f32(x, y, max),
+        Arith::MinF32 => zip_f32(x, y, min),
+        Arith::AddI32 => zip(x, y, u32::wrapping_add),
+        Arith::SubI32 => zip(x, y, u32::wrapping_sub),
+        Arith::MulI32 => zip(x, y, u32::wrapping_mul),
+        Arith::And => zip(x, y, |x, y| x & y),
+        Arith::Or => zip(x, y, |x, y| x | y),
+        Arith::Xor => zip(x, y, |x, y| x ^ y),
+    }
+}
+
+/// [`crate::ir::Inst::Shift`]; `bits` is below 32.
+#[inline]
+pub(crate) fn shift<const N: usize>(op: ShiftOp, x: &[u32; N], bits: u8) -> [u32; N] {
+    let bits = u32::from(bits) & 31;
+    match op {
+        ShiftOp::Left => map(x, |x| x << bits),
+        ShiftOp::Right => map(x, |x| x >> bits),
+        ShiftOp::RightSigned => map(x, |x| (x as i32 >> bits) as u32),
+    }
+}
+
+/// [`crate::ir::Inst::Compare`] of operands of type `elem`.
+#[inline]
+pub(crate) fn compare<const N: usize>(
+    compare: Compare,
+    elem: Elem,
+    x: &[u32; N],
+    y: &[u32; N],
+) -> [u32; N] {
+    let mask = |holds: bool| if holds { u32::MAX } else { 0 };
+    let f32 = f32::from_bits;
+    match (compare, elem) {
+        (Compare::Lt, Elem::F32) => zip(x, y, |x, y| mask(f32(x) < f32(y))),
+        (Compare::Le, Elem::F32) => zip(x, y, |x, y| mask(f32(x) <= f32(y))),
+        (Compare::Eq, Elem::F32) => zip(x, y, |x, y| mask(f32(x) == f32(y))),
+        (Compare::Lt, Elem::I32) => zip(x, y, |x, y| mask((x as i32) < y as i32)),
+        (Compare::Le, Elem::I32) => zip(x, y, |x, y| mask(x as i32 <= y as i32)),
+        (Compare::Eq, Elem::I32) => zip(x, y, |x, y| mask(x == y)),
+    }
+}
+
+/// [`crate::ir::Inst::Select`].
+#[inline]
+pub(crate) fn select<const N: usize>(mask: &[u32; N], on: &[u32; N], off: &[u32; N]) -> [u32; N] {
+    let mut out = [0; N];
+    for i in 0..N {
+        out[i] = (mask[i] & on[i]) | (!mask[i] & off[i]);
+    }
+    out
+}
+
+/// [`crate::ir::Inst::Keep`].
+#[inline]
+pub(crate) fn keep(x: &[u32; LANES], lanes: u64) -> [u32; LANES] {
+    let mut out = *x;
+    if lanes < LANES as u64 {
+        out[lanes as usize..].fill(0);
+    }
+    out
+}
+
+/// [`crate::ir::Inst::TritSelect`].
+#[inline]
+pub(crate) fn trit_select(codes: &[u32; LANES], bit: u8, x: u32) -> [u32; LANES] {
+    let bit = u32::from(bit) & 31;
+    map(codes, |word| {
+        let code = word >> bit;
+        // Even codes keep `x`, and code 0 (bit 1 clear) flips its sign.
+        let even = (code & 1).wrapping_sub(1);
+        (x ^ ((!code & 2) << 30)) & even
+    })
+}
+
+/// [`crate::ir::Inst::Reduce`].
+#[inline]
+pub(crate) fn reduce(op: ReduceOp, x: &[u32; LANES]) -> u32 {
+    match op {
+        ReduceOp::Add => fold(x, |x, y| x + y),
+        ReduceOp::Max => fold(x, max),
+    }
+}
+
+#[inline(always)]
+fn fold(x: &[u32; LANES], f: impl Fn(f32, f32) -> f32) -> u32 {
+    let mut lanes = x.map(f32::from_bits);
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = f(lanes[i], lanes[i + half]);
+        }
+    }
+    lanes[0].to_bits()
+}
