@@ -1,1 +1,6 @@
 //! Work in progress.
+
+pub mod error;
+pub mod format;
+mod rng;
+pub mod sampler;

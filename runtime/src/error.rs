@@ -1,0 +1,254 @@
+//! What can go wrong at the crate's two boundaries: reading a model ([`LoadError`]) and running one ([`RunError`]).
+//!
+//! Every message is one complete line: what was expected, what was found, and where.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a model file, or the config that gives its dimensions, was refused.
+///
+/// Loading stops at the first fault. Offsets are bytes from the start of the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A fault, and the file it is in. [`LoadError::fault`] looks through this variant.
+    #[error("{}: {fault}", path.display())]
+    InFile {
+        /// The file that was being read.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: Box<LoadError>,
+    },
+    /// The operating system would not open or read the file.
+    #[error("cannot read the file: {cause}")]
+    Io {
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// The path names a directory.
+    #[error("expected a file, found a directory")]
+    Directory,
+    /// The path names a pipe, a socket or a device, whose length is unknown before it is read.
+    #[error("expected a regular file, found a pipe, a socket or a device")]
+    NotAFile,
+    /// The file has no bytes.
+    #[error("expected a model, found an empty file")]
+    Empty,
+    /// The file does not start like any format this crate reads.
+    #[error("expected the magic `ATOME01`, `ATOME02` or `ATOMECL01` at byte 0, found \"{found}\"")]
+    BadMagic {
+        /// The first bytes of the file, at most nine, escaped to printable ASCII.
+        found: String,
+    },
+    /// No config was named and there is none beside the model.
+    #[error(
+        "the file stores no dimensions and `{}` does not exist: give them with --config FILE.json",
+        tried.display()
+    )]
+    NoConfig {
+        /// Where the config was looked for.
+        tried: PathBuf,
+    },
+    /// The config is far longer than seven numbers need.
+    #[error("expected a config of at most {max} bytes, found {found}")]
+    ConfigTooLong {
+        /// The file's length in bytes.
+        found: u64,
+        /// The longest config that is read, in bytes.
+        max: u64,
+    },
+    /// The config is not JSON, lacks a key, or has a value of the wrong type; the cause names the key, line and column.
+    #[error("not a model config: {cause}")]
+    ConfigJson {
+        /// What the JSON reader said.
+        cause: serde_json::Error,
+    },
+    /// A dimension of the config is outside the range this crate accepts.
+    #[error("config: expected `{key}` from 1 to {max}, found {found}")]
+    Dimension {
+        /// The config's key.
+        key: &'static str,
+        /// The largest accepted value.
+        max: usize,
+        /// The config's value.
+        found: usize,
+    },
+    /// A classifier's class count is not positive or is absurdly large.
+    #[error("class count at byte {offset}: expected 1 to {max}, found {found}")]
+    ClassCount {
+        /// Where the count is stored.
+        offset: u64,
+        /// The largest accepted count.
+        max: usize,
+        /// The file's value.
+        found: i32,
+    },
+    /// A tensor has more elements than this machine can address.
+    #[error("`{tensor}`: {rows} x {cols} elements are more than this machine can address")]
+    TooLarge {
+        /// The tensor's name.
+        tensor: String,
+        /// Rows the config asks for.
+        rows: usize,
+        /// Columns the config asks for.
+        cols: usize,
+    },
+    /// The file ends inside a tensor.
+    #[error(
+        "`{tensor}` at byte {offset} needs {expected} bytes, the file has {found} there: cut short, or wrong dimensions?"
+    )]
+    Truncated {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the tensor starts.
+        offset: u64,
+        /// Bytes the tensor occupies, its scale included.
+        expected: u64,
+        /// Bytes from `offset` to the end of the file.
+        found: u64,
+    },
+    /// The file goes on after its last tensor.
+    #[error("{extra} bytes left over after byte {expected}: wrong dimensions?")]
+    TrailingBytes {
+        /// The length the dimensions ask for.
+        expected: u64,
+        /// Bytes beyond it.
+        extra: u64,
+    },
+    /// A tensor's scale is NaN, infinite or negative.
+    #[error("`{tensor}`: expected a finite scale of 0 or more at byte {offset}, found {found}")]
+    BadScale {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the scale is stored.
+        offset: u64,
+        /// The scale.
+        found: f32,
+    },
+    /// An element of an f32 vector is NaN or infinite.
+    #[error(
+        "`{tensor}`: expected finite numbers, found {found} at byte {offset} (element {index})"
+    )]
+    NotFinite {
+        /// The vector's name.
+        tensor: String,
+        /// Where the element is stored.
+        offset: u64,
+        /// The element's index.
+        index: usize,
+        /// Its value.
+        found: f32,
+    },
+    /// A byte of an int2 tensor contains the code 10, which stands for no trit.
+    #[error(
+        "`{tensor}`: byte {byte:#04x} at {offset} has the code 10, expected only 00 (0), 01 (+1) and 11 (-1)"
+    )]
+    BadInt2 {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the byte is.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// A byte of a base-3 tensor is above 242, the largest number of five base-3 digits.
+    #[error("`{tensor}`: expected five trits in a byte of at most 242, found {byte} at {offset}")]
+    BadBase3 {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the byte is.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// The unused places of a tensor's last byte are not zero trits.
+    #[error(
+        "`{tensor}`: expected {unused} zero trits of padding in the byte at {offset}, found {byte:#04x}"
+    )]
+    BadPadding {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the byte is.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+        /// Places of the byte that hold no element.
+        unused: usize,
+    },
+    /// There is no memory for the file.
+    #[error("no memory for a file of {bytes} bytes")]
+    OutOfMemory {
+        /// The file's length.
+        bytes: u64,
+    },
+}
+
+impl LoadError {
+    /// Says which file the fault is in.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self::InFile {
+            path: path.to_path_buf(),
+            fault: Box::new(self),
+        }
+    }
+
+    /// Returns the fault itself, without the path of the file it is in.
+    #[must_use]
+    pub fn fault(&self) -> &Self {
+        match self {
+            Self::InFile { fault, .. } => fault.fault(),
+            fault => fault,
+        }
+    }
+}
+
+/// Why a loaded model refused a request.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A token id is not in the vocabulary.
+    #[error("token {id} is out of range: the vocabulary has ids 0 to {}", vocab.saturating_sub(1))]
+    TokenOutOfRange {
+        /// The id that was given.
+        id: u32,
+        /// Number of ids in the vocabulary.
+        vocab: usize,
+    },
+    /// There is nothing to run on.
+    #[error("the prompt is empty: give at least one token")]
+    EmptyPrompt,
+    /// More tokens than the model can take at once.
+    #[error("a sequence of {found} tokens is too long: the model takes at most {max}")]
+    SequenceTooLong {
+        /// Tokens given.
+        found: usize,
+        /// Tokens accepted.
+        max: usize,
+    },
+    /// Every session the arena has room for is in use.
+    #[error("no free session: all {slots} are in use")]
+    NoFreeSession {
+        /// Sessions the arena was planned for.
+        slots: usize,
+    },
+    /// A saved state does not belong to this model.
+    #[error("a session state of this model has {expected} elements, found {found}")]
+    StateLength {
+        /// Elements of a state of this model.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// A sampling temperature that is not a finite number of 0 or more.
+    #[error("expected a temperature of 0 or more, found {found}")]
+    Temperature {
+        /// The temperature given.
+        found: f32,
+    },
+    /// A nucleus that is not a share of the probability.
+    #[error("expected top-p above 0 and at most 1, found {found}")]
+    TopP {
+        /// The share given.
+        found: f32,
+    },
+}

@@ -1,0 +1,179 @@
+//! The two packings of trits in `ATOME` files. Both fill a byte from its low end and know no rows: a tensor is one
+//! run of `rows * cols` trits, and only its last byte is padded, with zero trits.
+
+/// How a file packs trits into bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// 4 trits a byte; trit `k` in bits `2k` and `2k + 1`: 00 is 0, 01 is +1, 11 is -1 (two's complement).
+    Int2,
+    /// 5 trits a byte; the byte is the sum of `(t_k + 1) * 3^k`, 0 to 242.
+    Base3,
+}
+
+/// Why a byte is not packed trits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The byte at this index stands for no trits.
+    Code { index: usize },
+    /// The last byte's unused places, this many, are not zero trits.
+    Padding { index: usize, unused: usize },
+}
+
+impl Packing {
+    /// Trits in a full byte.
+    pub(super) const fn per_byte(self) -> usize {
+        match self {
+            Self::Int2 => 4,
+            Self::Base3 => 5,
+        }
+    }
+
+    /// Bytes that `trits` trits take.
+    pub(super) const fn bytes(self, trits: u64) -> u64 {
+        trits.div_ceil(self.per_byte() as u64)
+    }
+
+    /// Unpacks `count` trits; `bytes` holds exactly [`Packing::bytes`] of them.
+    pub(super) fn unpack(self, bytes: &[u8], count: usize) -> Result<Vec<i8>, Fault> {
+        let mut trits = Vec::with_capacity(bytes.len() * self.per_byte());
+        for (index, &byte) in bytes.iter().enumerate() {
+            let decoded = match self {
+                Self::Int2 => int2_trits(byte).map(|t| trits.extend_from_slice(&t)),
+                Self::Base3 => BASE3_TRITS
+                    .get(usize::from(byte))
+                    .map(|t| trits.extend_from_slice(t)),
+            };
+            decoded.ok_or(Fault::Code { index })?;
+        }
+        let unused = trits.len().saturating_sub(count);
+        if trits.drain(trits.len() - unused..).any(|trit| trit != 0) {
+            return Err(Fault::Padding {
+                index: bytes.len() - 1,
+                unused,
+            });
+        }
+        Ok(trits)
+    }
+
+    /// Appends `trits`, each -1, 0 or 1, to `out`.
+    pub(super) fn pack_into(self, trits: &[i8], out: &mut Vec<u8>) {
+        out.extend(trits.chunks(self.per_byte()).map(|group| {
+            match self {
+                Self::Int2 => group
+                    .iter()
+                    .rev()
+                    .fold(0, |byte, &trit| byte << 2 | (trit & 3) as u8),
+                Self::Base3 => {
+                    let digit = |k: usize| (group.get(k).copied().unwrap_or(0) + 1) as u8;
+                    (0..5).rev().fold(0, |byte, k| byte * 3 + digit(k))
+                }
+            }
+        }));
+    }
+}
+
+/// The four trits of an int2 byte, or `None` if one of its codes is 10.
+const fn int2_trits(byte: u8) -> Option<[i8; 4]> {
+    if (byte >> 1) & !byte & 0x55 != 0 {
+        return None;
+    }
+    let b = byte as i8;
+    // The two bits of a code are a two's complement number: shift them up to the sign, then back down.
+    Some([b << 6 >> 6, b << 4 >> 6, b << 2 >> 6, b >> 6])
+}
+
+/// The five trits of each base-3 byte.
+const BASE3_TRITS: [[i8; 5]; 243] = {
+    let mut table = [[0; 5]; 243];
+    let mut byte = 0;
+    while byte < table.len() {
+        let (mut rest, mut k) = (byte, 0);
+        while k < 5 {
+            table[byte][k] = (rest % 3) as i8 - 1;
+            rest /= 3;
+            k += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_refused_or_survives_a_round_trip() {
+        for (packing, valid) in [(Packing::Int2, 81), (Packing::Base3, 243)] {
+            let mut accepted = 0;
+            for byte in 0..=255u8 {
+                let Ok(trits) = packing.unpack(&[byte], packing.per_byte()) else {
+                    continue;
+                };
+                assert!(trits.iter().all(|t| (-1..=1).contains(t)));
+                let mut out = Vec::new();
+                packing.pack_into(&trits, &mut out);
+                assert_eq!(out, [byte]);
+                accepted += 1;
+            }
+            assert_eq!(accepted, valid);
+        }
+    }
+
+    #[test]
+    fn codes_are_those_of_the_format() {
+        // 0b11_00_01_11 from its low end: -1, +1, 0, -1.
+        assert_eq!(
+            Packing::Int2.unpack(&[0b1100_0111], 4).unwrap(),
+            [-1, 1, 0, -1]
+        );
+        assert_eq!(
+            Packing::Int2.unpack(&[0b0000_1000], 4),
+            Err(Fault::Code { index: 0 })
+        );
+        // 2 + 0 * 3 + 1 * 9 + 1 * 27 + 1 * 81 = 119.
+        assert_eq!(Packing::Base3.unpack(&[119], 5).unwrap(), [1, -1, 0, 0, 0]);
+        assert_eq!(
+            Packing::Base3.unpack(&[121, 243], 10),
+            Err(Fault::Code { index: 1 })
+        );
+    }
+
+    #[test]
+    fn padding_is_zero_trits() {
+        assert_eq!(
+            Packing::Int2.unpack(&[0b01, 0b0100], 5),
+            Err(Fault::Padding {
+                index: 1,
+                unused: 3
+            })
+        );
+        assert_eq!(
+            Packing::Int2.unpack(&[0b01, 0b01], 5).unwrap(),
+            [1, 0, 0, 0, 1]
+        );
+        // The digit 0 is the trit -1, so a byte of padding is 121, not 0.
+        assert_eq!(
+            Packing::Base3.unpack(&[0], 1),
+            Err(Fault::Padding {
+                index: 0,
+                unused: 4
+            })
+        );
+        assert_eq!(Packing::Base3.unpack(&[120], 1).unwrap(), [-1]);
+        assert!(Packing::Base3.unpack(&[], 0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_length_survives_a_round_trip() {
+        for packing in [Packing::Int2, Packing::Base3] {
+            for count in 0..=23usize {
+                let trits: Vec<i8> = (0..count).map(|i| (i * 7 % 3) as i8 - 1).collect();
+                let mut out = vec![9];
+                packing.pack_into(&trits, &mut out);
+                assert_eq!(out.len() as u64, 1 + packing.bytes(count as u64));
+                assert_eq!(packing.unpack(&out[1..], count).unwrap(), trits);
+            }
+        }
+    }
+}

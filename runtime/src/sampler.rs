@@ -1,0 +1,252 @@
+//! From logits to a token: greedy, temperature, top-k, top-p.
+//!
+//! The same logits, settings and seed give the same tokens on every machine: the generator is integer arithmetic, the
+//! exponential is the crate's own, and sums are taken in a stated order.
+
+use std::cmp::Ordering;
+
+use atome_kernels::reference::math::exp;
+
+use crate::error::RunError;
+use crate::rng::Xoshiro256PlusPlus;
+
+/// How to choose a token.
+///
+/// The filters apply in the order of the fields: temperature, then top-k, then top-p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// Divides the logits; 0 means greedy: always the most likely token.
+    pub temperature: f32,
+    /// Keeps only this many of the most likely tokens; 0 keeps all.
+    pub top_k: usize,
+    /// Keeps only the most likely tokens that together have at least this share of the probability; 1 keeps all.
+    pub top_p: f32,
+    /// Starts the random sequence.
+    pub seed: u64,
+}
+
+impl Sampling {
+    /// Always the most likely token.
+    pub const GREEDY: Self = Self {
+        temperature: 0.0,
+        top_k: 0,
+        top_p: 1.0,
+        seed: 0,
+    };
+
+    /// Checks that the settings make sense.
+    ///
+    /// # Errors
+    /// [`RunError::Temperature`] unless the temperature is a finite number of 0 or more;
+    /// [`RunError::TopP`] unless top-p is above 0 and at most 1.
+    pub fn validate(&self) -> Result<(), RunError> {
+        if !(self.temperature.is_finite() && self.temperature >= 0.0) {
+            return Err(RunError::Temperature {
+                found: self.temperature,
+            });
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return Err(RunError::TopP { found: self.top_p });
+        }
+        Ok(())
+    }
+}
+
+impl Default for Sampling {
+    /// [`Sampling::GREEDY`].
+    fn default() -> Self {
+        Self::GREEDY
+    }
+}
+
+/// Chooses tokens, and holds the random sequence and all the memory this takes.
+///
+/// A clone continues with the same tokens as the original.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    sampling: Sampling,
+    rng: Xoshiro256PlusPlus,
+    vocab: usize,
+    /// Token ids still in the race.
+    ids: Vec<u32>,
+    /// `[vocab]`: probability of each id in `ids`, up to a common factor.
+    weights: Vec<f32>,
+}
+
+/// Ids ranked at a time while looking for the nucleus: most nuclei are smaller.
+const RANK_CHUNK: usize = 64;
+
+impl Sampler {
+    /// Makes a sampler for logits of length `vocab`; the only place where it allocates.
+    ///
+    /// # Errors
+    /// Those of [`Sampling::validate`].
+    pub fn new(sampling: Sampling, vocab: usize) -> Result<Self, RunError> {
+        sampling.validate()?;
+        Ok(Self {
+            sampling,
+            rng: Xoshiro256PlusPlus::new(sampling.seed),
+            vocab,
+            ids: Vec::with_capacity(vocab),
+            weights: vec![0.0; vocab],
+        })
+    }
+
+    /// Returns the settings.
+    #[must_use]
+    pub const fn sampling(&self) -> &Sampling {
+        &self.sampling
+    }
+
+    /// Starts the random sequence again from its seed.
+    pub const fn restart(&mut self) {
+        self.rng = Xoshiro256PlusPlus::new(self.sampling.seed);
+    }
+
+    /// Chooses a token; does not allocate.
+    ///
+    /// Of equal logits the lower id ranks first. A NaN is never chosen, unless all are: then the answer is 0. Infinite
+    /// logits are a limit: those of `+inf` share the whole probability equally. Each call draws one random number,
+    /// except when it is greedy (temperature 0 or top-k 1).
+    ///
+    /// # Panics
+    /// If `logits` does not have the length given to [`Sampler::new`].
+    #[must_use]
+    pub fn sample(&mut self, logits: &[f32]) -> u32 {
+        assert_eq!(
+            logits.len(),
+            self.vocab,
+            "a sampler takes as many logits as it was made for"
+        );
+        let best = argmax(logits);
+        if self.sampling.temperature == 0.0 || self.sampling.top_k == 1 {
+            return best;
+        }
+        let u = self.rng.next_f64();
+        self.ids.clear();
+        self.ids.extend(
+            (0u32..)
+                .zip(logits)
+                .filter(|(_, logit)| !logit.is_nan())
+                .map(|(id, _)| id),
+        );
+        if self.ids.is_empty() {
+            return 0;
+        }
+        let ranked = self.keep_top_k(logits);
+        self.weigh(logits, logits[best as usize]);
+        let total = if self.sampling.top_p < 1.0 {
+            self.keep_top_p(logits, ranked)
+        } else {
+            self.total()
+        };
+        self.draw(u * total)
+    }
+
+    /// Drops all but the `top_k` best ids and ranks those; returns whether it did.
+    fn keep_top_k(&mut self, logits: &[f32]) -> bool {
+        let k = self.sampling.top_k;
+        if k == 0 || k >= self.ids.len() {
+            return false;
+        }
+        self.ids.select_nth_unstable_by(k - 1, rank(logits));
+        self.ids.truncate(k);
+        self.ids.sort_unstable_by(rank(logits));
+        true
+    }
+
+    /// Sets the weight of every id: `exp((logit - best) / temperature)`, so that the best has weight 1.
+    fn weigh(&mut self, logits: &[f32], best: f32) {
+        for &id in &self.ids {
+            let logit = logits[id as usize];
+            // Also right for infinities, whose difference is NaN.
+            self.weights[id as usize] = if logit == best {
+                1.0
+            } else {
+                exp((logit - best) / self.sampling.temperature)
+            };
+        }
+    }
+
+    /// Sums the weights in the order of `ids`.
+    fn total(&self) -> f64 {
+        self.ids
+            .iter()
+            .map(|&id| f64::from(self.weights[id as usize]))
+            .sum()
+    }
+
+    /// Drops all but the shortest run of best ids that has `top_p` of the weight, ranks it, and returns its weight.
+    fn keep_top_p(&mut self, logits: &[f32], mut ranked: bool) -> f64 {
+        let enough = f64::from(self.sampling.top_p) * self.total();
+        let (mut sum, mut kept) = (0.0, 0);
+        while kept < self.ids.len() {
+            let rest = &mut self.ids[kept..];
+            let chunk = if ranked {
+                rest.len()
+            } else {
+                rest.len().min(RANK_CHUNK)
+            };
+            if !ranked && chunk < rest.len() {
+                rest.select_nth_unstable_by(chunk - 1, rank(logits));
+            }
+            if !ranked {
+                rest[..chunk].sort_unstable_by(rank(logits));
+            }
+            for &id in &rest[..chunk] {
+                sum += f64::from(self.weights[id as usize]);
+                kept += 1;
+                if sum >= enough {
+                    self.ids.truncate(kept);
+                    return sum;
+                }
+            }
+            // The nucleus is wide: rank what is left in one go rather than in ever more passes over it.
+            if !ranked && kept >= 4 * RANK_CHUNK {
+                self.ids[kept..].sort_unstable_by(rank(logits));
+                ranked = true;
+            }
+        }
+        sum
+    }
+
+    /// Returns the id at which the running sum of weights first exceeds `target`.
+    fn draw(&self, target: f64) -> u32 {
+        let (mut sum, mut last) = (0.0, 0);
+        for &id in &self.ids {
+            let weight = f64::from(self.weights[id as usize]);
+            if weight > 0.0 {
+                sum += weight;
+                last = id;
+                if sum > target {
+                    break;
+                }
+            }
+        }
+        last
+    }
+}
+
+/// Orders ids by falling logit, equal ones by rising id; total as long as no logit is NaN.
+fn rank(logits: &[f32]) -> impl FnMut(&u32, &u32) -> Ordering + '_ {
+    |&a, &b| {
+        let by_logit = logits[b as usize]
+            .partial_cmp(&logits[a as usize])
+            .unwrap_or(Ordering::Equal);
+        by_logit.then(a.cmp(&b))
+    }
+}
+
+/// Returns the index of the largest number: the first of equals, never a NaN unless all are, then 0.
+fn argmax(logits: &[f32]) -> u32 {
+    let mut best: Option<(u32, f32)> = None;
+    for (id, &logit) in (0u32..).zip(logits) {
+        if !logit.is_nan() && best.is_none_or(|(_, most)| logit > most) {
+            best = Some((id, logit));
+        }
+    }
+    best.map_or(0, |(id, _)| id)
+}
+
+#[cfg(test)]
+mod tests;

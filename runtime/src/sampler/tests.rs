@@ -1,0 +1,203 @@
+use super::*;
+
+fn sampler(temperature: f32, top_k: usize, top_p: f32, seed: u64, vocab: usize) -> Sampler {
+    Sampler::new(
+        Sampling {
+            temperature,
+            top_k,
+            top_p,
+            seed,
+        },
+        vocab,
+    )
+    .unwrap()
+}
+
+/// Share of each id in `draws` draws.
+fn shares(mut sampler: Sampler, logits: &[f32], draws: usize) -> Vec<f64> {
+    let mut counts = vec![0.0; logits.len()];
+    for _ in 0..draws {
+        counts[sampler.sample(logits) as usize] += 1.0 / draws as f64;
+    }
+    counts
+}
+
+/// Logits of awkward spread with ties, and the ids in their rank by a plain stable sort.
+fn ranked_logits(n: usize) -> (Vec<f32>, Vec<u32>) {
+    let logits: Vec<f32> = (0..n).map(|i| (i * 7919 % 61) as f32 / 8.0).collect();
+    let mut ids: Vec<u32> = (0..n as u32).collect();
+    ids.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
+    (logits, ids)
+}
+
+#[test]
+fn greedy_takes_the_first_of_the_largest_and_no_nan() {
+    let mut greedy = Sampler::new(Sampling::GREEDY, 4).unwrap();
+    assert_eq!(greedy.sample(&[1.0, 3.0, 3.0, 2.0]), 1);
+    assert_eq!(greedy.sample(&[f32::NAN, -1.0, f32::NAN, -2.0]), 1);
+    assert_eq!(greedy.sample(&[f32::NAN; 4]), 0);
+    assert_eq!(
+        greedy.sample(&[f32::NAN, f32::NEG_INFINITY, f32::NAN, f32::NEG_INFINITY]),
+        1
+    );
+    assert_eq!(greedy.sample(&[-0.0, 0.0, 0.0, -1.0]), 0);
+    assert_eq!(sampler(1.0, 1, 1.0, 5, 4).sample(&[1.0, 3.0, 3.0, 2.0]), 1);
+}
+
+#[test]
+fn shares_follow_the_distribution() {
+    let logits: Vec<f32> = [0.1f32, 0.2, 0.3, 0.4].iter().map(|p| p.ln()).collect();
+    // Standard deviation of a share at 40,000 draws is at most 0.0025; the bound is four of them.
+    let close = |got: Vec<f64>, want: [f64; 4]| {
+        assert!(
+            got.iter().zip(want).all(|(g, w)| (g - w).abs() < 0.01),
+            "{got:?} is not {want:?}"
+        );
+    };
+    close(
+        shares(sampler(1.0, 0, 1.0, 1, 4), &logits, 40_000),
+        [0.1, 0.2, 0.3, 0.4],
+    );
+    close(
+        shares(sampler(0.5, 0, 1.0, 2, 4), &logits, 40_000),
+        [1.0 / 30.0, 4.0 / 30.0, 9.0 / 30.0, 16.0 / 30.0],
+    );
+    close(
+        shares(sampler(1.0, 2, 1.0, 3, 4), &logits, 40_000),
+        [0.0, 0.0, 3.0 / 7.0, 4.0 / 7.0],
+    );
+    close(
+        shares(sampler(1.0, 0, 0.6, 4, 4), &logits, 40_000),
+        [0.0, 0.0, 3.0 / 7.0, 4.0 / 7.0],
+    );
+    close(
+        shares(sampler(1.0, 3, 0.5, 5, 4), &logits, 40_000),
+        [0.0, 0.0, 3.0 / 7.0, 4.0 / 7.0],
+    );
+    close(
+        shares(sampler(1.0, 9, 0.3, 6, 4), &logits, 40_000),
+        [0.0, 0.0, 0.0, 1.0],
+    );
+}
+
+#[test]
+fn top_k_is_a_prefix_of_the_ranking() {
+    let (logits, ids) = ranked_logits(300);
+    for k in [2, 3, 63, 64, 65, 299] {
+        let mut s = sampler(1.5, k, 1.0, 1, 300);
+        assert!(ids[..k].contains(&s.sample(&logits)));
+        assert_eq!(s.ids, ids[..k]);
+    }
+}
+
+#[test]
+fn the_nucleus_is_the_shortest_sufficient_prefix_of_the_ranking() {
+    let (logits, ids) = ranked_logits(1000);
+    for temperature in [0.1, 1.0, 3.0, 100.0] {
+        for top_p in [1e-6, 0.1, 0.5, 0.9, 0.999] {
+            let mut s = sampler(temperature, 0, top_p, 1, 1000);
+            assert!(ids.contains(&s.sample(&logits)));
+            let weight = |id: &u32| f64::from(s.weights[*id as usize]);
+            let total: f64 = (0..1000).map(|id| weight(&id)).sum();
+            let (mut sum, mut kept) = (0.0, 0);
+            while sum < f64::from(top_p) * total {
+                sum += weight(&ids[kept]);
+                kept += 1;
+            }
+            assert_eq!(
+                s.ids,
+                ids[..kept],
+                "temperature {temperature}, top-p {top_p}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_seed_decides() {
+    let logits: Vec<f32> = (0..50).map(|i| (i % 7) as f32 / 3.0).collect();
+    let run = |seed| {
+        let mut s = sampler(0.8, 20, 0.9, seed, 50);
+        (0..64).map(|_| s.sample(&logits)).collect::<Vec<u32>>()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+    let mut s = sampler(0.8, 20, 0.9, 7, 50);
+    let first = s.sample(&logits);
+    let mut fork = s.clone();
+    assert_eq!(
+        (0..9).map(|_| s.sample(&logits)).collect::<Vec<_>>(),
+        run(7)[1..10]
+    );
+    assert_eq!(
+        (0..9).map(|_| fork.sample(&logits)).collect::<Vec<_>>(),
+        run(7)[1..10]
+    );
+    s.restart();
+    assert_eq!(s.sample(&logits), first);
+}
+
+/// These tokens may change only together with a line in the change log: users keep seeds.
+#[test]
+fn a_seed_keeps_its_tokens() {
+    let logits: Vec<f32> = (0..200).map(|i| (i * 7919 % 199) as f32 / 25.0).collect();
+    let tokens = |temperature, top_k, top_p| {
+        let mut s = sampler(temperature, top_k, top_p, 42, 200);
+        (0..8).map(|_| s.sample(&logits)).collect::<Vec<u32>>()
+    };
+    assert_eq!(tokens(1.0, 0, 1.0), [156, 59, 190, 136, 151, 107, 25, 112]);
+    assert_eq!(tokens(0.7, 40, 1.0), [20, 5, 98, 15, 151, 78, 102, 78]);
+    assert_eq!(tokens(1.3, 0, 0.9), [69, 175, 26, 127, 1, 54, 136, 88]);
+    assert_eq!(tokens(0.8, 40, 0.95), [185, 39, 161, 15, 151, 78, 102, 78]);
+}
+
+#[test]
+fn strange_logits_have_defined_answers() {
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    for (top_k, top_p) in [(0, 1.0), (3, 1.0), (0, 0.9), (3, 0.9)] {
+        for temperature in [f32::from_bits(1), 1e-3, 1.0, f32::MAX] {
+            let mut s = sampler(temperature, top_k, top_p, 3, 4);
+            for _ in 0..50 {
+                assert_eq!(s.sample(&[nan; 4]), 0);
+                assert_eq!(s.sample(&[nan, nan, -inf, nan]), 2);
+                assert_eq!(s.sample(&[-inf, 1.0, -inf, nan]), 1);
+                assert!([0, 3].contains(&s.sample(&[inf, 1.0, nan, inf])));
+                assert_ne!(s.sample(&[-inf, -inf, nan, -inf]), 2);
+            }
+        }
+    }
+}
+
+#[test]
+fn senseless_settings_are_refused() {
+    for temperature in [-1.0, f32::NAN, f32::INFINITY] {
+        let sampling = Sampling {
+            temperature,
+            ..Sampling::GREEDY
+        };
+        assert!(matches!(
+            Sampler::new(sampling, 4),
+            Err(RunError::Temperature { .. })
+        ));
+    }
+    for top_p in [0.0, -0.5, 1.001, f32::NAN] {
+        let sampling = Sampling {
+            top_p,
+            ..Sampling::GREEDY
+        };
+        assert!(matches!(
+            Sampler::new(sampling, 4),
+            Err(RunError::TopP { .. })
+        ));
+    }
+    let fault = Sampling {
+        temperature: -1.0,
+        ..Sampling::GREEDY
+    }
+    .validate()
+    .unwrap_err();
+    assert_eq!(
+        fault.to_string(),
+        "expected a temperature of 0 or more, found -1"
+    );
+}
