@@ -2,6 +2,7 @@
 //! spec -> schedule -> IR -> verify -> passes -> emit.
 #![forbid(unsafe_code)]
 
+pub mod emit;
 mod error;
 pub mod interp;
 pub mod ir;

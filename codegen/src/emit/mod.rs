@@ -1,0 +1,7 @@
+//! What a verified function becomes: Rust source for ahead-of-time kernels, Cranelift IR
+//! for the JIT and for objects. Each emitter is a feature of its own.
+
+#[cfg(feature = "clif")]
+pub mod clif;
+#[cfg(feature = "rust")]
+pub mod rust;

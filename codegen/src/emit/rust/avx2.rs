@@ -1,0 +1,177 @@
+use super::isa::{Helper, Isa};
+use super::size::number;
+use super::x86::{Width, extract_quarter, reduce_quarter};
+use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+/// AVX2: two registers a vector. No fused multiply-add.
+pub(super) struct Avx2;
+
+const YMM: Width = Width {
+    prefix: "_mm256",
+    bits: 256,
+};
+
+impl Isa for Avx2 {
+    fn registers(&self) -> usize {
+        2
+    }
+
+    fn features(&self) -> Option<&'static str> {
+        Some("avx2")
+    }
+
+    fn imports(&self) -> TokenStream {
+        YMM.imports()
+    }
+
+    fn helpers(&self) -> Vec<Helper> {
+        let item = quote! {
+            /// A mask of the first `n` lanes.
+            #[inline]
+            #[target_feature(enable = "avx2")]
+            fn first(n: usize) -> __m256i {
+                let n = _mm256_set1_epi32(n.min(8) as i32);
+                _mm256_cmpgt_epi32(n, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+            }
+        };
+        vec![Helper {
+            name: "first",
+            item,
+        }]
+    }
+
+    fn register(&self, elem: Elem) -> TokenStream {
+        YMM.register(elem)
+    }
+
+    fn zero(&self, elem: Elem) -> TokenStream {
+        YMM.zero(elem)
+    }
+
+    fn splat(&self, elem: Elem, x: &Ident) -> TokenStream {
+        YMM.splat(elem, &quote!(#x))
+    }
+
+    fn iota(&self, first: usize) -> TokenStream {
+        YMM.iota(first)
+    }
+
+    fn unary(&self, op: UnaryOp, x: &Ident) -> TokenStream {
+        YMM.unary(op, x)
+    }
+
+    fn binary(&self, op: BinaryOp, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        YMM.binary(op, elem, x, y)
+    }
+
+    fn shift(&self, op: ShiftOp, x: &Ident, bits: u8) -> TokenStream {
+        YMM.shift(op, x, bits)
+    }
+
+    fn compare(&self, compare: Compare, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        let mask = match (elem, compare) {
+            (Elem::I32, _) => return YMM.compare_i32(compare, x, y),
+            (Elem::F32, Compare::Lt) => quote!(_mm256_cmp_ps::<_CMP_LT_OQ>(#x, #y)),
+            (Elem::F32, Compare::Le) => quote!(_mm256_cmp_ps::<_CMP_LE_OQ>(#x, #y)),
+            (Elem::F32, Compare::Eq) => quote!(_mm256_cmp_ps::<_CMP_EQ_OQ>(#x, #y)),
+        };
+        YMM.to_bits(&mask)
+    }
+
+    fn select(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        YMM.select(elem, mask, on, off)
+    }
+
+    fn select_lanes(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm256_blendv_ps(#off, #on, _mm256_castsi256_ps(#mask))),
+            Elem::I32 => quote!(_mm256_blendv_epi8(#off, #on, #mask)),
+        }
+    }
+
+    fn reduce(&self, op: ReduceOp, x: &Ident) -> TokenStream {
+        let fold = match op {
+            ReduceOp::Add => quote!(_mm_add_ps),
+            ReduceOp::Max => quote!(_mm_max_ps),
+        };
+        let rest = reduce_quarter(op);
+        quote! {{
+            let sum = #fold(_mm256_castps256_ps128(#x), _mm256_extractf128_ps::<1>(#x));
+            #rest
+        }}
+    }
+
+    fn extract(&self, elem: Elem, x: &Ident, lane: usize) -> TokenStream {
+        let quarter = number(lane as u64 / 4);
+        let quarter = match elem {
+            Elem::F32 => quote!(_mm256_extractf128_ps::<#quarter>(#x)),
+            Elem::I32 => quote!(_mm256_extracti128_si256::<#quarter>(#x)),
+        };
+        extract_quarter(elem, &quarter, lane % 4)
+    }
+
+    fn keep(&self, elem: Elem, x: &Ident, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm256_and_ps(#x, _mm256_castsi256_ps(first(#n)))),
+            Elem::I32 => quote!(_mm256_and_si256(#x, first(#n))),
+        }
+    }
+
+    fn load(&self, elem: Elem, at: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm256_loadu_ps(#at)),
+            Elem::I32 => quote!(_mm256_loadu_si256(#at.cast::<__m256i>())),
+        }
+    }
+
+    fn load_first(&self, elem: Elem, at: &TokenStream, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm256_maskload_ps(#at, first(#n))),
+            Elem::I32 => quote!(_mm256_maskload_epi32(#at, first(#n))),
+        }
+    }
+
+    fn store(&self, elem: Elem, at: &TokenStream, x: &Ident) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm256_storeu_ps(#at, #x)),
+            Elem::I32 => quote!(_mm256_storeu_si256(#at.cast::<__m256i>(), #x)),
+        }
+    }
+
+    fn store_first(&self, elem: Elem, at: &TokenStream, x: &Ident, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm256_maskstore_ps(#at, first(#n), #x)),
+            Elem::I32 => quote!(_mm256_maskstore_epi32(#at, first(#n), #x)),
+        }
+    }
+
+    fn prefetch(&self, at: &TokenStream) -> Option<TokenStream> {
+        Some(YMM.prefetch(at))
+    }
+
+    /// A lookup among the four entries of its half reads the low two bits of its index.
+    fn trit_table(&self, _bit: u8, x: &Ident) -> (u8, TokenStream) {
+        let signs = YMM.lanes((0..8).map(|entry| if entry % 4 == 0 { i32::MIN } else { 0 }));
+        let kept = YMM.lanes((0..8).map(|entry| if entry % 2 == 0 { -1 } else { 0 }));
+        let [signs, kept] = [signs, kept].map(|bits| YMM.from_bits(&bits));
+        let splat = YMM.splat(Elem::F32, &quote!(#x));
+        (
+            0,
+            quote!(_mm256_and_ps(_mm256_xor_ps(#splat, #signs), #kept)),
+        )
+    }
+
+    fn trit_index(&self, bit: u8, codes: &Ident) -> Option<(u8, TokenStream)> {
+        (bit != 0).then(|| (bit, YMM.shift(ShiftOp::Right, codes, bit)))
+    }
+
+    fn trit_select(&self, _bit: u8, index: &Ident, table: &Ident) -> TokenStream {
+        quote!(_mm256_permutevar_ps(#table, #index))
+    }
+
+    fn sqrt(&self, x: &Ident) -> TokenStream {
+        YMM.sqrt(x)
+    }
+}

@@ -1,0 +1,188 @@
+use super::isa::{Helper, Isa};
+use super::size::number;
+use super::x86::{Width, extract_quarter, reduce_quarter};
+use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+/// AVX-512: one register a vector, partial accesses by mask.
+pub(super) struct Avx512;
+
+const FEATURES: &str = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
+
+const ZMM: Width = Width {
+    prefix: "_mm512",
+    bits: 512,
+};
+
+impl Isa for Avx512 {
+    fn registers(&self) -> usize {
+        1
+    }
+
+    fn features(&self) -> Option<&'static str> {
+        Some(FEATURES)
+    }
+
+    fn imports(&self) -> TokenStream {
+        ZMM.imports()
+    }
+
+    fn helpers(&self) -> Vec<Helper> {
+        let item = quote! {
+            /// A mask of the first `n` lanes.
+            #[inline(always)]
+            fn first(n: usize) -> __mmask16 {
+                ((1u32 << n.min(16)) - 1) as __mmask16
+            }
+        };
+        vec![Helper {
+            name: "first",
+            item,
+        }]
+    }
+
+    fn register(&self, elem: Elem) -> TokenStream {
+        ZMM.register(elem)
+    }
+
+    fn zero(&self, elem: Elem) -> TokenStream {
+        ZMM.zero(elem)
+    }
+
+    fn splat(&self, elem: Elem, x: &Ident) -> TokenStream {
+        ZMM.splat(elem, &quote!(#x))
+    }
+
+    fn iota(&self, first: usize) -> TokenStream {
+        ZMM.iota(first)
+    }
+
+    fn unary(&self, op: UnaryOp, x: &Ident) -> TokenStream {
+        ZMM.unary(op, x)
+    }
+
+    fn binary(&self, op: BinaryOp, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        ZMM.binary(op, elem, x, y)
+    }
+
+    fn shift(&self, op: ShiftOp, x: &Ident, bits: u8) -> TokenStream {
+        ZMM.shift(op, x, bits)
+    }
+
+    fn compare(&self, compare: Compare, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        let mask = match (elem, compare) {
+            (Elem::F32, Compare::Lt) => quote!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(#x, #y)),
+            (Elem::F32, Compare::Le) => quote!(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(#x, #y)),
+            (Elem::F32, Compare::Eq) => quote!(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(#x, #y)),
+            (Elem::I32, Compare::Lt) => quote!(_mm512_cmplt_epi32_mask(#x, #y)),
+            (Elem::I32, Compare::Le) => quote!(_mm512_cmple_epi32_mask(#x, #y)),
+            (Elem::I32, Compare::Eq) => quote!(_mm512_cmpeq_epi32_mask(#x, #y)),
+        };
+        quote!(_mm512_movm_epi32(#mask))
+    }
+
+    fn select(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        ZMM.select(elem, mask, on, off)
+    }
+
+    fn select_lanes(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        let mask = quote!(_mm512_movepi32_mask(#mask));
+        match elem {
+            Elem::F32 => quote!(_mm512_mask_blend_ps(#mask, #off, #on)),
+            Elem::I32 => quote!(_mm512_mask_blend_epi32(#mask, #off, #on)),
+        }
+    }
+
+    fn reduce(&self, op: ReduceOp, x: &Ident) -> TokenStream {
+        let [fold8, fold4] = match op {
+            ReduceOp::Add => ["_mm256_add_ps", "_mm_add_ps"],
+            ReduceOp::Max => ["_mm256_max_ps", "_mm_max_ps"],
+        }
+        .map(|name| format_ident!("{name}"));
+        let rest = reduce_quarter(op);
+        quote! {{
+            let half = #fold8(_mm512_castps512_ps256(#x), _mm512_extractf32x8_ps::<1>(#x));
+            let sum = #fold4(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
+            #rest
+        }}
+    }
+
+    fn extract(&self, elem: Elem, x: &Ident, lane: usize) -> TokenStream {
+        let quarter = number(lane as u64 / 4);
+        let quarter = match elem {
+            Elem::F32 => quote!(_mm512_extractf32x4_ps::<#quarter>(#x)),
+            Elem::I32 => quote!(_mm512_extracti32x4_epi32::<#quarter>(#x)),
+        };
+        extract_quarter(elem, &quarter, lane % 4)
+    }
+
+    fn keep(&self, elem: Elem, x: &Ident, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm512_maskz_mov_ps(first(#n), #x)),
+            Elem::I32 => quote!(_mm512_maskz_mov_epi32(first(#n), #x)),
+        }
+    }
+
+    fn load(&self, elem: Elem, at: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm512_loadu_ps(#at)),
+            Elem::I32 => quote!(_mm512_loadu_epi32(#at)),
+        }
+    }
+
+    fn load_first(&self, elem: Elem, at: &TokenStream, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm512_maskz_loadu_ps(first(#n), #at)),
+            Elem::I32 => quote!(_mm512_maskz_loadu_epi32(first(#n), #at)),
+        }
+    }
+
+    fn store(&self, elem: Elem, at: &TokenStream, x: &Ident) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm512_storeu_ps(#at, #x)),
+            Elem::I32 => quote!(_mm512_storeu_epi32(#at, #x)),
+        }
+    }
+
+    fn store_first(&self, elem: Elem, at: &TokenStream, x: &Ident, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(_mm512_mask_storeu_ps(#at, first(#n), #x)),
+            Elem::I32 => quote!(_mm512_mask_storeu_epi32(#at, first(#n), #x)),
+        }
+    }
+
+    fn prefetch(&self, at: &TokenStream) -> Option<TokenStream> {
+        Some(ZMM.prefetch(at))
+    }
+
+    /// A lookup among 16 entries reads the low four bits of its index, which hold two codes.
+    /// Table 0 goes by the first of them, table 1 by the second, so that one shift of the
+    /// codes serves two selects.
+    fn trit_table(&self, bit: u8, x: &Ident) -> (u8, TokenStream) {
+        let second = !bit.is_multiple_of(4);
+        let code = |entry: usize| if second { entry >> 2 } else { entry & 3 };
+        let kept = (0..16)
+            .filter(|entry| code(*entry) % 2 == 0)
+            .fold(0u64, |mask, entry| mask | 1 << entry);
+        let kept = number(kept);
+        let signs = ZMM.lanes((0..16).map(|entry| if code(entry) == 0 { i32::MIN } else { 0 }));
+        let signs = ZMM.from_bits(&signs);
+        let splat = ZMM.splat(Elem::F32, &quote!(#x));
+        let table = quote!(_mm512_maskz_xor_ps(#kept, #splat, #signs));
+        (second.into(), table)
+    }
+
+    fn trit_index(&self, bit: u8, codes: &Ident) -> Option<(u8, TokenStream)> {
+        let shift = bit & !3;
+        (shift != 0).then(|| (shift, ZMM.shift(ShiftOp::Right, codes, shift)))
+    }
+
+    fn trit_select(&self, _bit: u8, index: &Ident, table: &Ident) -> TokenStream {
+        quote!(_mm512_permutexvar_ps(#index, #table))
+    }
+
+    fn sqrt(&self, x: &Ident) -> TokenStream {
+        ZMM.sqrt(x)
+    }
+}

@@ -1,0 +1,242 @@
+use super::EmitError;
+use super::isa::Isa;
+use super::names::{Names, parameter};
+use super::size;
+use crate::ir::{Access, Block, Elem, Function, Loop, Stmt, Type, Value};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The item of a function.
+pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, EmitError> {
+    let names = Names::new(function)?;
+    let mut walk = Walk {
+        function,
+        isa,
+        names: &names,
+        shared: Shared::default(),
+        lane_masks: BTreeSet::new(),
+    };
+    let body = walk.block(&function.body)?;
+    let helpers = used_helpers(isa, &body);
+    let imports = isa.imports();
+    let name = parameter(&function.name)?;
+    let (parameters, dims) = parameters(function, &names);
+    let feature = isa
+        .features()
+        .map(|features| quote!(#[target_feature(enable = #features)]));
+    let docs = docs(function, isa, &names);
+    Ok(quote! {
+        #(#[doc = #docs])*
+        #[allow(
+            unused,
+            clippy::all,
+            clippy::pedantic,
+            clippy::undocumented_unsafe_blocks,
+            reason = "generated code: loads and stores are bounded by the lengths above"
+        )]
+        #feature
+        pub unsafe extern "C" fn #name(#parameters) {
+            #imports
+            #(#helpers)*
+            #dims
+            #body
+        }
+    })
+}
+
+/// The parameter list, and the statements that make dimensions `usize`.
+fn parameters(function: &Function, names: &Names) -> (TokenStream, TokenStream) {
+    let mut list = TokenStream::new();
+    for (i, buffer) in function.buffers.iter().enumerate() {
+        let name = names.buffer(crate::ir::Buffer(i as u32));
+        let elem = elem_type(buffer.elem);
+        list.extend(match buffer.access {
+            Access::In => quote!(#name: *const #elem,),
+            Access::Out | Access::InOut => quote!(#name: *mut #elem,),
+        });
+    }
+    let mut dims = TokenStream::new();
+    for i in 0..function.dims.len() {
+        let name = names.dim(crate::ir::Dim(i as u32));
+        list.extend(quote!(#name: u64,));
+        dims.extend(quote!(let #name = #name as usize;));
+    }
+    for i in 0..function.scalars.len() {
+        let name = names.param(i as u32);
+        list.extend(quote!(#name: f32,));
+    }
+    (list, dims)
+}
+
+fn docs(function: &Function, isa: &dyn Isa, names: &Names) -> Vec<String> {
+    let mut docs = vec![
+        format!(" The kernel `{}`, generated.", function.name),
+        String::new(),
+        " # Safety".to_owned(),
+    ];
+    if let Some(features) = isa.features() {
+        docs.push(format!(" The CPU has {}.", features.replace(',', ", ")));
+    }
+    docs.push(" Buffers do not overlap; each is valid for its length in elements:".to_owned());
+    for (i, buffer) in function.buffers.iter().enumerate() {
+        let access = match buffer.access {
+            Access::In => "read",
+            Access::Out => "written",
+            Access::InOut => "read and written",
+        };
+        let len = size::text(names, &buffer.len);
+        let name = names.buffer(crate::ir::Buffer(i as u32));
+        docs.push(format!(" - `{name}`: `{len}`, {access}"));
+    }
+    docs
+}
+
+/// The helpers that `body` names, and those that they name.
+fn used_helpers(isa: &dyn Isa, body: &TokenStream) -> Vec<TokenStream> {
+    let mut used = BTreeSet::new();
+    identifiers(body.clone(), &mut used);
+    let mut items = Vec::new();
+    // A helper comes after every helper that it calls.
+    for helper in isa.helpers().into_iter().rev() {
+        if used.contains(helper.name) {
+            identifiers(helper.item.clone(), &mut used);
+            items.push(helper.item);
+        }
+    }
+    items.reverse();
+    items
+}
+
+fn identifiers(tokens: TokenStream, found: &mut BTreeSet<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => {
+                found.insert(ident.to_string());
+            }
+            TokenTree::Group(group) => identifiers(group.stream(), found),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+}
+
+/// The Rust type of an element.
+pub(super) fn elem_type(elem: Elem) -> TokenStream {
+    match elem {
+        Elem::F32 => quote!(f32),
+        Elem::I32 => quote!(i32),
+    }
+}
+
+/// A traversal of one function for one tier.
+pub(super) struct Walk<'a> {
+    pub(super) function: &'a Function,
+    pub(super) isa: &'a dyn Isa,
+    pub(super) names: &'a Names,
+    pub(super) shared: Shared,
+    /// Vectors whose lanes are known to be 0 or -1.
+    pub(super) lane_masks: BTreeSet<Value>,
+}
+
+/// What trit selects of the enclosing blocks have made already.
+#[derive(Clone, Default)]
+pub(super) struct Shared {
+    /// By scalar and number of the table.
+    pub(super) tables: BTreeMap<(Value, u8), Ident>,
+    /// By codes and number of the index, one a register.
+    pub(super) indices: BTreeMap<(Value, u8), Vec<Ident>>,
+}
+
+impl Walk<'_> {
+    /// The variables of a value, one each register.
+    pub(super) fn variables(&self, value: Value) -> Vec<Ident> {
+        let ty = self.function.type_of(value);
+        self.names.variables(value, ty, self.isa.registers())
+    }
+
+    /// The type of a value's variables.
+    pub(super) fn variable_type(&self, ty: Type) -> TokenStream {
+        match ty {
+            Type::Index => quote!(usize),
+            Type::Scalar(elem) => elem_type(elem),
+            Type::Vector(elem) => self.isa.register(elem),
+        }
+    }
+
+    fn block(&mut self, block: &Block) -> Result<TokenStream, EmitError> {
+        let outer = self.shared.clone();
+        let mut tokens = TokenStream::new();
+        for stmt in block {
+            tokens.extend(match stmt {
+                Stmt::Let(value, inst) => self.definition(*value, inst)?,
+                Stmt::Store {
+                    buffer,
+                    address,
+                    value,
+                    lanes,
+                } => self.store(*buffer, address, *value, lanes)?,
+                Stmt::Prefetch(buffer, address) => self.prefetch(*buffer, address),
+                Stmt::For(l) => self.for_loop(l)?,
+            });
+        }
+        self.shared = outer;
+        Ok(tokens)
+    }
+
+    fn for_loop(&mut self, l: &Loop) -> Result<TokenStream, EmitError> {
+        let body = self.block(&l.body)?;
+        let mut tokens = TokenStream::new();
+        for carried in &l.carried {
+            let ty = self.variable_type(self.function.type_of(carried.param));
+            let inits = self.variables(carried.init);
+            for (param, init) in self.variables(carried.param).iter().zip(inits) {
+                tokens.extend(quote!(let mut #param: #ty = #init;));
+            }
+        }
+        let trip = size::size(self.names, &l.trip);
+        let counter = self.counter(l, &body);
+        let step = self.step(l);
+        tokens.extend(quote! {
+            for #counter in 0..#trip {
+                #body
+                #step
+            }
+        });
+        for carried in &l.carried {
+            let params = self.variables(carried.param);
+            for (result, param) in self.variables(carried.result).iter().zip(params) {
+                tokens.extend(quote!(let #result = #param;));
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// The counter's variable, `_` if nothing reads it.
+    fn counter(&self, l: &Loop, body: &TokenStream) -> Ident {
+        let counter = self.names.scalar(l.counter);
+        let carried = l.carried.iter().any(|c| c.next == l.counter);
+        let mut used = BTreeSet::new();
+        identifiers(body.clone(), &mut used);
+        if carried || used.contains(&counter.to_string()) {
+            counter
+        } else {
+            format_ident!("_")
+        }
+    }
+
+    /// The assignments that end an iteration.
+    fn step(&self, l: &Loop) -> TokenStream {
+        let mut params = Vec::new();
+        let mut nexts = Vec::new();
+        for carried in l.carried.iter().filter(|c| c.next != c.param) {
+            params.extend(self.variables(carried.param));
+            nexts.extend(self.variables(carried.next));
+        }
+        // Where one carried value becomes another, all must be read before any is written.
+        if nexts.iter().any(|next| params.contains(next)) {
+            quote!((#(#params,)*) = (#(#nexts,)*);)
+        } else {
+            quote!(#(#params = #nexts;)*)
+        }
+    }
+}

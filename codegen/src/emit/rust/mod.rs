@@ -1,0 +1,105 @@
+//! Rust source with `core::arch` intrinsics, one function a kernel and tier.
+//!
+//! The walk over the IR knows no instruction set; a tier is an [`isa::Isa`]: an expression
+//! for each operation on one of its registers. A logical vector of sixteen lanes is one
+//! AVX-512 register, two of AVX2, four of SSE4.1 or NEON, and an array in portable Rust.
+//! Every tier computes the same bits: no operation is fused, reordered or approximated.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `function` | signature, statements, loops |
+//! | `expr` | instructions |
+//! | `memory` | loads and stores, whole and partial |
+//! | `size` | shape arithmetic and addresses |
+//! | `names` | identifiers |
+//! | `scalar` | scalar operations in plain Rust |
+//! | `isa` | what a tier provides |
+//! | `avx512`, `avx2`, `sse41`, `neon`, `portable` | the tiers |
+//! | `x86` | what the x86 tiers share |
+
+mod avx2;
+mod avx512;
+mod expr;
+mod function;
+mod isa;
+mod memory;
+mod names;
+mod neon;
+mod portable;
+mod scalar;
+mod size;
+mod sse41;
+mod x86;
+
+use crate::ir::{Function, Value};
+use atome_spec::Tier;
+use isa::Isa;
+use proc_macro2::TokenStream;
+
+/// Why a function has no Rust form. None of these happens to verified IR whose names are
+/// identifiers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// A function or parameter name that cannot be one in Rust.
+    #[error("`{name}` is not a Rust identifier")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// An instruction whose operands or result have types it does not work on.
+    #[error("v{}: the instruction does not work on its operands' types", value.0)]
+    IllTyped {
+        /// The value it defines.
+        value: Value,
+    },
+    /// A tier this emitter does not know.
+    #[error("no Rust emitter for CPU tier `{tier}`")]
+    Tier {
+        /// The tier.
+        tier: Tier,
+    },
+}
+
+/// A `pub unsafe extern "C" fn` that computes `function` on a CPU of `tier`.
+///
+/// The item carries its `#[target_feature]`, needs nothing in scope but `core`, and is
+/// meant for the tier's architecture: guard it with `#[cfg(target_arch = ..)]`.
+///
+/// # Errors
+/// If a name is not an identifier, or the function is not well typed.
+pub fn emit(function: &Function, tier: Tier) -> Result<TokenStream, EmitError> {
+    function::item(function, isa(tier)?)
+}
+
+/// [`emit`] as formatted source text.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_file(function: &Function, tier: Tier) -> Result<String, EmitError> {
+    let item = emit(function, tier)?;
+    let file = syn::parse2(item).map_err(|_| EmitError::Name {
+        name: function.name.clone(),
+    })?;
+    Ok(prettyplease::unparse(&file))
+}
+
+/// The value of `target_arch` that a tier's functions compile for; `None` if any will do.
+pub const fn target_arch(tier: Tier) -> Option<&'static str> {
+    match tier {
+        Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => Some("x86_64"),
+        Tier::Neon => Some("aarch64"),
+        _ => None,
+    }
+}
+
+fn isa(tier: Tier) -> Result<&'static dyn Isa, EmitError> {
+    match tier {
+        Tier::Portable => Ok(&portable::Portable),
+        Tier::Neon => Ok(&neon::Neon),
+        Tier::X86_64V2 => Ok(&sse41::Sse41),
+        Tier::X86_64V3 => Ok(&avx2::Avx2),
+        Tier::X86_64V4 => Ok(&avx512::Avx512),
+        _ => Err(EmitError::Tier { tier }),
+    }
+}

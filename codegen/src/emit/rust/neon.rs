@@ -1,0 +1,295 @@
+use super::isa::{Helper, Isa};
+use super::scalar::i32_literal;
+use super::size::number;
+use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+/// NEON: four registers a vector. There are no partial accesses, so helpers branch.
+pub(super) struct Neon;
+
+/// `vaddq` and an element type make `vaddq_f32`.
+fn name(op: &str, elem: Elem) -> Ident {
+    match elem {
+        Elem::F32 => format_ident!("{op}_f32"),
+        Elem::I32 => format_ident!("{op}_s32"),
+    }
+}
+
+fn splat(elem: Elem, x: &TokenStream) -> TokenStream {
+    let dup = name("vdupq_n", elem);
+    quote!(#dup(#x))
+}
+
+fn to_bits(x: &TokenStream) -> TokenStream {
+    quote!(vreinterpretq_s32_f32(#x))
+}
+
+fn from_bits(x: &TokenStream) -> TokenStream {
+    quote!(vreinterpretq_f32_s32(#x))
+}
+
+impl Isa for Neon {
+    fn registers(&self) -> usize {
+        4
+    }
+
+    fn features(&self) -> Option<&'static str> {
+        Some("neon")
+    }
+
+    fn imports(&self) -> TokenStream {
+        quote!(
+            use ::core::arch::aarch64::*;
+        )
+    }
+
+    fn helpers(&self) -> Vec<Helper> {
+        helpers()
+    }
+
+    fn register(&self, elem: Elem) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(float32x4_t),
+            Elem::I32 => quote!(int32x4_t),
+        }
+    }
+
+    fn zero(&self, elem: Elem) -> TokenStream {
+        match elem {
+            Elem::F32 => splat(elem, &quote!(0.0)),
+            Elem::I32 => splat(elem, &quote!(0)),
+        }
+    }
+
+    fn splat(&self, elem: Elem, x: &Ident) -> TokenStream {
+        splat(elem, &quote!(#x))
+    }
+
+    fn iota(&self, first: usize) -> TokenStream {
+        let first = first as i32;
+        let lanes = (first..first + 4).map(i32_literal);
+        quote!(lanes([#(#lanes),*]))
+    }
+
+    fn unary(&self, op: UnaryOp, x: &Ident) -> TokenStream {
+        match op {
+            UnaryOp::Neg => quote!(vnegq_f32(#x)),
+            UnaryOp::Abs => quote!(vabsq_f32(#x)),
+            UnaryOp::Sqrt => quote!(vsqrtq_f32(#x)),
+            UnaryOp::ToFloat => quote!(vcvtq_f32_s32(#x)),
+            UnaryOp::ToBits => to_bits(&quote!(#x)),
+            UnaryOp::FromBits => from_bits(&quote!(#x)),
+        }
+    }
+
+    /// `fmax` and `fmin` order zeros and pass NaN on, so `Max` and `Min` compare and choose.
+    fn binary(&self, op: BinaryOp, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        let op = match op {
+            BinaryOp::Add => "vaddq",
+            BinaryOp::Sub => "vsubq",
+            BinaryOp::Mul => "vmulq",
+            BinaryOp::Div => "vdivq",
+            BinaryOp::And => "vandq",
+            BinaryOp::Or => "vorrq",
+            BinaryOp::Xor => "veorq",
+            BinaryOp::Max => return quote!(vbslq_f32(vcgtq_f32(#x, #y), #x, #y)),
+            BinaryOp::Min => return quote!(vbslq_f32(vcltq_f32(#x, #y), #x, #y)),
+        };
+        let intrinsic = name(op, elem);
+        quote!(#intrinsic(#x, #y))
+    }
+
+    fn shift(&self, op: ShiftOp, x: &Ident, bits: u8) -> TokenStream {
+        let bits = number(bits.into());
+        match op {
+            ShiftOp::Left => quote!(vshlq_n_s32::<#bits>(#x)),
+            ShiftOp::RightSigned => quote!(vshrq_n_s32::<#bits>(#x)),
+            ShiftOp::Right => quote! {
+                vreinterpretq_s32_u32(vshrq_n_u32::<#bits>(vreinterpretq_u32_s32(#x)))
+            },
+        }
+    }
+
+    fn compare(&self, compare: Compare, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        let op = match compare {
+            Compare::Lt => "vcltq",
+            Compare::Le => "vcleq",
+            Compare::Eq => "vceqq",
+        };
+        let intrinsic = name(op, elem);
+        quote!(vreinterpretq_s32_u32(#intrinsic(#x, #y)))
+    }
+
+    fn select(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        let select = name("vbslq", elem);
+        quote!(#select(vreinterpretq_u32_s32(#mask), #on, #off))
+    }
+
+    fn reduce(&self, op: ReduceOp, x: &Ident) -> TokenStream {
+        let halves = quote! {
+            let (low, high) = (vget_low_f32(#x), vget_high_f32(#x));
+        };
+        let ends = quote! {
+            let (x, y) = (vget_lane_f32::<0>(half), vget_lane_f32::<1>(half));
+        };
+        match op {
+            ReduceOp::Add => quote! {{
+                #halves
+                let half = vadd_f32(low, high);
+                #ends
+                x + y
+            }},
+            ReduceOp::Max => quote! {{
+                #halves
+                let half = vbsl_f32(vcgt_f32(low, high), low, high);
+                #ends
+                if x > y { x } else { y }
+            }},
+        }
+    }
+
+    fn extract(&self, elem: Elem, x: &Ident, lane: usize) -> TokenStream {
+        let get = name("vgetq_lane", elem);
+        let lane = number(lane as u64);
+        quote!(#get::<#lane>(#x))
+    }
+
+    fn keep(&self, elem: Elem, x: &Ident, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => from_bits(&quote!(vandq_s32(vreinterpretq_s32_f32(#x), first(#n)))),
+            Elem::I32 => quote!(vandq_s32(#x, first(#n))),
+        }
+    }
+
+    fn load(&self, elem: Elem, at: &TokenStream) -> TokenStream {
+        let load = name("vld1q", elem);
+        quote!(#load(#at))
+    }
+
+    fn load_first(&self, elem: Elem, at: &TokenStream, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => from_bits(&quote!(load_first(#at.cast::<i32>(), #n))),
+            Elem::I32 => quote!(load_first(#at, #n)),
+        }
+    }
+
+    fn store(&self, elem: Elem, at: &TokenStream, x: &Ident) -> TokenStream {
+        let store = name("vst1q", elem);
+        quote!(#store(#at, #x))
+    }
+
+    fn store_first(&self, elem: Elem, at: &TokenStream, x: &Ident, n: &TokenStream) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!(store_first(#at.cast::<i32>(), vreinterpretq_s32_f32(#x), #n)),
+            Elem::I32 => quote!(store_first(#at, #x, #n)),
+        }
+    }
+
+    /// There is no stable intrinsic, but there is the instruction.
+    fn prefetch(&self, at: &TokenStream) -> Option<TokenStream> {
+        Some(quote! {
+            unsafe {
+                ::core::arch::asm!(
+                    "prfm pldl1keep, [{}]",
+                    in(reg) #at,
+                    options(nostack, preserves_flags, readonly)
+                )
+            };
+        })
+    }
+
+    /// `-x`: what code 0 gives, from which the select makes the rest.
+    fn trit_table(&self, _bit: u8, x: &Ident) -> (u8, TokenStream) {
+        (0, to_bits(&splat(Elem::F32, &quote!(-#x))))
+    }
+
+    fn trit_table_type(&self) -> TokenStream {
+        self.register(Elem::I32)
+    }
+
+    /// The code's low bit, spread over the lane, clears it; the high bit flips the sign.
+    fn trit_select(&self, bit: u8, index: &Ident, table: &Ident) -> TokenStream {
+        let low = self.shift(ShiftOp::Left, index, 31 - bit);
+        let high = match 30 - bit {
+            shift @ 1.. => self.shift(ShiftOp::Left, index, shift),
+            0 => quote!(#index),
+        };
+        let sign = splat(Elem::I32, &quote!(i32::MIN));
+        from_bits(&quote! {
+            vbicq_s32(
+                veorq_s32(#table, vandq_s32(#high, #sign)),
+                vshrq_n_s32::<31>(#low),
+            )
+        })
+    }
+
+    fn sqrt(&self, x: &Ident) -> TokenStream {
+        quote!(vget_lane_f32::<0>(vsqrt_f32(vdup_n_f32(#x))))
+    }
+}
+
+fn helpers() -> Vec<Helper> {
+    let lanes = quote! {
+        /// Four lanes.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn lanes(x: [i32; 4]) -> int32x4_t {
+            unsafe { vld1q_s32(x.as_ptr()) }
+        }
+    };
+    let first = quote! {
+        /// A mask of the first `n` lanes.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn first(n: usize) -> int32x4_t {
+            let n = vdupq_n_s32(n.min(4) as i32);
+            vreinterpretq_s32_u32(vcgtq_s32(n, lanes([0, 1, 2, 3])))
+        }
+    };
+    let load = quote! {
+        /// The first `n` lanes from `at`; the others are zero.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        unsafe fn load_first(at: *const i32, n: usize) -> int32x4_t {
+            unsafe {
+                match n {
+                    0 => vdupq_n_s32(0),
+                    1 => lanes([*at, 0, 0, 0]),
+                    2 => lanes([*at, *at.add(1), 0, 0]),
+                    3 => lanes([*at, *at.add(1), *at.add(2), 0]),
+                    _ => vld1q_s32(at),
+                }
+            }
+        }
+    };
+    let store = quote! {
+        /// Writes the first `n` lanes to `at`.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        unsafe fn store_first(at: *mut i32, x: int32x4_t, n: usize) {
+            unsafe {
+                if n >= 4 {
+                    vst1q_s32(at, x);
+                    return;
+                }
+                if n >= 1 {
+                    *at = vgetq_lane_s32::<0>(x);
+                }
+                if n >= 2 {
+                    *at.add(1) = vgetq_lane_s32::<1>(x);
+                }
+                if n >= 3 {
+                    *at.add(2) = vgetq_lane_s32::<2>(x);
+                }
+            }
+        }
+    };
+    let helper = |name, item| Helper { name, item };
+    vec![
+        helper("lanes", lanes),
+        helper("first", first),
+        helper("load_first", load),
+        helper("store_first", store),
+    ]
+}

@@ -1,0 +1,233 @@
+use super::isa::{Helper, Isa};
+use super::scalar;
+use super::size::number;
+use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+/// Plain Rust on arrays of sixteen, for any CPU and without `std`.
+pub(super) struct Portable;
+
+/// An array whose lane `l` is `x`.
+fn each(x: &TokenStream) -> TokenStream {
+    quote!(::core::array::from_fn(|l| #x))
+}
+
+/// Lane `l` of an array.
+fn lane(x: &Ident) -> TokenStream {
+    quote!(#x[l])
+}
+
+impl Isa for Portable {
+    fn registers(&self) -> usize {
+        1
+    }
+
+    fn features(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn imports(&self) -> TokenStream {
+        TokenStream::new()
+    }
+
+    fn helpers(&self) -> Vec<Helper> {
+        helpers()
+    }
+
+    fn register(&self, elem: Elem) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!([f32; 16]),
+            Elem::I32 => quote!([i32; 16]),
+        }
+    }
+
+    fn zero(&self, elem: Elem) -> TokenStream {
+        match elem {
+            Elem::F32 => quote!([0.0; 16]),
+            Elem::I32 => quote!([0; 16]),
+        }
+    }
+
+    fn splat(&self, _elem: Elem, x: &Ident) -> TokenStream {
+        quote!([#x; 16])
+    }
+
+    fn iota(&self, _first: usize) -> TokenStream {
+        each(&quote!(l as i32))
+    }
+
+    fn unary(&self, op: UnaryOp, x: &Ident) -> TokenStream {
+        match op {
+            UnaryOp::Sqrt => quote!(#x.map(sqrt)),
+            _ => {
+                let y = scalar::unary(op, x, |_| TokenStream::new());
+                quote!(#x.map(|#x| #y))
+            }
+        }
+    }
+
+    fn binary(&self, op: BinaryOp, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        each(&scalar::binary(op, elem, &lane(x), &lane(y)))
+    }
+
+    fn shift(&self, op: ShiftOp, x: &Ident, bits: u8) -> TokenStream {
+        each(&scalar::shift(op, &lane(x), bits))
+    }
+
+    fn compare(&self, compare: Compare, _elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        each(&scalar::compare(compare, &lane(x), &lane(y)))
+    }
+
+    fn select(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        each(&scalar::select(elem, &lane(mask), &lane(on), &lane(off)))
+    }
+
+    fn select_lanes(&self, _elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        each(&quote!(if #mask[l] != 0 { #on[l] } else { #off[l] }))
+    }
+
+    fn reduce(&self, op: ReduceOp, x: &Ident) -> TokenStream {
+        match op {
+            ReduceOp::Add => quote!(reduce(#x, |x, y| x + y)),
+            ReduceOp::Max => quote!(reduce(#x, |x, y| if x > y { x } else { y })),
+        }
+    }
+
+    fn extract(&self, _elem: Elem, x: &Ident, lane: usize) -> TokenStream {
+        let lane = number(lane as u64);
+        quote!(#x[#lane])
+    }
+
+    fn keep(&self, elem: Elem, x: &Ident, n: &TokenStream) -> TokenStream {
+        let zero = match elem {
+            Elem::F32 => quote!(0.0),
+            Elem::I32 => quote!(0),
+        };
+        quote!({
+            let n = #n;
+            ::core::array::from_fn(|l| if l < n { #x[l] } else { #zero })
+        })
+    }
+
+    fn load(&self, elem: Elem, at: &TokenStream) -> TokenStream {
+        let ty = self.register(elem);
+        quote!(#at.cast::<#ty>().read_unaligned())
+    }
+
+    fn load_first(&self, _elem: Elem, at: &TokenStream, n: &TokenStream) -> TokenStream {
+        quote!(load_first(#at, #n))
+    }
+
+    fn store(&self, elem: Elem, at: &TokenStream, x: &Ident) -> TokenStream {
+        let ty = self.register(elem);
+        quote!(#at.cast::<#ty>().write_unaligned(#x))
+    }
+
+    fn store_first(
+        &self,
+        _elem: Elem,
+        at: &TokenStream,
+        x: &Ident,
+        n: &TokenStream,
+    ) -> TokenStream {
+        quote!(store_first(#at, #x, #n))
+    }
+
+    fn prefetch(&self, _at: &TokenStream) -> Option<TokenStream> {
+        None
+    }
+
+    /// The bits of `-x`: what code 0 gives, from which the select makes the rest.
+    fn trit_table(&self, _bit: u8, x: &Ident) -> (u8, TokenStream) {
+        (0, quote!((-#x).to_bits()))
+    }
+
+    fn trit_table_type(&self) -> TokenStream {
+        quote!(u32)
+    }
+
+    /// The code's low bit, spread over the lane, clears it; the high bit flips the sign.
+    fn trit_select(&self, bit: u8, index: &Ident, table: &Ident) -> TokenStream {
+        let (low, high) = (number((31 - bit).into()), number((30 - bit).into()));
+        each(&quote! {{
+            let zero = (#index[l] << #low >> 31) as u32;
+            let sign = (#index[l] << #high) as u32 & 0x8000_0000;
+            f32::from_bits((#table ^ sign) & !zero)
+        }})
+    }
+
+    fn sqrt(&self, x: &Ident) -> TokenStream {
+        quote!(sqrt(#x))
+    }
+}
+
+fn helpers() -> Vec<Helper> {
+    let reduce = quote! {
+        /// Folds lanes `i` and `i + 8`, then `i + 4`, `i + 2`, `i + 1`.
+        #[inline(always)]
+        fn reduce(x: [f32; 16], fold: impl Fn(f32, f32) -> f32) -> f32 {
+            let x: [f32; 8] = ::core::array::from_fn(|l| fold(x[l], x[l + 8]));
+            let x: [f32; 4] = ::core::array::from_fn(|l| fold(x[l], x[l + 4]));
+            fold(fold(x[0], x[2]), fold(x[1], x[3]))
+        }
+    };
+    let load = quote! {
+        /// The first `n` lanes from `at`; the others are zero.
+        #[inline]
+        unsafe fn load_first<T: Copy + Default>(at: *const T, n: usize) -> [T; 16] {
+            let mut x = [T::default(); 16];
+            for l in 0..n.min(16) {
+                x[l] = unsafe { *at.add(l) };
+            }
+            x
+        }
+    };
+    let store = quote! {
+        /// Writes the first `n` lanes to `at`.
+        #[inline]
+        unsafe fn store_first<T: Copy>(at: *mut T, x: [T; 16], n: usize) {
+            for l in 0..n.min(16) {
+                unsafe { *at.add(l) = x[l] };
+            }
+        }
+    };
+    let helper = |name, item| Helper { name, item };
+    vec![
+        helper("reduce", reduce),
+        helper("load_first", load),
+        helper("store_first", store),
+        helper("sqrt", sqrt()),
+    ]
+}
+
+/// `core` has no square root, and a kernel takes at most one a row: an exact integer root.
+fn sqrt() -> TokenStream {
+    quote! {
+        /// IEEE square root. No root lies half way between two floats, so the root of 25
+        /// bits, rounded down, tells which is nearest.
+        fn sqrt(x: f32) -> f32 {
+            if x == 0.0 || x.is_nan() || x == f32::INFINITY {
+                return x;
+            }
+            if x < 0.0 {
+                return f32::NAN;
+            }
+            // x = significand * 2^exponent with a significand of 24 bits.
+            let field = x.to_bits() >> 23;
+            let fraction = x.to_bits() & 0x007f_ffff;
+            let denormal = fraction.leading_zeros() as i32 - 8;
+            let (significand, exponent) = if field == 0 {
+                (fraction << denormal, -149 - denormal)
+            } else {
+                (fraction | 0x0080_0000, field as i32 - 150)
+            };
+            // 25 or 26, so that the root has 25 bits and the exponent is even.
+            let shift = 26 - (exponent & 1);
+            let root = ((significand as u64) << shift).isqrt() as u32;
+            let rounded = (root + 1) >> 1;
+            let power = (exponent - shift) / 2 + 1;
+            f32::from_bits((rounded & 0x007f_ffff) | (((power + 150) as u32) << 23))
+        }
+    }
+}

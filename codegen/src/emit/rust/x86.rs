@@ -1,0 +1,191 @@
+use super::scalar::i32_literal;
+use super::size::number;
+use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+/// The spelling of one register width: `_mm512_add_ps` is `prefix` + `add` + `ps`.
+///
+/// Holds what all three widths have under the same name.
+pub(super) struct Width {
+    /// `_mm`, `_mm256` or `_mm512`.
+    pub(super) prefix: &'static str,
+    /// `128`, `256` or `512`.
+    pub(super) bits: usize,
+}
+
+impl Width {
+    /// The name of an intrinsic.
+    pub(super) fn name(&self, op: &str) -> Ident {
+        format_ident!("{}_{}", self.prefix, op)
+    }
+
+    /// The name of a bitwise intrinsic of integers.
+    pub(super) fn bitwise(&self, op: &str) -> Ident {
+        format_ident!("{}_{}_si{}", self.prefix, op, self.bits)
+    }
+
+    /// Bits of a float register as integers.
+    pub(super) fn to_bits(&self, x: &TokenStream) -> TokenStream {
+        let cast = format_ident!("{}_castps_si{}", self.prefix, self.bits);
+        quote!(#cast(#x))
+    }
+
+    /// Integers as the bits of a float register.
+    pub(super) fn from_bits(&self, x: &TokenStream) -> TokenStream {
+        let cast = format_ident!("{}_castsi{}_ps", self.prefix, self.bits);
+        quote!(#cast(#x))
+    }
+
+    pub(super) fn imports(&self) -> TokenStream {
+        quote!(
+            use ::core::arch::x86_64::*;
+        )
+    }
+
+    pub(super) fn register(&self, elem: Elem) -> TokenStream {
+        let ty = match elem {
+            Elem::F32 => format_ident!("__m{}", self.bits),
+            Elem::I32 => format_ident!("__m{}i", self.bits),
+        };
+        quote!(#ty)
+    }
+
+    pub(super) fn zero(&self, elem: Elem) -> TokenStream {
+        let zero = match elem {
+            Elem::F32 => self.name("setzero_ps"),
+            Elem::I32 => self.bitwise("setzero"),
+        };
+        quote!(#zero())
+    }
+
+    pub(super) fn splat(&self, elem: Elem, x: &TokenStream) -> TokenStream {
+        let set = match elem {
+            Elem::F32 => self.name("set1_ps"),
+            Elem::I32 => self.name("set1_epi32"),
+        };
+        quote!(#set(#x))
+    }
+
+    pub(super) fn lanes(&self, lanes: impl Iterator<Item = i32>) -> TokenStream {
+        let set = self.name("setr_epi32");
+        let lanes = lanes.map(i32_literal);
+        quote!(#set(#(#lanes),*))
+    }
+
+    pub(super) fn iota(&self, first: usize) -> TokenStream {
+        let first = first as i32;
+        self.lanes(first..first + self.bits as i32 / 32)
+    }
+
+    pub(super) fn unary(&self, op: UnaryOp, x: &Ident) -> TokenStream {
+        let signs = self.splat(Elem::F32, &quote!(-0.0f32));
+        match op {
+            UnaryOp::Neg => {
+                let xor = self.name("xor_ps");
+                quote!(#xor(#x, #signs))
+            }
+            UnaryOp::Abs => {
+                let andnot = self.name("andnot_ps");
+                quote!(#andnot(#signs, #x))
+            }
+            UnaryOp::Sqrt => {
+                let sqrt = self.name("sqrt_ps");
+                quote!(#sqrt(#x))
+            }
+            UnaryOp::ToFloat => {
+                let convert = self.name("cvtepi32_ps");
+                quote!(#convert(#x))
+            }
+            UnaryOp::ToBits => self.to_bits(&quote!(#x)),
+            UnaryOp::FromBits => self.from_bits(&quote!(#x)),
+        }
+    }
+
+    /// `maxps` and `minps` give their second operand when the operands are equal or not
+    /// ordered, which is what the IR's `Max` and `Min` mean.
+    pub(super) fn binary(&self, op: BinaryOp, elem: Elem, x: &Ident, y: &Ident) -> TokenStream {
+        let intrinsic = match (op, elem) {
+            (BinaryOp::Add, Elem::F32) => self.name("add_ps"),
+            (BinaryOp::Sub, Elem::F32) => self.name("sub_ps"),
+            (BinaryOp::Mul, Elem::F32) => self.name("mul_ps"),
+            (BinaryOp::Add, Elem::I32) => self.name("add_epi32"),
+            (BinaryOp::Sub, Elem::I32) => self.name("sub_epi32"),
+            (BinaryOp::Mul, Elem::I32) => self.name("mullo_epi32"),
+            (BinaryOp::Div, _) => self.name("div_ps"),
+            (BinaryOp::Max, _) => self.name("max_ps"),
+            (BinaryOp::Min, _) => self.name("min_ps"),
+            (BinaryOp::And, _) => self.bitwise("and"),
+            (BinaryOp::Or, _) => self.bitwise("or"),
+            (BinaryOp::Xor, _) => self.bitwise("xor"),
+        };
+        quote!(#intrinsic(#x, #y))
+    }
+
+    pub(super) fn shift(&self, op: ShiftOp, x: &Ident, bits: u8) -> TokenStream {
+        let intrinsic = match op {
+            ShiftOp::Left => self.name("slli_epi32"),
+            ShiftOp::Right => self.name("srli_epi32"),
+            ShiftOp::RightSigned => self.name("srai_epi32"),
+        };
+        let bits = number(bits.into());
+        quote!(#intrinsic::<#bits>(#x))
+    }
+
+    pub(super) fn select(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
+        let [and, andnot, or] = ["and", "andnot", "or"].map(|op| self.bitwise(op));
+        match elem {
+            Elem::I32 => quote!(#or(#and(#mask, #on), #andnot(#mask, #off))),
+            Elem::F32 => {
+                let on = self.to_bits(&quote!(#on));
+                let off = self.to_bits(&quote!(#off));
+                self.from_bits(&quote!(#or(#and(#mask, #on), #andnot(#mask, #off))))
+            }
+        }
+    }
+
+    /// `x <= y` and the rest for integers, made of the two comparisons that exist below
+    /// AVX-512.
+    pub(super) fn compare_i32(&self, compare: Compare, x: &Ident, y: &Ident) -> TokenStream {
+        let [greater, equal] = ["cmpgt_epi32", "cmpeq_epi32"].map(|op| self.name(op));
+        match compare {
+            Compare::Lt => quote!(#greater(#y, #x)),
+            Compare::Eq => quote!(#equal(#x, #y)),
+            Compare::Le => {
+                let andnot = self.bitwise("andnot");
+                let ones = self.splat(Elem::I32, &quote!(-1));
+                quote!(#andnot(#greater(#x, #y), #ones))
+            }
+        }
+    }
+
+    pub(super) fn prefetch(&self, at: &TokenStream) -> TokenStream {
+        quote!(unsafe { _mm_prefetch::<_MM_HINT_T0>(#at.cast::<i8>()) };)
+    }
+
+    pub(super) fn sqrt(&self, x: &Ident) -> TokenStream {
+        quote!(_mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(#x))))
+    }
+}
+
+/// The end of the fixed tree over the four lanes of the `__m128` called `sum`: lanes
+/// `i` and `i + 2`, then 0 and 1.
+pub(super) fn reduce_quarter(op: ReduceOp) -> TokenStream {
+    let (fold, last) = match op {
+        ReduceOp::Add => (quote!(_mm_add_ps), quote!(_mm_add_ss)),
+        ReduceOp::Max => (quote!(_mm_max_ps), quote!(_mm_max_ss)),
+    };
+    quote! {
+        let sum = #fold(sum, _mm_movehl_ps(sum, sum));
+        _mm_cvtss_f32(#last(sum, _mm_movehdup_ps(sum)))
+    }
+}
+
+/// A lane of a `__m128` or `__m128i` expression.
+pub(super) fn extract_quarter(elem: Elem, x: &TokenStream, lane: usize) -> TokenStream {
+    let lane = number(lane as u64);
+    match elem {
+        Elem::F32 => quote!(f32::from_bits(_mm_extract_ps::<#lane>(#x) as u32)),
+        Elem::I32 => quote!(_mm_extract_epi32::<#lane>(#x)),
+    }
+}
