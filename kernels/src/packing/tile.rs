@@ -121,8 +121,8 @@ mod tests {
             let mut fraction = u16::from(byte);
             let mut digits = 0;
             for _ in 0..5 {
-                digits = digits * 3 + (fraction * 3 >> 8);
-                fraction = fraction * 3 & 0xFF;
+                digits = digits * 3 + ((fraction * 3) >> 8);
+                fraction = (fraction * 3) & 0xFF;
             }
             assert_eq!(digits, u16::from(value));
         }

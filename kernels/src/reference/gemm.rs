@@ -1,0 +1,48 @@
+use super::Ternary;
+use super::ternary::select;
+
+/// Multiplies a ternary matrix by a vector: `out[r] = scale * sum_c w[r, c] * x[c]`.
+///
+/// - `w`: `[rows, cols]`; `x`: `cols` activations; `out`: `rows`, overwritten.
+///
+/// A row has one f32 accumulator, which starts at +0.0 and takes the columns in order; the
+/// scale is applied once, to the finished sum.
+///
+/// # Panics
+/// If a length is wrong.
+pub fn gemv(w: Ternary<'_>, x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), w.cols(), "length of x");
+    assert_eq!(out.len(), w.rows(), "length of out");
+    for (r, out) in out.iter_mut().enumerate() {
+        let mut sum = 0.0;
+        for (&trit, &x) in w.row(r).iter().zip(x) {
+            sum += select(trit, x);
+        }
+        *out = sum * w.scale();
+    }
+}
+
+/// Multiplies a ternary matrix by the vectors of several tokens:
+/// `out[t * out_stride + r] = scale * sum_c w[r, c] * x[t, c]`, each like [`gemv`].
+///
+/// - `w`: `[rows, cols]`; `x`: `[tokens, cols]`.
+/// - `out`: `(tokens - 1) * out_stride + rows` elements (`rows` without tokens), overwritten
+///   but for the elements between a token's last row and the next token's first.
+/// - `out_stride`: at least `rows`, unless there is at most one token.
+///
+/// # Panics
+/// If a length is wrong.
+pub fn gemm(w: Ternary<'_>, x: &[f32], tokens: usize, out_stride: usize, out: &mut [f32]) {
+    let (rows, cols) = (w.rows(), w.cols());
+    assert_eq!(x.len(), tokens * cols, "length of x");
+    let between = tokens.saturating_sub(1) * out_stride;
+    assert_eq!(out.len(), between + rows, "length of out");
+    assert!(tokens <= 1 || out_stride >= rows, "tokens overlap in out");
+    for t in 0..tokens {
+        gemv(
+            w,
+            &x[t * cols..][..cols],
+            &mut out[t * out_stride..][..rows],
+        );
+    }
+}

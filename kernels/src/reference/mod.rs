@@ -1,0 +1,54 @@
+//! The scalar definition of every operation, against which all kernels are held.
+//!
+//! Plain loops over plain slices and unpacked trits, in exactly the order and rounding that
+//! every kernel keeps: f32, no fused multiply-add, no reassociation, so results are equal bit
+//! for bit. They are short enough to be read as the specification, and slow. Lengths are
+//! asserted: a wrong one is a mistake of the caller.
+//!
+//! | module | operations |
+//! |---|---|
+//! | `ternary` | [`Ternary`], a matrix of trits with its scale |
+//! | `embed` | [`embed`] |
+//! | `gemm` | [`gemv`], [`gemm`] |
+//! | `conv1d` | [`conv1d`] |
+//! | `scan` | [`scan`] |
+//! | `norm` | [`norm`] |
+//! | `softmax` | [`softmax`], [`argmax`] |
+//! | `attention` | [`kv_append`], [`attn_scores`], [`attn_mix`], [`router_mix`] |
+//! | `top_k` | [`top_k`] |
+//! | `elementwise` | [`exp`], [`tanh`], [`softplus`], [`silu`] over slices |
+//! | [`math`] | the same of one number |
+//! | `reduce` | the 16 partial results and their tree |
+//!
+//! ```
+//! use atome_kernels::reference::{Ternary, gemv};
+//!
+//! let w = Ternary::new(&[1, -1, 0, 0, 1, 1], 2, 3, 0.5);
+//! let mut out = [0.0; 2];
+//! gemv(w, &[1.0, 2.0, 4.0], &mut out);
+//! assert_eq!(out, [-0.5, 3.0]);
+//! ```
+
+mod attention;
+mod conv1d;
+mod elementwise;
+mod embed;
+mod gemm;
+pub mod math;
+mod norm;
+mod reduce;
+mod scan;
+mod softmax;
+mod ternary;
+mod top_k;
+
+pub use attention::{attn_mix, attn_scores, kv_append, router_mix};
+pub use conv1d::conv1d;
+pub use elementwise::{exp, silu, softplus, tanh};
+pub use embed::embed;
+pub use gemm::{gemm, gemv};
+pub use norm::norm;
+pub use scan::{Diagonal, scan};
+pub use softmax::{argmax, softmax};
+pub use ternary::Ternary;
+pub use top_k::top_k;

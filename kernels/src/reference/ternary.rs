@@ -1,0 +1,57 @@
+/// A matrix of unpacked ternary weights and its scale.
+#[derive(Clone, Copy, Debug)]
+pub struct Ternary<'a> {
+    trits: &'a [i8],
+    rows: usize,
+    cols: usize,
+    scale: f32,
+}
+
+impl<'a> Ternary<'a> {
+    /// A `rows` by `cols` matrix of row-major trits, each -1, 0 or +1.
+    ///
+    /// # Panics
+    /// If there are not `rows * cols` trits.
+    pub fn new(trits: &'a [i8], rows: usize, cols: usize, scale: f32) -> Ternary<'a> {
+        assert_eq!(trits.len(), rows * cols, "{rows} by {cols} trits");
+        Ternary {
+            trits,
+            rows,
+            cols,
+            scale,
+        }
+    }
+
+    /// Number of rows.
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub const fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// What a finished sum is multiplied by.
+    pub const fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// The trits of row `r`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, r: usize) -> &'a [i8] {
+        assert!(r < self.rows, "row {r} of {}", self.rows);
+        &self.trits[r * self.cols..][..self.cols]
+    }
+}
+
+/// The product of a weight and an activation, without a multiplication: `+x`, `-x` or +0.0.
+pub(super) fn select(trit: i8, x: f32) -> f32 {
+    match trit {
+        1 => x,
+        -1 => -x,
+        _ => 0.0,
+    }
+}
