@@ -17,8 +17,8 @@ const MAX_HEADER_BYTES: usize = 13;
 /// Reads a model from a file.
 ///
 /// The dimensions come from `config`, or from the `.json` beside the model that has the same stem.
-/// Memory: the file's bytes and its unpacked trits, at most six times the file's length together, allocated only after
-/// the length has been found to be the one the dimensions ask for.
+/// Memory: the file's bytes and its unpacked trits, together at most six times the file's length, and about a kilobyte
+/// a block; allocated only after the length has been found to be the one the dimensions ask for.
 ///
 /// # Errors
 /// The first fault found, with the path of the file it is in.
