@@ -53,6 +53,12 @@ pub enum Trap {
     /// The function is malformed.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// A store into the part of the memory that is only read.
+    #[error("a store into buffer `{buffer}`, which lies in shared memory")]
+    ReadOnly {
+        /// The buffer's name.
+        buffer: String,
+    },
     /// The call has too few or too many arguments of a kind.
     #[error("{found} {what}, expected {expected}")]
     Arguments {

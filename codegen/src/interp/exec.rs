@@ -18,8 +18,37 @@ pub struct Registers {
     scalars: Vec<[u32; 1]>,
     vectors: Vec<Vector>,
     sizes: Vec<u64>,
-    /// Each buffer's first byte and length in elements.
-    buffers: Vec<(usize, u64)>,
+    buffers: Vec<Bound>,
+}
+
+/// A buffer of the call at hand.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bound {
+    /// Whether it lies in the shared part of the memory.
+    shared: bool,
+    /// First byte.
+    start: usize,
+    /// Length in elements.
+    len: u64,
+}
+
+/// The memory of a call, in two parts: one that others may read at the same time, and one
+/// that this call may write.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    /// Only read.
+    pub shared: &'a [u8],
+    /// Read and written.
+    pub own: &'a mut [u8],
+}
+
+/// A buffer's bytes in a [`Memory`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Whether they lie in the shared part.
+    pub shared: bool,
+    /// Which bytes of that part.
+    pub bytes: Range<usize>,
 }
 
 impl Registers {
@@ -65,6 +94,45 @@ impl Program {
         dims: &[u64],
         scalars: &[f32],
     ) -> Result<(), Trap> {
+        let memory = Memory {
+            shared: &[],
+            own: memory,
+        };
+        self.call(
+            registers,
+            memory,
+            buffers.len(),
+            |i| (false, &buffers[i]),
+            dims,
+            scalars,
+        )
+    }
+
+    /// Like [`Program::run`], over a memory of two parts.
+    ///
+    /// # Errors
+    /// As [`Program::run`]; also if the program stores into a shared buffer.
+    pub fn run_split(
+        &self,
+        registers: &mut Registers,
+        memory: Memory<'_>,
+        buffers: &[Span],
+        dims: &[u64],
+        scalars: &[f32],
+    ) -> Result<(), Trap> {
+        let span = |i: usize| (buffers[i].shared, &buffers[i].bytes);
+        self.call(registers, memory, buffers.len(), span, dims, scalars)
+    }
+
+    fn call<'b>(
+        &self,
+        registers: &mut Registers,
+        memory: Memory<'_>,
+        buffers: usize,
+        span: impl Fn(usize) -> (bool, &'b Range<usize>),
+        dims: &[u64],
+        scalars: &[f32],
+    ) -> Result<(), Trap> {
         let count = |what, expected, found| {
             if expected == found {
                 Ok(())
@@ -76,7 +144,7 @@ impl Program {
                 })
             }
         };
-        count("buffers", self.buffers.len(), buffers.len())?;
+        count("buffers", self.buffers.len(), buffers)?;
         count("dimensions", self.dims, dims.len())?;
         count("scalars", self.scalars, scalars.len())?;
         registers.fit(self);
@@ -85,8 +153,15 @@ impl Program {
                 size: format!("{size:?}"),
             })?;
         }
-        for (i, range) in buffers.iter().enumerate() {
-            registers.buffers[i] = self.bind(i, range, registers, memory.len())?;
+        for i in 0..buffers {
+            let (shared, range) = span(i);
+            let part = if shared {
+                memory.shared.len()
+            } else {
+                memory.own.len()
+            };
+            let (start, len) = self.bind(i, range, registers, part)?;
+            registers.buffers[i] = Bound { shared, start, len };
         }
         let mut run = Run {
             program: self,
@@ -123,7 +198,7 @@ impl Program {
 struct Run<'a> {
     program: &'a Program,
     registers: &'a mut Registers,
-    memory: &'a mut [u8],
+    memory: Memory<'a>,
 }
 
 impl Run<'_> {
@@ -225,16 +300,16 @@ impl Run<'_> {
     fn load(&mut self, op: &Op) -> Result<(), Trap> {
         match *op {
             Op::LoadScalar(dst, place) => {
-                let bytes = self.bytes(place, 1)?;
-                self.registers.scalars[dst as usize] = elements(&self.memory[bytes]);
+                let bytes = self.readable(place, 1)?;
+                self.registers.scalars[dst as usize] = elements(bytes);
             }
             Op::LoadVector(dst, place) => {
-                let bytes = self.bytes(place, LANES as u64)?;
-                self.registers.vectors[dst as usize] = elements(&self.memory[bytes]);
+                let bytes = self.readable(place, LANES as u64)?;
+                self.registers.vectors[dst as usize] = elements(bytes);
             }
             Op::LoadFirst(dst, place, n) => {
-                let bytes = self.bytes(place, self.size(n).min(LANES as u64))?;
-                self.registers.vectors[dst as usize] = elements(&self.memory[bytes]);
+                let bytes = self.readable(place, self.size(n).min(LANES as u64))?;
+                self.registers.vectors[dst as usize] = elements(bytes);
             }
             _ => unreachable!("`ops` chose a load"),
         }
@@ -245,25 +320,58 @@ impl Run<'_> {
     fn store(&mut self, op: &Op) -> Result<(), Trap> {
         match *op {
             Op::StoreScalar(x, place) => {
-                let bytes = self.bytes(place, 1)?;
-                put(&self.registers.scalars[x as usize], &mut self.memory[bytes]);
+                let bytes = self.writable(place, 1)?;
+                put(
+                    &self.registers.scalars[x as usize],
+                    &mut self.memory.own[bytes],
+                );
             }
             Op::StoreVector(x, place) => {
-                let bytes = self.bytes(place, LANES as u64)?;
-                put(&self.registers.vectors[x as usize], &mut self.memory[bytes]);
+                let bytes = self.writable(place, LANES as u64)?;
+                put(
+                    &self.registers.vectors[x as usize],
+                    &mut self.memory.own[bytes],
+                );
             }
             Op::StoreFirst(x, place, n) => {
-                let bytes = self.bytes(place, self.size(n).min(LANES as u64))?;
-                put(&self.registers.vectors[x as usize], &mut self.memory[bytes]);
+                let bytes = self.writable(place, self.size(n).min(LANES as u64))?;
+                put(
+                    &self.registers.vectors[x as usize],
+                    &mut self.memory.own[bytes],
+                );
             }
             _ => unreachable!("`ops` chose a store"),
         }
         Ok(())
     }
 
-    /// The bytes of `count` elements at an address.
+    /// The bytes of `count` elements to be read.
     #[inline(always)]
-    fn bytes(&self, place: Place, count: u64) -> Result<Range<usize>, Trap> {
+    fn readable(&self, place: Place, count: u64) -> Result<&[u8], Trap> {
+        let (shared, bytes) = self.bytes(place, count)?;
+        Ok(if shared {
+            &self.memory.shared[bytes]
+        } else {
+            &self.memory.own[bytes]
+        })
+    }
+
+    /// Where `count` elements to be written lie.
+    #[inline(always)]
+    fn writable(&self, place: Place, count: u64) -> Result<Range<usize>, Trap> {
+        match self.bytes(place, count)? {
+            (false, bytes) => Ok(bytes),
+            (true, _) => {
+                let buffer = self.program.addresses[place as usize].buffer;
+                let buffer = self.program.buffers[buffer as usize].0.clone();
+                Err(Trap::ReadOnly { buffer })
+            }
+        }
+    }
+
+    /// The part of the memory and the bytes of `count` elements at an address.
+    #[inline(always)]
+    fn bytes(&self, place: Place, count: u64) -> Result<(bool, Range<usize>), Trap> {
         let address = &self.program.addresses[place as usize];
         let mut index = Some(self.size(address.base));
         let first = address.first_term as usize;
@@ -274,14 +382,14 @@ impl Run<'_> {
                 .zip(offset)
                 .and_then(|(index, offset)| index.checked_add(offset));
         }
-        let (start, len) = self.registers.buffers[address.buffer as usize];
+        let Bound { shared, start, len } = self.registers.buffers[address.buffer as usize];
         match index {
             Some(index) if count <= len && index <= len - count => {
                 let first = start + index as usize * ELEM_BYTES;
-                Ok(first..first + count as usize * ELEM_BYTES)
+                Ok((shared, first..first + count as usize * ELEM_BYTES))
             }
             // No element, no access, wherever the address points.
-            Some(_) if count == 0 => Ok(0..0),
+            Some(_) if count == 0 => Ok((false, 0..0)),
             index => Err(self.out_of_bounds(address.buffer, index, len)),
         }
     }

@@ -44,7 +44,7 @@ mod slots;
 mod tests;
 
 pub use error::{ProgramError, Trap};
-pub use exec::Registers;
+pub use exec::{Memory, Registers, Span};
 
 use crate::ir::{Function, Size};
 use std::ops::Range;
