@@ -126,7 +126,8 @@ mod tests {
             }
             assert_eq!(digits, u16::from(value));
         }
-        assert_eq!(valid.iter().filter(|v| **v).count(), 243);
+        let none = [1, 20, 40, 60, 79, 99, 119, 138, 158, 178, 197, 217, 237];
+        assert!((0..256).all(|byte| valid[byte] != none.contains(&byte)));
         for byte in 0..=255u8 {
             for shift in [0, 8, 16, 24] {
                 let word = u32::from(byte) << shift;
