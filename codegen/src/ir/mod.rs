@@ -14,6 +14,7 @@
 //! | `function` | functions, blocks, loops, buffers |
 //! | `builder` | construction, with result types inferred |
 //! | [`text`] | the text form: printed by `Display`, read by [`parse`] |
+//! | [`mod@verify`] | the invariants that every stage relies on |
 
 mod builder;
 mod function;
@@ -23,6 +24,7 @@ pub(crate) mod random;
 mod size;
 pub mod text;
 mod types;
+pub mod verify;
 
 pub use builder::Builder;
 pub use function::{Access, Block, Buffer, BufferParam, Carried, Function, Loop, Scalar, Stmt};
@@ -30,3 +32,4 @@ pub use inst::{Address, BinaryOp, Compare, Inst, Lanes, ReduceOp, ShiftOp, Unary
 pub use size::{Dim, Size};
 pub use text::{ParseError, parse};
 pub use types::{Elem, Type};
+pub use verify::{Violations, verify};
