@@ -85,7 +85,14 @@ fn elements_are_little_endian_at_any_alignment() {
     let v = b.add(v, v);
     b.store(x, Address::at(0), v, Lanes::All);
     let mut memory = vec![0xff, 0xff, 0xff, 0x01, 0x02, 0x03, 0x04, 0xff];
-    run(&b.finish(), &mut memory, &[3..7], &[], &[]).unwrap();
+    run(
+        &b.finish(),
+        &mut memory,
+        std::slice::from_ref(&(3..7)),
+        &[],
+        &[],
+    )
+    .unwrap();
     assert_eq!(memory, [0xff, 0xff, 0xff, 0x02, 0x04, 0x06, 0x08, 0xff]);
 }
 
@@ -109,7 +116,13 @@ fn one_set_of_registers_serves_many_programs() {
     for (vectors, sum) in [(4, 6u32), (40, 780), (2, 1)] {
         let program = program(vectors);
         program
-            .run(&mut registers, &mut memory, &[0..64], &[], &[])
+            .run(
+                &mut registers,
+                &mut memory,
+                std::slice::from_ref(&(0..64)),
+                &[],
+                &[],
+            )
             .unwrap();
         assert_eq!(memory[..4], sum.to_le_bytes());
     }

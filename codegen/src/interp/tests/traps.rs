@@ -20,7 +20,13 @@ fn access(at: u64, lanes: Option<Lanes>, store: bool) -> Result<(), Trap> {
     }
     // Memory goes on after the buffer: the bound is the buffer's.
     let mut memory = vec![7; 400];
-    let result = run(&b.finish(), &mut memory, &[100..180], &[], &[]);
+    let result = run(
+        &b.finish(),
+        &mut memory,
+        std::slice::from_ref(&(100..180)),
+        &[],
+        &[],
+    );
     assert!(memory[..100].iter().chain(&memory[180..]).all(|b| *b == 7));
     result
 }
@@ -99,8 +105,15 @@ fn arguments_must_fit_the_parameters() {
         b.finish()
     };
     let mut memory = vec![0; 40];
-    let mut call =
-        |range, dims: &[u64], scalars: &[f32]| run(&build(), &mut memory, &[range], dims, scalars);
+    let mut call = |range, dims: &[u64], scalars: &[f32]| {
+        run(
+            &build(),
+            &mut memory,
+            std::slice::from_ref(&range),
+            dims,
+            scalars,
+        )
+    };
     assert_eq!(call(0..40, &[10], &[1.0]), Ok(()));
     assert_eq!(call(0..40, &[9], &[1.0]), Ok(()));
     let arguments = |what, found| {
