@@ -1,4 +1,23 @@
-//! Work in progress.
+//! Ternary kernels without `std`: packed weights, kernels for each CPU tier compiled ahead
+//! of time, and the scalar reference that all of them equal bit for bit.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`packing`] | trits to bytes and back |
+//! | [`reference`] | the scalar definition of every op |
+//! | [`dispatch`] | which CPU tiers this machine runs |
+//! | [`aot`] | every op for every tier, any shape |
+//! | [`ops`] | what is too irregular to compile |
+#![cfg_attr(not(test), no_std)]
 
+pub mod aot;
+pub mod dispatch;
+mod error;
+pub mod ops;
 pub mod packing;
 pub mod reference;
+
+pub use aot::{Kernel, find, kernels};
+pub use atome_spec::{Op, Packing, Tier};
+pub use dispatch::{available, detect, tiers};
+pub use error::KernelError;

@@ -77,7 +77,7 @@ impl Isa for Avx2 {
             (Elem::F32, Compare::Le) => quote!(_mm256_cmp_ps::<_CMP_LE_OQ>(#x, #y)),
             (Elem::F32, Compare::Eq) => quote!(_mm256_cmp_ps::<_CMP_EQ_OQ>(#x, #y)),
         };
-        YMM.to_bits(&mask)
+        YMM.as_bits(&mask)
     }
 
     fn select(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
@@ -155,7 +155,7 @@ impl Isa for Avx2 {
     fn trit_table(&self, _bit: u8, x: &Ident) -> (u8, TokenStream) {
         let signs = YMM.lanes((0..8).map(|entry| if entry % 4 == 0 { i32::MIN } else { 0 }));
         let kept = YMM.lanes((0..8).map(|entry| if entry % 2 == 0 { -1 } else { 0 }));
-        let [signs, kept] = [signs, kept].map(|bits| YMM.from_bits(&bits));
+        let [signs, kept] = [signs, kept].map(|bits| YMM.as_floats(&bits));
         let splat = YMM.splat(Elem::F32, &quote!(#x));
         (
             0,

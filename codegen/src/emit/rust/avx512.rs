@@ -167,7 +167,7 @@ impl Isa for Avx512 {
             .fold(0u64, |mask, entry| mask | 1 << entry);
         let kept = number(kept);
         let signs = ZMM.lanes((0..16).map(|entry| if code(entry) == 0 { i32::MIN } else { 0 }));
-        let signs = ZMM.from_bits(&signs);
+        let signs = ZMM.as_floats(&signs);
         let splat = ZMM.splat(Elem::F32, &quote!(#x));
         let table = quote!(_mm512_maskz_xor_ps(#kept, #splat, #signs));
         (second.into(), table)

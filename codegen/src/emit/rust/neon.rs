@@ -21,11 +21,11 @@ fn splat(elem: Elem, x: &TokenStream) -> TokenStream {
     quote!(#dup(#x))
 }
 
-fn to_bits(x: &TokenStream) -> TokenStream {
+fn as_bits(x: &TokenStream) -> TokenStream {
     quote!(vreinterpretq_s32_f32(#x))
 }
 
-fn from_bits(x: &TokenStream) -> TokenStream {
+fn as_floats(x: &TokenStream) -> TokenStream {
     quote!(vreinterpretq_f32_s32(#x))
 }
 
@@ -78,8 +78,8 @@ impl Isa for Neon {
             UnaryOp::Abs => quote!(vabsq_f32(#x)),
             UnaryOp::Sqrt => quote!(vsqrtq_f32(#x)),
             UnaryOp::ToFloat => quote!(vcvtq_f32_s32(#x)),
-            UnaryOp::ToBits => to_bits(&quote!(#x)),
-            UnaryOp::FromBits => from_bits(&quote!(#x)),
+            UnaryOp::ToBits => as_bits(&quote!(#x)),
+            UnaryOp::FromBits => as_floats(&quote!(#x)),
         }
     }
 
@@ -157,7 +157,7 @@ impl Isa for Neon {
 
     fn keep(&self, elem: Elem, x: &Ident, n: &TokenStream) -> TokenStream {
         match elem {
-            Elem::F32 => from_bits(&quote!(vandq_s32(vreinterpretq_s32_f32(#x), first(#n)))),
+            Elem::F32 => as_floats(&quote!(vandq_s32(vreinterpretq_s32_f32(#x), first(#n)))),
             Elem::I32 => quote!(vandq_s32(#x, first(#n))),
         }
     }
@@ -169,7 +169,7 @@ impl Isa for Neon {
 
     fn load_first(&self, elem: Elem, at: &TokenStream, n: &TokenStream) -> TokenStream {
         match elem {
-            Elem::F32 => from_bits(&quote!(load_first(#at.cast::<i32>(), #n))),
+            Elem::F32 => as_floats(&quote!(load_first(#at.cast::<i32>(), #n))),
             Elem::I32 => quote!(load_first(#at, #n)),
         }
     }
@@ -201,7 +201,7 @@ impl Isa for Neon {
 
     /// `-x`: what code 0 gives, from which the select makes the rest.
     fn trit_table(&self, _bit: u8, x: &Ident) -> (u8, TokenStream) {
-        (0, to_bits(&splat(Elem::F32, &quote!(-#x))))
+        (0, as_bits(&splat(Elem::F32, &quote!(-#x))))
     }
 
     fn trit_table_type(&self) -> TokenStream {
@@ -216,7 +216,7 @@ impl Isa for Neon {
             0 => quote!(#index),
         };
         let sign = splat(Elem::I32, &quote!(i32::MIN));
-        from_bits(&quote! {
+        as_floats(&quote! {
             vbicq_s32(
                 veorq_s32(#table, vandq_s32(#high, #sign)),
                 vshrq_n_s32::<31>(#low),

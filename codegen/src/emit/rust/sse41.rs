@@ -64,7 +64,7 @@ impl Isa for Sse41 {
             (Elem::F32, Compare::Le) => quote!(_mm_cmple_ps(#x, #y)),
             (Elem::F32, Compare::Eq) => quote!(_mm_cmpeq_ps(#x, #y)),
         };
-        XMM.to_bits(&mask)
+        XMM.as_bits(&mask)
     }
 
     fn select(&self, elem: Elem, mask: &Ident, on: &Ident, off: &Ident) -> TokenStream {
@@ -132,7 +132,7 @@ impl Isa for Sse41 {
     /// `-x`: what code 0 gives, from which the select makes the rest.
     fn trit_table(&self, _bit: u8, x: &Ident) -> (u8, TokenStream) {
         let splat = XMM.splat(Elem::F32, &quote!(-#x));
-        (0, XMM.to_bits(&splat))
+        (0, XMM.as_bits(&splat))
     }
 
     fn trit_table_type(&self) -> TokenStream {
@@ -147,7 +147,7 @@ impl Isa for Sse41 {
             0 => quote!(#index),
         };
         let sign = XMM.splat(Elem::I32, &quote!(i32::MIN));
-        XMM.from_bits(&quote! {
+        XMM.as_floats(&quote! {
             _mm_andnot_si128(
                 _mm_srai_epi32::<31>(#low),
                 _mm_xor_si128(#table, _mm_and_si128(#high, #sign)),

@@ -26,13 +26,13 @@ impl Width {
     }
 
     /// Bits of a float register as integers.
-    pub(super) fn to_bits(&self, x: &TokenStream) -> TokenStream {
+    pub(super) fn as_bits(&self, x: &TokenStream) -> TokenStream {
         let cast = format_ident!("{}_castps_si{}", self.prefix, self.bits);
         quote!(#cast(#x))
     }
 
     /// Integers as the bits of a float register.
-    pub(super) fn from_bits(&self, x: &TokenStream) -> TokenStream {
+    pub(super) fn as_floats(&self, x: &TokenStream) -> TokenStream {
         let cast = format_ident!("{}_castsi{}_ps", self.prefix, self.bits);
         quote!(#cast(#x))
     }
@@ -97,8 +97,8 @@ impl Width {
                 let convert = self.name("cvtepi32_ps");
                 quote!(#convert(#x))
             }
-            UnaryOp::ToBits => self.to_bits(&quote!(#x)),
-            UnaryOp::FromBits => self.from_bits(&quote!(#x)),
+            UnaryOp::ToBits => self.as_bits(&quote!(#x)),
+            UnaryOp::FromBits => self.as_floats(&quote!(#x)),
         }
     }
 
@@ -137,9 +137,9 @@ impl Width {
         match elem {
             Elem::I32 => quote!(#or(#and(#mask, #on), #andnot(#mask, #off))),
             Elem::F32 => {
-                let on = self.to_bits(&quote!(#on));
-                let off = self.to_bits(&quote!(#off));
-                self.from_bits(&quote!(#or(#and(#mask, #on), #andnot(#mask, #off))))
+                let on = self.as_bits(&quote!(#on));
+                let off = self.as_bits(&quote!(#off));
+                self.as_floats(&quote!(#or(#and(#mask, #on), #andnot(#mask, #off))))
             }
         }
     }

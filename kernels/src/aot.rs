@@ -1,0 +1,115 @@
+//! Kernels compiled ahead of time: every op, for every CPU tier of the architecture, with
+//! all dimensions open, so they serve any model.
+//!
+//! A kernel is a C function: buffer addresses, then dimensions as `u64`, then scalars as
+//! `f32`; `docs/ir.md` lists them for each op.
+//!
+//! ```
+//! use atome_kernels::{detect, find};
+//! use atome_spec::Op;
+//!
+//! let tanh = find(Op::Tanh, None, detect()).expect("every tier has every op");
+//! let (x, mut y) = ([0.0f32, 1.0, -2.0], [0.0f32; 3]);
+//! let args = [x.as_ptr().expose_provenance() as u64, y.as_mut_ptr().expose_provenance() as u64, 3];
+//! // SAFETY: `tanh` reads and writes `n` elements; both arrays have 3.
+//! unsafe { tanh.call(&args) };
+//! assert_eq!(y[0], 0.0);
+//! assert!((y[1] - 0.7615942).abs() < 1e-6);
+//! ```
+
+use crate::dispatch;
+use atome_spec::{Op, Packing, Tier};
+
+/// A kernel of one tier.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel {
+    /// `{op}-{packing}-{activation}-{isa}`, for example `gemv-int2-f32-avx512f`.
+    pub name: &'static str,
+    /// What it computes.
+    pub op: Op,
+    /// Packing of its weights, for ternary ops.
+    pub packing: Option<Packing>,
+    /// The CPU it needs.
+    pub tier: Tier,
+    entry: fn() -> *const (),
+    call: unsafe fn(&[u64]),
+}
+
+impl Kernel {
+    /// The C function, for compiled code to call.
+    pub fn entry(&self) -> *const () {
+        (self.entry)()
+    }
+
+    /// Calls it: addresses (with exposed provenance), then dimensions, then the bits of the
+    /// scalars.
+    ///
+    /// # Safety
+    /// - [`dispatch::available`] for the kernel's tier.
+    /// - Each address is valid for as many elements as the op's buffer has with these
+    ///   dimensions, for reads, writes or both as the op says; buffers do not overlap; ids
+    ///   and chosen slots are within their tables.
+    ///
+    /// # Panics
+    /// If the number of arguments is not the kernel's.
+    pub unsafe fn call(&self, args: &[u64]) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { (self.call)(args) }
+    }
+}
+
+/// The kernel for an op and a packing (`None` where the op reads no ternary weights) on a
+/// tier; `None` if there is no such kernel on this architecture.
+pub fn find(op: Op, packing: Option<Packing>, tier: Tier) -> Option<&'static Kernel> {
+    kernels(tier)
+        .iter()
+        .find(|k| k.op == op && k.packing == packing)
+}
+
+/// All kernels of a tier; none if it is not of this architecture.
+pub fn kernels(tier: Tier) -> &'static [Kernel] {
+    match tier {
+        Tier::Portable => &portable::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Tier::X86_64V2 => &x86_64_v2::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Tier::X86_64V3 => &x86_64_v3::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Tier::X86_64V4 => &x86_64_v4::KERNELS,
+        #[cfg(target_arch = "aarch64")]
+        Tier::Neon => &neon::KERNELS,
+        _ => &[],
+    }
+}
+
+/// All kernels that run on this machine, best tier first.
+pub fn runnable() -> impl Iterator<Item = &'static Kernel> {
+    dispatch::tiers().iter().flat_map(|&tier| kernels(tier))
+}
+
+#[cold]
+fn wrong_count(found: usize, expected: usize) -> ! {
+    panic!("a kernel of {expected} arguments was called with {found}")
+}
+
+/// A module of the kernels of one tier.
+macro_rules! tier {
+    ($module:ident, $tier:literal) => {
+        mod $module {
+            use super::{Kernel, wrong_count};
+            use atome_spec::{Op, Packing, Tier};
+
+            atome_macros::aot_kernels!($tier);
+        }
+    };
+}
+
+tier!(portable, "portable");
+#[cfg(target_arch = "x86_64")]
+tier!(x86_64_v2, "x86-64-v2");
+#[cfg(target_arch = "x86_64")]
+tier!(x86_64_v3, "x86-64-v3");
+#[cfg(target_arch = "x86_64")]
+tier!(x86_64_v4, "x86-64-v4");
+#[cfg(target_arch = "aarch64")]
+tier!(neon, "neon");

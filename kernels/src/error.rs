@@ -1,0 +1,49 @@
+use thiserror::Error;
+
+/// Arguments that do not fit a kernel. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// A slice of the wrong length.
+    #[error("`{argument}` has {found} elements, expected {expected}")]
+    Length {
+        /// The argument's name.
+        argument: &'static str,
+        /// Elements the shape asks for.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// A slice whose length no value of an open dimension gives.
+    #[error("`{argument}` has {found} elements, expected a multiple of {unit}")]
+    NotMultiple {
+        /// The argument's name.
+        argument: &'static str,
+        /// Elements for each step of the dimension.
+        unit: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// A row that the table does not have.
+    #[error("id {found} at position {position} is not a row of the table, expected 0 to {}", vocab.saturating_sub(1))]
+    Id {
+        /// Where in the ids.
+        position: usize,
+        /// The id.
+        found: i32,
+        /// Rows of the table.
+        vocab: usize,
+    },
+    /// Dimensions for which an argument's length exceeds the address space.
+    #[error("`{argument}` would be longer than memory")]
+    TooLong {
+        /// The argument's name.
+        argument: &'static str,
+    },
+    /// The CPU lacks the instructions the kernel was compiled for.
+    #[error("this CPU does not run kernels of tier `{tier}`")]
+    Cpu {
+        /// The tier asked for.
+        tier: atome_spec::Tier,
+    },
+}
