@@ -5,6 +5,7 @@ use crate::ir::{
 };
 
 mod bounds;
+mod kernels;
 mod types;
 
 #[test]

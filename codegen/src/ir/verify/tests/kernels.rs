@@ -1,0 +1,90 @@
+//! The kernels of this crate are valid: with open dimensions, and at the edges of their
+//! tiles with all dimensions bound, where invariant 12 decides every address.
+
+use crate::ir::{parse, verify};
+use crate::{KernelSpec, lower, schedule, spec};
+use atome_spec::{Op, Tier};
+
+/// Around the widths of vectors, row blocks and embedding tiles.
+const EDGES: [u64; 11] = [1, 2, 15, 16, 17, 48, 63, 65, 257, 320, 321];
+/// Dimensions that count a few: tokens, taps, rows of a norm, slots.
+const FEW: [u64; 4] = [1, 3, 4, 17];
+
+fn specs() -> Vec<KernelSpec> {
+    let mut specs = Vec::new();
+    for &op in Op::ALL {
+        match spec::packings(op) {
+            [] => specs.push(KernelSpec::new(op)),
+            packings => specs.extend(packings.iter().map(|&p| KernelSpec::new(op).packing(p))),
+        }
+    }
+    specs
+}
+
+/// `spec` with every dimension bound; `case` chooses the numbers.
+fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
+    let mut spec = spec.clone();
+    let dims = spec::dims(spec.op);
+    let mut values: Vec<(&str, u64)> = Vec::new();
+    for (i, &dim) in dims.iter().enumerate() {
+        let mixed = case / (1 + 5 * i) + 3 * i;
+        let few = FEW[mixed % FEW.len()];
+        let value = |name: &str| {
+            values
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map_or(0, |(_, v)| *v)
+        };
+        let value = match dim {
+            "tokens" | "taps" | "k" => few,
+            "rows" if matches!(spec.op, Op::Norm | Op::Softmax) => few,
+            "capacity" => 16 * few,
+            "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
+            "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),
+            "out_stride" => value("rows") + few,
+            _ => EDGES[mixed % EDGES.len()],
+        };
+        values.push((dim, value));
+        spec = spec.bind(dim, value);
+    }
+    spec
+}
+
+#[test]
+fn kernels_are_valid_open_and_bound() {
+    for open in specs() {
+        for tier in [Tier::X86_64V4, Tier::X86_64V2, Tier::Portable] {
+            let bound = (0..60).map(|case| bound(&open, case));
+            for spec in std::iter::once(open.clone()).chain(bound) {
+                spec.check().unwrap_or_else(|e| panic!("{spec:?}: {e}"));
+                let function = lower::lower(&spec, &schedule::select(&spec, tier));
+                if let Err(violations) = verify(&function) {
+                    panic!("{tier:?} {spec:?}: {violations}");
+                }
+                assert_eq!(parse(&function.to_string()), Ok(function), "{spec:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slot_outside_the_cache_is_found() {
+    let shape = [
+        ("d_head", 8),
+        ("d_model", 32),
+        ("capacity", 16),
+        ("slot", 16),
+    ];
+    let open = KernelSpec::new(Op::KvAppend);
+    let spec = shape.iter().fold(open, |spec, (dim, n)| spec.bind(dim, *n));
+    let function = lower::lower(&spec, &schedule::select(&spec, Tier::Portable));
+    let violations = verify(&function).expect_err("the slot is outside");
+    let is_outside = |buffer: &str| {
+        let text = format!("of `{buffer}`, which has");
+        violations
+            .as_slice()
+            .iter()
+            .any(|v| v.fault.to_string().contains(&text))
+    };
+    assert!(is_outside("keys") && is_outside("values"), "{violations}");
+}
