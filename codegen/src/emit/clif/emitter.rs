@@ -1,0 +1,304 @@
+use crate::ir::{Dim, Elem, Function, Size, Type, Value};
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::ir::{self as clif, AbiParam, InstBuilder, Signature, UserFuncName, types};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use std::collections::HashMap;
+
+/// 128-bit parts of a logical vector.
+pub(super) const PARTS: usize = 4;
+/// Lanes of a part.
+pub(super) const PART_LANES: usize = 4;
+/// Bytes of a part.
+pub(super) const PART_BYTES: i32 = 16;
+
+/// What stands for a value of the IR in CLIF.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Repr {
+    /// A scalar constant by its bits, or an index constant; put down where it is used.
+    Const(u32),
+    /// A scalar or an index.
+    Scalar(clif::Value),
+    /// A vector. The parts of a splat are one and the same value.
+    Vector([clif::Value; PARTS]),
+}
+
+/// What makes a value that is computed once and used again while its scope is open.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// A size as an i64.
+    Size(Size),
+    /// The lesser of a size and 16, as an i64.
+    AtMostLanes(Size),
+    /// A size as an f32.
+    SizeF32(Size),
+    /// A lane mask of `Keep`, by part.
+    Keep(Size, usize),
+    /// A 32-bit scalar constant.
+    Scalar(Elem, u32),
+    /// An i64 constant.
+    Index(i64),
+    /// A 128-bit constant, as f32 or i32 lanes.
+    Lanes(Elem, [u32; PART_LANES]),
+    /// A scalar in all lanes.
+    Splat(clif::Value),
+    /// The bits of `-x` in all lanes, as i32.
+    Negated(Value),
+    /// A buffer's address moved by a size, in elements.
+    Base(u32, Size),
+    /// A pointer moved by `index * stride` elements.
+    Step(clif::Value, Value, Size),
+    /// A pointer moved by a constant, in bytes.
+    Moved(clif::Value, i64),
+}
+
+/// A region whose values may be reused until it ends: the entry block, the body, a loop.
+struct Scope {
+    /// The jump by which control comes in, the last instruction of the scope around.
+    /// What a scope computes afterwards is put in front of the jump that leaves it.
+    entered_by: Option<clif::Inst>,
+    keys: Vec<Key>,
+}
+
+/// The state of the translation of one function.
+pub(super) struct Emitter<'a> {
+    pub(super) source: &'a Function,
+    pub(super) cur: FuncCursor<'a>,
+    buffers: Vec<clif::Value>,
+    dims: Vec<clif::Value>,
+    scalars: Vec<clif::Value>,
+    values: Vec<Option<(Repr, usize)>>,
+    scopes: Vec<Scope>,
+    memo: HashMap<Key, clif::Value>,
+    slot: Option<clif::StackSlot>,
+}
+
+/// The CLIF signature of a function: addresses, then dimensions, then scalars.
+pub(super) fn signature(function: &Function, isa: &dyn TargetIsa) -> Signature {
+    let mut signature = Signature::new(CallConv::triple_default(isa.triple()));
+    let integers = function.buffers.len() + function.dims.len();
+    let floats = function.scalars.len();
+    signature.params = std::iter::repeat_n(types::I64, integers)
+        .chain(std::iter::repeat_n(types::F32, floats))
+        .map(AbiParam::new)
+        .collect();
+    signature
+}
+
+/// Translates a verified function.
+pub(super) fn translate(source: &Function, isa: &dyn TargetIsa) -> clif::Function {
+    let name = UserFuncName::testcase(&source.name);
+    let mut function = clif::Function::with_name_signature(name, signature(source, isa));
+    let mut emitter = Emitter::enter(source, &mut function);
+    emitter.block(&source.body);
+    emitter.cur.ins().return_(&[]);
+    function
+}
+
+impl<'a> Emitter<'a> {
+    fn enter(source: &'a Function, function: &'a mut clif::Function) -> Emitter<'a> {
+        let entry = function.dfg.make_block();
+        function.layout.append_block(entry);
+        let params: Vec<clif::Value> = function
+            .signature
+            .params
+            .clone()
+            .iter()
+            .map(|p| function.dfg.append_block_param(entry, p.value_type))
+            .collect();
+        let (buffers, rest) = params.split_at(source.buffers.len());
+        let (dims, scalars) = rest.split_at(source.dims.len());
+        let body = function.dfg.make_block();
+        let mut cur = FuncCursor::new(function).at_bottom(entry);
+        let jump = cur.ins().jump(body, &[]);
+        cur.func.layout.append_block(body);
+        cur.goto_bottom(body);
+        Emitter {
+            source,
+            cur,
+            buffers: buffers.to_vec(),
+            dims: dims.to_vec(),
+            scalars: scalars.to_vec(),
+            values: vec![None; source.types.len()],
+            scopes: vec![
+                Scope {
+                    entered_by: None,
+                    keys: Vec::new(),
+                },
+                Scope {
+                    entered_by: Some(jump),
+                    keys: Vec::new(),
+                },
+            ],
+            memo: HashMap::new(),
+            slot: None,
+        }
+    }
+
+    pub(super) fn buffer(&self, number: u32) -> clif::Value {
+        self.buffers[number as usize]
+    }
+
+    pub(super) fn dim(&self, dim: Dim) -> clif::Value {
+        self.dims[dim.0 as usize]
+    }
+
+    pub(super) fn param(&self, number: u32) -> clif::Value {
+        self.scalars[number as usize]
+    }
+
+    /// The element type of a value; that of an index is of no use.
+    pub(super) fn elem(&self, value: Value) -> Elem {
+        self.source.type_of(value).elem().unwrap_or(Elem::I32)
+    }
+
+    pub(super) fn is_vector(&self, value: Value) -> bool {
+        self.source.type_of(value).is_vector()
+    }
+
+    /// Defines a value in the innermost scope.
+    pub(super) fn define(&mut self, value: Value, repr: Repr) {
+        // A constant may be moved to the entry block; everything else stays where it is.
+        let scope = match repr {
+            Repr::Const(_) => 0,
+            Repr::Scalar(_) | Repr::Vector(_) => self.scopes.len() - 1,
+        };
+        self.values[value.0 as usize] = Some((repr, scope));
+    }
+
+    pub(super) fn repr(&self, value: Value) -> Repr {
+        self.values[value.0 as usize]
+            .expect("the verifier saw the definition")
+            .0
+    }
+
+    /// The scope, counted from the entry block, in which a value is defined.
+    pub(super) fn scope_of(&self, value: Value) -> usize {
+        self.values[value.0 as usize]
+            .expect("the verifier saw the definition")
+            .1
+    }
+
+    /// One part of a value; a scalar has one part.
+    pub(super) fn part(&mut self, value: Value, part: usize) -> clif::Value {
+        match self.repr(value) {
+            Repr::Scalar(x) => x,
+            Repr::Vector(parts) => parts[part],
+            Repr::Const(bits) => match self.source.type_of(value) {
+                Type::Index => self.index_const(i64::from(bits)),
+                ty => self.scalar_const(ty.elem().unwrap_or(Elem::I32), bits),
+            },
+        }
+    }
+
+    /// Every part of a value, one for a scalar and four for a vector.
+    pub(super) fn parts(&mut self, value: Value) -> Vec<clif::Value> {
+        match self.repr(value) {
+            Repr::Vector(parts) => parts.to_vec(),
+            _ => vec![self.part(value, 0)],
+        }
+    }
+
+    pub(super) fn open_scope(&mut self, entered_by: clif::Inst) {
+        self.scopes.push(Scope {
+            entered_by: Some(entered_by),
+            keys: Vec::new(),
+        });
+    }
+
+    pub(super) fn close_scope(&mut self) {
+        if let Some(scope) = self.scopes.pop() {
+            for key in scope.keys {
+                self.memo.remove(&key);
+            }
+        }
+    }
+
+    /// The value for `key`, computed by `make` at the end of what scope `scope` has so far,
+    /// or reused.
+    pub(super) fn once(
+        &mut self,
+        scope: usize,
+        key: Key,
+        make: impl FnOnce(&mut Self) -> clif::Value,
+    ) -> clif::Value {
+        if let Some(value) = self.memo.get(&key) {
+            return *value;
+        }
+        let here = self.cur.position();
+        if let Some(inner) = self.scopes.get(scope + 1) {
+            self.cur
+                .goto_inst(inner.entered_by.expect("only the entry block has none"));
+        }
+        let value = make(self);
+        self.cur.set_position(here);
+        self.memo.insert(key.clone(), value);
+        self.scopes[scope].keys.push(key);
+        value
+    }
+
+    pub(super) fn scalar_const(&mut self, elem: Elem, bits: u32) -> clif::Value {
+        self.once(0, Key::Scalar(elem, bits), |e| match elem {
+            Elem::F32 => e
+                .cur
+                .ins()
+                .f32const(clif::immediates::Ieee32::with_bits(bits)),
+            Elem::I32 => e.cur.ins().iconst(types::I32, i64::from(bits)),
+        })
+    }
+
+    pub(super) fn index_const(&mut self, n: i64) -> clif::Value {
+        self.once(0, Key::Index(n), |e| e.cur.ins().iconst(types::I64, n))
+    }
+
+    /// A part with the given bits in its lanes.
+    pub(super) fn lanes_const(&mut self, elem: Elem, lanes: [u32; PART_LANES]) -> clif::Value {
+        self.once(0, Key::Lanes(elem, lanes), |e| {
+            let bytes: Vec<u8> = lanes.iter().flat_map(|l| l.to_le_bytes()).collect();
+            let constant = e.cur.func.dfg.constants.insert(bytes.into());
+            e.cur.ins().vconst(part_type(elem), constant)
+        })
+    }
+
+    /// A part with the same bits in every lane.
+    pub(super) fn splat_const(&mut self, elem: Elem, bits: u32) -> clif::Value {
+        self.lanes_const(elem, [bits; PART_LANES])
+    }
+
+    /// 64 bytes of stack for loads and stores of a number of lanes known only at run time.
+    pub(super) fn lane_slot(&mut self) -> clif::StackSlot {
+        *self.slot.get_or_insert_with(|| {
+            let data = clif::StackSlotData::new(
+                clif::StackSlotKind::ExplicitSlot,
+                (PARTS as u32) * PART_BYTES as u32,
+                4,
+            );
+            self.cur.func.create_sized_stack_slot(data)
+        })
+    }
+
+    /// Adds a block after the others, with a parameter for each type.
+    pub(super) fn new_block(&mut self, params: &[clif::Type]) -> clif::Block {
+        let block = self.cur.func.dfg.make_block();
+        for ty in params {
+            self.cur.func.dfg.append_block_param(block, *ty);
+        }
+        self.cur.func.layout.append_block(block);
+        block
+    }
+}
+
+/// The CLIF type of a scalar.
+pub(super) const fn scalar_type(elem: Elem) -> clif::Type {
+    match elem {
+        Elem::F32 => types::F32,
+        Elem::I32 => types::I32,
+    }
+}
+
+/// The CLIF type of a part of a vector.
+pub(super) const fn part_type(elem: Elem) -> clif::Type {
+    match elem {
+        Elem::F32 => types::F32X4,
+        Elem::I32 => types::I32X4,
+    }
+}

@@ -1,0 +1,109 @@
+//! The Cranelift emitter: a function of the IR as CLIF, for the JIT and for objects.
+//!
+//! Cranelift's vectors are 128 bits wide on every machine, so a logical vector becomes four
+//! values, its parts. The code is compiled without Cranelift's optimiser: the emitter puts
+//! every constant and size into the entry block once, computes addresses in the outermost
+//! loop they depend on, and orders lane-wise statements so that few registers are live.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `isa` | targets and settings |
+//! | `emitter` | the state: values, scopes, what is computed once |
+//! | `block` | statements and their order |
+//! | `control` | loops |
+//! | `lanes` | lane-wise instructions |
+//! | `memory` | loads and stores |
+//! | `address` | sizes and pointers |
+//! | `object` | object files |
+//!
+//! ```
+//! use atome_codegen::emit::clif;
+//! use atome_codegen::ir::{Access, Address, Builder, Elem, Lanes};
+//! use atome_spec::Target;
+//!
+//! let mut b = Builder::new("double");
+//! let x = b.buffer("x", Access::InOut, Elem::F32, 16);
+//! let v = b.load_vector(x, Address::at(0), Lanes::All);
+//! let twice = b.add(v, v);
+//! b.store(x, Address::at(0), twice, Lanes::All);
+//!
+//! let isa = clif::isa(Target::X86_64V2)?;
+//! let function = clif::emit(&b.finish(), &*isa)?;
+//! assert_eq!(clif::text(&function).matches("fadd").count(), 4);
+//! # Ok::<(), clif::EmitError>(())
+//! ```
+
+mod address;
+mod block;
+mod control;
+mod emitter;
+mod error;
+mod isa;
+mod lanes;
+mod memory;
+mod object;
+
+pub use error::EmitError;
+pub use isa::isa;
+pub use object::object;
+
+use crate::ir::Function;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{self as clif, Signature};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{CompiledCode, Context};
+
+/// The C signature of a function: buffer addresses, then dimensions as 64-bit integers, then
+/// scalars as f32.
+pub fn signature(function: &Function, isa: &dyn TargetIsa) -> Signature {
+    emitter::signature(function, isa)
+}
+
+/// CLIF for a function.
+///
+/// # Errors
+/// None yet for a function that the verifier accepts.
+///
+/// # Panics
+/// If the verifier would reject the function.
+pub fn emit(function: &Function, isa: &dyn TargetIsa) -> Result<clif::Function, EmitError> {
+    Ok(emitter::translate(function, isa))
+}
+
+/// The text form of CLIF.
+pub fn text(function: &clif::Function) -> String {
+    function.display().to_string()
+}
+
+/// The machine code of a function, in Cranelift's assembler-like notation.
+///
+/// # Errors
+/// If Cranelift cannot compile the function.
+pub fn asm(function: &Function, isa: &dyn TargetIsa) -> Result<String, EmitError> {
+    let code = compile(function, isa, true)?;
+    Ok(code.vcode.unwrap_or_default())
+}
+
+/// The machine code of a function; constants follow the instructions.
+///
+/// # Errors
+/// If Cranelift cannot compile the function.
+pub fn machine_code(function: &Function, isa: &dyn TargetIsa) -> Result<Vec<u8>, EmitError> {
+    Ok(compile(function, isa, false)?.code_buffer().to_vec())
+}
+
+fn compile(
+    function: &Function,
+    isa: &dyn TargetIsa,
+    disasm: bool,
+) -> Result<CompiledCode, EmitError> {
+    let mut context = Context::for_function(emit(function, isa)?);
+    context.set_disasm(disasm);
+    context
+        .compile(isa, &mut ControlPlane::default())
+        .map_err(|error| EmitError::Compile {
+            function: function.name.clone(),
+            source: Box::new(error.inner),
+        })?;
+    Ok(context.take_compiled_code().expect("compiled above"))
+}
