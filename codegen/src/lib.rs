@@ -8,6 +8,7 @@ mod error;
 pub mod interp;
 pub mod ir;
 pub mod lower;
+pub mod passes;
 pub mod schedule;
 pub mod spec;
 #[cfg(any(test, feature = "testing"))]
