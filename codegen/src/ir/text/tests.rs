@@ -264,3 +264,37 @@ fn damaged_text_does_not_panic() {
     }
     assert!(refused > 1000);
 }
+
+/// The example that the documentation begins with.
+#[test]
+fn the_documented_example_is_valid() {
+    let page = include_str!("../../../../docs/ir.md");
+    let lines = page
+        .lines()
+        .skip_while(|line| !line.starts_with("    kernel"));
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with("    "));
+    let text: Vec<&str> = lines
+        .map(|line| line.strip_prefix("    ").unwrap_or(line))
+        .collect();
+    let text = text.join("\n");
+    let function = parse(&text).expect("the example follows the grammar");
+    assert_eq!(function.to_string(), text.trim_end());
+    assert_eq!(crate::ir::verify(&function), Ok(()));
+}
+
+/// Every operation of the table of instructions, read in a function.
+#[test]
+fn the_documented_words_are_the_words() {
+    let page = include_str!("../../../../docs/ir.md");
+    for seed in 0..50 {
+        for line in random::function(seed).to_string().lines() {
+            let Some((_, inst)) = line.split_once(" = ") else {
+                continue;
+            };
+            let word = inst.split(' ').next().unwrap_or("");
+            let known =
+                word == "for" || line.contains("store") || page.contains(&format!("`{word}"));
+            assert!(known, "`{word}` is not in the table");
+        }
+    }
+}
