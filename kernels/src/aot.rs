@@ -87,16 +87,11 @@ pub fn runnable() -> impl Iterator<Item = &'static Kernel> {
     dispatch::tiers().iter().flat_map(|&tier| kernels(tier))
 }
 
-#[cold]
-fn wrong_count(found: usize, expected: usize) -> ! {
-    panic!("a kernel of {expected} arguments was called with {found}")
-}
-
 /// A module of the kernels of one tier.
 macro_rules! tier {
     ($module:ident, $tier:literal) => {
         mod $module {
-            use super::{Kernel, wrong_count};
+            use super::Kernel;
             use atome_spec::{Op, Packing, Tier};
 
             atome_macros::aot_kernels!($tier);

@@ -1,8 +1,7 @@
 //! The table of ahead-of-time kernels of one CPU tier, for `atome-kernels` itself.
 
-use crate::compile::compile;
-use atome_codegen::ir::{Access, Elem, Function};
-use atome_codegen::{KernelSpec, emit::rust, spec};
+use atome_codegen::ir::Function;
+use atome_codegen::{KernelSpec, compile, emit::rust, spec};
 use atome_spec::{Op, Packing, Tier};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -34,7 +33,8 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
         let failed = |e: &dyn std::fmt::Display| syn::Error::new(input.at.span(), e);
         let function = compile(&spec, input.tier).map_err(|e| failed(&e))?;
         items.extend(rust::emit(&function, input.tier).map_err(|e| failed(&e))?);
-        items.extend(caller(&function));
+        let caller = rust::caller(&function, &caller_name(&function));
+        items.extend(caller.map_err(|e| failed(&e))?);
         entries.push(entry(&spec, input.tier, &function));
     }
     let count = entries.len();
@@ -69,7 +69,8 @@ fn entry(spec: &KernelSpec, tier: Tier, function: &Function) -> TokenStream {
         Some(Packing::Base3) => quote!(Some(Packing::Base3)),
         None => quote!(None),
     };
-    let (symbol, call) = (format_ident!("{}", function.name), caller_name(function));
+    let symbol = format_ident!("{}", function.name);
+    let call = format_ident!("{}", caller_name(function));
     quote! {
         Kernel {
             name: #name,
@@ -87,45 +88,6 @@ fn variant(of: &str, name: &str) -> TokenStream {
     quote!(#of::#name)
 }
 
-fn caller_name(function: &Function) -> proc_macro2::Ident {
-    format_ident!("call_{}", function.name)
-}
-
-/// The function that unpacks a slice of words into the kernel's arguments.
-///
-/// What it does to the words is what [`atome_codegen::ir::Function`] says of arguments.
-fn caller(function: &Function) -> TokenStream {
-    let (name, symbol) = (caller_name(function), format_ident!("{}", function.name));
-    let mut words = Vec::new();
-    let mut arguments = Vec::new();
-    let mut word = |argument: &dyn Fn(&proc_macro2::Ident) -> TokenStream| {
-        let word = format_ident!("a{}", words.len());
-        arguments.push(argument(&word));
-        words.push(word);
-    };
-    for buffer in &function.buffers {
-        let elem = match buffer.elem {
-            Elem::F32 => quote!(f32),
-            Elem::I32 => quote!(i32),
-        };
-        word(&|a| match buffer.access {
-            Access::In => quote!(::core::ptr::with_exposed_provenance::<#elem>(#a as usize)),
-            _ => quote!(::core::ptr::with_exposed_provenance_mut::<#elem>(#a as usize)),
-        });
-    }
-    function.dims.iter().for_each(|_| word(&|a| quote!(#a)));
-    function
-        .scalars
-        .iter()
-        .for_each(|_| word(&|a| quote!(f32::from_bits(#a as u32))));
-    let expected = words.len();
-    quote! {
-        unsafe fn #name(args: &[u64]) {
-            let &[#(#words),*] = args else {
-                wrong_count(args.len(), #expected)
-            };
-            // SAFETY: the caller's promise about the arguments, and about the CPU.
-            unsafe { #symbol(#(#arguments),*) }
-        }
-    }
+fn caller_name(function: &Function) -> String {
+    format!("call_{}", function.name)
 }

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod aot;
-mod compile;
 
 use proc_macro::TokenStream;
 

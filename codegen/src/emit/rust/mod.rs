@@ -8,6 +8,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `function` | signature, statements, loops |
+//! | `caller` | a function's arguments from a slice of words |
 //! | `expr` | instructions |
 //! | `memory` | loads and stores, whole and partial |
 //! | `size` | shape arithmetic and addresses |
@@ -19,6 +20,7 @@
 
 mod avx2;
 mod avx512;
+mod caller;
 mod expr;
 mod function;
 mod isa;
@@ -30,6 +32,8 @@ mod scalar;
 mod size;
 mod sse41;
 mod x86;
+
+pub use caller::caller;
 
 use crate::ir::{Function, Value};
 use atome_spec::Tier;
