@@ -39,9 +39,12 @@ mod walk;
 
 use crate::ir::Function;
 
+/// A rewrite of a verified function into a verified function.
+pub type Pass = fn(&mut Function);
+
 /// The passes of [`optimise`] by name, in order. Some run twice: unrolling makes new constants
 /// and new equal expressions.
-pub const PIPELINE: &[(&str, fn(&mut Function))] = &[
+pub const PIPELINE: &[(&str, Pass)] = &[
     ("fold", fold::run),
     ("cse", cse::run),
     ("hoist", hoist::run),

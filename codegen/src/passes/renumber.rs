@@ -44,7 +44,7 @@ impl Renumber<'_> {
         self.types.push(self.old_types[value.0 as usize]);
     }
 
-    fn new(&self, value: Value) -> Value {
+    fn number(&self, value: Value) -> Value {
         self.numbers[value.0 as usize].expect("a verified function defines what it uses")
     }
 
@@ -52,19 +52,19 @@ impl Renumber<'_> {
         for stmt in block {
             match stmt {
                 Stmt::Let(value, inst) => {
-                    *value = self.new(*value);
-                    *inst = inst.clone().map_values(|v| self.new(v));
+                    *value = self.number(*value);
+                    *inst = inst.clone().map_values(|v| self.number(v));
                 }
                 Stmt::Store { address, value, .. } => {
-                    address.map_values(|v| self.new(v));
-                    *value = self.new(*value);
+                    address.map_values(|v| self.number(v));
+                    *value = self.number(*value);
                 }
-                Stmt::Prefetch(_, address) => address.map_values(|v| self.new(v)),
+                Stmt::Prefetch(_, address) => address.map_values(|v| self.number(v)),
                 Stmt::For(l) => {
-                    l.counter = self.new(l.counter);
+                    l.counter = self.number(l.counter);
                     for c in &mut l.carried {
                         for v in [&mut c.param, &mut c.init, &mut c.next, &mut c.result] {
-                            *v = self.new(*v);
+                            *v = self.number(*v);
                         }
                     }
                     self.block(&mut l.body);

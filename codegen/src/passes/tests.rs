@@ -1,11 +1,47 @@
-//! Each pass, and all in order, against the interpreter on random functions.
+//! Each pass on small functions, as text; each pass, and all in order, against the interpreter
+//! on random functions.
 
-use super::PIPELINE;
-use crate::ir::{Function, verify};
+mod cse;
+mod dce;
+mod fold;
+mod hoist;
+mod unroll;
+
+use super::{PIPELINE, Pass, renumber};
+use crate::ir::{Function, parse, verify};
 use crate::testing::{random_function, random_inputs};
 
+/// A function of `body` with dimensions `n` and `m`, a scalar `p`, buffers `x` (in), `s` (inout)
+/// and `y` (out) of 64 f32 and `i`, `t` and `z` of 64 i32.
+fn function(body: &str) -> Function {
+    let text = format!(
+        "kernel f(n, m) scalars(p) {{
+           in x: f32[64] inout s: f32[64] out y: f32[64]
+           in i: i32[64] inout t: i32[64] out z: i32[64]
+           {body}
+         }}"
+    );
+    let function = parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    verify(&function).unwrap_or_else(|violations| panic!("{violations}\n{text}"));
+    function
+}
+
+/// Checks what a pass makes of a function, apart from the numbers of values.
+#[track_caller]
+fn check(pass: Pass, before: &str, after: &str) {
+    let (mut found, mut expected) = (function(before), function(after));
+    pass(&mut found);
+    verify(&found).unwrap_or_else(|violations| panic!("{violations}\n{found}"));
+    renumber::run(&mut found);
+    renumber::run(&mut expected);
+    assert!(
+        found.body == expected.body,
+        "found:\n{found}\nexpected:\n{expected}"
+    );
+}
+
 /// Runs `passes` on the function of a seed and compares the interpreter's memory.
-fn agree(seed: u64, passes: &[(&str, fn(&mut Function))]) {
+fn agree(seed: u64, passes: &[(&str, Pass)]) {
     let original = random_function(seed);
     let inputs: Vec<_> = (0..3).map(|i| random_inputs(&original, i)).collect();
     let run = |function: &Function, stage: &str| -> Vec<Vec<u8>> {
