@@ -53,7 +53,7 @@ impl Random {
             0 => trits.extend(std::iter::repeat_n(0, cols)),
             1 => trits.extend(std::iter::repeat_n(1, cols)),
             2 => trits.extend(std::iter::repeat_n(-1, cols)),
-            _ => trits.extend((0..cols).map(|_| ((self.0.next_u64() >> 32) * 3 >> 32) as i8 - 1)),
+            _ => trits.extend((0..cols).map(|_| (((self.0.next_u64() >> 32) * 3) >> 32) as i8 - 1)),
         }
     }
 }
