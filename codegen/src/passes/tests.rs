@@ -5,6 +5,7 @@ mod cse;
 mod dce;
 mod fold;
 mod hoist;
+mod kernels;
 mod unroll;
 
 use super::{PIPELINE, Pass, renumber};

@@ -73,7 +73,9 @@ impl Generator {
     fn constant(&mut self, b: &mut Builder) {
         match self.rng.below(3) {
             0 => {
-                let x = self.rng.tame_f32();
+                // Half of them numbers that identities are about.
+                let tame = self.rng.tame_f32();
+                let x = self.rng.pick(&[0.0, -0.0, 1.0, tame, tame, tame]);
                 let x = b.f32(x);
                 self.learn(b, x, Kind::F32 { limit: 3 });
             }

@@ -1,0 +1,102 @@
+//! Every kernel of this crate leaves the same bytes whether or not its dimensions are bound and
+//! whether or not it was optimised.
+
+use crate::ir::{Elem, Function, verify};
+use crate::passes::optimise;
+use crate::testing::{Inputs, Rng};
+use crate::{KernelSpec, lower, schedule, spec};
+use atome_spec::{Op, Tier};
+
+/// A dimension, at or next to an edge of vectors, row blocks or loops.
+fn value(op: Op, dim: &str, case: usize) -> u64 {
+    let few = [1, 3, 4][case % 3];
+    let wide = [[17, 64], [1, 65], [48, 37]][case % 3];
+    match dim {
+        "tokens" | "taps" | "k" => few,
+        "rows" if matches!(op, Op::Norm | Op::Softmax) => few,
+        "capacity" => 16 * few,
+        "slot" | "len" => 16 * few - 1,
+        "rows" | "width" | "n" | "d_head" => wide[0],
+        "out_stride" => wide[0] + few,
+        _ => wide[1],
+    }
+}
+
+/// Tame numbers, any packed codes, and row numbers that exist.
+fn inputs(function: &Function, dims: &[u64], rows: u64, rng: &mut Rng) -> Inputs {
+    let (mut memory, mut buffers) = (Vec::new(), Vec::new());
+    for param in &function.buffers {
+        let start = memory.len();
+        for _ in 0..param.len.eval(dims).unwrap() {
+            let word = match (param.elem, param.name.as_str()) {
+                (Elem::F32, _) => rng.tame_f32().to_bits(),
+                (Elem::I32, "ids" | "chosen") => rng.below(rows) as u32,
+                (Elem::I32, _) => rng.bits() as u32,
+            };
+            memory.extend(word.to_le_bytes());
+        }
+        buffers.push(start..memory.len());
+    }
+    Inputs {
+        memory,
+        buffers,
+        dims: dims.to_vec(),
+        scalars: function.scalars.iter().map(|_| rng.tame_f32()).collect(),
+    }
+}
+
+fn check(spec: &KernelSpec, case: usize, tier: Tier) {
+    let mut rng = Rng::new(case as u64);
+    let dims: Vec<(&str, u64)> = spec::dims(spec.op)
+        .iter()
+        .map(|dim| (*dim, value(spec.op, dim, case)))
+        .collect();
+    let values: Vec<u64> = dims.iter().map(|(_, n)| *n).collect();
+    let rows = dims
+        .iter()
+        .find(|(d, _)| matches!(*d, "vocab" | "capacity"));
+    let open = lower::lower(spec, &schedule::select(spec, tier));
+    let inputs = inputs(&open, &values, rows.map_or(1, |(_, n)| *n), &mut rng);
+    let expected = inputs.interpret(&open).unwrap();
+    assert_ne!(expected, inputs.memory, "{spec:?} {dims:?} stores nothing");
+
+    let bound_spec = dims
+        .iter()
+        .fold(spec.clone(), |s, (dim, n)| s.bind(dim, *n));
+    let bound = lower::lower(&bound_spec, &schedule::select(&bound_spec, tier));
+    for (mut function, dims) in [
+        (open.clone(), values),
+        (bound, vec![]),
+        (open.bind(&dims), vec![]),
+    ] {
+        let inputs = Inputs {
+            dims,
+            ..inputs.clone()
+        };
+        assert!(
+            inputs.interpret(&function).unwrap() == expected,
+            "{tier:?} {function}"
+        );
+        optimise(&mut function);
+        verify(&function).unwrap_or_else(|violations| panic!("{violations}\n{function}"));
+        assert!(
+            inputs.interpret(&function).unwrap() == expected,
+            "{tier:?} {function}"
+        );
+    }
+}
+
+#[test]
+fn kernels_keep_their_meaning() {
+    for &op in Op::ALL {
+        let specs: Vec<KernelSpec> = match spec::packings(op) {
+            [] => vec![KernelSpec::new(op)],
+            packings => (packings.iter().map(|p| KernelSpec::new(op).packing(*p))).collect(),
+        };
+        for spec in &specs {
+            for tier in [Tier::X86_64V4, Tier::X86_64V2, Tier::Portable] {
+                (0..3).for_each(|case| check(spec, case, tier));
+            }
+        }
+    }
+}
