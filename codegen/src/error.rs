@@ -29,6 +29,14 @@ pub enum CodegenError {
         /// Greatest value.
         max: u64,
     },
+    /// The attention cache does not hold whole vectors of positions.
+    #[error("`{op}`: dimension `capacity` is {found}, expected a multiple of 16")]
+    Capacity {
+        /// The op.
+        op: Op,
+        /// The value found.
+        found: u64,
+    },
     /// The op has no kernel for that packing.
     #[error("`{op}` has no kernel for packing `{packing}`")]
     UnsupportedPacking {
@@ -50,5 +58,14 @@ pub enum CodegenError {
         op: Op,
         /// The method asked for.
         method: Method,
+    },
+    /// The lowering or a pass made a function that breaks the IR's invariants: a fault of
+    /// this crate.
+    #[error("the code of `{op}` is invalid: {violations}")]
+    Invalid {
+        /// The op.
+        op: Op,
+        /// What the verifier found.
+        violations: crate::ir::Violations,
     },
 }

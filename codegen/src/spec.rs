@@ -2,7 +2,7 @@
 //! that are already known.
 
 use crate::CodegenError;
-use atome_spec::{Method, Op, Packing};
+use atome_spec::{LANES, Method, Op, Packing};
 use std::collections::BTreeMap;
 
 /// Greatest bound dimension: element numbers stay far from overflow.
@@ -111,6 +111,7 @@ impl KernelSpec {
                 });
             }
         }
+        self.check_cache()?;
         match self.packing {
             None if op.is_ternary() => Err(CodegenError::MissingPacking { op }),
             Some(packing) if !packings(op).contains(&packing) => {
@@ -118,6 +119,22 @@ impl KernelSpec {
             }
             _ => self.check_method(),
         }
+    }
+
+    /// The attention cache holds whole vectors of positions, and what is cached fits in it.
+    fn check_cache(&self) -> Result<(), CodegenError> {
+        let Some(&capacity) = self.shape.get("capacity") else { return Ok(()) };
+        let op = self.op;
+        if capacity % LANES as u64 != 0 {
+            return Err(CodegenError::Capacity { op, found: capacity });
+        }
+        for (name, max) in [("slot", capacity.saturating_sub(1)), ("len", capacity)] {
+            if let Some(&found) = self.shape.get(name).filter(|&&n| n > max) {
+                let name = name.to_owned();
+                return Err(CodegenError::DimOutOfRange { op, name, found, min: 0, max });
+            }
+        }
+        Ok(())
     }
 
     fn check_method(&self) -> Result<(), CodegenError> {

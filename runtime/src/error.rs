@@ -2,6 +2,11 @@
 //!
 //! Every message is one complete line: what was expected, what was found, and where.
 
+use crate::jit::JitError;
+use atome_codegen::CodegenError;
+use atome_codegen::interp::ProgramError;
+use atome_kernels::packing::PackError;
+use atome_spec::Tier;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -181,6 +186,63 @@ pub enum LoadError {
         /// The file's length.
         bytes: u64,
     },
+    /// There is no memory for the arena, or its size cannot be addressed.
+    #[error("no memory for an arena of {bytes} bytes")]
+    ArenaMemory {
+        /// Bytes of the arena.
+        bytes: u64,
+    },
+    /// A tensor cannot be packed for the kernels.
+    #[error("`{tensor}`: {cause}")]
+    Pack {
+        /// The tensor's name.
+        tensor: String,
+        /// What the packing found.
+        cause: PackError,
+    },
+    /// A packed tensor does not read back as its source: a fault of this crate or the memory.
+    #[error("`{tensor}`: the packed weight at row {row}, column {col} is not the source's")]
+    SelfCheck {
+        /// The tensor's name.
+        tensor: String,
+        /// Row of the first difference.
+        row: usize,
+        /// Column of the first difference.
+        col: usize,
+    },
+    /// The CPU tier asked for is not available here.
+    #[error("this machine cannot run `{tier}` code, its best tier is `{host}`")]
+    TierUnavailable {
+        /// The tier asked for.
+        tier: Tier,
+        /// The best tier of this machine.
+        host: Tier,
+    },
+    /// The library has no kernel that the plan needs.
+    #[error("no `{kernel}` kernel was compiled for `{tier}`")]
+    NoKernel {
+        /// The kernel's name without its instruction set.
+        kernel: String,
+        /// The tier.
+        tier: Tier,
+    },
+    /// A kernel of the plan cannot be generated.
+    #[error(transparent)]
+    Codegen(#[from] CodegenError),
+    /// A kernel of the plan cannot be interpreted: a fault of the compiler.
+    #[error("cannot interpret a kernel: {0}")]
+    Program(ProgramError),
+    /// The plan cannot be compiled to machine code.
+    #[error(transparent)]
+    Jit(#[from] JitError),
+    /// The system starts no more threads.
+    #[error("cannot start {threads} threads: {cause}")]
+    Threads {
+        /// Threads asked for, the caller's included.
+        threads: usize,
+        /// What the operating system said.
+        cause: io::Error,
+    },
 }
 
 impl LoadError {
@@ -250,5 +312,16 @@ pub enum RunError {
     TopP {
         /// The share given.
         found: f32,
+    },
+    /// A classification was asked of a language model.
+    #[error("the model has no classifier head: it continues text, it has no classes")]
+    NotAClassifier,
+    /// A saved state claims a position that no session reaches.
+    #[error("not a session state: position {position}, last block of {last_block} tokens")]
+    StatePosition {
+        /// The position found.
+        position: u64,
+        /// The length of the last block found.
+        last_block: u64,
     },
 }

@@ -1,6 +1,45 @@
-//! Work in progress.
+//! A thin runtime for ternary (1.58-bit) state-space language models: packed weights in one
+//! arena, kernels specialised for the model and the CPU, no heap allocation after loading,
+//! and the same logits, bit for bit, on every machine.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`format`] | model files, read and written |
+//! | `plan` | a model as a list of kernel calls over arena offsets |
+//! | `arena` | one region of memory |
+//! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
+//! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
+//! | [`jit`] | machine code made at load |
+//! | [`sampler`] | from logits to a token |
+//!
+//! ```no_run
+//! use atome::{Model, Options};
+//!
+//! let model = Model::load("model.bin".as_ref(), None, &Options::default())?;
+//! let mut session = model.session()?;
+//! session.prefill(&b"Once upon a time".map(u32::from))?;
+//! let next = session.argmax();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![deny(unsafe_code)]
 
+mod arena;
+mod backend;
 pub mod error;
 pub mod format;
+pub mod jit;
+mod model;
+mod options;
+mod plan;
+mod pool;
 mod rng;
 pub mod sampler;
+mod session;
+
+pub use atome_spec::Tier;
+pub use error::{LoadError, RunError};
+pub use jit::JitError;
+pub use model::{Model, ModelInfo};
+pub use options::{BackendKind, Options};
+pub use plan::{Section, TensorInfo};
+pub use session::Session;

@@ -136,7 +136,7 @@ impl Dot {
         let rest = n.clone().rem(lanes);
         for (j, sum) in sums.iter_mut().enumerate() {
             let j = j as u64;
-            let next = b.for_loop(any(rest.clone().sub(j)), &[*sum], |b, _, sum| {
+            let next = b.for_loop(any(rest.clone().sub(j), lanes), &[*sum], |b, _, sum| {
                 vec![self.add_product(b, sum[0], &|stride| {
                     Address::at((full.clone() * lanes + j) * stride)
                 })]

@@ -4,6 +4,9 @@ use super::{Lowering, any};
 use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, ShiftOp, Size, Value};
 use atome_spec::{LANES, Packing, layout};
 
+/// More tokens than one call can have.
+const MAX_TOKENS: u64 = 1 << 32;
+
 pub(super) fn lower(l: &mut Lowering<'_>) {
     let packing = l.spec.packing.unwrap_or(Packing::Int2);
     let (vocab, d_model, tokens) = (l.dim("vocab"), l.dim("d_model"), l.dim("tokens"));
@@ -36,7 +39,7 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
         row.expand(b, id, Some(next), Address::of(&[(t, row.d_model.clone())]));
         vec![]
     });
-    b.for_loop(any(tokens), &[], |b, _, _| {
+    b.for_loop(any(tokens, MAX_TOKENS), &[], |b, _, _| {
         let id = load_id(b, ids, Address::at(ahead.clone()));
         row.expand(b, id, None, Address::at(ahead * row.d_model.clone()));
         vec![]
@@ -80,7 +83,7 @@ impl Row {
             });
             vec![]
         });
-        b.for_loop(any(rest.clone()), &[], |b, _, _| {
+        b.for_loop(any(rest.clone(), tile_cols), &[], |b, _, _| {
             let last = full.clone() * lanes;
             if let Some(next) = next {
                 b.prefetch(self.table, words(next).offset(last.clone()));
@@ -88,11 +91,8 @@ impl Row {
             let to = at.offset(full * tile_cols);
             self.tile(b, words(id).offset(last), &mut |b, vector, value| {
                 let left = rest.clone().sub(vector * lanes);
-                b.for_loop(any(left.clone()), &[], |b, _, _| {
-                    let to = to.clone().offset(vector * lanes);
-                    b.store(self.out, to, value, Lanes::First(left));
-                    vec![]
-                });
+                let to = to.clone().offset(vector * lanes);
+                b.store(self.out, to, value, Lanes::First(left));
             });
             vec![]
         });

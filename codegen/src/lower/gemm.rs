@@ -141,7 +141,7 @@ impl Gemm {
                     self.all_tokens(b, &tile(first, 1, Lanes::All));
                     vec![]
                 });
-                b.for_loop(any(rest.rem(LANES_U64)), &[], |b, _, _| {
+                b.for_loop(any(rest.rem(LANES_U64), LANES_U64), &[], |b, _, _| {
                     let first = Address::at(full * LANES_U64);
                     self.all_tokens(b, &tile(first, 1, last));
                     vec![]
@@ -196,7 +196,7 @@ impl Gemm {
             acc
         });
         let rest = self.cols.clone().rem(WORD_COLS_U64);
-        acc = b.for_loop(any(rest.clone()), &acc, |b, _, acc| {
+        acc = b.for_loop(any(rest.clone(), WORD_COLS_U64), &acc, |b, _, acc| {
             let codes = self.load_codes(b, rows, Address::at(full.clone() * rows.stride.clone()));
             let first = full.clone() * WORD_COLS_U64;
             self.last_columns(

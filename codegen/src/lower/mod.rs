@@ -83,7 +83,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// 1 if `n` is not 0, else 0; as a trip count, "if there are any".
-fn any(n: Size) -> Size {
-    n.div_ceil(1 << 32)
+/// 1 if `n`, which is below `limit`, is not 0; else 0. As a trip count: "if there are any".
+fn any(n: Size, limit: u64) -> Size {
+    n.div_ceil(limit)
 }

@@ -2,7 +2,7 @@ use super::{Code, JitError, host};
 use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;
 use cranelift_codegen::Context;
-use cranelift_codegen::ir::{self, FuncRef, Signature, UserFuncName};
+use cranelift_codegen::ir::{self, AbiParam, FuncRef, InstBuilder, Signature, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
@@ -69,14 +69,29 @@ impl CodeBuilder {
     /// # Errors
     /// If there is no such symbol.
     pub fn declare_import(&mut self, name: &str, function: &Function) -> Result<FuncId, JitError> {
+        let signature = clif::signature(function, self.module().isa());
+        self.import(name, &signature)
+    }
+
+    /// Declares the function named `name` in `symbols`, with parameters of these types and no
+    /// result.
+    ///
+    /// # Errors
+    /// If there is no such symbol.
+    pub fn declare_symbol(&mut self, name: &str, params: &[ir::Type]) -> Result<FuncId, JitError> {
+        let mut signature = self.signature();
+        signature.params.extend(params.iter().map(|ty| AbiParam::new(*ty)));
+        self.import(name, &signature)
+    }
+
+    fn import(&mut self, name: &str, signature: &Signature) -> Result<FuncId, JitError> {
         if !self.symbols.contains(name) {
             return Err(JitError::UnknownSymbol {
                 name: name.to_owned(),
             });
         }
-        let signature = clif::signature(function, self.module().isa());
         self.module_mut()
-            .declare_function(name, Linkage::Import, &signature)
+            .declare_function(name, Linkage::Import, signature)
             .map_err(|source| refused(name, source))
     }
 
@@ -184,16 +199,26 @@ impl Body<'_> {
 
     /// Calls a function of the module.
     pub fn call(&mut self, callee: FuncId, args: &[ir::Value]) {
-        use cranelift_codegen::ir::InstBuilder;
+        let callee = self.reference(callee);
+        self.builder.ins().call(callee, args);
+    }
+
+    /// The address of a function of the module.
+    pub fn address(&mut self, function: FuncId) -> ir::Value {
+        let function = self.reference(function);
+        let pointer = self.module.isa().pointer_type();
+        self.builder.ins().func_addr(pointer, function)
+    }
+
+    fn reference(&mut self, function: FuncId) -> FuncRef {
         let Body {
             builder,
             module,
             callees,
         } = self;
-        let callee = *callees
-            .entry(callee)
-            .or_insert_with(|| module.declare_func_in_func(callee, builder.func));
-        builder.ins().call(callee, args);
+        *callees
+            .entry(function)
+            .or_insert_with(|| module.declare_func_in_func(function, builder.func))
     }
 }
 

@@ -1,0 +1,36 @@
+use crate::ir::{Function, verify};
+use crate::{CodegenError, KernelSpec, lower, passes, schedule};
+use atome_spec::Tier;
+
+/// The verified function of a specification, laid out for `tier` and optimised.
+///
+/// ```
+/// use atome_codegen::{KernelSpec, compile};
+/// use atome_spec::{Op, Packing, Tier};
+///
+/// let spec = KernelSpec::new(Op::Gemv).packing(Packing::Int2).bind("cols", 64);
+/// let function = compile(&spec, Tier::X86_64V4)?;
+/// assert_eq!(function.name, "gemv_int2_f32_cols64");
+/// assert_eq!(function.dims, ["rows"]);
+/// # Ok::<(), atome_codegen::CodegenError>(())
+/// ```
+///
+/// # Errors
+/// If no kernel can be made from the specification.
+pub fn compile(spec: &KernelSpec, tier: Tier) -> Result<Function, CodegenError> {
+    spec.check()?;
+    let mut function = lower::lower(spec, &schedule::select(spec, tier));
+    check(spec, &function)?;
+    passes::optimise(&mut function);
+    if cfg!(debug_assertions) {
+        check(spec, &function)?;
+    }
+    Ok(function)
+}
+
+fn check(spec: &KernelSpec, function: &Function) -> Result<(), CodegenError> {
+    verify(function).map_err(|violations| CodegenError::Invalid {
+        op: spec.op,
+        violations,
+    })
+}

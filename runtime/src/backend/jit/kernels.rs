@@ -1,0 +1,189 @@
+//! Which function runs a call.
+//!
+//! Where the tier's vectors are wider than Cranelift's 128 bits, matrix products are calls of
+//! the microkernels compiled ahead of time; everything else is compiled here, for the plan's
+//! shapes.
+
+use super::entry::{Entry, Node, Step};
+use crate::LoadError;
+use crate::backend::frame::Placed;
+use crate::backend::parallel::parallel_gemm;
+use crate::backend::walk::{TopK, select_top_k};
+use crate::jit::{Code, CodeBuilder, FuncId};
+use crate::plan::{Call, DimValue, KernelCall, Plan, Stage};
+use crate::pool::Pool;
+use atome_codegen::emit::clif;
+use atome_codegen::{KernelSpec, compile};
+use atome_kernels::{Kernel, find};
+use atome_spec::{Op, Target, Tier};
+use std::collections::BTreeMap;
+
+/// Symbol of the selection of the best scores.
+const TOP_K: &str = "atome_top_k";
+/// Symbol of a matrix product split over threads.
+const PARALLEL_GEMM: &str = "atome_parallel_gemm";
+
+/// The functions of one module, made as calls ask for them.
+pub(super) struct Kernels<'p> {
+    code: CodeBuilder,
+    tier: Tier,
+    pool: Option<&'p Pool>,
+    compiled: BTreeMap<KernelSpec, FuncId>,
+    imported: BTreeMap<&'static str, FuncId>,
+    names: Vec<String>,
+}
+
+/// A kernel call and the function that runs it.
+pub(super) struct Prepared {
+    pub function: FuncId,
+    pub operands: Vec<Placed>,
+    pub dims: Vec<DimValue>,
+    pub scalars: Vec<f32>,
+    /// Runs through the pool: the function is then an argument.
+    pub parallel: bool,
+}
+
+impl<'p> Kernels<'p> {
+    pub(super) fn new(tier: Tier, pool: Option<&'p Pool>) -> Result<Kernels<'p>, LoadError> {
+        let isa = clif::isa(target(tier)).map_err(|e| LoadError::Jit(e.into()))?;
+        let mut symbols: Vec<(&str, *const u8)> = vec![
+            (TOP_K, select_top_k as *const u8),
+            (PARALLEL_GEMM, parallel_gemm as *const u8),
+        ];
+        symbols.extend(microkernels(tier).map(|k| (k.name, k.entry().cast())));
+        // SAFETY: these are functions of this program, and none of them unwinds.
+        let code = unsafe { CodeBuilder::new(isa, &symbols) }?;
+        let (compiled, imported) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Kernels { code, tier, pool, compiled, imported, names: Vec::new() })
+    }
+
+    /// The plan's stages, for blocks of one token or of any number.
+    pub(super) fn prepare(
+        &mut self,
+        plan: &Plan,
+        one_token: bool,
+    ) -> Result<Vec<Node>, LoadError> {
+        let mut nodes = Vec::with_capacity(plan.stages.len());
+        for stage in &plan.stages {
+            let steps = stage.calls().iter().map(|call| self.step(plan, call, one_token));
+            let steps = steps.collect::<Result<Vec<Step>, LoadError>>()?;
+            nodes.push(match stage {
+                Stage::Block(_) => Node::Block(steps),
+                Stage::EachToken(_) => Node::EachToken(steps),
+            });
+        }
+        Ok(nodes)
+    }
+
+    pub(super) fn prepare_head(&mut self, plan: &Plan) -> Result<Vec<Node>, LoadError> {
+        let steps = plan.head.iter().map(|call| Ok(Step::Kernel(self.kernel(plan, call, true)?)));
+        Ok(vec![Node::Block(steps.collect::<Result<_, LoadError>>()?)])
+    }
+
+    fn step(&mut self, plan: &Plan, call: &Call, one_token: bool) -> Result<Step, LoadError> {
+        Ok(match call {
+            Call::Kernel(call) => Step::Kernel(self.kernel(plan, call, one_token)?),
+            Call::TopK(call) => Step::TopK(TopK::new(plan, call)),
+        })
+    }
+
+    fn kernel(
+        &mut self,
+        plan: &Plan,
+        call: &KernelCall,
+        one_token: bool,
+    ) -> Result<Prepared, LoadError> {
+        // A split product needs the distance between outputs, which only `gemm` has, and any
+        // number of rows.
+        let parallel = call.op == Op::Gemm && self.pool.is_some();
+        let call = match (one_token, parallel) {
+            (true, false) => call.for_one_token(),
+            (true, true) => call.bind_one_token(),
+            (false, _) => call.clone(),
+        };
+        let (function, dims) = match self.microkernel(&call)? {
+            Some(function) => (function, call.dims.clone()),
+            None if parallel => (self.compiled(call.open_spec())?, call.dims.clone()),
+            None => (self.compiled(call.spec())?, call.open_dims().collect()),
+        };
+        let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
+        Ok(Prepared { function, operands, dims, scalars: call.scalars.clone(), parallel })
+    }
+
+    /// The ahead-of-time kernel for a call, if it is one that pays.
+    fn microkernel(&mut self, call: &KernelCall) -> Result<Option<FuncId>, LoadError> {
+        if !is_microkernel(call.op, self.tier) {
+            return Ok(None);
+        }
+        let Some(kernel) = find(call.op, call.packing, self.tier) else { return Ok(None) };
+        if let Some(&function) = self.imported.get(kernel.name) {
+            return Ok(Some(function));
+        }
+        let signature = compile(&call.open_spec(), Tier::Portable)?;
+        let function = self.code.declare_import(kernel.name, &signature)?;
+        self.imported.insert(kernel.name, function);
+        self.names.push(kernel.name.to_owned());
+        Ok(Some(function))
+    }
+
+    fn compiled(&mut self, spec: KernelSpec) -> Result<FuncId, LoadError> {
+        if let Some(&function) = self.compiled.get(&spec) {
+            return Ok(function);
+        }
+        let function = self.code.define(&compile(&spec, clif_tier())?)?;
+        self.names.push(format!("{}-clif", spec.name()));
+        self.compiled.insert(spec, function);
+        Ok(function)
+    }
+
+    pub(super) fn define(&mut self, entry: Entry<'_>) -> Result<FuncId, LoadError> {
+        let imports = Imports {
+            top_k: self.code.declare_symbol(TOP_K, &TOP_K_PARAMS)?,
+            parallel_gemm: self.code.declare_symbol(PARALLEL_GEMM, &PARALLEL_GEMM_PARAMS)?,
+            pool: self.pool.map_or(std::ptr::null(), std::ptr::from_ref),
+        };
+        entry.define(&mut self.code, &imports)
+    }
+
+    pub(super) fn finish(self) -> Result<(Code, Vec<String>), LoadError> {
+        Ok((self.code.finish()?, self.names))
+    }
+}
+
+/// The Rust functions that entry points call.
+pub(super) struct Imports {
+    pub top_k: FuncId,
+    pub parallel_gemm: FuncId,
+    pub pool: *const Pool,
+}
+
+use cranelift_codegen::ir::Type;
+use cranelift_codegen::ir::types::{F32, I64};
+
+/// Parameters of [`select_top_k`].
+const TOP_K_PARAMS: [Type; 6] = [I64; 6];
+/// Parameters of [`parallel_gemm`].
+const PARALLEL_GEMM_PARAMS: [Type; 10] = [I64, I64, I64, I64, I64, I64, I64, I64, I64, F32];
+
+fn is_microkernel(op: Op, tier: Tier) -> bool {
+    tier.vector_bits() > 128 && matches!(op, Op::Gemv | Op::Gemm)
+}
+
+fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {
+    atome_kernels::kernels(tier).iter().filter(move |k| is_microkernel(k.op, tier))
+}
+
+/// The machine that Cranelift compiles for.
+fn target(tier: Tier) -> Target {
+    match tier {
+        Tier::X86_64V2 => Target::X86_64V2,
+        Tier::X86_64V3 => Target::X86_64V3,
+        Tier::X86_64V4 => Target::X86_64V4,
+        _ => Target::Native,
+    }
+}
+
+/// The tier whose schedule suits code in 128-bit vectors on this architecture.
+fn clif_tier() -> Tier {
+    if cfg!(target_arch = "aarch64") { Tier::Neon } else { Tier::X86_64V2 }
+}

@@ -1,0 +1,103 @@
+//! A ternary matrix product split by rows over threads. Each row's sum is formed by one
+//! thread in the order of its columns, so the bits do not depend on their number.
+
+use crate::pool::Pool;
+use atome_spec::layout::{BLOCK_ROWS, WORD_COLS};
+
+/// The C signature of a `gemm` kernel with all dimensions open.
+pub(super) type GemmFn = unsafe extern "C" fn(
+    *const i32,
+    *const f32,
+    *mut f32,
+    rows: u64,
+    cols: u64,
+    tokens: u64,
+    out_stride: u64,
+    scale: f32,
+);
+
+/// One product.
+#[derive(Clone, Copy)]
+pub(super) struct Product {
+    pub kernel: GemmFn,
+    pub w: *const i32,
+    pub x: *const f32,
+    pub out: *mut f32,
+    pub rows: u64,
+    pub cols: u64,
+    pub tokens: u64,
+    pub out_stride: u64,
+    pub scale: f32,
+}
+
+// SAFETY: the pointers are used only within `run`, whose caller vouches for them, and each
+// thread writes rows of its own.
+unsafe impl Sync for Product {}
+
+impl Product {
+    /// Computes the product, in parts of whole 64-row blocks.
+    ///
+    /// # Safety
+    /// `w`, `x` and `out` are valid for the kernel's buffers with these dimensions.
+    pub(super) unsafe fn run(&self, pool: &Pool) {
+        let blocks = self.rows.div_ceil(BLOCK_ROWS as u64);
+        if blocks < 2 {
+            // SAFETY: the caller's promise.
+            return unsafe { self.rows_of_blocks(0, blocks) };
+        }
+        let product = *self;
+        pool.run(&move |part, parts| {
+            let share = |part: usize| blocks * part as u64 / parts as u64;
+            // SAFETY: the caller's promise; the parts' blocks do not overlap.
+            unsafe { product.rows_of_blocks(share(part), share(part + 1)) }
+        });
+    }
+
+    /// # Safety
+    /// As [`Product::run`], and `first <= end <= blocks`.
+    unsafe fn rows_of_blocks(&self, first: u64, end: u64) {
+        if first == end {
+            return;
+        }
+        let row = first * BLOCK_ROWS as u64;
+        let rows = (end * BLOCK_ROWS as u64).min(self.rows) - row;
+        // Every block before a part is a full one, so its words are its rows' words.
+        let word = row * self.cols.div_ceil(WORD_COLS as u64);
+        // SAFETY: the offsets stay within the matrix and the output, whose rows from `row`
+        // on are what the kernel touches.
+        unsafe {
+            (self.kernel)(
+                self.w.add(word as usize),
+                self.x,
+                self.out.add(row as usize),
+                rows,
+                self.cols,
+                self.tokens,
+                self.out_stride,
+                self.scale,
+            );
+        }
+    }
+}
+
+/// [`Product::run`] with the product's fields as arguments, for compiled plans.
+///
+/// # Safety
+/// `pool` is valid; otherwise as [`Product::run`].
+#[allow(clippy::too_many_arguments, reason = "a kernel's arguments, behind two more")]
+pub(super) unsafe extern "C" fn parallel_gemm(
+    pool: *const Pool,
+    kernel: GemmFn,
+    w: *const i32,
+    x: *const f32,
+    out: *mut f32,
+    rows: u64,
+    cols: u64,
+    tokens: u64,
+    out_stride: u64,
+    scale: f32,
+) {
+    let product = Product { kernel, w, x, out, rows, cols, tokens, out_stride, scale };
+    // SAFETY: the caller's promise.
+    unsafe { product.run(&*pool) }
+}

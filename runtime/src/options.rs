@@ -1,0 +1,80 @@
+use atome_spec::{Tier, UnknownName};
+use std::fmt;
+use std::str::FromStr;
+
+/// How a model is loaded and run. The defaults suit one conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Which backend runs the plan.
+    pub backend: BackendKind,
+    /// The CPU tier to use; `None` for the best that this machine has.
+    pub tier: Option<Tier>,
+    /// Threads for matrix products; `None` chooses by the model's size. The logits do not
+    /// depend on it.
+    pub threads: Option<usize>,
+    /// Sessions the arena has room for.
+    pub sessions: usize,
+    /// Most tokens that [`crate::Session::prefill`] runs at once.
+    pub block: usize,
+    /// Refuses kernels that multiply by a weight. The f32 kernels never do.
+    pub no_multiply: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            backend: BackendKind::Auto,
+            tier: None,
+            threads: None,
+            sessions: 1,
+            block: 32,
+            no_multiply: false,
+        }
+    }
+}
+
+/// What runs a plan. All give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum BackendKind {
+    /// The fastest for this machine: `jit`.
+    #[default]
+    Auto,
+    /// The plan compiled to machine code at load.
+    Jit,
+    /// The kernels compiled ahead of time, called one by one.
+    Aot,
+    /// The interpreter: slow, and the meaning of the others.
+    Interp,
+}
+
+impl BackendKind {
+    /// The names, in declaration order.
+    pub const NAMES: &'static [&'static str] = &["auto", "jit", "aot", "interp"];
+
+    /// The name on the command line and in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            BackendKind::Auto => "auto",
+            BackendKind::Jit => "jit",
+            BackendKind::Aot => "aot",
+            BackendKind::Interp => "interp",
+        }
+    }
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for BackendKind {
+    type Err = UnknownName;
+
+    fn from_str(s: &str) -> Result<BackendKind, UnknownName> {
+        let all = [BackendKind::Auto, BackendKind::Jit, BackendKind::Aot, BackendKind::Interp];
+        let found = all.into_iter().find(|kind| kind.name() == s);
+        found.ok_or(UnknownName { kind: "backend", known: BackendKind::NAMES })
+    }
+}

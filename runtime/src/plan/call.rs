@@ -1,0 +1,146 @@
+use super::Tensor;
+use atome_codegen::{KernelSpec, spec};
+use atome_spec::{Op, Packing};
+
+/// A part of the plan that is run once a block, or once for each of its tokens.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// One call over all tokens of the block.
+    Block(Call),
+    /// These calls for the first token, then for the second, and so on.
+    EachToken(Vec<Call>),
+}
+
+impl Stage {
+    /// The calls of the stage.
+    pub(crate) fn calls(&self) -> &[Call] {
+        match self {
+            Stage::Block(call) => std::slice::from_ref(call),
+            Stage::EachToken(calls) => calls,
+        }
+    }
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// A compiled kernel.
+    Kernel(KernelCall),
+    /// The selection of the best cached positions, a plain function.
+    TopK(TopKCall),
+}
+
+/// A kernel and what it is called with.
+#[derive(Clone, Debug)]
+pub(crate) struct KernelCall {
+    /// What it is for, in the plan's listing.
+    pub label: String,
+    /// The op; `gemm` stands for `gemv` where there is one token.
+    pub op: Op,
+    /// Packing of its weights.
+    pub packing: Option<Packing>,
+    /// A value for each of the op's dimensions, in the order of `spec::dims`.
+    pub dims: Vec<DimValue>,
+    /// An operand for each of the op's buffers, in the kernel's order.
+    pub operands: Vec<Operand>,
+    /// The kernel's scalars, in order.
+    pub scalars: Vec<f32>,
+}
+
+/// Selection of the `k` best of the cached positions' scores.
+#[derive(Clone, Debug)]
+pub(crate) struct TopKCall {
+    /// Most positions kept.
+    pub k: u64,
+    /// Scores in, `f32[capacity]`.
+    pub scores: Operand,
+    /// Slots out, best first, `i32[k]`.
+    pub chosen: Operand,
+    /// Their scores out, `f32[k]`.
+    pub picked: Operand,
+}
+
+/// A dimension's value: known when planning, or following the position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum DimValue {
+    /// Always that number.
+    Const(u64),
+    /// Tokens of the block.
+    Tokens,
+    /// Place in the attention cache of the token at hand.
+    Slot,
+    /// Cached positions, the token at hand included.
+    Len,
+    /// Positions that attention keeps: at most this many, at most `Len`.
+    Kept(u64),
+}
+
+/// A tensor, from a row on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operand {
+    /// The tensor.
+    pub tensor: Tensor,
+    /// Which row the operand starts at.
+    pub row: Row,
+    /// Distance between rows.
+    pub row_bytes: usize,
+}
+
+/// The first row of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// The tensor's start.
+    First,
+    /// The row of the token at hand.
+    Token,
+    /// The row of the block's last token.
+    Last,
+}
+
+impl KernelCall {
+    /// This call with the number of tokens bound to one.
+    pub(crate) fn bind_one_token(&self) -> KernelCall {
+        let mut call = self.clone();
+        for dim in &mut call.dims {
+            if *dim == DimValue::Tokens {
+                *dim = DimValue::Const(1);
+            }
+        }
+        call
+    }
+
+    /// This call for a block of exactly one token, by the simplest op: `gemm` becomes `gemv`.
+    pub(crate) fn for_one_token(&self) -> KernelCall {
+        let mut call = self.bind_one_token();
+        if call.op == Op::Gemm {
+            call.op = Op::Gemv;
+            call.dims.truncate(2);
+        }
+        call
+    }
+
+    /// The specification with every known dimension bound.
+    pub(crate) fn spec(&self) -> KernelSpec {
+        let mut kernel = self.open_spec();
+        for (name, value) in spec::dims(self.op).iter().zip(&self.dims) {
+            if let DimValue::Const(n) = value {
+                kernel = kernel.bind(name, *n);
+            }
+        }
+        kernel
+    }
+
+    /// The specification with every dimension open.
+    pub(crate) fn open_spec(&self) -> KernelSpec {
+        let kernel = KernelSpec::new(self.op);
+        match self.packing {
+            Some(packing) => kernel.packing(packing),
+            None => kernel,
+        }
+    }
+
+    /// The values of the dimensions that [`KernelCall::spec`] leaves open, in order.
+    pub(crate) fn open_dims(&self) -> impl Iterator<Item = DimValue> + '_ {
+        self.dims.iter().copied().filter(|d| !matches!(d, DimValue::Const(_)))
+    }
+}

@@ -1,0 +1,79 @@
+//! A model as a list of kernel calls over arena offsets, for any backend.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `call` | kernel calls, their operands and dimensions |
+//! | `tensor` | tensors of the arena, and what fills the constant ones |
+//! | `memory` | offsets: sections in order, scratch by liveness |
+//! | `builder` | how a family's plan is written down |
+//! | `atome` | the plan of the Atome family |
+//!
+//! A plan is written once, for a block of up to [`Plan::block`] tokens. A step is the same
+//! plan with one token.
+
+mod atome;
+mod builder;
+mod call;
+mod memory;
+mod tensor;
+
+pub(crate) use atome::plan_atome;
+pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
+pub use tensor::{Section, TensorInfo};
+pub(crate) use tensor::{Content, Tensor};
+
+/// A planned model.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Most tokens of a block.
+    pub block: usize,
+    /// Cached positions of attention; the oldest leave beyond it.
+    pub window: u64,
+    /// What a block of tokens runs, in order.
+    pub stages: Vec<Stage>,
+    /// What gives the logits of the block's last token.
+    pub head: Vec<KernelCall>,
+    /// Every tensor, placed.
+    pub tensors: Vec<TensorInfo>,
+    /// Bytes of the model's part of the arena.
+    pub model_bytes: usize,
+    /// Bytes of a session's slot; the state comes first.
+    pub slot_bytes: usize,
+    /// Bytes of a session's state, logits included, from the start of its slot.
+    pub state_bytes: usize,
+    /// Tensors a session reads or writes itself.
+    pub ports: Ports,
+}
+
+/// The tensors through which a session talks to the plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    /// Tokens seen so far and tokens of the last block, `u64[2]`; part of the state.
+    pub position: Tensor,
+    /// Token ids in, `i32[block]`.
+    pub ids: Tensor,
+    /// Logits out, `f32[vocab]` or `f32[classes]`.
+    pub logits: Tensor,
+    /// Index of the greatest logit out, `i32[1]`.
+    pub argmax: Tensor,
+    /// Router weights of the last block, `f32[block, 3]`.
+    pub router: Tensor,
+}
+
+impl Plan {
+    /// Where a tensor lies and how large it is.
+    pub(crate) fn tensor(&self, tensor: Tensor) -> &TensorInfo {
+        &self.tensors[tensor.0]
+    }
+
+    /// Every kernel call, the stages' before the head's.
+    pub(crate) fn kernel_calls(&self) -> impl Iterator<Item = &KernelCall> {
+        let staged = self.stages.iter().flat_map(Stage::calls);
+        staged
+            .filter_map(|call| match call {
+                Call::Kernel(kernel) => Some(kernel),
+                Call::TopK(_) => None,
+            })
+            .chain(&self.head)
+    }
+}

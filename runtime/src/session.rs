@@ -1,0 +1,249 @@
+//! One sequence of tokens over a loaded model.
+#![allow(unsafe_code, reason = "a session owns its slot of the arena and vouches for it")]
+
+use crate::arena::as_f32;
+use crate::backend::Frame;
+use crate::plan::Tensor;
+use crate::{Model, RunError};
+use std::ops::Range;
+
+/// Greatest position a state may claim; counting on from it cannot overflow.
+const MAX_POSITION: u64 = 1 << 62;
+
+/// A sequence: its recurrent state and its last logits, in a slot of the model's arena.
+///
+/// Every step costs the same, but for attention over the cached positions, of which there
+/// are at most `max_seq`: beyond it the oldest leave. Nothing allocates after the session is
+/// open (but for the interpreter's errors).
+///
+/// ```no_run
+/// use atome::{Model, Options};
+///
+/// let model = Model::load("model.bin".as_ref(), None, &Options::default())?;
+/// let mut session = model.session()?;
+/// session.prefill(&[79, 110, 99, 101])?;
+/// for _ in 0..40 {
+///     let next = session.argmax();
+///     session.step(next)?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Session {
+    model: Model,
+    slot: usize,
+    position: u64,
+    /// Tokens of the last block that ran.
+    last_block: usize,
+}
+
+impl Session {
+    pub(crate) fn new(model: Model) -> Result<Session, RunError> {
+        let arena = &model.inner.arena;
+        let slot = arena.claim().ok_or(RunError::NoFreeSession { slots: arena.slots() })?;
+        let mut session = Session { model, slot, position: 0, last_block: 0 };
+        session.reset();
+        Ok(session)
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Tokens seen so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Forgets every token.
+    pub fn reset(&mut self) {
+        self.state_mut().fill(0);
+        self.position = 0;
+        self.last_block = 0;
+    }
+
+    /// Takes in one token; afterwards [`Session::logits`] are those that follow it.
+    ///
+    /// # Errors
+    /// If the token is not below the vocabulary's size; nothing has changed then.
+    pub fn step(&mut self, token: u32) -> Result<(), RunError> {
+        self.prefill(&[token])
+    }
+
+    /// Takes in tokens, in blocks; the same bits as one [`Session::step`] for each.
+    ///
+    /// # Errors
+    /// If there are none, or one is not below the vocabulary's size; nothing has changed then.
+    pub fn prefill(&mut self, tokens: &[u32]) -> Result<(), RunError> {
+        let vocab = self.model.inner.vocab;
+        let in_vocab = |id: u32| usize::try_from(id).is_ok_and(|id| id < vocab);
+        if tokens.is_empty() {
+            return Err(RunError::EmptyPrompt);
+        }
+        if let Some(&id) = tokens.iter().find(|&&id| !in_vocab(id)) {
+            return Err(RunError::TokenOutOfRange { id, vocab });
+        }
+        let block = self.model.inner.plan.block;
+        let last = (tokens.len() - 1) / block;
+        for (i, tokens) in tokens.chunks(block).enumerate() {
+            self.run_block(tokens, i == last);
+        }
+        Ok(())
+    }
+
+    /// Runs one block of checked tokens, and the head if asked.
+    fn run_block(&mut self, tokens: &[u32], head: bool) {
+        let ids = self.range(self.model.inner.plan.ports.ids);
+        for (bytes, id) in self.bytes_mut(ids).as_chunks_mut::<4>().0.iter_mut().zip(tokens) {
+            *bytes = id.to_ne_bytes();
+        }
+        let inner = &*self.model.inner;
+        let mut frame = Frame {
+            model: inner.arena.model_base(),
+            slot: inner.arena.slot_base(self.slot),
+            position: self.position,
+            tokens: tokens.len() as u64,
+            token: 0,
+            window: inner.plan.window,
+        };
+        // SAFETY: the arena was laid out and filled for this plan when the model was loaded.
+        // This session claimed the slot, and `&mut self` keeps everyone else away from it. The
+        // caller checked the ids, and a block is at most `plan.block` long.
+        unsafe {
+            inner.backend.block(&mut frame);
+            if head {
+                inner.backend.head(&mut frame);
+            }
+        }
+        self.position += tokens.len() as u64;
+        self.last_block = tokens.len();
+        let place = self.range(inner.plan.ports.position);
+        let (position, last_block) = (self.position, tokens.len() as u64);
+        let (to_position, to_last_block) = self.bytes_mut(place).split_at_mut(8);
+        to_position.copy_from_slice(&position.to_le_bytes());
+        to_last_block.copy_from_slice(&last_block.to_le_bytes());
+    }
+
+    /// What follows the last token: a logit for each token id, or for each class of a
+    /// classifier. Zeros before the first token.
+    pub fn logits(&self) -> &[f32] {
+        as_f32(self.bytes(self.range(self.model.inner.plan.ports.logits)))
+    }
+
+    /// Index of the greatest logit, the lowest among equals.
+    pub fn argmax(&self) -> u32 {
+        let bytes = self.bytes(self.range(self.model.inner.plan.ports.argmax));
+        bytes.as_chunks().0.first().map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+    }
+
+    /// Forgets everything, takes in `tokens` and gives the class they belong to.
+    ///
+    /// # Errors
+    /// If the model has no classifier head; otherwise as [`Session::prefill`].
+    pub fn classify(&mut self, tokens: &[u32]) -> Result<u32, RunError> {
+        if self.model.classes().is_none() {
+            return Err(RunError::NotAClassifier);
+        }
+        self.reset();
+        self.prefill(tokens)?;
+        Ok(self.argmax())
+    }
+
+    /// Router weights of the last block for the last token of the last block of tokens:
+    /// convolution, state space, attention. Zeros before the first token.
+    pub fn router_weights(&self) -> [f32; 3] {
+        let plan = &self.model.inner.plan;
+        if self.position == 0 {
+            return [0.0; 3];
+        }
+        let rows = as_f32(self.bytes(self.range(plan.ports.router)));
+        let last = (self.last_block - 1) * 3;
+        [rows[last], rows[last + 1], rows[last + 2]]
+    }
+
+    /// Bytes of a saved state.
+    pub fn state_bytes(&self) -> usize {
+        self.model.inner.plan.state_bytes
+    }
+
+    /// Copies the state and the last logits to `state`.
+    ///
+    /// # Errors
+    /// If `state` is not [`Session::state_bytes`] long.
+    pub fn save_into(&self, state: &mut [u8]) -> Result<(), RunError> {
+        self.check_state(state.len())?;
+        state.copy_from_slice(self.bytes(0..self.state_bytes()));
+        Ok(())
+    }
+
+    /// Goes back to a state that a session of this model saved.
+    ///
+    /// # Errors
+    /// If `state` has another length, or a position that no session reaches; nothing has
+    /// changed then.
+    pub fn restore(&mut self, state: &[u8]) -> Result<(), RunError> {
+        self.check_state(state.len())?;
+        let place = self.range(self.model.inner.plan.ports.position);
+        let (position, last_block) = read_position(&state[place]);
+        let most = self.model.inner.plan.block as u64;
+        if position > MAX_POSITION || last_block > most || (position > 0 && last_block == 0) {
+            return Err(RunError::StatePosition { position, last_block });
+        }
+        self.state_mut().copy_from_slice(state);
+        self.position = position;
+        self.last_block = last_block as usize;
+        Ok(())
+    }
+
+    /// A second session that has seen the same tokens, in a slot of its own.
+    ///
+    /// # Errors
+    /// If all slots are taken.
+    pub fn fork(&self) -> Result<Session, RunError> {
+        let mut fork = self.model.session()?;
+        fork.state_mut().copy_from_slice(self.bytes(0..self.state_bytes()));
+        fork.position = self.position;
+        fork.last_block = self.last_block;
+        Ok(fork)
+    }
+
+    fn check_state(&self, found: usize) -> Result<(), RunError> {
+        let expected = self.state_bytes();
+        if found == expected { Ok(()) } else { Err(RunError::StateLength { expected, found }) }
+    }
+
+    fn range(&self, tensor: Tensor) -> Range<usize> {
+        let place = self.model.inner.tensor(tensor);
+        place.offset..place.offset + place.bytes
+    }
+
+    fn state_mut(&mut self) -> &mut [u8] {
+        self.bytes_mut(0..self.state_bytes())
+    }
+
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        // SAFETY: this session claimed the slot; `&self` keeps its writers away.
+        unsafe { self.model.inner.arena.slot_bytes(self.slot, range) }
+    }
+
+    fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        // SAFETY: this session claimed the slot; `&mut self` keeps everyone else away.
+        unsafe { self.model.inner.arena.slot_bytes_mut(self.slot, range) }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.model.inner.arena.release(self.slot);
+    }
+}
+
+/// The position and the length of the last block, as the state keeps them.
+fn read_position(bytes: &[u8]) -> (u64, u64) {
+    match bytes.as_chunks().0 {
+        [position, last_block] => {
+            (u64::from_le_bytes(*position), u64::from_le_bytes(*last_block))
+        }
+        _ => (0, 0),
+    }
+}
