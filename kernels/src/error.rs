@@ -40,10 +40,46 @@ pub enum KernelError {
         /// The argument's name.
         argument: &'static str,
     },
+    /// Outputs of neighbouring tokens that overlap.
+    #[error("`out_stride` is {found}, expected at least {rows}, the rows of one token")]
+    Stride {
+        /// Elements of one token's output.
+        rows: usize,
+        /// The distance given.
+        found: usize,
+    },
     /// The CPU lacks the instructions the kernel was compiled for.
     #[error("this CPU does not run kernels of tier `{tier}`")]
     Cpu {
         /// The tier asked for.
         tier: atome_spec::Tier,
     },
+}
+
+/// Checks that generated functions share.
+#[doc(hidden)]
+impl KernelError {
+    /// That all ids are rows of a table of `vocab`.
+    pub fn check_ids(ids: &[i32], vocab: usize) -> Result<(), KernelError> {
+        let is_row = |id: i32| usize::try_from(id).is_ok_and(|id| id < vocab);
+        match ids.iter().position(|&id| !is_row(id)) {
+            None => Ok(()),
+            Some(position) => Err(KernelError::Id {
+                position,
+                found: ids[position],
+                vocab,
+            }),
+        }
+    }
+
+    /// That outputs of `rows` elements `stride` apart do not overlap.
+    pub fn check_stride(rows: usize, stride: usize) -> Result<(), KernelError> {
+        match stride < rows {
+            false => Ok(()),
+            true => Err(KernelError::Stride {
+                rows,
+                found: stride,
+            }),
+        }
+    }
 }

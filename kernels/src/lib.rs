@@ -10,12 +10,16 @@
 //! | [`ops`] | what is too irregular to compile |
 #![cfg_attr(not(test), no_std)]
 
+#[doc(hidden)]
+pub mod agree;
 pub mod aot;
 pub mod dispatch;
 mod error;
 pub mod ops;
 pub mod packing;
 pub mod reference;
+
+pub use atome_macros::ternary_kernel;
 
 pub use aot::{Kernel, find, kernels};
 pub use atome_spec::{Op, Packing, Tier};

@@ -1,16 +1,149 @@
 //! `#[ternary_kernel]`: specialised ternary kernels from one attribute.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `parse` | the attribute and the function, as written |
+//! | `check`, `suggest` | what the attribute's arguments mean |
+//! | `signature`, `dims` | the function's arguments; where open dimensions come from |
+//! | `expand`, `lengths` | the wrapper and the kernels in it |
+//! | `reference_test` | the scalar body and its test |
+//! | `aot` | the tables of `atome-kernels` |
+//! | `errors` | all mistakes of one use, together |
 #![forbid(unsafe_code)]
 
 mod aot;
+mod check;
+mod dims;
+mod errors;
+mod expand;
+mod lengths;
+mod parse;
+mod reference_test;
+mod signature;
+mod suggest;
 
-use proc_macro::TokenStream;
+use atome_codegen::{KernelSpec, lower, schedule, spec};
+use atome_spec::Tier;
+use errors::Errors;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// Generates a kernel of fixed shape behind a safe function.
+///
+/// ```
+/// use atome_kernels::{KernelError, packing, ternary_kernel};
+///
+/// /// Four outputs of three inputs.
+/// #[ternary_kernel(op = "gemv", rows = 4, cols = 3, packing = "int2")]
+/// fn project(w: &[u32], x: &[f32], scale: f32, out: &mut [f32]) -> Result<(), KernelError>;
+///
+/// let trits = [1, 0, -1, 0, 0, 0, 1, 1, 1, -1, 0, 0];
+/// let mut w = [0; packing::gemv::words(4, 3)];
+/// packing::gemv::pack_into(&trits, 4, 3, &mut w)?;
+/// let mut out = [0.0; 4];
+/// project(&w, &[1.0, 2.0, 4.0], 0.5, &mut out)?;
+/// assert_eq!(out, [-1.5, 0.0, 3.5, -0.5]);
+/// assert!(project(&w, &[1.0, 2.0], 0.5, &mut out).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Keys
+/// | key | value |
+/// |---|---|
+/// | `op` | `embed`, `gemv`, `gemm`, `conv1d` or `scan` |
+/// | a dimension of the op | a whole number: the kernel is unrolled and folded for it |
+/// | `packing` | `int2`; `base3` for `embed` too |
+/// | `method` | `select`: add, subtract or skip |
+/// | `cpu` | `dispatch` (default): kernels for every tier of the architecture, the best one called; or one tier or target |
+/// | `crate` | path of `atome-kernels`, if it is not `::atome_kernels` |
+///
+/// # Arguments
+/// The function takes the op's buffers and scalars by name, in any order, and returns
+/// `Result<(), KernelError>`. Packed weights are `&[u32]`, ids `&[i32]`, all else `f32`.
+///
+/// | op | dimensions | arguments |
+/// |---|---|---|
+/// | `embed` | `vocab`, `d_model`, `tokens` | `ids`, `table`, `out`, `scale` |
+/// | `gemv` | `rows`, `cols` | `w`, `x`, `out`, `scale` |
+/// | `gemm` | `rows`, `cols`, `tokens`, `out_stride` | `w`, `x`, `out`, `scale` |
+/// | `conv1d` | `channels`, `taps`, `tokens` | `w`, `x`, `history`, `out`, `scale` |
+/// | `scan` | `channels`, `tokens` | `decay`, `b`, `c`, `x`, `state`, `out` |
+///
+/// A dimension that the attribute leaves open is found from the length of a slice, or is an
+/// argument `name: usize`. Lengths are checked before anything is written.
+///
+/// # A function with a body
+/// The body is kept as `NAME_reference`, and a test, `NAME_agrees_with_its_reference`, holds
+/// the kernel to it bit for bit.
+#[proc_macro_attribute]
+pub fn ternary_kernel(
+    attribute: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    attribute_kernel(attribute.into(), item.into()).into()
+}
 
 /// The kernels of one tier with every dimension open, for `atome-kernels` itself.
 #[doc(hidden)]
 #[proc_macro]
-pub fn aot_kernels(input: TokenStream) -> TokenStream {
+pub fn aot_kernels(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as aot::Input);
     aot::expand(&input)
         .unwrap_or_else(|e| e.to_compile_error())
         .into()
+}
+
+/// Parse, check, expand; on any mistake all of them, and the item as it was.
+fn attribute_kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let args = parse::args(attribute, &mut errors);
+    let item: parse::Item = match syn::parse2(item.clone()) {
+        Ok(parsed) => parsed,
+        Err(e) => {
+            let error = e.into_compile_error();
+            return quote!(#error #item);
+        }
+    };
+    let expanded = checked(&args, &item, &mut errors);
+    match expanded {
+        Some(tokens) if errors.is_empty() => tokens,
+        _ => {
+            let (errors, item) = (errors.into_tokens(), item.placeholder());
+            quote!(#errors #item)
+        }
+    }
+}
+
+fn checked(args: &[parse::Arg], item: &parse::Item, errors: &mut Errors) -> Option<TokenStream> {
+    let checked = check::check(args, errors);
+    let spec = checked.spec?;
+    let function = parameters(&spec);
+    let arguments = signature::check(&item.sig, &function, errors);
+    let dims = dims::sources(spec.op, &item.sig, &function, &arguments, errors);
+    if !errors.is_empty() {
+        return None;
+    }
+    let kernel = expand::Kernel {
+        item,
+        spec: &spec,
+        cpu: checked.cpu,
+        krate: &checked.krate,
+        function: &function,
+        arguments: &arguments,
+        dims: &dims,
+    };
+    expand::expand(&kernel).map_err(|e| errors.push(e)).ok()
+}
+
+/// The op's kernel, for its parameters: they do not depend on tier and method, so mistakes
+/// in those do not hide mistakes in the function's arguments.
+fn parameters(spec: &KernelSpec) -> atome_codegen::ir::Function {
+    let known = spec::packings(spec.op);
+    let packing = spec.packing.filter(|p| known.contains(p));
+    let spec = KernelSpec {
+        packing: packing.or(known.first().copied()),
+        method: None,
+        ..spec.clone()
+    };
+    lower::lower(&spec, &schedule::select(&spec, Tier::Portable))
 }

@@ -1,0 +1,278 @@
+//! What the attribute's arguments mean; every mistake is reported at its token.
+
+use crate::errors::Errors;
+use crate::parse::{Arg, Value};
+use crate::suggest::{did_you_mean, one_of};
+use atome_codegen::{KernelSpec, spec};
+use atome_spec::{Method, Op, Packing, Target, Tier};
+use proc_macro2::Span;
+use std::str::FromStr;
+use syn::Path;
+
+/// Ops that have a kernel of their own in a user's crate.
+const OPS: [Op; 5] = [Op::Embed, Op::Gemv, Op::Gemm, Op::Conv1d, Op::Scan];
+
+/// Keys that are not dimensions.
+const KEYS: [&str; 5] = ["op", "packing", "method", "cpu", "crate"];
+
+/// Which tiers to generate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cpu {
+    /// All; the best one is called.
+    Dispatch,
+    /// One.
+    Tier(Tier),
+}
+
+/// The attribute's arguments, checked.
+pub(crate) struct Checked {
+    /// A specification that passes its own check if there were no mistakes; `None` if the op
+    /// is not known.
+    pub(crate) spec: Option<KernelSpec>,
+    pub(crate) cpu: Cpu,
+    /// The path of `atome-kernels`.
+    pub(crate) krate: Path,
+}
+
+/// Checks all arguments.
+pub(crate) fn check(args: &[Arg], errors: &mut Errors) -> Checked {
+    let mut checker = Checker {
+        args,
+        errors,
+        spec: None,
+    };
+    checker.duplicates();
+    checker.spec = checker.op().map(KernelSpec::new);
+    for arg in args {
+        checker.arg(arg);
+    }
+    checker.missing_packing();
+    checker.overlap();
+    let cpu = checker.cpu();
+    let krate = checker.krate();
+    let spec = checker.spec;
+    Checked { spec, cpu, krate }
+}
+
+struct Checker<'a> {
+    args: &'a [Arg],
+    errors: &'a mut Errors,
+    spec: Option<KernelSpec>,
+}
+
+impl Checker<'_> {
+    fn find(&self, key: &str) -> Option<&Arg> {
+        self.args.iter().find(|a| a.key == key)
+    }
+
+    fn duplicates(&mut self) {
+        for (i, arg) in self.args.iter().enumerate() {
+            if self.args[..i].iter().any(|a| a.key == arg.key) {
+                self.errors
+                    .at(&arg.key, format!("`{}` is given twice", arg.key));
+            }
+        }
+    }
+
+    fn op(&mut self) -> Option<Op> {
+        let names = OPS.map(Op::name);
+        let Some(arg) = self.args.iter().find(|a| a.key == "op") else {
+            let message = format!("missing `op`, one of {}", one_of(&names));
+            self.errors.at_span(Span::call_site(), message);
+            return None;
+        };
+        let op: Op = self.word(arg, &names)?;
+        if !OPS.contains(&op) {
+            let message = format!(
+                "`{op}` is part of atome-kernels, expected {}",
+                one_of(&names)
+            );
+            self.errors.at(&arg.value, message);
+            return None;
+        }
+        Some(op)
+    }
+
+    /// The value of an argument that names one of `known`.
+    fn word<T: FromStr>(&mut self, arg: &Arg, known: &[&str]) -> Option<T> {
+        let Value::Text(text) = &arg.value else {
+            let message = format!("`{}` needs a string, {}", arg.key, one_of(known));
+            self.errors.at(&arg.value, message);
+            return None;
+        };
+        let word = text.value();
+        let parsed = word.parse().ok();
+        if parsed.is_none() {
+            let near = did_you_mean(&word, known);
+            let hint = if near.is_empty() {
+                format!(", expected {}", one_of(known))
+            } else {
+                near
+            };
+            let message = format!("unknown {} `{word}`{hint}", arg.key);
+            self.errors.at(text, message);
+        }
+        parsed
+    }
+
+    fn arg(&mut self, arg: &Arg) {
+        let key = arg.key.to_string();
+        match key.as_str() {
+            "packing" => self.packing(arg),
+            "method" => self.method(arg),
+            key if KEYS.contains(&key) => {}
+            key => self.dimension(arg, key),
+        }
+    }
+
+    fn packing(&mut self, arg: &Arg) {
+        let packing: Option<Packing> = self.word(arg, Packing::NAMES);
+        let (Some(packing), Some(spec)) = (packing, &mut self.spec) else {
+            return;
+        };
+        let op = spec.op;
+        spec.packing = Some(packing);
+        let known: Vec<&str> = spec::packings(op).iter().map(|p| p.name()).collect();
+        if known.is_empty() {
+            self.errors
+                .at(&arg.key, format!("`{op}` reads no packed weights"));
+        } else if !known.contains(&packing.name()) {
+            let message = format!(
+                "`{op}` has no kernel for packing `{packing}`, expected {}",
+                one_of(&known)
+            );
+            self.errors.at(&arg.value, message);
+        }
+    }
+
+    fn method(&mut self, arg: &Arg) {
+        let method: Option<Method> = self.word(arg, Method::NAMES);
+        let (Some(method), Some(spec)) = (method, &mut self.spec) else {
+            return;
+        };
+        let op = spec.op;
+        if !op.is_ternary() {
+            let message = format!("`{op}` has no ternary product, so no method");
+            self.errors.at(&arg.key, message);
+            return;
+        }
+        spec.method = Some(method);
+        if method != Method::Select {
+            let message = format!(
+                "`{op}` with f32 activations has no kernel by method `{method}`, expected `select`"
+            );
+            self.errors.at(&arg.value, message);
+        }
+    }
+
+    fn dimension(&mut self, arg: &Arg, key: &str) {
+        let ops = match &self.spec {
+            Some(spec) => &[spec.op][..],
+            None => &OPS,
+        };
+        let dims: Vec<&str> = ops.iter().flat_map(|op| spec::dims(*op)).copied().collect();
+        if !dims.contains(&key) {
+            return self.unknown(arg, key, &dims);
+        }
+        let number = match &arg.value {
+            Value::Number(number) => number.base10_parse::<u64>().ok(),
+            Value::Text(_) => None,
+        };
+        let Some(number) = number else {
+            let message = format!("dimension `{key}` needs a whole number");
+            return self.errors.at(&arg.value, message);
+        };
+        if let Some(spec) = &mut self.spec {
+            spec.shape.insert(key.to_owned(), number);
+            // Alone, so that only this dimension can be what is wrong.
+            let mut alone = KernelSpec::new(spec.op).bind(key, number);
+            alone.packing = spec::packings(spec.op).first().copied();
+            if let Err(e) = alone.check() {
+                self.errors.at(&arg.value, e);
+            }
+        }
+    }
+
+    fn unknown(&mut self, arg: &Arg, key: &str, dims: &[&str]) {
+        let known: Vec<&str> = dims.iter().chain(&KEYS).copied().collect();
+        let near = did_you_mean(key, &known);
+        let message = match &self.spec {
+            _ if !near.is_empty() => format!("unknown key `{key}`{near}"),
+            Some(spec) => format!("unknown key `{key}`: `{}` has {}", spec.op, one_of(&known)),
+            None => format!("unknown key `{key}`"),
+        };
+        self.errors.at(&arg.key, message);
+    }
+
+    fn missing_packing(&mut self) {
+        let Some(spec) = &self.spec else { return };
+        let op = spec.op;
+        let known: Vec<&str> = spec::packings(op).iter().map(|p| p.name()).collect();
+        if known.is_empty() || self.find("packing").is_some() {
+            return;
+        }
+        if let Some(arg) = self.args.iter().find(|a| a.key == "op") {
+            let message = format!(
+                "`{op}` reads packed weights: add `packing`, {}",
+                one_of(&known)
+            );
+            self.errors.at(&arg.value, message);
+        }
+    }
+
+    /// The rows of one token's output may not run into the next one's.
+    fn overlap(&mut self) {
+        let bound = |key: &str| self.spec.as_ref()?.shape.get(key).copied();
+        let (Some(rows), Some(stride)) = (bound("rows"), bound("out_stride")) else {
+            return;
+        };
+        if let (true, Some(arg)) = (
+            stride < rows,
+            self.args.iter().find(|a| a.key == "out_stride"),
+        ) {
+            let message = format!("`out_stride` is {stride}, expected at least `rows`, {rows}");
+            self.errors.at(&arg.value, message);
+        }
+    }
+
+    fn cpu(&mut self) -> Cpu {
+        let Some(arg) = self.args.iter().find(|a| a.key == "cpu") else {
+            return Cpu::Dispatch;
+        };
+        if let Value::Text(text) = &arg.value {
+            let word = text.value();
+            if word == "dispatch" {
+                return Cpu::Dispatch;
+            }
+            if let Some(tier) = word.parse::<Target>().ok().and_then(Target::tier) {
+                return Cpu::Tier(tier);
+            }
+            if word == "native" {
+                let message = "`native` is known only where the program runs: use `dispatch`";
+                self.errors.at(text, message);
+                return Cpu::Dispatch;
+            }
+        }
+        let mut known = vec!["dispatch"];
+        known.extend(Tier::NAMES);
+        self.word(arg, &known).map_or(Cpu::Dispatch, Cpu::Tier)
+    }
+
+    fn krate(&mut self) -> Path {
+        let default = || syn::parse_quote!(::atome_kernels);
+        let Some(arg) = self.args.iter().find(|a| a.key == "crate") else {
+            return default();
+        };
+        let Value::Text(text) = &arg.value else {
+            self.errors.at(
+                &arg.value,
+                "`crate` needs a string, the path of `atome-kernels`",
+            );
+            return default();
+        };
+        text.parse().unwrap_or_else(|_| {
+            self.errors.at(text, "`crate` is not a path");
+            default()
+        })
+    }
+}

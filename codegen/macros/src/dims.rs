@@ -1,0 +1,94 @@
+//! Where the value of each open dimension comes from.
+
+use crate::errors::Errors;
+use crate::signature::{Argument, Role};
+use atome_codegen::ir::{Function, Size};
+use atome_spec::Op;
+use syn::Signature;
+
+/// The source of an open dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An argument of the user's function.
+    Argument,
+    /// A buffer's length, in units of `unit` elements.
+    Length { buffer: String, unit: Size },
+    /// Another dimension.
+    SameAs(&'static str),
+}
+
+/// An open dimension.
+pub(crate) struct OpenDim {
+    pub(crate) name: String,
+    pub(crate) source: Source,
+}
+
+/// Every open dimension, each after those that its source mentions.
+///
+/// Reports those that nothing gives.
+pub(crate) fn sources(
+    op: Op,
+    sig: &Signature,
+    function: &Function,
+    arguments: &[Argument],
+    errors: &mut Errors,
+) -> Vec<OpenDim> {
+    let given = |dim: &str| {
+        arguments
+            .iter()
+            .any(|a| a.role == Role::Dim(dim.to_owned()))
+    };
+    let mut dims: Vec<OpenDim> = Vec::new();
+    for name in &function.dims {
+        let source = if given(name) {
+            Source::Argument
+        } else if let Some(source) = inferred(op, name, function) {
+            source
+        } else {
+            let message = format!(
+                "nothing gives the dimension `{name}`: add `{name} = ..` to the attribute or \
+                 the argument `{name}: usize`"
+            );
+            errors.at(&sig.ident, message);
+            continue;
+        };
+        dims.push(OpenDim {
+            name: name.clone(),
+            source,
+        });
+    }
+    // What is counted in units of a product of others needs those first.
+    dims.sort_by_key(|d| match &d.source {
+        Source::Argument => 0,
+        Source::Length { unit, .. } if *unit == Size::ONE => 1,
+        Source::Length { .. } => 2,
+        Source::SameAs(_) => 3,
+    });
+    dims
+}
+
+/// How a dimension that is no argument is found.
+fn inferred(op: Op, dim: &str, function: &Function) -> Option<Source> {
+    let buffer = match (op, dim) {
+        (Op::Embed, "tokens") => "ids",
+        (Op::Embed, "vocab") => "table",
+        (Op::Gemv, "rows") => "out",
+        (Op::Gemv, "cols") => "x",
+        (Op::Gemm, "tokens") => "x",
+        (Op::Gemm, "out_stride") => return Some(Source::SameAs("rows")),
+        (Op::Conv1d, "tokens") => "x",
+        (Op::Scan, "channels") => "decay",
+        (Op::Scan, "tokens") => "x",
+        _ => return None,
+    };
+    // The length is a multiple of the dimension, so at 1 it is the unit.
+    let number = function.dim(dim)?;
+    let len = &function.buffers.iter().find(|b| b.name == buffer)?.len;
+    let unit = len.map_dims(&mut |d| {
+        if d == number { Size::ONE } else { Size::Dim(d) }
+    });
+    Some(Source::Length {
+        buffer: buffer.to_owned(),
+        unit,
+    })
+}
