@@ -41,7 +41,7 @@ impl Needs {
                 Stmt::For(l) => {
                     for c in &l.carried {
                         self.uses[c.param.0 as usize] = vec![c.init, c.next];
-                        self.uses[c.result.0 as usize] = vec![c.param, c.init, c.next];
+                        self.uses[c.result.0 as usize] = vec![c.param];
                     }
                     self.block(&l.body);
                 }

@@ -73,9 +73,7 @@ impl Generator {
     fn constant(&mut self, b: &mut Builder) {
         match self.rng.below(3) {
             0 => {
-                // Half of them numbers that identities are about.
-                let tame = self.rng.tame_f32();
-                let x = self.rng.pick(&[0.0, -0.0, 1.0, tame, tame, tame]);
+                let x = self.rng.tame_f32();
                 let x = b.f32(x);
                 self.learn(b, x, Kind::F32 { limit: 3 });
             }
@@ -132,7 +130,8 @@ impl Generator {
     }
 
     fn binary_f32(&mut self, b: &mut Builder, vector: bool) {
-        let ((x, x_limit), (y, y_limit)) = (self.f32(vector), self.f32(vector));
+        let (x, x_limit) = self.f32(vector);
+        let (y, y_limit) = self.f32(vector);
         let sum = x_limit.max(y_limit) + 1;
         match self.rng.below(6) {
             0 => {

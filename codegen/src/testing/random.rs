@@ -1,7 +1,7 @@
 use super::Rng;
 use super::inputs::random_dim;
 use crate::ir::{
-    Access, Address, Buffer, Builder, Elem, Function, Lanes, Size, Type, UnaryOp, Value,
+    Access, Address, BinaryOp, Buffer, Builder, Elem, Function, Lanes, Size, Type, UnaryOp, Value,
 };
 
 /// What a generated value may be used as.
@@ -242,10 +242,15 @@ impl Generator {
         let to = b.buffer("walk_out", Access::Out, Elem::F32, n.clone());
         let factor = self
             .pick(|k| !k.vector && matches!(k.kind, Kind::F32 { limit } if limit <= KEPT_LIMIT));
+        // Neutral for some zeros only.
+        let op = self.rng.pick(&[BinaryOp::Add, BinaryOp::Sub]);
+        let neutral = self.rng.pick(&[0.0, -0.0]);
         b.for_each_vector(&n, &[], |b, at, lanes, _| {
             let x = b.load_vector(from, at.clone(), lanes.clone());
             let factor = b.splat(factor.value);
             let x = b.mul(x, factor);
+            let neutral = b.f32_like(x, neutral);
+            let x = b.binary(op, x, neutral);
             b.store(to, at, x, lanes);
             vec![]
         });

@@ -36,11 +36,11 @@ fn invariants_leave_as_many_loops_as_they_can() {
 fn what_may_fail_leaves_only_loops_that_surely_run() {
     check(
         run,
-        "for %0: index in 0..2 {
+        "%4: i32 = load t[0]
+         for %0: index in 0..2 {
            for %1: index in 0..n {
              for %2: index in 0..3 {
                %3: f32 = load x[0]
-               %4: i32 = load i[0]
                %5: index = to_index %4
                store s[%5 + %2] = %3
              }
@@ -52,11 +52,11 @@ fn what_may_fail_leaves_only_loops_that_surely_run() {
              store s[%6] = %9
            }
          }",
-        "%7: f32 = load x[1]
+        "%4: i32 = load t[0]
+         %7: f32 = load x[1]
          for %0: index in 0..2 {
            for %1: index in 0..n {
              %3: f32 = load x[0]
-             %4: i32 = load i[0]
              %5: index = to_index %4
              for %2: index in 0..3 {
                store s[%5 + %2] = %3
