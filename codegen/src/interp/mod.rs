@@ -14,7 +14,7 @@
 //! | `lanes` | the arithmetic, on bits |
 //! | `op` | the compact form |
 //! | `compile`, `inst`, `operands`, `slots` | from a function to the compact form; register allocation |
-//! | `exec` | running it |
+//! | `call`, `exec` | running it |
 //!
 //! ```
 //! use atome_codegen::interp;
@@ -32,6 +32,7 @@
 //! # Ok::<(), interp::Trap>(())
 //! ```
 
+mod call;
 mod compile;
 mod error;
 mod exec;
@@ -43,6 +44,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use call::Registers;
 pub use error::{ProgramError, Trap};
 pub use exec::{Memory, Registers, Span};
 

@@ -1,0 +1,191 @@
+//! Calls: registers, and arguments checked against parameters.
+
+use super::exec::{ELEM_BYTES, Run};
+use super::{Program, Trap};
+use atome_spec::LANES;
+use std::ops::Range;
+
+/// What a run works with besides memory. One value serves many programs: it grows to the
+/// needs of the greatest and then stays.
+#[derive(Clone, Debug, Default)]
+pub struct Registers {
+    pub(super) indices: Vec<u64>,
+    pub(super) scalars: Vec<[u32; 1]>,
+    pub(super) vectors: Vec<[u32; LANES]>,
+    pub(super) sizes: Vec<u64>,
+    buffers: Vec<Bound>,
+}
+
+/// A buffer of the call at hand.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bound {
+    /// Whether it lies in the shared part of the memory.
+    shared: bool,
+    /// First byte.
+    start: usize,
+    /// Length in elements.
+    len: u64,
+}
+
+/// The memory of a call, in two parts: one that others may read at the same time, and one
+/// that this call may write.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    /// Only read.
+    pub shared: &'a [u8],
+    /// Read and written.
+    pub own: &'a mut [u8],
+}
+
+/// A buffer's bytes in a [`Memory`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Whether they lie in the shared part.
+    pub shared: bool,
+    /// Which bytes of that part.
+    pub bytes: Range<usize>,
+}
+
+impl Registers {
+    /// Makes room for a program, so that running it does not allocate.
+    pub fn fit(&mut self, program: &Program) {
+        fn grow<T: Clone + Default>(file: &mut Vec<T>, len: usize) {
+            if file.len() < len {
+                file.resize(len, T::default());
+            }
+        }
+        let counts = program.registers;
+        grow(&mut self.indices, counts.indices as usize);
+        grow(&mut self.scalars, counts.scalars as usize);
+        grow(&mut self.vectors, counts.vectors as usize);
+        grow(&mut self.sizes, program.sizes.len());
+        grow(&mut self.buffers, program.buffers.len());
+    }
+}
+
+impl Program {
+    /// Registers for this program.
+    pub fn registers(&self) -> Registers {
+        let mut registers = Registers::default();
+        registers.fit(self);
+        registers
+    }
+
+    /// Runs the program. Allocates only to report a trap, and where `registers` were never
+    /// made to [fit](Registers::fit).
+    ///
+    /// `buffers` are byte ranges of `memory`, at least as long as the parameters say; `dims`
+    /// and `scalars` are the arguments, each in the order of the function's parameters. Where
+    /// buffers overlap, statements take effect in order.
+    ///
+    /// # Errors
+    /// If the arguments do not fit the parameters, a size overflows, an access leaves its
+    /// buffer or an index is negative. What was stored before the trap stays.
+    pub fn run(
+        &self,
+        registers: &mut Registers,
+        memory: &mut [u8],
+        buffers: &[Range<usize>],
+        dims: &[u64],
+        scalars: &[f32],
+    ) -> Result<(), Trap> {
+        let memory = Memory {
+            shared: &[],
+            own: memory,
+        };
+        self.call(
+            registers,
+            memory,
+            buffers.len(),
+            |i| (false, &buffers[i]),
+            dims,
+            scalars,
+        )
+    }
+
+    /// Like [`Program::run`], over a memory of two parts.
+    ///
+    /// # Errors
+    /// As [`Program::run`]; also if the program stores into a shared buffer.
+    pub fn run_split(
+        &self,
+        registers: &mut Registers,
+        memory: Memory<'_>,
+        buffers: &[Span],
+        dims: &[u64],
+        scalars: &[f32],
+    ) -> Result<(), Trap> {
+        let span = |i: usize| (buffers[i].shared, &buffers[i].bytes);
+        self.call(registers, memory, buffers.len(), span, dims, scalars)
+    }
+
+    fn call<'b>(
+        &self,
+        registers: &mut Registers,
+        memory: Memory<'_>,
+        buffers: usize,
+        span: impl Fn(usize) -> (bool, &'b Range<usize>),
+        dims: &[u64],
+        scalars: &[f32],
+    ) -> Result<(), Trap> {
+        let count = |what, expected, found| {
+            if expected == found {
+                Ok(())
+            } else {
+                Err(Trap::Arguments {
+                    what,
+                    expected,
+                    found,
+                })
+            }
+        };
+        count("buffers", self.buffers.len(), buffers)?;
+        count("dimensions", self.dims, dims.len())?;
+        count("scalars", self.scalars, scalars.len())?;
+        registers.fit(self);
+        for (slot, size) in registers.sizes.iter_mut().zip(&self.sizes) {
+            *slot = size.eval(dims).ok_or_else(|| Trap::SizeOverflow {
+                size: format!("{size:?}"),
+            })?;
+        }
+        for i in 0..buffers {
+            let (shared, range) = span(i);
+            let part = if shared {
+                memory.shared.len()
+            } else {
+                memory.own.len()
+            };
+            let (start, len) = self.bind(i, range, registers, part)?;
+            registers.buffers[i] = Bound { shared, start, len };
+        }
+        let mut run = Run {
+            program: self,
+            registers,
+            memory,
+        };
+        run.ops(scalars)
+    }
+
+    /// A buffer's first byte and its length in elements.
+    fn bind(
+        &self,
+        buffer: usize,
+        range: &Range<usize>,
+        registers: &Registers,
+        memory: usize,
+    ) -> Result<(usize, u64), Trap> {
+        let (name, len) = &self.buffers[buffer];
+        let len = registers.sizes[*len as usize];
+        let expected = len.saturating_mul(ELEM_BYTES as u64);
+        if range.end <= memory && expected <= range.len() as u64 {
+            return Ok((range.start, len));
+        }
+        Err(Trap::Range {
+            buffer: name.clone(),
+            expected,
+            start: range.start,
+            end: range.end,
+            memory,
+        })
+    }
+}
