@@ -13,18 +13,18 @@ pub struct Registers {
     pub(super) scalars: Vec<[u32; 1]>,
     pub(super) vectors: Vec<[u32; LANES]>,
     pub(super) sizes: Vec<u64>,
-    buffers: Vec<Bound>,
+    pub(super) buffers: Vec<Bound>,
 }
 
 /// A buffer of the call at hand.
 #[derive(Clone, Copy, Debug, Default)]
-struct Bound {
+pub(super) struct Bound {
     /// Whether it lies in the shared part of the memory.
-    shared: bool,
+    pub(super) shared: bool,
     /// First byte.
-    start: usize,
+    pub(super) start: usize,
     /// Length in elements.
-    len: u64,
+    pub(super) len: u64,
 }
 
 /// The memory of a call, in two parts: one that others may read at the same time, and one

@@ -1,7 +1,8 @@
 //! Running a program.
 
+use super::call::Bound;
 use super::op::{LaneOp, Op, Place, Slot};
-use super::{Program, Registers, Trap, lanes};
+use super::{Memory, Program, Registers, Trap, lanes};
 use atome_spec::LANES;
 use std::ops::Range;
 
@@ -11,10 +12,11 @@ const IOTA: Vector = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 /// Bytes of an element.
 pub(super) const ELEM_BYTES: usize = 4;
 
-struct Run<'a> {
-    program: &'a Program,
-    registers: &'a mut Registers,
-    memory: Memory<'a>,
+/// A call under way.
+pub(super) struct Run<'a> {
+    pub(super) program: &'a Program,
+    pub(super) registers: &'a mut Registers,
+    pub(super) memory: Memory<'a>,
 }
 
 impl Run<'_> {

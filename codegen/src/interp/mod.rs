@@ -44,9 +44,8 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use call::Registers;
+pub use call::{Memory, Registers, Span};
 pub use error::{ProgramError, Trap};
-pub use exec::{Memory, Registers, Span};
 
 use crate::ir::{Function, Size};
 use std::ops::Range;
