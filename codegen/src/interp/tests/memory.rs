@@ -1,5 +1,5 @@
 use super::run_words;
-use crate::interp::{Program, Registers, run};
+use crate::interp::{Memory, Program, Registers, Span, Trap, run};
 use crate::ir::{Access, Address, Builder, Elem, Lanes, Size};
 
 #[test]
@@ -126,4 +126,36 @@ fn one_set_of_registers_serves_many_programs() {
             .unwrap();
         assert_eq!(memory[..4], sum.to_le_bytes());
     }
+}
+
+#[test]
+fn a_memory_of_two_parts() {
+    // y = x + x, where x is in the shared part and y in the own one.
+    let mut b = Builder::new("double");
+    let x = b.buffer("x", Access::In, Elem::I32, 2);
+    let y = b.buffer("y", Access::Out, Elem::I32, 2);
+    for at in 0..2 {
+        let v = b.load(x, Address::at(at));
+        let v = b.add(v, v);
+        b.store(y, Address::at(at), v, Lanes::All);
+    }
+    let program = Program::new(&b.finish()).unwrap();
+    let shared = [0, 0, 0, 0, 3, 0, 0, 0, 5, 0, 0, 0];
+    let mut own = [9; 9];
+    let mut call = |x: Span, y: Span| {
+        let memory = Memory {
+            shared: &shared,
+            own: &mut own,
+        };
+        program.run_split(&mut program.registers(), memory, &[x, y], &[], &[])
+    };
+    let span = |shared, bytes| Span { shared, bytes };
+    assert_eq!(call(span(true, 4..12), span(false, 1..9)), Ok(()));
+    // Bytes 4..12 are in the shared part, but not in the own one.
+    let outside = call(span(false, 4..12), span(false, 1..9));
+    assert!(matches!(outside, Err(Trap::Range { memory: 9, .. })));
+    let buffer = "y".to_owned();
+    let read_only = Err(Trap::ReadOnly { buffer });
+    assert_eq!(call(span(true, 4..12), span(true, 0..8)), read_only);
+    assert_eq!(own, [9, 6, 0, 0, 0, 10, 0, 0, 0]);
 }
