@@ -1,3 +1,6 @@
 //! Work in progress.
 
+pub mod cases;
+pub mod published;
+pub mod runs;
 pub mod ulp;

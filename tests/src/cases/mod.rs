@@ -1,0 +1,190 @@
+//! Calls of every kernel on awkward shapes and values, with what the scalar reference gives.
+//!
+//! A [`Case`] knows no backend: the interpreter, each ahead-of-time tier and the JIT are all
+//! run over [`all`] and must leave the same bits. A backend lays the arguments out with
+//! [`Memory`], calls its kernel on them, and asks [`Memory::verify`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `argument` | one buffer, before and after |
+//! | `memory` | the arguments in memory, with guards |
+//! | `data` | the numbers and the weights |
+//! | `ternary` | cases of `embed`, `gemv`, `gemm`, `conv1d` |
+//! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax`, elementwise functions |
+//! | `attention` | cases of `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
+
+mod argument;
+mod attention;
+mod data;
+mod memory;
+mod rows;
+mod ternary;
+
+pub use argument::Argument;
+pub use memory::{Memory, Mismatch};
+
+use atome_codegen::KernelSpec;
+use atome_codegen::ir::Function;
+use atome_spec::{Op, Packing};
+use std::fmt;
+
+/// One call of a kernel and its result.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The specification without any dimension bound.
+    pub spec: KernelSpec,
+    /// Every dimension of the op, in the order of the kernel's parameters.
+    pub dims: Vec<(&'static str, u64)>,
+    /// Every buffer, in the order of the kernel's parameters.
+    pub arguments: Vec<Argument>,
+    /// Every f32 parameter.
+    pub scalars: Vec<f32>,
+    /// What is special about the values.
+    pub values: String,
+    /// Whether a NaN has to have the reference's bits. Otherwise any NaN will do: the sign
+    /// and payload of what IEEE arithmetic gives for `inf - inf` are the machine's.
+    pub exact_nan: bool,
+}
+
+/// Which dimensions are constants of the generated code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// None: a kernel of atome-kernels.
+    Open,
+    /// The model's, but not those that change from call to call.
+    Model,
+    /// All.
+    All,
+}
+
+impl Binding {
+    /// Every binding.
+    pub const ALL: [Binding; 3] = [Binding::Open, Binding::Model, Binding::All];
+
+    fn binds(self, dim: &str) -> bool {
+        match self {
+            Binding::Open => false,
+            Binding::Model => !["tokens", "slot", "len", "k"].contains(&dim),
+            Binding::All => true,
+        }
+    }
+}
+
+impl Case {
+    fn new(op: Op, dims: &[(&'static str, usize)], arguments: Vec<Argument>) -> Case {
+        let dims = dims.iter().map(|(name, n)| (*name, *n as u64)).collect();
+        Case {
+            spec: KernelSpec::new(op),
+            dims,
+            arguments,
+            scalars: Vec::new(),
+            values: String::new(),
+            exact_nan: false,
+        }
+    }
+
+    fn packing(mut self, packing: Packing) -> Case {
+        self.spec = self.spec.packing(packing);
+        self
+    }
+
+    fn scalar(mut self, scalar: f32) -> Case {
+        self.scalars.push(scalar);
+        self
+    }
+
+    fn values(mut self, values: impl fmt::Debug) -> Case {
+        self.values = format!("{values:?}");
+        self
+    }
+
+    /// The specification with this case's dimensions bound as `binding` says.
+    pub fn bound(&self, binding: Binding) -> KernelSpec {
+        let bound = self.dims.iter().filter(|(name, _)| binding.binds(name));
+        bound.fold(self.spec.clone(), |spec, (name, n)| spec.bind(name, *n))
+    }
+
+    /// The values of a function's open dimensions, in its order.
+    ///
+    /// # Panics
+    /// If the function has a dimension that its op has not.
+    pub fn open_dims(&self, function: &Function) -> Vec<u64> {
+        let value = |name: &String| self.dims.iter().find(|(n, _)| n == name);
+        let dims = function.dims.iter().map(|name| match value(name) {
+            Some((_, n)) => *n,
+            None => panic!("{self}: unknown dimension {name}"),
+        });
+        dims.collect()
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spec.name())?;
+        for (name, n) in &self.dims {
+            write!(f, " {name}={n}")?;
+        }
+        write!(f, " values={}", self.values)
+    }
+}
+
+/// The cases of one op.
+pub fn of(op: Op) -> Vec<Case> {
+    match op {
+        Op::Embed => ternary::embed(),
+        Op::Gemv => ternary::gemv(),
+        Op::Gemm => ternary::gemm(),
+        Op::Conv1d => ternary::conv1d(),
+        Op::Scan => rows::scan(),
+        Op::Norm => rows::norm(),
+        Op::Softmax => rows::softmax(),
+        Op::Argmax => rows::argmax(),
+        Op::KvAppend => attention::kv_append(),
+        Op::AttnScores => attention::attn_scores(),
+        Op::AttnMix => attention::attn_mix(),
+        Op::RouterMix => attention::router_mix(),
+        Op::Exp | Op::Tanh | Op::Softplus | Op::Silu => rows::elementwise(op),
+        _ => Vec::new(),
+    }
+}
+
+/// The cases of every op.
+pub fn all() -> Vec<Case> {
+    Op::ALL.iter().flat_map(|op| of(*op)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atome_codegen::{lower::lower, schedule, spec};
+    use atome_spec::Tier;
+
+    /// Parameters of a case are those of the kernel that is generated, buffer for buffer.
+    #[test]
+    fn cases_fit_their_kernels() {
+        for op in Op::ALL {
+            let cases = of(*op);
+            assert!(!cases.is_empty(), "{op} has cases");
+            for case in cases {
+                let names: Vec<&str> = case.dims.iter().map(|(name, _)| *name).collect();
+                assert_eq!(names, spec::dims(*op), "{case}");
+                let schedule = schedule::select(&case.spec, Tier::Portable);
+                let function = lower(&case.spec, &schedule);
+                assert_eq!(function.scalars.len(), case.scalars.len(), "{case}");
+                assert_eq!(function.buffers.len(), case.arguments.len(), "{case}");
+                let dims = case.open_dims(&function);
+                for (param, argument) in function.buffers.iter().zip(&case.arguments) {
+                    assert_eq!(param.name, argument.name, "{case}");
+                    assert_eq!(param.elem, argument.elem, "{case} {}", param.name);
+                    let len = param.len.eval(&dims);
+                    assert_eq!(
+                        len,
+                        Some(argument.before.len() as u64),
+                        "{case} {}",
+                        param.name
+                    );
+                }
+            }
+        }
+    }
+}

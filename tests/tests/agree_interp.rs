@@ -1,0 +1,78 @@
+//! The lowering of every op, run by the interpreter, against the scalar reference: bit for bit,
+//! with dimensions open and bound, on the schedule of every tier, before and after the passes.
+
+use atome_codegen::interp::Program;
+use atome_codegen::ir::{Function, verify};
+use atome_codegen::{lower, passes, schedule};
+use atome_spec::{Op, Tier};
+use atome_tests::cases::{self, Binding, Case, Memory};
+use std::collections::HashSet;
+
+/// Runs `function` on the case's arguments.
+fn agrees(case: &Case, function: &Function, what: &str) {
+    if let Err(violations) = verify(function) {
+        panic!("{case}\n{what} is not valid: {violations}");
+    }
+    let program = Program::new(function).expect("a verified function");
+    let dims = case.open_dims(function);
+    let mut memory = Memory::new(case);
+    let (bytes, buffers) = memory.bytes_mut();
+    let run = program.run(
+        &mut program.registers(),
+        bytes,
+        buffers,
+        &dims,
+        &case.scalars,
+    );
+    if let Err(trap) = run {
+        panic!("{case}\n{what} trapped: {trap}");
+    }
+    if let Err(mismatch) = memory.verify(case) {
+        panic!("{case}\n{what}: {mismatch}");
+    }
+}
+
+/// Every case of `op` under every binding, with each distinct function of the tiers' schedules.
+fn op_agrees(op: Op) {
+    let mut runs = 0;
+    for case in cases::of(op) {
+        for binding in Binding::ALL {
+            let spec = case.bound(binding);
+            let mut seen = HashSet::new();
+            for &tier in Tier::ALL {
+                let function = lower::lower(&spec, &schedule::select(&spec, tier));
+                if !seen.insert(function.clone()) {
+                    continue;
+                }
+                agrees(&case, &function, &format!("lowered, {binding:?}, {tier}"));
+                let mut optimised = function;
+                passes::optimise(&mut optimised);
+                agrees(
+                    &case,
+                    &optimised,
+                    &format!("optimised, {binding:?}, {tier}"),
+                );
+                runs += 2;
+            }
+        }
+    }
+    assert!(runs >= 6, "{op} has cases");
+}
+
+/// One test an op, so that they run in parallel and fail by name.
+macro_rules! ops {
+    ($($test:ident: $op:ident),+ $(,)?) => {
+        $(#[test] fn $test() { op_agrees(Op::$op); })+
+
+        #[test]
+        fn no_op_is_left_out() {
+            assert_eq!(Op::ALL, [$(Op::$op),+]);
+        }
+    };
+}
+
+ops! {
+    embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
+    softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores, attn_mix: AttnMix,
+    router_mix: RouterMix, argmax: Argmax, exp: Exp, tanh: Tanh, softplus: Softplus, silu: Silu,
+}
