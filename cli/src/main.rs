@@ -1,2 +1,44 @@
-//! Work in progress.
-fn main() {}
+//! The `atome` command: run, question, inspect and benchmark ternary state-space models, and
+//! look at the code that is generated for them.
+//!
+//! Results go to standard output, everything else to standard error. The exit code is 0 when
+//! it is done, 1 when the model or the machine failed, 2 for bad usage or bad input.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `args` | the command line |
+//! | `cmd` | one command a file |
+//! | `tokens` | lists of token ids |
+//! | `text` | bytes to text as they come |
+//! | `output` | standard output and standard error |
+//! | `units` | numbers for people |
+//! | `failure` | what can go wrong, its one line and its exit code |
+#![forbid(unsafe_code)]
+
+mod args;
+mod cmd;
+mod failure;
+mod output;
+mod text;
+mod tokens;
+mod units;
+
+use args::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return args::explain(&error),
+    };
+    match cmd::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever was reading has what they wanted, as with `| head`.
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

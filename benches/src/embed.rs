@@ -1,0 +1,144 @@
+//! Looking up rows of the specification's table, 32,000 by 4,096.
+
+use crate::ceiling;
+use crate::error::BenchError;
+use crate::kernels::{D_MODEL, Embed, VOCAB};
+use crate::random::Random;
+use crate::record::{Measured, Record, rounded};
+use crate::time::time;
+use atome_kernels::{Packing, packing, reference};
+use std::cell::OnceCell;
+use std::hint::black_box;
+use std::rc::Rc;
+
+/// Tables among which rows are looked up at random: together far larger than a cache.
+const COPIES: usize = 4;
+/// Rows that are checked against the reference.
+const CHECKED: usize = 64;
+/// Bytes of a row in f32.
+const ROW_BYTES: usize = 4 * D_MODEL;
+const SCALE: f32 = 0.0375;
+const SEED: u64 = 0xe11e;
+
+/// Which rows are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// One, over and over: it is in the nearest cache.
+    Hot,
+    /// One at a time, each from memory.
+    Random,
+    /// So many at a time, each from memory.
+    Batch(usize),
+}
+
+/// Tables of random trits, made when first needed and shared by the benchmarks of a packing.
+pub(crate) type Tables = Rc<OnceCell<Vec<Vec<u32>>>>;
+
+/// The benchmark called `name` of one packing.
+pub(crate) fn run(
+    name: &str,
+    packing: Packing,
+    kernel: Embed,
+    rows: Rows,
+    tables: &Tables,
+) -> Result<Record, BenchError> {
+    let tables = match tables.get() {
+        Some(tables) => tables,
+        None => {
+            let made = make_tables(packing)?;
+            tables.get_or_init(|| made)
+        }
+    };
+    check(name, kernel, &tables[0])?;
+    let tokens = if let Rows::Batch(tokens) = rows {
+        tokens
+    } else {
+        1
+    };
+    let limit = ceiling::store(tokens * ROW_BYTES);
+    let ns = match rows {
+        Rows::Hot => time_hot(kernel, &tables[0])?,
+        Rows::Random | Rows::Batch(_) => time_random(kernel, tables, tokens)?,
+    };
+    let measured = Measured {
+        ns,
+        macs: None,
+        bytes: tokens * ROW_BYTES,
+        limit,
+    };
+    Ok(measured.kernel(name, bits_per_weight(packing)))
+}
+
+/// A copy of a row's bytes, the yardstick of the lookups.
+pub(crate) fn run_copy(name: &str) -> Record {
+    let limit = ceiling::store(ROW_BYTES);
+    let ns = ceiling::copy(ROW_BYTES);
+    let measured = Measured {
+        ns,
+        macs: None,
+        bytes: ROW_BYTES,
+        limit,
+    };
+    Record {
+        method: None,
+        bits_per_weight: None,
+        ..measured.kernel(name, 0.0)
+    }
+}
+
+/// Bits that a weight of the table takes, padding included.
+fn bits_per_weight(packing: Packing) -> f64 {
+    rounded((packing::embed::row_words(packing, D_MODEL) * 32) as f64 / D_MODEL as f64)
+}
+
+/// The trits of a row; any row can be made again for a check.
+fn row_trits(row: usize) -> Vec<i8> {
+    Random::new(SEED ^ ((row as u64) << 32)).trits(D_MODEL)
+}
+
+fn make_tables(packing: Packing) -> Result<Vec<Vec<u32>>, BenchError> {
+    let row_words = packing::embed::row_words(packing, D_MODEL);
+    let mut table = vec![0u32; VOCAB * row_words];
+    for (row, words) in table.chunks_exact_mut(row_words).enumerate() {
+        packing::embed::pack_into(packing, &row_trits(row), 1, D_MODEL, words)?;
+    }
+    Ok(vec![table; COPIES])
+}
+
+/// Holds some lookups to the scalar reference, bit for bit.
+fn check(name: &str, kernel: Embed, table: &[u32]) -> Result<(), BenchError> {
+    let mut random = Random::new(SEED);
+    let ids: Vec<i32> = (0..CHECKED).map(|_| random.below(VOCAB) as i32).collect();
+    let mut out = vec![f32::NAN; CHECKED * D_MODEL];
+    kernel(table, &ids, SCALE, &mut out)?;
+    let mut expected = vec![0.0; D_MODEL];
+    for (id, out) in ids.iter().zip(out.chunks_exact(D_MODEL)) {
+        let trits = row_trits(*id as usize);
+        let row = reference::Ternary::new(&trits, 1, D_MODEL, SCALE);
+        reference::embed(row, &[0], &mut expected);
+        crate::suite::same(name, &expected, out)?;
+    }
+    Ok(())
+}
+
+fn time_hot(kernel: Embed, table: &[u32]) -> Result<f64, BenchError> {
+    let mut out = vec![0.0; D_MODEL];
+    let ids = [17];
+    Ok(time(|| {
+        kernel(table, black_box(&ids), SCALE, black_box(&mut out))
+    })?)
+}
+
+/// Walks over every row of all tables in random order, `tokens` at a time.
+fn time_random(kernel: Embed, tables: &[Vec<u32>], tokens: usize) -> Result<f64, BenchError> {
+    let mut out = vec![0.0; tokens * D_MODEL];
+    let mut random = Random::new(SEED);
+    let orders = [(); COPIES].map(|()| random.permutation(VOCAB as i32));
+    let mut call = 0;
+    Ok(time(|| {
+        let (copy, batch) = (call % COPIES, call / COPIES % (VOCAB / tokens));
+        call += 1;
+        let ids = &orders[copy][batch * tokens..][..tokens];
+        kernel(&tables[copy], black_box(ids), SCALE, black_box(&mut out))
+    })?)
+}

@@ -1,0 +1,44 @@
+use atome::{LoadError, RunError};
+use atome_kernels::KernelError;
+use atome_kernels::packing::PackError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a benchmark has no record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BenchError {
+    /// The answer differs from the reference's: a fault of the code, not of the machine's
+    /// speed.
+    #[error("{name}: element {index} is {found}, the reference gives {expected}")]
+    WrongAnswer {
+        /// The benchmark.
+        name: String,
+        /// The first element that differs.
+        index: usize,
+        /// The reference's value.
+        expected: f32,
+        /// The value found.
+        found: f32,
+    },
+    /// A model could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A model refused its input.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A kernel refused its arguments.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// Weights could not be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The model file whose loading is timed could not be written.
+    #[error("cannot write `{}`: {cause}", path.display())]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+}

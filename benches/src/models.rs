@@ -1,0 +1,251 @@
+//! Whole models: a step, a prompt, a classification, loading.
+
+use crate::ceiling;
+use crate::error::BenchError;
+use crate::random::Random;
+use crate::record::{Limit, Record, rounded};
+use crate::suite::same;
+use crate::time::{least_median, time};
+use atome::format::{AtomeModel, write_atome01, write_atomecl01};
+use atome::{BackendKind, Model, Options};
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// A step is timed at this position.
+pub(crate) const POSITION: usize = 100;
+/// Steps timed one after the other, around [`POSITION`].
+const STEPS: usize = 32;
+/// Tokens of a prompt.
+pub(crate) const PROMPT: usize = 256;
+/// Tokens of a classification.
+pub(crate) const CLASSIFIED: usize = 32;
+/// Tokens whose answer is held to the interpreter's, which is slow.
+const CHECKED: usize = 40;
+const SEED: u64 = 0xa70e;
+
+/// What is timed of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// One token, with [`POSITION`] before it.
+    Step,
+    /// A prompt of [`PROMPT`] tokens.
+    Prefill,
+    /// A sequence of [`CLASSIFIED`] tokens.
+    Classify,
+    /// From the file to a model ready to run.
+    Load,
+}
+
+/// The benchmark called `name`.
+pub(crate) fn run(
+    name: &str,
+    source: &AtomeModel,
+    what: What,
+    options: &Options,
+) -> Result<Record, BenchError> {
+    let model = Model::from_atome(source, options)?;
+    let tokens = tokens(model.vocab());
+    check(name, source, &model, &tokens)?;
+    let timing = match what {
+        What::Step => step(&model, &tokens)?,
+        What::Prefill => prefill(&model, &tokens[..PROMPT])?,
+        What::Classify => classify(&model, &tokens[..CLASSIFIED])?,
+        What::Load => load(source, options)?,
+    };
+    Ok(timing.record(name, source, &model))
+}
+
+/// Random token ids.
+fn tokens(vocab: usize) -> Vec<u32> {
+    let mut random = Random::new(SEED);
+    (0..PROMPT.max(POSITION + STEPS))
+        .map(|_| random.below(vocab) as u32)
+        .collect()
+}
+
+/// Holds a prompt and two steps to the interpreter, bit for bit.
+fn check(name: &str, source: &AtomeModel, model: &Model, tokens: &[u32]) -> Result<(), BenchError> {
+    let options = Options {
+        backend: BackendKind::Interp,
+        ..Options::default()
+    };
+    let reference = Model::from_atome(source, &options)?;
+    let (mut expected, mut found) = (reference.session()?, model.session()?);
+    let (prompt, steps) = tokens[..CHECKED].split_at(CHECKED - 2);
+    for part in [prompt, &steps[..1], &steps[1..]] {
+        expected.prefill(part)?;
+        found.prefill(part)?;
+        same(name, expected.logits(), found.logits())?;
+    }
+    Ok(())
+}
+
+/// What was measured of a model.
+struct Timing {
+    /// Nanoseconds a call.
+    ns: f64,
+    /// Bytes a call reads at least.
+    bytes: usize,
+    /// How fast they can be read.
+    limit: Limit,
+    /// Tokens a call takes in; 0 if it loads.
+    tokens: usize,
+}
+
+fn step(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
+    let bytes = read_bytes(model, POSITION);
+    let limit = ceiling::read(bytes);
+    let mut session = model.session()?;
+    // The cost grows evenly with the position, so that of the middle is the mean.
+    let (before, steps) = tokens[..POSITION + STEPS / 2].split_at(POSITION - STEPS / 2);
+    let ns = least_median(|| {
+        session.reset();
+        session.prefill(before)?;
+        let start = Instant::now();
+        for token in steps {
+            session.step(*token)?;
+            black_box(session.logits());
+        }
+        Ok::<_, BenchError>(start.elapsed().as_secs_f64() * 1e9 / steps.len() as f64)
+    })?;
+    Ok(Timing {
+        ns,
+        bytes,
+        limit,
+        tokens: 1,
+    })
+}
+
+fn prefill(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
+    let bytes = read_bytes(model, tokens.len() / 2);
+    let limit = ceiling::read(bytes);
+    let mut session = model.session()?;
+    let ns = time(|| {
+        session.reset();
+        session.prefill(black_box(tokens))?;
+        black_box(session.logits());
+        Ok::<_, BenchError>(())
+    })?;
+    Ok(Timing {
+        ns,
+        bytes,
+        limit,
+        tokens: tokens.len(),
+    })
+}
+
+fn classify(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
+    let bytes = read_bytes(model, tokens.len() / 2);
+    let limit = ceiling::read(bytes);
+    let mut session = model.session()?;
+    let ns = time(|| {
+        black_box(session.classify(black_box(tokens))?);
+        Ok::<_, BenchError>(())
+    })?;
+    Ok(Timing {
+        ns,
+        bytes,
+        limit,
+        tokens: tokens.len(),
+    })
+}
+
+fn load(source: &AtomeModel, options: &Options) -> Result<Timing, BenchError> {
+    let files = Files::write(source)?;
+    let limit = ceiling::read(files.bytes);
+    let ns = time(|| {
+        black_box(Model::load(&files.model, Some(&files.config), options)?);
+        Ok::<_, BenchError>(())
+    })?;
+    Ok(Timing {
+        ns,
+        bytes: files.bytes,
+        limit,
+        tokens: 0,
+    })
+}
+
+/// Bytes that a token at `position` makes a model read: weights and constants but for the
+/// embedding table, cached keys, and the values that attention keeps.
+fn read_bytes(model: &Model, position: usize) -> usize {
+    let (info, c) = (model.info(), &model.info().config);
+    let shared = info
+        .tensors
+        .iter()
+        .filter(|t| t.section.is_shared() && t.name != "embed");
+    let cached = position.min(c.max_seq);
+    let attention = c.n_layers * (c.d_head * cached + c.d_model * c.top_k.min(cached));
+    shared.map(|t| t.bytes).sum::<usize>() + 4 * attention
+}
+
+impl Timing {
+    fn record(self, name: &str, source: &AtomeModel, model: &Model) -> Record {
+        let Timing {
+            ns,
+            bytes,
+            limit,
+            tokens,
+        } = self;
+        let info = model.info();
+        let gbps = bytes as f64 / ns;
+        let ran = tokens > 0;
+        Record {
+            name: name.to_owned(),
+            threads: info.threads,
+            ns: rounded(ns),
+            gmacs: ran.then(|| rounded(macs(source, tokens) as f64 / ns)),
+            gbps: rounded(gbps),
+            limit: Limit {
+                value: rounded(limit.value),
+                ..limit
+            },
+            of_limit: rounded(gbps / limit.value),
+            bits_per_weight: Some(2.0),
+            method: Some("select"),
+            backend: info.backend,
+            tok_s: ran.then(|| rounded(tokens as f64 * 1e9 / ns)),
+        }
+    }
+}
+
+/// Multiply-accumulates of ternary weights that so many tokens take; the head runs once.
+fn macs(source: &AtomeModel, tokens: usize) -> usize {
+    let blocks = source
+        .blocks
+        .iter()
+        .flat_map(|b| [&b.conv, &b.wq, &b.wk, &b.wv, &b.router]);
+    let head = source.head.as_ref().unwrap_or(&source.unembed);
+    tokens * blocks.map(|t| t.trits.len()).sum::<usize>() + head.trits.len()
+}
+
+/// A model's files, while they are needed.
+struct Files {
+    model: PathBuf,
+    config: PathBuf,
+    bytes: usize,
+    _directory: TempDir,
+}
+
+impl Files {
+    fn write(source: &AtomeModel) -> Result<Files, BenchError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| BenchError::Write { path, cause }
+        };
+        let directory = TempDir::new().map_err(failed(&std::env::temp_dir()))?;
+        let [model, config] = ["model.bin", "model.json"].map(|name| directory.path().join(name));
+        let bytes = write_atomecl01(source).unwrap_or_else(|| write_atome01(source));
+        fs::write(&model, &bytes).map_err(failed(&model))?;
+        let json = serde_json::to_vec(&source.config).map_err(|e| failed(&config)(e.into()))?;
+        fs::write(&config, json).map_err(failed(&config))?;
+        Ok(Files {
+            model,
+            config,
+            bytes: bytes.len(),
+            _directory: directory,
+        })
+    }
+}

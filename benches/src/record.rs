@@ -1,0 +1,143 @@
+use serde::Serialize;
+
+/// What a benchmark says, one JSON object.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// `{op}-{packing}-{activation}-{isa}/{shape}`, or the whole model's equivalent.
+    pub name: String,
+    /// Threads that worked on it.
+    pub threads: usize,
+    /// Nanoseconds a call.
+    pub ns: f64,
+    /// 10^9 multiply-accumulates a second: one weight times one activation.
+    pub gmacs: Option<f64>,
+    /// 10^9 bytes a second, of the kind that the limit counts.
+    pub gbps: f64,
+    /// What the machine can do at most.
+    pub limit: Limit,
+    /// `gbps` as a part of the limit.
+    pub of_limit: f64,
+    /// Bits of memory a ternary weight takes.
+    pub bits_per_weight: Option<f64>,
+    /// How a ternary product is formed.
+    pub method: Option<&'static str>,
+    /// What ran it: `jit`, `aot` or `interp`.
+    pub backend: &'static str,
+    /// Tokens a second, for whole models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tok_s: Option<f64>,
+}
+
+/// A limit of the machine.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Limit {
+    /// Of what.
+    pub kind: LimitKind,
+    /// 10^9 bytes a second.
+    pub value: f64,
+}
+
+/// What a limit is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// Reading what is in memory only.
+    DramRead,
+    /// Reading what is in the level 2 cache, or nearer.
+    L2,
+    /// Reading what is in the level 3 cache.
+    L3,
+    /// Writing rows.
+    Store,
+}
+
+impl LimitKind {
+    /// The name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LimitKind::DramRead => "dram_read",
+            LimitKind::L2 => "l2",
+            LimitKind::L3 => "l3",
+            LimitKind::Store => "store",
+        }
+    }
+}
+
+/// What was measured, before it becomes a record.
+pub(crate) struct Measured {
+    /// Nanoseconds a call.
+    pub(crate) ns: f64,
+    /// Multiply-accumulates a call.
+    pub(crate) macs: Option<usize>,
+    /// Bytes a call, of the kind that the limit counts.
+    pub(crate) bytes: usize,
+    /// The limit, measured just before.
+    pub(crate) limit: Limit,
+}
+
+impl Measured {
+    /// The record of a kernel that runs alone.
+    pub(crate) fn kernel(self, name: &str, bits_per_weight: f64) -> Record {
+        let Measured {
+            ns,
+            macs,
+            bytes,
+            limit,
+        } = self;
+        let gbps = bytes as f64 / ns;
+        Record {
+            name: name.to_owned(),
+            threads: 1,
+            ns: rounded(ns),
+            gmacs: macs.map(|macs| rounded(macs as f64 / ns)),
+            gbps: rounded(gbps),
+            limit: Limit {
+                value: rounded(limit.value),
+                ..limit
+            },
+            of_limit: rounded(gbps / limit.value),
+            bits_per_weight: Some(bits_per_weight),
+            method: Some("select"),
+            backend: "aot",
+            tok_s: None,
+        }
+    }
+}
+
+/// Four decimals: more than any measurement gives.
+pub(crate) fn rounded(x: f64) -> f64 {
+    (x * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_object_with_every_key() {
+        let limit = Limit {
+            kind: LimitKind::L2,
+            value: 100.0,
+        };
+        let measured = Measured {
+            ns: 1000.0,
+            macs: Some(65_536),
+            bytes: 16_384,
+            limit,
+        };
+        let record = measured.kernel("gemv-int2-f32-avx2/256x256", 2.0);
+        assert_eq!(
+            serde_json::to_string(&record).unwrap(),
+            r#"{"name":"gemv-int2-f32-avx2/256x256","threads":1,"ns":1000.0,"gmacs":65.536,"gbps":16.384,"limit":{"kind":"l2","value":100.0},"of_limit":0.1638,"bits_per_weight":2.0,"method":"select","backend":"aot"}"#
+        );
+        for kind in [
+            LimitKind::DramRead,
+            LimitKind::L2,
+            LimitKind::L3,
+            LimitKind::Store,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The list of benchmarks.
+
+use crate::embed::{self, Rows, Tables};
+use crate::error::BenchError;
+use crate::kernels::{D_MODEL, VOCAB, kernels};
+use crate::models::{self, PROMPT, What};
+use crate::product::{self, Shape};
+use crate::record::Record;
+use atome::format::{AtomeConfig, AtomeModel};
+use atome::{BackendKind, Options, Tier};
+use atome_kernels::Packing;
+use std::rc::Rc;
+
+/// Rows of a batch of lookups.
+const BATCH: usize = 64;
+/// Columns of products.
+const COLUMNS: [usize; 3] = [8, 64, 512];
+/// Seed of the models of random weights.
+const SEED: u64 = 944;
+
+/// The published language model's dimensions.
+const ATOME_944K: AtomeConfig = AtomeConfig {
+    vocab_size: 256,
+    d_model: 256,
+    n_layers: 8,
+    d_head: 64,
+    top_k: 4,
+    kernel_size: 5,
+    max_seq: 256,
+};
+
+/// The published classifiers' dimensions, and a number of classes like theirs.
+const CLASSIFIER: (AtomeConfig, usize) = (
+    AtomeConfig {
+        vocab_size: 256,
+        d_model: 32,
+        n_layers: 2,
+        d_head: 8,
+        top_k: 4,
+        kernel_size: 5,
+        max_seq: 32,
+    },
+    5,
+);
+
+/// What to benchmark.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// CPU tier of the kernels and of the models.
+    pub tier: Tier,
+    /// Backend of the models; [`BackendKind::Auto`] for both `jit` and `aot`. The kernels are
+    /// compiled ahead of time, so they are left out for another backend.
+    pub backend: BackendKind,
+    /// Threads of the models.
+    pub threads: usize,
+    /// As [`Options::no_multiply`].
+    pub no_multiply: bool,
+    /// The model to time; `None` for random weights in the published shapes.
+    pub model: Option<NamedModel>,
+}
+
+/// A model and what its shape is called in names of benchmarks.
+#[derive(Clone, Debug)]
+pub struct NamedModel {
+    /// Shape: `944k`, or another word.
+    pub shape: String,
+    /// The model.
+    pub model: AtomeModel,
+}
+
+/// A benchmark that can be run.
+pub struct Bench {
+    /// The name of its record.
+    pub name: String,
+    /// The backend of its record: more than one may run the same.
+    pub backend: BackendKind,
+    work: Work,
+}
+
+/// Runs the benchmark of that name.
+type Work = Box<dyn Fn(&str) -> Result<Record, BenchError>>;
+
+impl Bench {
+    fn new(
+        name: String,
+        backend: BackendKind,
+        work: impl Fn(&str) -> Result<Record, BenchError> + 'static,
+    ) -> Bench {
+        Bench {
+            name,
+            backend,
+            work: Box::new(work),
+        }
+    }
+
+    /// Checks the answer, measures the limit, then the benchmark.
+    ///
+    /// # Errors
+    /// If the answer is wrong, or a model cannot be loaded.
+    pub fn run(&self) -> Result<Record, BenchError> {
+        (self.work)(&self.name)
+    }
+}
+
+/// The benchmarks, in the order in which they should run.
+pub fn suite(settings: &Settings) -> Vec<Bench> {
+    let mut benches = Vec::new();
+    if matches!(settings.backend, BackendKind::Auto | BackendKind::Aot) {
+        add_embed(&mut benches, settings.tier);
+        add_products(&mut benches, settings.tier);
+    }
+    for model in models(settings) {
+        add_model(&mut benches, settings, Rc::new(model));
+    }
+    benches
+}
+
+fn add_embed(benches: &mut Vec<Bench>, tier: Tier) {
+    let name = format!("memcpy-f32/{D_MODEL}");
+    benches.push(Bench::new(name, BackendKind::Aot, |name| {
+        Ok(embed::run_copy(name))
+    }));
+    for &packing in Packing::ALL {
+        let tables = Tables::default();
+        let cases = [
+            ("hot".to_owned(), Rows::Hot),
+            ("random".to_owned(), Rows::Random),
+            (format!("batch={BATCH}"), Rows::Batch(BATCH)),
+        ];
+        for (case, rows) in cases {
+            let (kernel, tables) = (kernels(tier).embed(packing), Rc::clone(&tables));
+            let name = format!(
+                "embed-{packing}-f32-{}/{VOCAB}x{D_MODEL}/{case}",
+                tier.isa()
+            );
+            benches.push(Bench::new(name, BackendKind::Aot, move |name| {
+                embed::run(name, packing, kernel, rows, &tables)
+            }));
+        }
+    }
+}
+
+fn add_products(benches: &mut Vec<Bench>, tier: Tier) {
+    let (isa, kernels) = (tier.isa(), kernels(tier));
+    for (rows, cols, kernel) in kernels.gemv {
+        let shape = Shape {
+            rows,
+            cols,
+            tokens: 1,
+        };
+        let name = format!("gemv-int2-f32-{isa}/{rows}x{cols}");
+        let work = move |name: &str| product::run(name, kernel, shape);
+        benches.push(Bench::new(name, BackendKind::Aot, work));
+    }
+    for (rows, cols, kernel) in kernels.gemm {
+        for tokens in COLUMNS {
+            let shape = Shape { rows, cols, tokens };
+            let name = format!("gemm-int2-f32-{isa}/{rows}x{cols}/T={tokens}");
+            let work = move |name: &str| product::run(name, kernel, shape);
+            benches.push(Bench::new(name, BackendKind::Aot, work));
+        }
+    }
+}
+
+fn models(settings: &Settings) -> Vec<NamedModel> {
+    match &settings.model {
+        Some(model) => vec![model.clone()],
+        None => {
+            let (config, classes) = CLASSIFIER;
+            let random = |shape: &str, config, classes| NamedModel {
+                shape: shape.to_owned(),
+                model: AtomeModel::random(config, classes, SEED),
+            };
+            vec![
+                random("944k", ATOME_944K, None),
+                random("classifier", config, Some(classes)),
+            ]
+        }
+    }
+}
+
+fn add_model(benches: &mut Vec<Bench>, settings: &Settings, model: Rc<NamedModel>) {
+    let backends = match settings.backend {
+        BackendKind::Auto => &[BackendKind::Jit, BackendKind::Aot][..],
+        _ => std::slice::from_ref(&settings.backend),
+    };
+    let (isa, shape) = (settings.tier.isa(), &model.shape);
+    let step = (What::Step, format!("step-atome-{isa}/{shape}"));
+    let prefill = (
+        What::Prefill,
+        format!("prefill-atome-{isa}/{shape}/T={PROMPT}"),
+    );
+    let classify = (What::Classify, format!("classify-atome-{isa}/{shape}"));
+    let load = (What::Load, format!("load-atome-{isa}/{shape}"));
+    let cases = match model.model.classes() {
+        None => vec![step, prefill, load],
+        Some(_) => vec![classify, load],
+    };
+    for (what, name) in cases {
+        for &backend in backends {
+            let options = Options {
+                backend,
+                tier: Some(settings.tier),
+                threads: Some(settings.threads),
+                no_multiply: settings.no_multiply,
+                ..Options::default()
+            };
+            let model = Rc::clone(&model);
+            benches.push(Bench::new(name.clone(), backend, move |name| {
+                models::run(name, &model.model, what, &options)
+            }));
+        }
+    }
+}
+
+/// Compares an answer with the reference's, bit for bit.
+pub(crate) fn same(name: &str, expected: &[f32], found: &[f32]) -> Result<(), BenchError> {
+    let bits = |x: &f32| x.to_bits();
+    let differ = |(a, b): (&f32, &f32)| bits(a) != bits(b);
+    match expected.iter().zip(found).position(differ) {
+        None => Ok(()),
+        Some(index) => Err(BenchError::WrongAnswer {
+            name: name.to_owned(),
+            index,
+            expected: expected[index],
+            found: found[index],
+        }),
+    }
+}

@@ -1,0 +1,173 @@
+//! The command line: its commands, the flags they share, and what is said about a wrong one.
+
+use crate::cmd::{bench, classify, emit, inspect, logits, run};
+use crate::failure::Failure;
+use crate::output;
+use atome::{BackendKind, Model, Options, Tier};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, value_parser};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+/// Most threads that may be asked for.
+const MAX_THREADS: u64 = 1024;
+
+/// Run ternary (1.58-bit) state-space language models on a CPU.
+///
+/// Results go to standard output, everything else to standard error.
+/// Exit code: 0 done; 1 the model or the machine failed; 2 bad usage or bad input.
+#[derive(Debug, Parser)]
+#[command(name = "atome", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A command and its arguments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::RunArgs),
+    Logits(logits::LogitsArgs),
+    Classify(classify::ClassifyArgs),
+    Inspect(inspect::InspectArgs),
+    Emit(emit::EmitArgs),
+    Bench(bench::BenchArgs),
+}
+
+/// Flags of every command that loads a model.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The model's dimensions; if not given, the `.json` file beside the model with the same stem
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+}
+
+/// How a model is run. The answer does not depend on any of these.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MachineArgs {
+    /// What runs the model: machine code made at load, kernels compiled ahead of time, or the
+    /// interpreter
+    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = named::<BackendKind>(BackendKind::NAMES))]
+    pub(crate) backend: BackendKind,
+
+    /// Threads that share matrix products [default: chosen by the model's size]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_THREADS))]
+    pub(crate) threads: Option<u64>,
+
+    /// CPU tier to use [default: the best that this machine has]
+    #[arg(long, value_name = "TIER", value_parser = named::<Tier>(Tier::NAMES))]
+    pub(crate) cpu: Option<Tier>,
+
+    /// Use no kernel that multiplies by a weight
+    #[arg(long)]
+    pub(crate) no_multiply: bool,
+
+    /// Say nothing on standard error unless something fails
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+impl MachineArgs {
+    /// The options for the library.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            backend: self.backend,
+            tier: self.cpu,
+            threads: self.threads.and_then(|n| usize::try_from(n).ok()),
+            no_multiply: self.no_multiply,
+            ..Options::default()
+        }
+    }
+}
+
+impl LoadArgs {
+    /// Loads a model for one conversation.
+    pub(crate) fn load(&self, model: &Path) -> Result<Model, Failure> {
+        Ok(Model::load(
+            model,
+            self.config.as_deref(),
+            &self.machine.options(),
+        )?)
+    }
+}
+
+/// Parses a name of the workspace's vocabulary; `--help` and errors list the names.
+pub(crate) fn named<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr + Clone + Send + Sync + 'static,
+    T::Err: std::error::Error + Send + Sync,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// Prints the help that was asked for, or says in one line what is wrong with the arguments.
+pub(crate) fn explain(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // If nobody reads the help there is nobody to tell.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            ExitCode::from(2)
+        }
+        _ => {
+            output::complain(&one_line(&error.render().to_string()));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Clap's paragraphs on one line: what is wrong, its tips, the usage.
+fn one_line(rendered: &str) -> String {
+    let mut line = String::new();
+    for part in rendered
+        .lines()
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        let part = part.strip_prefix("error: ").unwrap_or(part);
+        if part.starts_with("For more information") {
+            continue;
+        }
+        let separator = if line.is_empty() {
+            ""
+        } else if part.starts_with("tip:") || part.starts_with("Usage:") {
+            "; "
+        } else {
+            " "
+        };
+        line.push_str(separator);
+        line.push_str(&part.replacen("Usage:", "usage:", 1));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn paragraphs_become_one_line() {
+        let rendered = "error: unexpected argument '--tokenz' found\n\n  tip: a similar argument \
+            exists: '--tokens'\n\nUsage: atome logits --tokens <LIST> <MODEL>\n\nFor more \
+            information, try '--help'.\n";
+        assert_eq!(
+            one_line(rendered),
+            "unexpected argument '--tokenz' found; tip: a similar argument exists: '--tokens'; \
+             usage: atome logits --tokens <LIST> <MODEL>"
+        );
+    }
+}

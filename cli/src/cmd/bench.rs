@@ -1,0 +1,134 @@
+use crate::args::MachineArgs;
+use crate::cmd::bench_table;
+use crate::failure::Failure;
+use crate::output;
+use atome::format;
+use atome_benches::{Bench, NamedModel, Settings};
+use atome_kernels::{available, detect};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+
+/// Time kernels and whole models, as parts of what the machine can do at most
+///
+/// Every answer is checked against the reference before it is timed. Limits are measured in
+/// the same run. With --backend auto, models are timed on `jit` and on `aot`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Run only the benchmarks that have S in their names
+    #[arg(long, value_name = "S")]
+    filter: Option<String>,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    /// Print the names and run nothing
+    #[arg(long, conflicts_with = "json")]
+    list: bool,
+
+    /// A model to time, in place of random weights in the published shapes
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+
+    /// The dimensions of --model; if not given, the `.json` file beside it with the same stem
+    #[arg(long, value_name = "FILE", requires = "model")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    let benches = args.selected()?;
+    if args.list {
+        let mut names: Vec<&str> = benches.iter().map(|bench| bench.name.as_str()).collect();
+        names.dedup();
+        return output::print(&format!("{}\n", names.join("\n")));
+    }
+    let quiet = args.machine.quiet;
+    if cfg!(debug_assertions) {
+        output::note(
+            quiet,
+            "this is not an optimised build: use --release for numbers that mean something",
+        );
+    }
+    let mut table = bench_table::Table::new(benches.iter().map(|bench| bench.name.as_str()));
+    let progress = progress(quiet, benches.len());
+    for bench in &benches {
+        progress.set_message(format!("{} ({})", bench.name, bench.backend));
+        let record = bench.run()?;
+        progress.suspend(|| match args.json {
+            true => output::print_json(&record),
+            false => output::print(&table.row(&record)),
+        })?;
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+impl BenchArgs {
+    fn selected(&self) -> Result<Vec<Bench>, Failure> {
+        let mut benches = atome_benches::suite(&self.settings()?);
+        let Some(filter) = &self.filter else {
+            return Ok(benches);
+        };
+        if !benches.iter().any(|bench| bench.name.contains(filter)) {
+            let mut known: Vec<String> = benches.into_iter().map(|bench| bench.name).collect();
+            known.dedup();
+            return Err(Failure::NoBenchmark {
+                filter: filter.clone(),
+                known,
+            });
+        }
+        benches.retain(|bench| bench.name.contains(filter));
+        Ok(benches)
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        let machine = &self.machine;
+        let options = machine.options();
+        let tier = options.tier.unwrap_or_else(detect);
+        if !available(tier) {
+            let host = detect();
+            return Err(atome::LoadError::TierUnavailable { tier, host }.into());
+        }
+        let config = self.config.as_deref();
+        let model = self
+            .model
+            .as_deref()
+            .map(|path| named_model(path, config))
+            .transpose()?;
+        Ok(Settings {
+            tier,
+            backend: options.backend,
+            threads: options.threads.unwrap_or(1),
+            no_multiply: options.no_multiply,
+            model,
+        })
+    }
+}
+
+/// The model of a file, called by the file's stem.
+fn named_model(path: &Path, config: Option<&Path>) -> Result<NamedModel, Failure> {
+    let model = format::load(path, config)?;
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    Ok(NamedModel {
+        shape: stem.to_string_lossy().into_owned(),
+        model,
+    })
+}
+
+/// A bar on standard error, if somebody looks at it.
+fn progress(quiet: bool, count: usize) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(count as u64);
+    // The template is a constant, and valid.
+    match ProgressStyle::with_template("{pos}/{len} {msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,91 @@
+use crate::args::LoadArgs;
+use crate::cmd::arena_map;
+use crate::failure::Failure;
+use crate::output;
+use crate::units::{count, duration, grouped};
+use atome::{Model, ModelInfo};
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Print what a model is, how it lies in memory, and which kernels run it
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Model file: ATOME01, ATOME02 or ATOMECL01
+    model: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    info: &'a ModelInfo,
+    /// Bytes of each section, alignment included.
+    sections: BTreeMap<&'static str, usize>,
+}
+
+pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
+    let model = args.load.load(&args.model)?;
+    let info = model.info();
+    if args.json {
+        let sections = arena_map::SECTIONS
+            .iter()
+            .map(|s| (s.name(), info.section_bytes(*s)));
+        return output::print_json(&Answer {
+            info,
+            sections: sections.collect(),
+        });
+    }
+    let mut text = facts(&model);
+    text.push('\n');
+    arena_map::draw(&mut text, info);
+    output::print(&text)
+}
+
+/// A line for each thing worth knowing.
+fn facts(model: &Model) -> String {
+    let info = model.info();
+    let c = &info.config;
+    let kind = match info.classes {
+        Some(classes) => format!("classifier of {}", count(classes, "class", "classes")),
+        None => "language model".to_owned(),
+    };
+    let dims = format!(
+        "vocab_size {}, d_model {}, n_layers {}, d_head {}, top_k {}, kernel_size {}, max_seq {}",
+        c.vocab_size, c.d_model, c.n_layers, c.d_head, c.top_k, c.kernel_size, c.max_seq
+    );
+    let machine = format!(
+        "{} on {}, {}",
+        info.backend,
+        info.cpu,
+        count(info.threads, "thread", "threads")
+    );
+    let code = match info.code_bytes {
+        0 => String::new(),
+        bytes => format!(", {} bytes of code", grouped(bytes)),
+    };
+    let lines = [
+        (
+            "architecture",
+            format!("{}, {kind}, from {}", info.architecture, info.format),
+        ),
+        ("shapes", dims),
+        ("parameters", grouped(info.parameters)),
+        ("backend", machine),
+        ("load", duration(info.load_time)),
+        ("compile", format!("{}{code}", duration(info.compile_time))),
+        ("kernels", info.kernels.join("\n              ")),
+    ];
+    lines.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:<13} {value}");
+        text
+    })
+}

@@ -1,0 +1,36 @@
+//! The commands, one a file.
+
+mod arena_map;
+pub(crate) mod bench;
+mod bench_table;
+pub(crate) mod classify;
+pub(crate) mod emit;
+pub(crate) mod inspect;
+pub(crate) mod logits;
+pub(crate) mod run;
+
+use crate::args::Command;
+use crate::failure::Failure;
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Logits(args) => logits::run(&args),
+        Command::Classify(args) => classify::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Emit(args) => emit::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    }
+}
+
+/// Checks that every logit has a form in JSON.
+fn finite(logits: &[f32]) -> Result<&[f32], Failure> {
+    match logits.iter().position(|logit| !logit.is_finite()) {
+        None => Ok(logits),
+        Some(index) => Err(Failure::NotFinite {
+            index,
+            value: logits[index],
+        }),
+    }
+}

@@ -1,0 +1,159 @@
+//! What can go wrong, the one line that says so, and the exit code.
+
+use atome::{LoadError, RunError};
+use atome_benches::BenchError;
+use atome_codegen::CodegenError;
+use atome_codegen::emit::{clif, rust};
+use atome_spec::Packing;
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+/// Why a command did not do what was asked. Every message says what was expected, what was
+/// found, and what to do, in one line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("no prompt: give one with -p TEXT, or with -p - on standard input")]
+    NoPrompt,
+    #[error("the prompt is empty: give at least one byte of text")]
+    EmptyPrompt,
+    #[error("cannot read the prompt from standard input: {0}")]
+    Stdin(io::Error),
+    #[error("cannot read the token ids from `{}`: {cause}", path.display())]
+    TokenFile { path: PathBuf, cause: io::Error },
+    #[error("the list of tokens is empty: give at least one id")]
+    NoTokens,
+    #[error(
+        "expected token ids from 0 to 4294967295, found {} as item {item}",
+        Found(found)
+    )]
+    Token { found: String, item: usize },
+    #[error(
+        "the model is a classifier of {classes} classes, it does not continue text: use `atome classify`"
+    )]
+    IsClassifier { classes: usize },
+    #[error(
+        "the model has no classifier head, it continues text: use `atome run` or `atome logits`"
+    )]
+    IsLanguageModel,
+    #[error(
+        "the model has {vocab} token ids, and text needs a model of bytes with at most 256: use `atome logits`"
+    )]
+    NotBytes { vocab: usize },
+    #[error(
+        "logit {index} is {value}: the model's weights overflow f32, and JSON has no such number"
+    )]
+    NotFinite { index: usize, value: f32 },
+    #[error("dimension `{name}` is given twice")]
+    RepeatedDim { name: String },
+    #[error("{cause}, expected {}", Choices(known))]
+    Packing {
+        cause: CodegenError,
+        known: &'static [Packing],
+    },
+    #[error("{cause}: use --as ir or --as rust")]
+    NoMachine { cause: clif::EmitError },
+    #[error("no benchmark has `{filter}` in its name; there are {}", known.join(", "))]
+    NoBenchmark { filter: String, known: Vec<String> },
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+    #[error("{}", Chain(.0))]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("{}", Chain(.0))]
+    Codegen(#[from] CodegenError),
+    #[error("{}", Chain(.0))]
+    Rust(#[from] rust::EmitError),
+    #[error("{}", Chain(.0))]
+    Clif(#[from] clif::EmitError),
+    #[error("{}", Chain(.0))]
+    Bench(#[from] BenchError),
+}
+
+impl Failure {
+    /// 1 if the model or the machine failed, 2 if it was asked for the wrong thing.
+    pub(crate) fn exit_code(&self) -> u8 {
+        let machine = match self {
+            Failure::Load(error) | Failure::Bench(BenchError::Load(error)) => load_failed(error),
+            Failure::Run(error) => matches!(error, RunError::NoFreeSession { .. }),
+            Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
+            Failure::NotFinite { .. }
+            | Failure::Output(_)
+            | Failure::Stdin(_)
+            | Failure::Rust(_)
+            | Failure::Clif(_)
+            | Failure::Bench(_) => true,
+            _ => false,
+        };
+        if machine { 1 } else { 2 }
+    }
+
+    /// Whether the reader of standard output went away, which is no failure.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
+}
+
+/// Whether loading failed though the files and the options are right.
+fn load_failed(error: &LoadError) -> bool {
+    matches!(
+        error.fault(),
+        LoadError::OutOfMemory { .. }
+            | LoadError::ArenaMemory { .. }
+            | LoadError::Pack { .. }
+            | LoadError::SelfCheck { .. }
+            | LoadError::NoKernel { .. }
+            | LoadError::Codegen(_)
+            | LoadError::Program(_)
+            | LoadError::Jit(_)
+            | LoadError::Threads { .. }
+    )
+}
+
+/// An error and its causes, as far as they say something new.
+struct Chain<'e, E>(&'e E);
+
+impl<E: Error> fmt::Display for Chain<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.0.to_string();
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = error.source();
+        }
+        f.write_str(&text)
+    }
+}
+
+/// What was found in place of a number.
+struct Found<'s>(&'s str);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => f.write_str("nothing"),
+            found => write!(f, "`{found}`"),
+        }
+    }
+}
+
+/// The packings an op has.
+struct Choices<'s>(&'s [Packing]);
+
+impl fmt::Display for Choices<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("none: it reads no ternary weights"),
+            [first, rest @ ..] => {
+                write!(f, "`{first}`")?;
+                rest.iter()
+                    .try_for_each(|packing| write!(f, " or `{packing}`"))
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Small random models in a directory of their own, and the `atome` command run over them.
+
+use atome::format::{AtomeConfig, AtomeModel, write_atome01, write_atome02, write_atomecl01};
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// A language model of bytes.
+pub const CONFIG: AtomeConfig = AtomeConfig {
+    vocab_size: 256,
+    d_model: 20,
+    n_layers: 2,
+    d_head: 6,
+    top_k: 3,
+    kernel_size: 4,
+    max_seq: 24,
+};
+
+/// Classes of the classifier.
+pub const CLASSES: usize = 5;
+
+/// A directory with `lm.bin`, `lm2.bin` (the same as `ATOME02`), `cl.bin`, a model of 300
+/// tokens `wide.bin`, and their configs.
+pub struct Fixture {
+    directory: TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Fixture {
+    pub fn new() -> Fixture {
+        let fixture = Fixture {
+            directory: TempDir::new().unwrap(),
+        };
+        let lm = language_model();
+        let cl = AtomeModel::random(CONFIG, Some(CLASSES), 2);
+        let wide_config = AtomeConfig {
+            vocab_size: 300,
+            d_model: 9,
+            n_layers: 1,
+            ..CONFIG
+        };
+        let wide = AtomeModel::random(wide_config.clone(), None, 3);
+        fixture.write("lm.bin", &write_atome01(&lm));
+        fixture.write("lm2.bin", &write_atome02(&lm));
+        fixture.write("cl.bin", &write_atomecl01(&cl).unwrap());
+        fixture.write("wide.bin", &write_atome01(&wide));
+        for name in ["lm.json", "lm2.json", "cl.json"] {
+            fixture.write(name, &serde_json::to_vec(&CONFIG).unwrap());
+        }
+        fixture.write("wide.json", &serde_json::to_vec(&wide_config).unwrap());
+        fixture
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// `atome` with the directory as its working directory.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = atome(args);
+        command.current_dir(&self.directory);
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Said {
+        said(&mut self.command(args))
+    }
+
+    /// Standard output of a command that must succeed.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let said = self.run(args);
+        assert_eq!(said.code, Some(0), "{args:?}: {said:?}");
+        said.out
+    }
+
+    /// The answer of a command that must succeed and print JSON.
+    pub fn json(&self, args: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    pub fn run_with_stdin(&self, args: &[&str], stdin: &[u8]) -> Said {
+        let mut command = self.command(args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin).unwrap();
+        decoded(child.wait_with_output().unwrap())
+    }
+
+    /// Each command, its exit code and all it said, one after the other, for a snapshot.
+    pub fn transcript(&self, commands: &[&[&str]]) -> String {
+        commands.iter().fold(String::new(), |mut text, args| {
+            let said = self.run(args);
+            let shown: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
+            writeln!(text, "$ atome {}", shown.join(" ")).unwrap();
+            writeln!(
+                text,
+                "{}{}exit {}\n",
+                said.out,
+                said.err,
+                said.code.unwrap()
+            )
+            .unwrap();
+            text
+        })
+    }
+}
+
+/// The language model of `lm.bin`.
+pub fn language_model() -> AtomeModel {
+    AtomeModel::random(CONFIG, None, 1)
+}
+
+/// The command, reading nothing.
+pub fn atome(args: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_atome"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+pub fn said(command: &mut Command) -> Said {
+    decoded(command.output().unwrap())
+}
+
+fn decoded(output: std::process::Output) -> Said {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+fn quoted(arg: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,=@/".contains(c);
+    if !arg.is_empty() && arg.chars().all(plain) {
+        arg.to_owned()
+    } else {
+        format!("'{arg}'")
+    }
+}
+
+/// The directory of published models, if it is there.
+pub fn published() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/atome");
+    let found = path.is_dir().then_some(path);
+    if found.is_none() {
+        println!("skipped: no ../shared/data/atome beside the workspace");
+    }
+    found
+}
