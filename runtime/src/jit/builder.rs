@@ -116,6 +116,7 @@ impl CodeBuilder {
         builder.switch_to_block(entry);
         let mut body = Body {
             builder,
+            entry,
             module,
             callees: BTreeMap::new(),
         };
@@ -178,6 +179,7 @@ impl Drop for CodeBuilder {
 pub struct Body<'a> {
     /// Where instructions go; it stands in the entry block at first.
     pub builder: FunctionBuilder<'a>,
+    entry: ir::Block,
     module: &'a mut JITModule,
     callees: BTreeMap<FuncId, FuncRef>,
 }
@@ -188,13 +190,7 @@ impl Body<'_> {
     /// # Panics
     /// If there are fewer.
     pub fn param(&self, number: usize) -> ir::Value {
-        let entry = self
-            .builder
-            .func
-            .layout
-            .entry_block()
-            .expect("made before `build`");
-        self.builder.block_params(entry)[number]
+        self.builder.block_params(self.entry)[number]
     }
 
     /// Calls a function of the module.
@@ -215,6 +211,7 @@ impl Body<'_> {
             builder,
             module,
             callees,
+            ..
         } = self;
         *callees
             .entry(function)

@@ -5,7 +5,7 @@
 //! does an access that might overlap one of the run at other lanes.
 
 use super::address::equal_or_apart;
-use super::emitter::{Emitter, Key, PART_BYTES, PART_LANES, PARTS, Repr, part_type};
+use super::emitter::{Emitter, PART_BYTES, PART_LANES, PARTS, Repr};
 use super::lanes::is_lane_wise;
 use super::memory::{Reach, reach};
 use crate::ir::{Access, Address, Buffer, Inst, Lanes, ReduceOp, Stmt, Value};
@@ -90,19 +90,6 @@ impl Emitter<'_> {
         };
         self.define(value, repr);
         true
-    }
-
-    fn splat(&mut self, x: Value) -> clif::Value {
-        let elem = self.elem(x);
-        match self.repr(x) {
-            Repr::Const(bits) => self.splat_const(elem, bits),
-            _ => {
-                let scalar = self.part(x, 0);
-                self.once(self.scope_of(x), Key::Splat(scalar), |e| {
-                    e.cur.ins().splat(part_type(elem), scalar)
-                })
-            }
-        }
     }
 
     /// Whether a statement is lane-wise on vectors, without control flow.

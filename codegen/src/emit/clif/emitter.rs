@@ -2,6 +2,7 @@ use crate::ir::{Dim, Elem, Function, Size, Type, Value};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{self as clif, AbiParam, InstBuilder, Signature, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_codegen::settings;
 use std::collections::HashMap;
 
 /// 128-bit parts of a logical vector.
@@ -70,6 +71,7 @@ pub(super) struct Emitter<'a> {
     scopes: Vec<Scope>,
     memo: HashMap<Key, clif::Value>,
     slot: Option<clif::StackSlot>,
+    blends_by_sign: bool,
 }
 
 /// The CLIF signature of a function: addresses, then dimensions, then scalars.
@@ -88,14 +90,18 @@ pub(super) fn signature(function: &Function, isa: &dyn TargetIsa) -> Signature {
 pub(super) fn translate(source: &Function, isa: &dyn TargetIsa) -> clif::Function {
     let name = UserFuncName::testcase(&source.name);
     let mut function = clif::Function::with_name_signature(name, signature(source, isa));
-    let mut emitter = Emitter::enter(source, &mut function);
+    let mut emitter = Emitter::enter(source, &mut function, isa);
     emitter.block(&source.body);
     emitter.cur.ins().return_(&[]);
     function
 }
 
 impl<'a> Emitter<'a> {
-    fn enter(source: &'a Function, function: &'a mut clif::Function) -> Emitter<'a> {
+    fn enter(
+        source: &'a Function,
+        function: &'a mut clif::Function,
+        isa: &dyn TargetIsa,
+    ) -> Emitter<'a> {
         let entry = function.dfg.make_block();
         function.layout.append_block(entry);
         let params: Vec<clif::Value> = function
@@ -131,6 +137,7 @@ impl<'a> Emitter<'a> {
             ],
             memo: HashMap::new(),
             slot: None,
+            blends_by_sign: blends_by_sign(isa),
         }
     }
 
@@ -144,6 +151,11 @@ impl<'a> Emitter<'a> {
 
     pub(super) fn param(&self, number: u32) -> clif::Value {
         self.scalars[number as usize]
+    }
+
+    /// Whether one instruction chooses lanes by the sign of a mask's lanes.
+    pub(super) fn blends_by_sign(&self) -> bool {
+        self.blends_by_sign
     }
 
     /// The element type of a value; that of an index is of no use.
@@ -301,4 +313,10 @@ pub(super) const fn part_type(elem: Elem) -> clif::Type {
         Elem::F32 => types::F32X4,
         Elem::I32 => types::I32X4,
     }
+}
+
+/// SSE4.1's `blendvps`.
+fn blends_by_sign(isa: &dyn TargetIsa) -> bool {
+    let sse41 = |f: &settings::Value| f.name == "has_sse41" && f.as_bool() == Some(true);
+    isa.isa_flags().iter().any(sse41)
 }

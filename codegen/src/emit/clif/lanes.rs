@@ -1,6 +1,6 @@
 //! Lane-wise instructions: one part of a vector, or a scalar, at a time.
 
-use super::emitter::{Emitter, Key, PART_LANES, part_type, scalar_type};
+use super::emitter::{Emitter, Key, PART_LANES, Repr, part_type, scalar_type};
 use crate::ir::{BinaryOp, Compare, Elem, Inst, ShiftOp, Size, UnaryOp, Value};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
@@ -197,29 +197,53 @@ impl Emitter<'_> {
         self.lanes_const(Elem::I32, std::array::from_fn(|l| first + l as u32))
     }
 
-    /// With a code's bits shifted to the sign: the high bit flips the sign of `-x`, the low
-    /// bit, smeared over the lane, clears it.
+    /// With a code's bits shifted to the sign, the high bit chooses between `x` and `-x` and
+    /// the low bit, if set, zero in place of both.
     fn trit_select(&mut self, codes: Value, bit: u8, x: Value, part: usize) -> clif::Value {
-        let sign = self.splat_const(Elem::I32, SIGN_BIT);
         let negated = self.negated_splat(x);
         let codes = self.part(codes, part);
-        let low = self.shift(ShiftOp::Left, codes, 31 - bit);
-        let clear = self.shift(ShiftOp::RightSigned, low, 31);
         let high = self.shift(ShiftOp::Left, codes, 30 - bit);
-        let flip = self.cur.ins().band(high, sign);
-        let signed = self.cur.ins().bxor(negated, flip);
-        let chosen = self.cur.ins().band_not(signed, clear);
+        // For the low bit, `high + high`: a sum runs on more units than a shift. It comes last,
+        // so that two-operand instructions need no copy of `high`.
+        let chosen = if self.blends_by_sign() {
+            let x = self.splat(x);
+            let x = self.cast(types::I32X4, x);
+            let zero = self.splat_const(Elem::I32, 0);
+            let signed = self.cur.ins().blendv(high, x, negated);
+            let low = self.cur.ins().iadd(high, high);
+            self.cur.ins().blendv(low, zero, signed)
+        } else {
+            let sign = self.splat_const(Elem::I32, SIGN_BIT);
+            let flip = self.cur.ins().band(high, sign);
+            let signed = self.cur.ins().bxor(negated, flip);
+            let low = self.cur.ins().iadd(high, high);
+            let clear = self.shift(ShiftOp::RightSigned, low, 31);
+            self.cur.ins().band_not(signed, clear)
+        };
         self.cast(types::F32X4, chosen)
     }
 
     /// The bits of `-x` in all lanes.
     fn negated_splat(&mut self, x: Value) -> clif::Value {
         self.once(self.scope_of(x), Key::Negated(x), |e| {
-            let x = e.part(x, 0);
-            let all = e.cur.ins().splat(types::F32X4, x);
+            let all = e.splat(x);
             let all = e.cast(types::I32X4, all);
             let sign = e.splat_const(Elem::I32, SIGN_BIT);
             e.cur.ins().bxor(all, sign)
         })
+    }
+
+    /// A scalar in all lanes.
+    pub(super) fn splat(&mut self, x: Value) -> clif::Value {
+        let elem = self.elem(x);
+        match self.repr(x) {
+            Repr::Const(bits) => self.splat_const(elem, bits),
+            _ => {
+                let scalar = self.part(x, 0);
+                self.once(self.scope_of(x), Key::Splat(scalar), |e| {
+                    e.cur.ins().splat(part_type(elem), scalar)
+                })
+            }
+        }
     }
 }
