@@ -27,7 +27,10 @@ fn main() -> Result<(), Box<dyn error::Error>> {
             writeln!(source, "{}", caller(&function, &name)?)?;
             write!(table, "({seed}, {name}), ")?;
         }
-        writeln!(source, "pub static FUNCTIONS: &[super::Entry] = &[{table}];\n}}")?;
+        writeln!(
+            source,
+            "pub static FUNCTIONS: &[super::Entry] = &[{table}];\n}}"
+        )?;
     }
     let out = env::var("OUT_DIR")?;
     fs::write(Path::new(&out).join("random_rust.rs"), source)?;

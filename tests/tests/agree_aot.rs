@@ -1,0 +1,80 @@
+//! The kernels of atome-kernels, of every op and tier this CPU runs, against the scalar
+//! reference: bit for bit, guards between the buffers included.
+
+use atome_kernels::{Kernel, dispatch, find, kernels};
+use atome_spec::{Op, Tier};
+use atome_tests::cases::{self, Case, Memory};
+
+/// Calls a kernel on the case's arguments.
+fn agrees(case: &Case, kernel: &Kernel) {
+    let mut memory = Memory::new(case);
+    let (bytes, buffers) = memory.bytes_mut();
+    let start = bytes.as_mut_ptr().expose_provenance();
+    let addresses = buffers.iter().map(|b| (start + b.start) as u64);
+    let dims = case.dims.iter().map(|(_, n)| *n);
+    let scalars = case.scalars.iter().map(|s| u64::from(s.to_bits()));
+    let arguments: Vec<u64> = addresses.chain(dims).chain(scalars).collect();
+    // SAFETY: the CPU runs the tier, and the interpreter, which checks every access, runs the
+    // same case within the same buffers.
+    unsafe { kernel.call(&arguments) };
+    if let Err(mismatch) = memory.verify(case) {
+        panic!("{case}\n{}: {mismatch}", kernel.name);
+    }
+}
+
+fn op_agrees(op: Op) {
+    let cases = cases::of(op);
+    assert!(!cases.is_empty(), "{op} has cases");
+    for &tier in Tier::ALL {
+        if kernels(tier).is_empty() {
+            println!("skipped: {tier} is of another architecture");
+        } else if !dispatch::available(tier) {
+            println!("skipped: this CPU does not run {tier}");
+        } else {
+            for case in &cases {
+                let kernel = find(op, case.spec.packing, tier).expect("a kernel of every op");
+                agrees(case, kernel);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_tier_has_every_kernel_once() {
+    let mut names = Vec::new();
+    for &tier in Tier::ALL {
+        for kernel in kernels(tier) {
+            assert_eq!(kernel.tier, tier);
+            assert!(kernel.name.ends_with(tier.isa()), "{}", kernel.name);
+            assert!(!kernel.entry().is_null());
+            let found = find(kernel.op, kernel.packing, tier).expect("it is in the table");
+            assert_eq!(found.entry(), kernel.entry());
+            names.push(kernel.name);
+        }
+        let ops = kernels(tier).iter().map(|k| k.op);
+        let missing = Op::ALL.iter().find(|op| !ops.clone().any(|o| o == **op));
+        assert!(kernels(tier).is_empty() || missing.is_none(), "{missing:?}");
+    }
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "names are distinct");
+}
+
+/// One test an op, so that they run in parallel and fail by name.
+macro_rules! ops {
+    ($($test:ident: $op:ident),+ $(,)?) => {
+        $(#[test] fn $test() { op_agrees(Op::$op); })+
+
+        #[test]
+        fn no_op_is_left_out() {
+            assert_eq!(Op::ALL, [$(Op::$op),+]);
+        }
+    };
+}
+
+ops! {
+    embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
+    softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores, attn_mix: AttnMix,
+    router_mix: RouterMix, argmax: Argmax, exp: Exp, tanh: Tanh, softplus: Softplus, silu: Silu,
+}
