@@ -1,0 +1,93 @@
+//! After loading, nothing allocates: a counting allocator watches whole runs.
+
+#![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
+
+use atome::format::{AtomeConfig, AtomeModel};
+use atome::sampler::{Sampler, Sampling};
+use atome::{BackendKind, Model, Options, Session};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(at, layout, bytes) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations, on any thread, while `work` runs.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    work();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+fn models() -> (AtomeModel, AtomeModel) {
+    let config = AtomeConfig {
+        vocab_size: 256,
+        d_model: 80,
+        n_layers: 2,
+        d_head: 24,
+        top_k: 4,
+        kernel_size: 5,
+        max_seq: 64,
+    };
+    let classifier = AtomeConfig { d_model: 32, d_head: 8, max_seq: 32, ..config.clone() };
+    (AtomeModel::random(config, None, 3), AtomeModel::random(classifier, Some(5), 4))
+}
+
+fn generate(session: &mut Session, sampler: &mut Sampler, tokens: &[u32]) {
+    session.prefill(tokens).expect("bytes");
+    for _ in 0..1000 {
+        let token = sampler.sample(session.logits());
+        session.step(token).expect("a sampled token");
+        let _greedy = session.argmax();
+    }
+}
+
+/// One test, so that no other test's thread allocates meanwhile.
+#[test]
+fn steps_prefill_sampling_and_classification_do_not_allocate() {
+    assert!(allocations(|| drop(std::hint::black_box(vec![1u8]))) > 0, "the counter counts");
+    let (language, classifier) = models();
+    let tokens: Vec<u32> = (0..200).map(|t| t % 256).collect();
+    let sampling = Sampling { temperature: 0.8, top_k: 40, top_p: 0.9, seed: 1 };
+    for backend in [BackendKind::Aot, BackendKind::Jit] {
+        for threads in [1, 2] {
+            let options = Options { backend, threads: Some(threads), ..Options::default() };
+            let model = Model::from_atome(&language, &options).expect("loads");
+            let mut session = model.session().expect("a slot");
+            let mut sampler = Sampler::new(sampling, model.vocab()).expect("valid sampling");
+            let count = allocations(|| generate(&mut session, &mut sampler, &tokens));
+            assert_eq!(count, 0, "{backend}, {threads} threads: 1,000 steps");
+
+            let model = Model::from_atome(&classifier, &options).expect("loads");
+            let mut session = model.session().expect("a slot");
+            let count = allocations(|| {
+                session.classify(&tokens[..32]).expect("bytes");
+            });
+            assert_eq!(count, 0, "{backend}, {threads} threads: a classification");
+        }
+    }
+}
