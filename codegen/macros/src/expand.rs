@@ -37,6 +37,7 @@ pub(crate) fn expand(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
         #[allow(
             clippy::undocumented_unsafe_blocks,
             clippy::too_many_arguments,
+            clippy::needless_question_mark,
             reason = "generated code: the lengths are checked before the call"
         )]
         #vis #sig {
