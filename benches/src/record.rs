@@ -127,10 +127,12 @@ mod tests {
             limit,
         };
         let record = measured.kernel("gemv-int2-f32-avx2/256x256", 2.0);
-        assert_eq!(
-            serde_json::to_string(&record).unwrap(),
-            r#"{"name":"gemv-int2-f32-avx2/256x256","threads":1,"ns":1000.0,"gmacs":65.536,"gbps":16.384,"limit":{"kind":"l2","value":100.0},"of_limit":0.1638,"bits_per_weight":2.0,"method":"select","backend":"aot"}"#
+        let json = concat!(
+            r#"{"name":"gemv-int2-f32-avx2/256x256","threads":1,"ns":1000.0,"gmacs":65.536,"#,
+            r#""gbps":16.384,"limit":{"kind":"l2","value":100.0},"of_limit":0.1638,"#,
+            r#""bits_per_weight":2.0,"method":"select","backend":"aot"}"#,
         );
+        assert_eq!(serde_json::to_string(&record).unwrap(), json);
         for kind in [
             LimitKind::DramRead,
             LimitKind::L2,

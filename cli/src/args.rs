@@ -6,13 +6,13 @@ use crate::output;
 use atome::{BackendKind, Model, Options, Tier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
 /// Most threads that may be asked for.
-const MAX_THREADS: u64 = 1024;
+const MAX_THREADS: usize = 1024;
 
 /// Run ternary (1.58-bit) state-space language models on a CPU.
 ///
@@ -52,12 +52,13 @@ pub(crate) struct LoadArgs {
 pub(crate) struct MachineArgs {
     /// What runs the model: machine code made at load, kernels compiled ahead of time, or the
     /// interpreter
-    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = named::<BackendKind>(BackendKind::NAMES))]
+    #[arg(long, value_name = "KIND", default_value = "auto")]
+    #[arg(value_parser = named::<BackendKind>(BackendKind::NAMES))]
     pub(crate) backend: BackendKind,
 
     /// Threads that share matrix products [default: chosen by the model's size]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_THREADS))]
-    pub(crate) threads: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub(crate) threads: Option<usize>,
 
     /// CPU tier to use [default: the best that this machine has]
     #[arg(long, value_name = "TIER", value_parser = named::<Tier>(Tier::NAMES))]
@@ -78,7 +79,7 @@ impl MachineArgs {
         Options {
             backend: self.backend,
             tier: self.cpu,
-            threads: self.threads.and_then(|n| usize::try_from(n).ok()),
+            threads: self.threads,
             no_multiply: self.no_multiply,
             ..Options::default()
         }
@@ -105,6 +106,22 @@ where
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
 }
 
+/// Parses a whole number of 0 or more; what does not fit its type is none.
+pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse()
+        .map_err(|_| "expected a whole number of 0 or more")
+}
+
+/// Parses a decimal number.
+pub(crate) fn decimal(text: &str) -> Result<f32, &'static str> {
+    text.parse().map_err(|_| "expected a number, such as 0.8")
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|n| (1..=MAX_THREADS).contains(n));
+    threads.ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
+}
+
 /// Prints the help that was asked for, or says in one line what is wrong with the arguments.
 pub(crate) fn explain(error: &clap::Error) -> ExitCode {
     match error.kind() {
@@ -124,7 +141,7 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Clap's paragraphs on one line: what is wrong, its tips, the usage.
+/// Clap's paragraphs on one line: what is wrong, its tips, the usage, where to read more.
 fn one_line(rendered: &str) -> String {
     let mut line = String::new();
     for part in rendered
@@ -133,12 +150,15 @@ fn one_line(rendered: &str) -> String {
         .filter(|part| !part.is_empty())
     {
         let part = part.strip_prefix("error: ").unwrap_or(part);
-        if part.starts_with("For more information") {
-            continue;
-        }
+        let part = part
+            .strip_suffix("try '--help'.")
+            .map_or(part, |_| "try `--help`");
         let separator = if line.is_empty() {
             ""
-        } else if part.starts_with("tip:") || part.starts_with("Usage:") {
+        } else if ["tip:", "Usage:", "try "]
+            .iter()
+            .any(|start| part.starts_with(start))
+        {
             "; "
         } else {
             " "
@@ -167,7 +187,7 @@ mod tests {
         assert_eq!(
             one_line(rendered),
             "unexpected argument '--tokenz' found; tip: a similar argument exists: '--tokens'; \
-             usage: atome logits --tokens <LIST> <MODEL>"
+             usage: atome logits --tokens <LIST> <MODEL>; try `--help`"
         );
     }
 }

@@ -29,21 +29,13 @@ pub(crate) enum Failure {
         Found(found)
     )]
     Token { found: String, item: usize },
-    #[error(
-        "the model is a classifier of {classes} classes, it does not continue text: use `atome classify`"
-    )]
+    #[error("a classifier of {classes} classes does not continue text: use `atome classify`")]
     IsClassifier { classes: usize },
-    #[error(
-        "the model has no classifier head, it continues text: use `atome run` or `atome logits`"
-    )]
+    #[error("the model is no classifier, it continues text: use `atome run` or `atome logits`")]
     IsLanguageModel,
-    #[error(
-        "the model has {vocab} token ids, and text needs a model of bytes with at most 256: use `atome logits`"
-    )]
+    #[error("`run` needs a model of bytes, this one has {vocab} token ids: use `atome logits`")]
     NotBytes { vocab: usize },
-    #[error(
-        "logit {index} is {value}: the model's weights overflow f32, and JSON has no such number"
-    )]
+    #[error("logit {index} is {value}, no number for JSON: the model's weights overflow f32")]
     NotFinite { index: usize, value: f32 },
     #[error("dimension `{name}` is given twice")]
     RepeatedDim { name: String },

@@ -8,27 +8,28 @@ use atome::format::{AtomeModel, write_atome01};
 use atome_kernels::detect;
 use std::fs::{self, File};
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use support::{CONFIG, Fixture, said};
 
-/// A transcript whose every command failed with one line and this exit code.
-fn failures(fixture: &Fixture, code: i32, commands: &[&[&str]]) -> String {
+/// Every command fails with one line and exit code 2; the snapshot holds all of them.
+fn refused(name: &str, fixture: &Fixture, commands: &[&[&str]]) {
     for args in commands {
         let said = fixture.run(args);
-        assert_eq!(said.code, Some(code), "{args:?}: {said:?}");
+        assert_eq!(said.code, Some(2), "{args:?}: {said:?}");
         assert_eq!(said.out, "", "{args:?}");
         assert!(said.err.starts_with("atome: "), "{args:?}: {:?}", said.err);
         assert_eq!(said.err.lines().count(), 1, "{args:?}: {:?}", said.err);
     }
-    fixture.transcript(commands)
+    let text = fixture.transcript(commands);
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, text) });
 }
 
 #[test]
 fn usage() {
     let fixture = Fixture::new();
-    insta::assert_snapshot!(failures(
+    refused(
+        "usage",
         &fixture,
-        2,
         &[
             &["paint"],
             &["run"],
@@ -36,6 +37,8 @@ fn usage() {
             &["run", "lm.bin", "-p", "x", "--greedy", "--temperature", "1"],
             &["run", "lm.bin", "-p", "x", "-n", "-1"],
             &["run", "lm.bin", "-p", "x", "-n", "many"],
+            &["run", "lm.bin", "-p", "x", "--seed", "1.5"],
+            &["run", "lm.bin", "-p", "x", "--temperature", "hot"],
             &["run", "lm.bin", "-p", "x", "--temperature", "-1"],
             &["run", "lm.bin", "-p", "x", "--temperature", "nan"],
             &["run", "lm.bin", "-p", "x", "--top-p", "0"],
@@ -47,8 +50,8 @@ fn usage() {
             &["logits", "lm.bin", "--token", "1"],
             &["logits", "lm.bin", "extra", "--tokens", "1"],
             &["bench", "--config", "lm.json"],
-        ]
-    ));
+        ],
+    );
 }
 
 #[test]
@@ -63,9 +66,9 @@ fn prompts_and_tokens() {
     let fixture = Fixture::new();
     fixture.write("empty.txt", b" \n");
     fixture.write("words.txt", b"1, 2\n\xff\xfe");
-    insta::assert_snapshot!(failures(
+    refused(
+        "prompts_and_tokens",
         &fixture,
-        2,
         &[
             &["run", "lm.bin", "-p", ""],
             &["run", "lm.bin", "-p", "", "-n", "0"],
@@ -83,8 +86,8 @@ fn prompts_and_tokens() {
             &["logits", "lm.bin", "--tokens", "@."],
             &["classify", "cl.bin", "--tokens", "256"],
             &["classify", "cl.bin", "--tokens", ""],
-        ]
-    ));
+        ],
+    );
 }
 
 #[test]
@@ -95,9 +98,11 @@ fn models() {
     fixture.write("short.json", &serde_json::to_vec(&CONFIG).unwrap());
     fixture.write("long.bin", &[&lm[..], b"more"].concat());
     fixture.write("alone.bin", &lm);
-    fixture.write("other.json", br#"{"vocab_size": 256, "d_model": 21, "n_layers": 2, "d_head": 6, "top_k": 3, "kernel_size": 4, "max_seq": 24}"#);
+    let config = serde_json::to_string(&CONFIG).unwrap();
+    let changed = |from: &str, to: &str| config.replace(from, to).into_bytes();
+    fixture.write("other.json", &changed("\"d_model\":20", "\"d_model\":21"));
     fixture.write("less.json", br#"{"vocab_size": 256}"#);
-    fixture.write("zero.json", br#"{"vocab_size": 0, "d_model": 21, "n_layers": 2, "d_head": 6, "top_k": 3, "kernel_size": 4, "max_seq": 24}"#);
+    fixture.write("zero.json", &changed("256", "0"));
     fixture.write("text.bin", b"not a model\n\x1b[2J");
     fixture.write("empty.bin", b"");
     fs::create_dir(fixture.path("directory")).unwrap();
@@ -126,15 +131,15 @@ fn models() {
         vec!["bench", "--model", "missing.bin"],
     ];
     let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
-    insta::assert_snapshot!(failures(&fixture, 2, &commands));
+    refused("models", &fixture, &commands);
 }
 
 #[test]
 fn kernels_that_do_not_exist() {
     let fixture = Fixture::new();
-    insta::assert_snapshot!(failures(
+    refused(
+        "kernels_that_do_not_exist",
         &fixture,
-        2,
         &[
             &["emit"],
             &["emit", "--op", "gemw"],
@@ -149,7 +154,7 @@ fn kernels_that_do_not_exist() {
                 "--op",
                 "gemv",
                 "--shape",
-                "rows=18446744073709551615"
+                "rows=18446744073709551615",
             ],
             &["emit", "--op", "conv1d", "--shape", "taps=0"],
             &["emit", "--op", "kv_append", "--shape", "capacity=7"],
@@ -158,8 +163,8 @@ fn kernels_that_do_not_exist() {
             &["emit", "--op", "norm", "--packing", "int2"],
             &["emit", "--op", "gemv", "--method", "dot"],
             &["emit", "--op", "gemv", "--target", "interp", "--as", "asm"],
-        ]
-    ));
+        ],
+    );
     let said = fixture.run(&["bench", "--filter", "nonesuch"]);
     assert_eq!(said.code, Some(2), "{said:?}");
     assert!(
@@ -204,15 +209,25 @@ fn logits_that_overflow() {
     );
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn an_arena_that_does_not_fit() {
     let fixture = Fixture::new();
     let config = serde_json::to_string(&CONFIG).unwrap();
     let config = config.replace("\"max_seq\":24", "\"max_seq\":1048576");
-    let mut command = fixture.command(&["inspect", "lm.bin", "--config", "big.json", "--quiet"]);
     fixture.write("big.json", config.as_bytes());
-    // The cache of a million positions is large, but this much any machine has.
-    assert_eq!(said(&mut command).code, Some(0));
+    let run = format!(
+        "ulimit -v 150000 && exec {} inspect lm.bin --config big.json --backend aot",
+        env!("CARGO_BIN_EXE_atome")
+    );
+    let mut shell = Command::new("sh");
+    let said = said(shell.args(["-c", &run]).current_dir(fixture.path("")));
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+    assert!(
+        said.err.starts_with("atome: no memory for an arena of 22"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]

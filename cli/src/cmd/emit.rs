@@ -32,7 +32,8 @@ pub(crate) struct EmitArgs {
     method: Option<Method>,
 
     /// The machine to generate for
-    #[arg(long, value_name = "T", default_value = "native", value_parser = named::<Target>(Target::NAMES))]
+    #[arg(long, value_name = "T", default_value = "native")]
+    #[arg(value_parser = named::<Target>(Target::NAMES))]
     target: Target,
 
     /// What to print

@@ -1,4 +1,4 @@
-use crate::args::LoadArgs;
+use crate::args::{LoadArgs, decimal, whole};
 use crate::failure::Failure;
 use crate::output;
 use crate::text::TextWriter;
@@ -27,12 +27,8 @@ pub(crate) struct RunArgs {
     prompt: Option<OsString>,
 
     /// How many tokens to generate; with 0 only the prompt is printed
-    #[arg(
-        short,
-        value_name = "N",
-        default_value_t = 200,
-        allow_negative_numbers = true
-    )]
+    #[arg(short, value_name = "N", default_value_t = 200)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     n: usize,
 
     #[command(flatten)]
@@ -50,43 +46,27 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 struct SamplingArgs {
     /// Always take the most likely token
-    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "seed"])]
+    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p"])]
     greedy: bool,
 
     /// Divides the logits: below 1 for likelier text, above for more surprising; 0 is greedy
-    #[arg(
-        long,
-        value_name = "T",
-        default_value_t = 0.8,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    #[arg(value_parser = decimal, allow_negative_numbers = true)]
     temperature: f32,
 
     /// Chooses among the K most likely tokens; 0 for all
-    #[arg(
-        long,
-        value_name = "K",
-        default_value_t = 40,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "K", default_value_t = 40)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     top_k: usize,
 
     /// Chooses among the most likely tokens that together have probability P; 1 for all
-    #[arg(
-        long,
-        value_name = "P",
-        default_value_t = 0.95,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    #[arg(value_parser = decimal, allow_negative_numbers = true)]
     top_p: f32,
 
     /// Starts the random sequence; another seed gives another text
-    #[arg(
-        long,
-        value_name = "S",
-        default_value_t = 0,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: u64,
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A language model of bytes.
-pub const CONFIG: AtomeConfig = AtomeConfig {
+pub(crate) const CONFIG: AtomeConfig = AtomeConfig {
     vocab_size: 256,
     d_model: 20,
     n_layers: 2,
@@ -21,24 +21,24 @@ pub const CONFIG: AtomeConfig = AtomeConfig {
 };
 
 /// Classes of the classifier.
-pub const CLASSES: usize = 5;
+pub(crate) const CLASSES: usize = 5;
 
 /// A directory with `lm.bin`, `lm2.bin` (the same as `ATOME02`), `cl.bin`, a model of 300
 /// tokens `wide.bin`, and their configs.
-pub struct Fixture {
+pub(crate) struct Fixture {
     directory: TempDir,
 }
 
 /// What a command said.
 #[derive(Debug)]
-pub struct Said {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Fixture {
-    pub fn new() -> Fixture {
+    pub(crate) fn new() -> Fixture {
         let fixture = Fixture {
             directory: TempDir::new().unwrap(),
         };
@@ -62,38 +62,38 @@ impl Fixture {
         fixture
     }
 
-    pub fn write(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// `atome` with the directory as its working directory.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = atome(args);
         command.current_dir(&self.directory);
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
         said(&mut self.command(args))
     }
 
     /// Standard output of a command that must succeed.
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let said = self.run(args);
         assert_eq!(said.code, Some(0), "{args:?}: {said:?}");
         said.out
     }
 
     /// The answer of a command that must succeed and print JSON.
-    pub fn json(&self, args: &[&str]) -> serde_json::Value {
+    pub(crate) fn json(&self, args: &[&str]) -> serde_json::Value {
         serde_json::from_str(&self.ok(args)).unwrap()
     }
 
-    pub fn run_with_stdin(&self, args: &[&str], stdin: &[u8]) -> Said {
+    pub(crate) fn run_with_stdin(&self, args: &[&str], stdin: &[u8]) -> Said {
         let mut command = self.command(args);
         command
             .stdin(Stdio::piped())
@@ -105,7 +105,7 @@ impl Fixture {
     }
 
     /// Each command, its exit code and all it said, one after the other, for a snapshot.
-    pub fn transcript(&self, commands: &[&[&str]]) -> String {
+    pub(crate) fn transcript(&self, commands: &[&[&str]]) -> String {
         commands.iter().fold(String::new(), |mut text, args| {
             let said = self.run(args);
             let shown: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
@@ -124,18 +124,18 @@ impl Fixture {
 }
 
 /// The language model of `lm.bin`.
-pub fn language_model() -> AtomeModel {
+pub(crate) fn language_model() -> AtomeModel {
     AtomeModel::random(CONFIG, None, 1)
 }
 
 /// The command, reading nothing.
-pub fn atome(args: &[impl AsRef<OsStr>]) -> Command {
+pub(crate) fn atome(args: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_atome"));
     command.args(args).stdin(Stdio::null());
     command
 }
 
-pub fn said(command: &mut Command) -> Said {
+pub(crate) fn said(command: &mut Command) -> Said {
     decoded(command.output().unwrap())
 }
 
@@ -158,7 +158,7 @@ fn quoted(arg: &str) -> String {
 }
 
 /// The directory of published models, if it is there.
-pub fn published() -> Option<PathBuf> {
+pub(crate) fn published() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/atome");
     let found = path.is_dir().then_some(path);
     if found.is_none() {
