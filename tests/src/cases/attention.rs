@@ -9,7 +9,7 @@ pub(super) fn kv_append() -> Vec<Case> {
     let mut cases = Vec::new();
     for (d_head, d_model) in [(0, 0), (1, 1), (3, 15), (8, 16), (17, 33), (64, 50)] {
         for (capacity, slot) in [(1, 0), (16, 0), (16, 15), (37, 20)] {
-            let (_, values) = series.next();
+            let (_, values) = series.kinds();
             let k = series.floats(values, d_head);
             let v = series.floats(values, d_model);
             let before = series.floats(Values::Plain, d_head * capacity);
@@ -48,7 +48,7 @@ pub(super) fn attn_scores() -> Vec<Case> {
             (48, 47),
             (48, 48),
         ] {
-            let (_, values) = series.next();
+            let (_, values) = series.kinds();
             let q = series.floats(values, d_head);
             let keys = series.floats(values, d_head * capacity);
             let mut scores = blank(capacity);
@@ -70,7 +70,7 @@ pub(super) fn attn_mix() -> Vec<Case> {
     let mut cases = Vec::new();
     for d_model in [0, 1, 15, 16, 17, 50] {
         for (capacity, k) in [(1, 0), (1, 1), (16, 2), (5, 4), (33, 9)] {
-            let (_, values) = series.next();
+            let (_, values) = series.kinds();
             let mut chosen: Vec<i32> = (0..k).map(|_| series.below(capacity) as i32).collect();
             if let Some(first) = chosen.first_mut() {
                 *first = capacity as i32 - 1;
@@ -97,7 +97,7 @@ pub(super) fn router_mix() -> Vec<Case> {
     let mut cases = Vec::new();
     for width in [0, 1, 15, 16, 17, 50] {
         for tokens in [0, 1, 2, 5] {
-            let (_, values) = series.next();
+            let (_, values) = series.kinds();
             let router = series.floats(values, 3 * tokens);
             let [local, state, sparse, before] =
                 [(); 4].map(|()| series.floats(values, tokens * width));

@@ -41,49 +41,41 @@ const EXTREMES: [f32; 14] = [
     -1.0,
 ];
 
-/// Weights and activations of a series of cases, so that neighbours differ in kind.
-pub(super) struct Series {
-    rng: Rng,
-    number: usize,
-}
+/// Weights and activations of a series of cases.
+pub(super) struct Series(Rng);
 
 impl Series {
     /// A series of its own.
     pub(super) fn new(seed: u64) -> Series {
-        Series {
-            rng: Rng::new(seed),
-            number: 0,
-        }
+        Series(Rng::new(seed))
     }
 
-    /// The kinds of the next case: every combination comes up, mixed weights and plain values
-    /// most often.
-    pub(super) fn next(&mut self) -> (Weights, Values) {
+    /// The kinds of the next case, drawn so that they do not keep step with any dimension;
+    /// mixed weights and plain values most often.
+    pub(super) fn kinds(&mut self) -> (Weights, Values) {
         let weights = [
             Weights::Mixed,
+            Weights::Mixed,
+            Weights::Mixed,
             Weights::Plus,
-            Weights::Mixed,
             Weights::Minus,
-            Weights::Mixed,
-            Weights::Mixed,
             Weights::Zero,
         ];
         let values = [
             Values::Plain,
-            Values::Extreme,
             Values::Plain,
+            Values::Plain,
+            Values::Extreme,
             Values::Extreme,
             Values::Zeros,
         ];
-        let n = self.number;
-        self.number += 1;
-        (weights[n % weights.len()], values[n % values.len()])
+        (self.0.pick(&weights), self.0.pick(&values))
     }
 
     /// `n` trits.
     pub(super) fn trits(&mut self, weights: Weights, n: usize) -> Vec<i8> {
         let mut trit = || match weights {
-            Weights::Mixed => self.rng.below(3) as i8 - 1,
+            Weights::Mixed => self.0.below(3) as i8 - 1,
             Weights::Plus => 1,
             Weights::Minus => -1,
             Weights::Zero => 0,
@@ -94,26 +86,26 @@ impl Series {
     /// `n` numbers.
     pub(super) fn floats(&mut self, values: Values, n: usize) -> Vec<f32> {
         let mut float = || match values {
-            Values::Plain => self.rng.below(1 << 24) as f32 / (1 << 21) as f32 - 4.0,
-            Values::Extreme => self.rng.pick(&EXTREMES),
-            Values::Zeros => self.rng.pick(&[0.0, -0.0]),
+            Values::Plain => self.0.below(1 << 24) as f32 / (1 << 21) as f32 - 4.0,
+            Values::Extreme => self.0.pick(&EXTREMES),
+            Values::Zeros => self.0.pick(&[0.0, -0.0]),
         };
         (0..n).map(|_| float()).collect()
     }
 
     /// A scale, seldom negative or tiny.
     pub(super) fn scale(&mut self) -> f32 {
-        self.rng
+        self.0
             .pick(&[0.037_109_375, 0.1, 1.0, 0.333, 1e-40, -2.5, 0.0])
     }
 
     /// A number below `n`.
     pub(super) fn below(&mut self, n: usize) -> usize {
-        self.rng.below(n as u64) as usize
+        self.0.below(n as u64) as usize
     }
 
     /// Any 32 bits.
     pub(super) fn bits(&mut self) -> u32 {
-        self.rng.bits() as u32
+        self.0.bits() as u32
     }
 }
