@@ -15,6 +15,18 @@
 //! | `suite` | the list of them |
 //! | `random` | seeded numbers |
 //!
+//! ```
+//! use atome::{BackendKind, Tier};
+//! use atome_benches::{Settings, suite};
+//!
+//! let (tier, backend) = (Tier::Portable, BackendKind::Aot);
+//! let settings = Settings { tier, backend, threads: 1, no_multiply: false, model: None };
+//! let classify = suite(&settings).into_iter().find(|b| b.name.starts_with("classify-"));
+//! let record = classify.expect("it is in every list").run()?;
+//! assert!(record.ns > 0.0 && record.backend == "aot");
+//! # Ok::<(), atome_benches::BenchError>(())
+//! ```
+//!
 //! f32 `select` kernels are bound by arithmetic: of the memory limits that their records
 //! carry they reach only a part, the smaller the more columns share a weight.
 #![forbid(unsafe_code)]

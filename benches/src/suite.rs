@@ -227,3 +227,68 @@ pub(crate) fn same(name: &str, expected: &[f32], found: &[f32]) -> Result<(), Be
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn settings(backend: BackendKind) -> Settings {
+        let tier = Tier::Portable;
+        Settings {
+            tier,
+            backend,
+            threads: 1,
+            no_multiply: false,
+            model: None,
+        }
+    }
+
+    #[test]
+    fn a_name_and_a_backend_are_one_benchmark() {
+        let benches = suite(&settings(BackendKind::Auto));
+        let all = benches
+            .iter()
+            .map(|bench| (&bench.name, bench.backend.name()));
+        assert_eq!(all.collect::<BTreeSet<_>>().len(), benches.len());
+        let interp = suite(&settings(BackendKind::Interp));
+        assert!(
+            interp
+                .iter()
+                .all(|bench| bench.backend == BackendKind::Interp)
+        );
+        assert!(
+            interp
+                .iter()
+                .any(|bench| bench.name == "step-atome-portable/944k")
+        );
+    }
+
+    #[test]
+    fn answers_are_compared_bit_for_bit() {
+        assert!(same("x", &[1.0, f32::NAN], &[1.0, f32::NAN]).is_ok());
+        let fault = same("x", &[1.0, 0.0], &[1.0, -0.0]).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "x: element 1 is -0, the reference gives 0"
+        );
+    }
+
+    #[test]
+    fn a_wrong_kernel_is_not_timed() {
+        let shape = Shape {
+            rows: 16,
+            cols: 8,
+            tokens: 2,
+        };
+        let wrong = |_: &[u32], _: &[f32], _: f32, out: &mut [f32]| {
+            out.fill(0.5);
+            Ok(())
+        };
+        let fault = product::run("gemm", wrong, shape).unwrap_err();
+        assert!(
+            matches!(fault, BenchError::WrongAnswer { found: 0.5, .. }),
+            "{fault}"
+        );
+    }
+}

@@ -7,12 +7,18 @@ use atome_benches::{Bench, NamedModel, Settings};
 use atome_kernels::{available, detect};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Share of the time spent waiting above which times are called long.
+const BUSY: f64 = 0.05;
 
 /// Time kernels and whole models, as parts of what the machine can do at most
 ///
 /// Every answer is checked against the reference before it is timed. Limits are measured in
-/// the same run. With --backend auto, models are timed on `jit` and on `aot`.
+/// the same run; they are of memory, and `select` kernels are bound by arithmetic. With
+/// --backend auto, models are timed on `jit` and on `aot`; without --threads, on one thread.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Run only the benchmarks that have S in their names
@@ -50,22 +56,45 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     if cfg!(debug_assertions) {
         output::note(
             quiet,
-            "this is not an optimised build: use --release for numbers that mean something",
+            "not an optimised build: the times mean little without --release",
         );
     }
     let mut table = bench_table::Table::new(benches.iter().map(|bench| bench.name.as_str()));
     let progress = progress(quiet, benches.len());
+    let (start, waited_before) = (Instant::now(), waited());
     for bench in &benches {
         progress.set_message(format!("{} ({})", bench.name, bench.backend));
         let record = bench.run()?;
-        progress.suspend(|| match args.json {
-            true => output::print_json(&record),
-            false => output::print(&table.row(&record)),
+        progress.suspend(|| {
+            if args.json {
+                output::print_json(&record)
+            } else {
+                output::print(&table.row(&record))
+            }
         })?;
         progress.inc(1);
     }
     progress.finish_and_clear();
+    if let (Some(before), Some(after)) = (waited_before, waited()) {
+        let share = after.saturating_sub(before).as_secs_f64() / start.elapsed().as_secs_f64();
+        if share > BUSY {
+            let percent = 100.0 * share;
+            let note = "of the time was spent waiting for a CPU: other work makes these times long";
+            output::note(quiet, format_args!("{percent:.0} % {note}"));
+        }
+    }
     Ok(())
+}
+
+/// How long this thread has waited for a CPU that was doing something else, where the system
+/// says so.
+fn waited() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+        .map(Duration::from_nanos)
 }
 
 impl BenchArgs {
