@@ -73,7 +73,6 @@ impl Failure {
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
             Failure::NotFinite { .. }
             | Failure::Output(_)
-            | Failure::Stdin(_)
             | Failure::Rust(_)
             | Failure::Clif(_)
             | Failure::Bench(_) => true,

@@ -9,6 +9,7 @@
 //! | `args` | the command line |
 //! | `cmd` | one command a file |
 //! | `tokens` | lists of token ids |
+//! | `input` | reading what may never end |
 //! | `text` | bytes to text as they come |
 //! | `output` | standard output and standard error |
 //! | `units` | numbers for people |
@@ -18,6 +19,7 @@
 mod args;
 mod cmd;
 mod failure;
+mod input;
 mod output;
 mod text;
 mod tokens;

@@ -1,7 +1,8 @@
 //! Lists of token ids, on the command line or in a file.
 
 use crate::failure::Failure;
-use std::fs;
+use crate::input;
+use std::fs::File;
 use std::path::Path;
 
 /// Reads `1,2,3`, or the file that `@FILE` names. Commas or white space part the ids.
@@ -18,7 +19,7 @@ pub(crate) fn read(list: &str) -> Result<Vec<u32>, Failure> {
         path: path.to_owned(),
         cause,
     };
-    let bytes = fs::read(path).map_err(failed)?;
+    let bytes = File::open(path).and_then(input::read_all).map_err(failed)?;
     // An item that is not UTF-8 is shown as far as it can be.
     parse(&String::from_utf8_lossy(&bytes))
 }

@@ -211,6 +211,23 @@ fn logits_that_overflow() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn input_that_never_ends() {
+    let fixture = Fixture::new();
+    let tokens = said(&mut fixture.command(&["logits", "lm.bin", "--tokens", "@/dev/zero"]));
+    let mut command = fixture.command(&["run", "lm.bin", "-p", "-"]);
+    let prompt = said(command.stdin(File::open("/dev/zero").unwrap()));
+    for said in [tokens, prompt] {
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+        assert!(
+            said.err
+                .ends_with("expected at most 67108864 bytes, found more\n"),
+            "{said:?}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn an_arena_that_does_not_fit() {
     let fixture = Fixture::new();
     let config = serde_json::to_string(&CONFIG).unwrap();

@@ -1,14 +1,14 @@
 use crate::args::{LoadArgs, decimal, whole};
 use crate::failure::Failure;
-use crate::output;
 use crate::text::TextWriter;
 use crate::units::{bytes, count, duration, significant};
+use crate::{input, output};
 use atome::sampler::{Sampler, Sampling};
 use atome::{Model, Session};
 use clap::Args;
 use serde::Serialize;
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -142,11 +142,7 @@ fn read_prompt(argument: Option<&OsString>) -> Result<Vec<u8>, Failure> {
         Some(text) => text.as_encoded_bytes().to_vec(),
     };
     if prompt == b"-" {
-        prompt.clear();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut prompt)
-            .map_err(Failure::Stdin)?;
+        prompt = input::read_all(io::stdin().lock()).map_err(Failure::Stdin)?;
         for line_break in [b'\n', b'\r'] {
             prompt.pop_if(|last| *last == line_break);
         }

@@ -1,0 +1,31 @@
+//! Reading what may never end.
+
+use std::io::{self, ErrorKind, Read};
+
+/// Most bytes of a prompt or of a list of tokens.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Reads to the end, which must come within 64 MiB.
+pub(crate) fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("expected at most {MAX_BYTES} bytes, found more");
+        return Err(io::Error::new(ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_needed() {
+        assert_eq!(read_all(&b"abc"[..]).unwrap(), b"abc");
+        assert_eq!(
+            read_all(io::repeat(0)).unwrap_err().kind(),
+            ErrorKind::FileTooLarge
+        );
+    }
+}
