@@ -112,7 +112,7 @@ impl Model {
         }
         let load_time = start.elapsed();
         let start = Instant::now();
-        let threads = options.threads.unwrap_or(1).max(1);
+        let threads = options.threads.unwrap_or_else(|| default_threads(model)).max(1);
         let pool = (threads > 1).then(|| Pool::new(threads)).transpose();
         let pool = pool.map_err(|cause| LoadError::Threads { threads, cause })?;
         let backend = Backend::new(options.backend, &plan, tier, pool)?;
@@ -174,6 +174,17 @@ impl ModelInfo {
         let (start, end) = spans.fold((usize::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)));
         end.saturating_sub(start)
     }
+}
+
+/// Weights below which a second thread costs more than it saves: a product of a layer then
+/// takes about as long as waking it.
+const WEIGHTS_WORTH_THREADS: usize = 32 << 20;
+
+fn default_threads(model: &AtomeModel) -> usize {
+    if model.parameters() < WEIGHTS_WORTH_THREADS {
+        return 1;
+    }
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn choose_tier(asked: Option<Tier>) -> Result<Tier, LoadError> {

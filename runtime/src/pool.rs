@@ -59,11 +59,6 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Threads, the caller's included.
-    pub(crate) fn threads(&self) -> usize {
-        self.parts
-    }
-
     /// Runs `job(part, parts)` for every part and returns when all are done. A pool that is
     /// busy with another caller's job leaves all parts to this caller.
     ///

@@ -19,6 +19,7 @@ pub(crate) struct Interp {
 }
 
 struct Prepared {
+    label: String,
     name: String,
     program: Arc<Program>,
     operands: Vec<Placed>,
@@ -45,6 +46,7 @@ impl Interp {
                 }
             };
             Ok(Prepared {
+                label: call.label.clone(),
                 name: format!("{}-interp", spec.name()),
                 program,
                 operands: call.operands.iter().map(|o| Placed::new(plan, o)).collect(),
@@ -91,7 +93,7 @@ impl Interp {
         let result =
             call.program.run_split(&mut registers, memory, &spans, &dims, &call.scalars);
         if let Err(trap) = result {
-            panic!("the plan's call of {} does not fit its tensors: {trap}", call.name);
+            panic!("`{}` of the plan does not fit its tensors: {trap}", call.label);
         }
     }
 }

@@ -65,15 +65,4 @@ impl Plan {
     pub(crate) fn tensor(&self, tensor: Tensor) -> &TensorInfo {
         &self.tensors[tensor.0]
     }
-
-    /// Every kernel call, the stages' before the head's.
-    pub(crate) fn kernel_calls(&self) -> impl Iterator<Item = &KernelCall> {
-        let staged = self.stages.iter().flat_map(Stage::calls);
-        staged
-            .filter_map(|call| match call {
-                Call::Kernel(kernel) => Some(kernel),
-                Call::TopK(_) => None,
-            })
-            .chain(&self.head)
-    }
 }
