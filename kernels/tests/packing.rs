@@ -322,7 +322,7 @@ fn other_codes(layout: Layout, word: u32) -> Vec<(u32, u32)> {
     let mut changes = vec![];
     if matches!(layout, Layout::Embed(Base3)) {
         for shift in [0, 8, 16, 24] {
-            let value = (word >> shift & 0xFF) * 243 / 256;
+            let value = ((word >> shift) & 0xFF) * 243 / 256;
             for power in [81, 27, 9, 3, 1] {
                 let digit = value / power % 3;
                 let other = value - digit * power + (digit + 1) % 3 * power;
@@ -332,7 +332,7 @@ fn other_codes(layout: Layout, word: u32) -> Vec<(u32, u32)> {
     } else {
         for bit in (0..32).step_by(2) {
             let code = word >> bit & 3;
-            changes.push((3 << bit, (code + 1) % 3 << bit));
+            changes.push((3 << bit, ((code + 1) % 3) << bit));
         }
     }
     changes
