@@ -123,15 +123,26 @@ impl KernelSpec {
 
     /// The attention cache holds whole vectors of positions, and what is cached fits in it.
     fn check_cache(&self) -> Result<(), CodegenError> {
-        let Some(&capacity) = self.shape.get("capacity") else { return Ok(()) };
+        let Some(&capacity) = self.shape.get("capacity") else {
+            return Ok(());
+        };
         let op = self.op;
         if capacity % LANES as u64 != 0 {
-            return Err(CodegenError::Capacity { op, found: capacity });
+            return Err(CodegenError::Capacity {
+                op,
+                found: capacity,
+            });
         }
         for (name, max) in [("slot", capacity.saturating_sub(1)), ("len", capacity)] {
             if let Some(&found) = self.shape.get(name).filter(|&&n| n > max) {
                 let name = name.to_owned();
-                return Err(CodegenError::DimOutOfRange { op, name, found, min: 0, max });
+                return Err(CodegenError::DimOutOfRange {
+                    op,
+                    name,
+                    found,
+                    min: 0,
+                    max,
+                });
             }
         }
         Ok(())

@@ -3,7 +3,10 @@
 //! The region starts with the model's part (weights and constants, written while loading
 //! and only read afterwards), followed by one equal slot a session (state, logits,
 //! scratch). A session owns its slot, so slots are written without locks.
-#![allow(unsafe_code, reason = "the arena is the room where raw memory becomes slices")]
+#![allow(
+    unsafe_code,
+    reason = "the arena is the room where raw memory becomes slices"
+)]
 
 use crate::LoadError;
 use atome_spec::TENSOR_ALIGN_BYTES;
@@ -42,16 +45,23 @@ impl Arena {
         let round = |n: usize| n.checked_next_multiple_of(TENSOR_ALIGN_BYTES);
         let sizes = round(model_bytes).zip(round(slot_bytes));
         let total = sizes.and_then(|(m, s)| s.checked_mul(slots)?.checked_add(m));
-        let too_large = || LoadError::ArenaMemory { bytes: total.unwrap_or(usize::MAX) as u64 };
+        let too_large = || LoadError::ArenaMemory {
+            bytes: total.unwrap_or(usize::MAX) as u64,
+        };
         let (model_bytes, slot_bytes) = sizes.ok_or_else(too_large)?;
         // An empty region still needs an address.
         let bytes = total.ok_or_else(too_large)?.max(TENSOR_ALIGN_BYTES);
-        let layout =
-            Layout::from_size_align(bytes, TENSOR_ALIGN_BYTES).map_err(|_| too_large())?;
+        let layout = Layout::from_size_align(bytes, TENSOR_ALIGN_BYTES).map_err(|_| too_large())?;
         // SAFETY: `layout` has a size above 0.
         let base = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(too_large)?;
         let taken = (0..slots).map(|_| AtomicBool::new(false)).collect();
-        Ok(Arena { base, layout, model_bytes, slot_bytes, taken })
+        Ok(Arena {
+            base,
+            layout,
+            model_bytes,
+            slot_bytes,
+            taken,
+        })
     }
 
     /// Bytes of the whole region.
@@ -78,7 +88,9 @@ impl Arena {
 
     /// Takes a free slot; its bytes are what its last owner left.
     pub(crate) fn claim(&self) -> Option<usize> {
-        self.taken.iter().position(|taken| !taken.swap(true, Ordering::Acquire))
+        self.taken
+            .iter()
+            .position(|taken| !taken.swap(true, Ordering::Acquire))
     }
 
     /// Gives a claimed slot back.
@@ -88,10 +100,18 @@ impl Arena {
 
     /// Start of a slot.
     pub(crate) fn slot_base(&self, slot: usize) -> *mut u8 {
-        assert!(slot < self.taken.len(), "slot {slot} of {}", self.taken.len());
+        assert!(
+            slot < self.taken.len(),
+            "slot {slot} of {}",
+            self.taken.len()
+        );
         // SAFETY: `new` allocated the model's part and `slots` slots, so the offset of an
         // existing slot is inside the region.
-        unsafe { self.base.as_ptr().add(self.model_bytes + slot * self.slot_bytes) }
+        unsafe {
+            self.base
+                .as_ptr()
+                .add(self.model_bytes + slot * self.slot_bytes)
+        }
     }
 
     /// Bytes `range` of a slot.
@@ -99,12 +119,13 @@ impl Arena {
     /// # Safety
     /// The caller owns the claimed slot and nothing writes these bytes while the slice lives.
     pub(crate) unsafe fn slot_bytes(&self, slot: usize, range: Range<usize>) -> &[u8] {
-        assert!(range.start <= range.end && range.end <= self.slot_bytes, "outside the slot");
+        assert!(
+            range.start <= range.end && range.end <= self.slot_bytes,
+            "outside the slot"
+        );
         // SAFETY: the assertion keeps the range inside the slot, which is initialised; the
         // caller rules out writers.
-        unsafe {
-            std::slice::from_raw_parts(self.slot_base(slot).add(range.start), range.len())
-        }
+        unsafe { std::slice::from_raw_parts(self.slot_base(slot).add(range.start), range.len()) }
     }
 
     /// Bytes `range` of a slot, for writing.
@@ -112,9 +133,15 @@ impl Arena {
     /// # Safety
     /// The caller owns the claimed slot and nothing else touches these bytes while the slice
     /// lives.
-    #[allow(clippy::mut_from_ref, reason = "the owner of a slot is unique, see `claim`")]
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the owner of a slot is unique, see `claim`"
+    )]
     pub(crate) unsafe fn slot_bytes_mut(&self, slot: usize, range: Range<usize>) -> &mut [u8] {
-        assert!(range.start <= range.end && range.end <= self.slot_bytes, "outside the slot");
+        assert!(
+            range.start <= range.end && range.end <= self.slot_bytes,
+            "outside the slot"
+        );
         // SAFETY: the assertion keeps the range inside the slot, which is initialised; the
         // caller rules out other accesses.
         unsafe {
@@ -137,7 +164,10 @@ impl Drop for Arena {
 pub(crate) fn as_f32(bytes: &[u8]) -> &[f32] {
     // SAFETY: every bit pattern is an f32.
     let (head, floats, tail) = unsafe { bytes.align_to::<f32>() };
-    assert!(head.is_empty() && tail.is_empty(), "a tensor of f32 is aligned to 4 bytes");
+    assert!(
+        head.is_empty() && tail.is_empty(),
+        "a tensor of f32 is aligned to 4 bytes"
+    );
     floats
 }
 
@@ -148,7 +178,10 @@ pub(crate) fn as_f32(bytes: &[u8]) -> &[f32] {
 pub(crate) fn as_u32_mut(bytes: &mut [u8]) -> &mut [u32] {
     // SAFETY: every bit pattern is a u32.
     let (head, words, tail) = unsafe { bytes.align_to_mut::<u32>() };
-    assert!(head.is_empty() && tail.is_empty(), "a tensor of words is aligned to 4 bytes");
+    assert!(
+        head.is_empty() && tail.is_empty(),
+        "a tensor of words is aligned to 4 bytes"
+    );
     words
 }
 
@@ -159,7 +192,10 @@ pub(crate) fn as_u32_mut(bytes: &mut [u8]) -> &mut [u32] {
 pub(crate) fn as_f32_mut(bytes: &mut [u8]) -> &mut [f32] {
     // SAFETY: every bit pattern is an f32.
     let (head, floats, tail) = unsafe { bytes.align_to_mut::<f32>() };
-    assert!(head.is_empty() && tail.is_empty(), "a tensor of f32 is aligned to 4 bytes");
+    assert!(
+        head.is_empty() && tail.is_empty(),
+        "a tensor of f32 is aligned to 4 bytes"
+    );
     floats
 }
 
@@ -173,7 +209,10 @@ mod tests {
         assert_eq!(arena.bytes(), 1024 + 2 * 512);
         let (a, b) = (arena.claim().expect("free"), arena.claim().expect("free"));
         assert_eq!(arena.claim(), None);
-        assert_eq!(arena.slot_base(b) as usize - arena.slot_base(a) as usize, 512);
+        assert_eq!(
+            arena.slot_base(b) as usize - arena.slot_base(a) as usize,
+            512
+        );
         assert_eq!(arena.slot_base(a) as usize % TENSOR_ALIGN_BYTES, 0);
         arena.release(a);
         assert_eq!(arena.claim(), Some(a));

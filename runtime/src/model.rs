@@ -81,11 +81,7 @@ impl Model {
     /// # Errors
     /// If a file cannot be read or does not hold what its format and config promise, if this
     /// machine lacks the tier asked for, or if there is no memory for the arena.
-    pub fn load(
-        path: &Path,
-        config: Option<&Path>,
-        options: &Options,
-    ) -> Result<Model, LoadError> {
+    pub fn load(path: &Path, config: Option<&Path>, options: &Options) -> Result<Model, LoadError> {
         let start = Instant::now();
         let model = format::load(path, config)?;
         Model::prepare(&model, options, start)
@@ -99,11 +95,7 @@ impl Model {
         Model::prepare(model, options, Instant::now())
     }
 
-    fn prepare(
-        model: &AtomeModel,
-        options: &Options,
-        start: Instant,
-    ) -> Result<Model, LoadError> {
+    fn prepare(model: &AtomeModel, options: &Options, start: Instant) -> Result<Model, LoadError> {
         let tier = choose_tier(options.tier)?;
         let (plan, contents) = plan_atome(model, options.block.max(1));
         let mut arena = Arena::new(plan.model_bytes, plan.slot_bytes, options.sessions)?;
@@ -112,7 +104,10 @@ impl Model {
         }
         let load_time = start.elapsed();
         let start = Instant::now();
-        let threads = options.threads.unwrap_or_else(|| default_threads(model)).max(1);
+        let threads = options
+            .threads
+            .unwrap_or_else(|| default_threads(model))
+            .max(1);
         let pool = (threads > 1).then(|| Pool::new(threads)).transpose();
         let pool = pool.map_err(|cause| LoadError::Threads { threads, cause })?;
         let backend = Backend::new(options.backend, &plan, tier, pool)?;
@@ -125,7 +120,11 @@ impl Model {
             parameters: model.parameters(),
             backend: backend.kind().name(),
             cpu: tier.name(),
-            threads: if backend.kind() == BackendKind::Interp { 1 } else { threads },
+            threads: if backend.kind() == BackendKind::Interp {
+                1
+            } else {
+                threads
+            },
             sessions: arena.slots(),
             arena_bytes: arena.bytes(),
             model_bytes: plan.model_bytes,
@@ -138,7 +137,15 @@ impl Model {
             compile_time,
         };
         let vocab = model.config.vocab_size;
-        Ok(Model { inner: Arc::new(Inner { arena, plan, backend, vocab, info }) })
+        Ok(Model {
+            inner: Arc::new(Inner {
+                arena,
+                plan,
+                backend,
+                vocab,
+                info,
+            }),
+        })
     }
 
     /// Opens a session: takes a slot of the arena, with nothing seen yet.
@@ -168,7 +175,10 @@ impl Model {
 impl ModelInfo {
     /// Bytes of a section, alignment included.
     pub fn section_bytes(&self, section: Section) -> usize {
-        let placed = self.tensors.iter().filter(|t| t.section == section && t.bytes > 0);
+        let placed = self
+            .tensors
+            .iter()
+            .filter(|t| t.section == section && t.bytes > 0);
         let aligned = |n: usize| n.next_multiple_of(atome_spec::TENSOR_ALIGN_BYTES);
         let spans = placed.map(|t| (t.offset, t.offset + aligned(t.bytes)));
         let (start, end) = spans.fold((usize::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)));
@@ -191,14 +201,20 @@ fn choose_tier(asked: Option<Tier>) -> Result<Tier, LoadError> {
     match asked {
         None => Ok(detect()),
         Some(tier) if available(tier) => Ok(tier),
-        Some(tier) => Err(LoadError::TierUnavailable { tier, host: detect() }),
+        Some(tier) => Err(LoadError::TierUnavailable {
+            tier,
+            host: detect(),
+        }),
     }
 }
 
 /// Writes a tensor of the model's part, then reads it back and compares it with its source.
 fn fill(arena: &mut [u8], place: &TensorInfo, content: &Content<'_>) -> Result<(), LoadError> {
     let bytes = &mut arena[place.offset..][..place.bytes];
-    let pack = |cause| LoadError::Pack { tensor: place.name.clone(), cause };
+    let pack = |cause| LoadError::Pack {
+        tensor: place.name.clone(),
+        cause,
+    };
     match content {
         Content::Matrix(w) => {
             let words = as_u32_mut(bytes);

@@ -73,8 +73,16 @@ impl FromStr for BackendKind {
     type Err = UnknownName;
 
     fn from_str(s: &str) -> Result<BackendKind, UnknownName> {
-        let all = [BackendKind::Auto, BackendKind::Jit, BackendKind::Aot, BackendKind::Interp];
+        let all = [
+            BackendKind::Auto,
+            BackendKind::Jit,
+            BackendKind::Aot,
+            BackendKind::Interp,
+        ];
         let found = all.into_iter().find(|kind| kind.name() == s);
-        found.ok_or(UnknownName { kind: "backend", known: BackendKind::NAMES })
+        found.ok_or(UnknownName {
+            kind: "backend",
+            known: BackendKind::NAMES,
+        })
     }
 }

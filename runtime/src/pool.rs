@@ -1,5 +1,8 @@
 //! A few threads that wait for work without allocating: they spin briefly, then park.
-#![allow(unsafe_code, reason = "a borrowed job crosses to threads that outlive the borrow")]
+#![allow(
+    unsafe_code,
+    reason = "a borrowed job crosses to threads that outlive the borrow"
+)]
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -48,13 +51,20 @@ impl Pool {
             stop: AtomicBool::new(false),
             job: UnsafeCell::new(None),
         });
-        let mut pool = Pool { shared, workers: Mutex::new(Vec::new()), parts };
+        let mut pool = Pool {
+            shared,
+            workers: Mutex::new(Vec::new()),
+            parts,
+        };
         for part in 1..parts {
             let shared = Arc::clone(&pool.shared);
             let name = format!("atome-{part}");
             let worker = thread::Builder::new().name(name);
             let handle = worker.spawn(move || shared.work(part, parts))?;
-            pool.workers.get_mut().unwrap_or_else(|e| e.into_inner()).push(handle);
+            pool.workers
+                .get_mut()
+                .unwrap_or_else(|e| e.into_inner())
+                .push(handle);
         }
         Ok(pool)
     }

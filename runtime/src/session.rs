@@ -1,5 +1,8 @@
 //! One sequence of tokens over a loaded model.
-#![allow(unsafe_code, reason = "a session owns its slot of the arena and vouches for it")]
+#![allow(
+    unsafe_code,
+    reason = "a session owns its slot of the arena and vouches for it"
+)]
 
 use crate::arena::as_f32;
 use crate::backend::Frame;
@@ -39,8 +42,15 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(model: Model) -> Result<Session, RunError> {
         let arena = &model.inner.arena;
-        let slot = arena.claim().ok_or(RunError::NoFreeSession { slots: arena.slots() })?;
-        let mut session = Session { model, slot, position: 0, last_block: 0 };
+        let slot = arena.claim().ok_or(RunError::NoFreeSession {
+            slots: arena.slots(),
+        })?;
+        let mut session = Session {
+            model,
+            slot,
+            position: 0,
+            last_block: 0,
+        };
         session.reset();
         Ok(session)
     }
@@ -94,7 +104,13 @@ impl Session {
     /// Runs one block of checked tokens, and the head if asked.
     fn run_block(&mut self, tokens: &[u32], head: bool) {
         let ids = self.range(self.model.inner.plan.ports.ids);
-        for (bytes, id) in self.bytes_mut(ids).as_chunks_mut::<4>().0.iter_mut().zip(tokens) {
+        for (bytes, id) in self
+            .bytes_mut(ids)
+            .as_chunks_mut::<4>()
+            .0
+            .iter_mut()
+            .zip(tokens)
+        {
             *bytes = id.to_ne_bytes();
         }
         let inner = &*self.model.inner;
@@ -133,7 +149,11 @@ impl Session {
     /// Index of the greatest logit, the lowest among equals.
     pub fn argmax(&self) -> u32 {
         let bytes = self.bytes(self.range(self.model.inner.plan.ports.argmax));
-        bytes.as_chunks().0.first().map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+        bytes
+            .as_chunks()
+            .0
+            .first()
+            .map_or(0, |bytes| u32::from_ne_bytes(*bytes))
     }
 
     /// Forgets everything, takes in `tokens` and gives the class they belong to.
@@ -187,7 +207,10 @@ impl Session {
         let (position, last_block) = read_position(&state[place]);
         let most = self.model.inner.plan.block as u64;
         if position > MAX_POSITION || last_block > most || (position > 0 && last_block == 0) {
-            return Err(RunError::StatePosition { position, last_block });
+            return Err(RunError::StatePosition {
+                position,
+                last_block,
+            });
         }
         self.state_mut().copy_from_slice(state);
         self.position = position;
@@ -201,7 +224,8 @@ impl Session {
     /// If all slots are taken.
     pub fn fork(&self) -> Result<Session, RunError> {
         let mut fork = self.model.session()?;
-        fork.state_mut().copy_from_slice(self.bytes(0..self.state_bytes()));
+        fork.state_mut()
+            .copy_from_slice(self.bytes(0..self.state_bytes()));
         fork.position = self.position;
         fork.last_block = self.last_block;
         Ok(fork)
@@ -209,7 +233,11 @@ impl Session {
 
     fn check_state(&self, found: usize) -> Result<(), RunError> {
         let expected = self.state_bytes();
-        if found == expected { Ok(()) } else { Err(RunError::StateLength { expected, found }) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(RunError::StateLength { expected, found })
+        }
     }
 
     fn range(&self, tensor: Tensor) -> Range<usize> {
@@ -241,9 +269,10 @@ impl Drop for Session {
 /// The position and the length of the last block, as the state keeps them.
 fn read_position(bytes: &[u8]) -> (u64, u64) {
     match bytes.as_chunks().0 {
-        [position, last_block] => {
-            (u64::from_le_bytes(*position), u64::from_le_bytes(*last_block))
-        }
+        [position, last_block] => (
+            u64::from_le_bytes(*position),
+            u64::from_le_bytes(*last_block),
+        ),
         _ => (0, 0),
     }
 }

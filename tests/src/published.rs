@@ -5,8 +5,14 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// The classifiers' names.
-pub const CLASSIFIERS: [&str; 6] =
-    ["agri", "anomaly", "motion", "os_telem", "sound_scene", "water"];
+pub const CLASSIFIERS: [&str; 6] = [
+    "agri",
+    "anomaly",
+    "motion",
+    "os_telem",
+    "sound_scene",
+    "water",
+];
 
 /// The folder of the published Atome models; `None`, with a note, where there is none.
 pub fn folder() -> Option<PathBuf> {
@@ -15,7 +21,10 @@ pub fn folder() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("skipped: the published models are not at {}", folder.display());
+    eprintln!(
+        "skipped: the published models are not at {}",
+        folder.display()
+    );
     None
 }
 
@@ -49,7 +58,9 @@ pub fn golden(folder: &Path, file: &str) -> Vec<Value> {
 /// If it is not one.
 pub fn tokens(value: &Value) -> Vec<u32> {
     let ids = value.as_array().expect("a list of tokens");
-    ids.iter().map(|id| id.as_u64().expect("a token id") as u32).collect()
+    ids.iter()
+        .map(|id| id.as_u64().expect("a token id") as u32)
+        .collect()
 }
 
 /// A list of numbers.
@@ -67,6 +78,9 @@ pub fn floats(value: &Value) -> Vec<f64> {
 /// If the lengths differ.
 pub fn distance(found: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
-    let apart = found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs());
+    let apart = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (f64::from(*a) - b).abs());
     apart.fold(0.0, f64::max)
 }

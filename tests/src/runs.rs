@@ -29,9 +29,17 @@ pub fn all() -> Vec<Run> {
 }
 
 fn run(backend: BackendKind, tier: Option<Tier>, threads: usize) -> Run {
-    let options = Options { backend, tier, threads: Some(threads), ..Options::default() };
+    let options = Options {
+        backend,
+        tier,
+        threads: Some(threads),
+        ..Options::default()
+    };
     let tier = tier.map_or("best", Tier::name);
-    Run { name: format!("{backend} on {tier}, {threads} threads"), options }
+    Run {
+        name: format!("{backend} on {tier}, {threads} threads"),
+        options,
+    }
 }
 
 /// The bits of some floats.

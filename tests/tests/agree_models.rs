@@ -76,10 +76,19 @@ fn open(model: &AtomeModel, options: &Options) -> Model {
 fn check(run: &Run, case: &str, model: &Model, tokens: &[u32], expected: &[Vec<u32>]) {
     let found = step_by_step(model, tokens);
     for (t, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert_eq!(found, expected, "{case}, {}: logits after token {t}", run.name);
+        assert_eq!(
+            found, expected,
+            "{case}, {}: logits after token {t}",
+            run.name
+        );
     }
     let (logits, _) = at_once(model, tokens);
-    assert_eq!(Some(&logits), expected.last(), "{case}, {}: prefill", run.name);
+    assert_eq!(
+        Some(&logits),
+        expected.last(),
+        "{case}, {}: prefill",
+        run.name
+    );
 }
 
 #[test]
@@ -92,7 +101,10 @@ fn random_models_of_awkward_shapes() {
         for run in &runs {
             // A block length of its own for each model, from 1 token to more than all.
             let block = 1 + (seed as usize * 7) % 80;
-            let options = Options { block, ..run.options.clone() };
+            let options = Options {
+                block,
+                ..run.options.clone()
+            };
             check(run, &case, &open(&model, &options), &tokens, &expected);
         }
     }
@@ -101,7 +113,9 @@ fn random_models_of_awkward_shapes() {
 #[test]
 fn published_models() {
     let Some(folder) = folder() else { return };
-    let text: Vec<u32> = b"Once upon a time there was a dog. ".map(u32::from).repeat(9);
+    let text: Vec<u32> = b"Once upon a time there was a dog. "
+        .map(u32::from)
+        .repeat(9);
     let cases = [
         ("atome_944k.bin", "atome_944k.json", &text[..300]),
         ("water.atomecl", "atomecl.json", &text[..32]),
@@ -124,18 +138,24 @@ fn prefill_leaves_the_state_of_single_steps() {
         let model = open(&model, &Options::default());
         let (_, block_state) = at_once(&model, &tokens);
         let mut session = model.session().expect("a slot");
-        tokens.iter().for_each(|t| session.step(*t).expect("a token"));
+        tokens
+            .iter()
+            .for_each(|t| session.step(*t).expect("a token"));
         let mut state = vec![0; session.state_bytes()];
         session.save_into(&mut state).expect("the right length");
         let differ = |tensor: &atome::TensorInfo| {
             let bytes = tensor.offset..tensor.offset + tensor.bytes;
             state[bytes.clone()] != block_state[bytes]
         };
-        let state_tensors =
-            model.info().tensors.iter().filter(|t| t.section == atome::Section::State);
+        let state_tensors = model
+            .info()
+            .tensors
+            .iter()
+            .filter(|t| t.section == atome::Section::State);
         // The position also records how long the last block was, which differs.
-        let different: Vec<_> =
-            state_tensors.filter(|t| t.name != "position" && differ(t)).collect();
+        let different: Vec<_> = state_tensors
+            .filter(|t| t.name != "position" && differ(t))
+            .collect();
         assert!(different.is_empty(), "seed {seed}: {different:?}");
     }
 }
@@ -143,7 +163,10 @@ fn prefill_leaves_the_state_of_single_steps() {
 #[test]
 fn fork_save_and_restore_continue_alike() {
     let (model, tokens) = random_case(7);
-    let options = Options { sessions: 2, ..Options::default() };
+    let options = Options {
+        sessions: 2,
+        ..Options::default()
+    };
     let model = open(&model, &options);
     let mut session = model.session().expect("a slot");
     session.prefill(&tokens).expect("tokens");
@@ -166,6 +189,13 @@ fn fork_save_and_restore_continue_alike() {
 
     assert!(session.restore(&saved[1..]).is_err());
     saved[7] = 0xff;
-    assert!(session.restore(&saved).is_err(), "no session gets to that position");
-    assert_eq!(bits(session.logits()), expected, "a refused state changes nothing");
+    assert!(
+        session.restore(&saved).is_err(),
+        "no session gets to that position"
+    );
+    assert_eq!(
+        bits(session.logits()),
+        expected,
+        "a refused state changes nothing"
+    );
 }

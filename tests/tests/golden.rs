@@ -16,11 +16,24 @@ fn language_model_agrees_with_every_golden_on_every_backend() {
             session.reset();
             session.prefill(&prompt).expect("a prompt of bytes");
             let apart = distance(session.logits(), &floats(&record["logits"]));
-            assert!(apart <= 5e-5, "{}: logits {apart:e} apart after {prompt:?}", run.name);
+            assert!(
+                apart <= 5e-5,
+                "{}: logits {apart:e} apart after {prompt:?}",
+                run.name
+            );
             let apart = distance(&session.router_weights(), &floats(&record["router_last"]));
-            assert!(apart <= 1e-5, "{}: router {apart:e} apart after {prompt:?}", run.name);
+            assert!(
+                apart <= 1e-5,
+                "{}: router {apart:e} apart after {prompt:?}",
+                run.name
+            );
             let greedy = tokens(&record["greedy"]);
-            assert_eq!(continuation(&mut session, greedy.len()), greedy, "{}", run.name);
+            assert_eq!(
+                continuation(&mut session, greedy.len()),
+                greedy,
+                "{}",
+                run.name
+            );
         }
     }
 }
@@ -42,7 +55,9 @@ fn base3_file_gives_the_same_bits() {
         .map(|file| load(&folder, file, "atome_944k.json", &options));
     let logits = models.map(|model| {
         let mut session = model.session().expect("a slot");
-        session.prefill(&b"Once upon a time".map(u32::from)).expect("bytes");
+        session
+            .prefill(&b"Once upon a time".map(u32::from))
+            .expect("bytes");
         runs::bits(session.logits())
     });
     assert_eq!(logits[0], logits[1]);
@@ -62,7 +77,11 @@ fn classifiers_agree_with_every_golden_on_every_backend() {
                 let class = session.classify(&input).expect("bytes");
                 assert_eq!(u64::from(class), record["class"].as_u64().expect("a class"));
                 let apart = distance(session.logits(), &floats(&record["logits"]));
-                assert!(apart <= 1e-5, "{name}, {}: {apart:e} apart on {input:?}", run.name);
+                assert!(
+                    apart <= 1e-5,
+                    "{name}, {}: {apart:e} apart on {input:?}",
+                    run.name
+                );
             }
         }
     }

@@ -53,8 +53,16 @@ fn models() -> (AtomeModel, AtomeModel) {
         kernel_size: 5,
         max_seq: 64,
     };
-    let classifier = AtomeConfig { d_model: 32, d_head: 8, max_seq: 32, ..config.clone() };
-    (AtomeModel::random(config, None, 3), AtomeModel::random(classifier, Some(5), 4))
+    let classifier = AtomeConfig {
+        d_model: 32,
+        d_head: 8,
+        max_seq: 32,
+        ..config.clone()
+    };
+    (
+        AtomeModel::random(config, None, 3),
+        AtomeModel::random(classifier, Some(5), 4),
+    )
 }
 
 fn generate(session: &mut Session, sampler: &mut Sampler, tokens: &[u32]) {
@@ -69,13 +77,25 @@ fn generate(session: &mut Session, sampler: &mut Sampler, tokens: &[u32]) {
 /// One test, so that no other test's thread allocates meanwhile.
 #[test]
 fn steps_prefill_sampling_and_classification_do_not_allocate() {
-    assert!(allocations(|| drop(std::hint::black_box(vec![1u8]))) > 0, "the counter counts");
+    assert!(
+        allocations(|| drop(std::hint::black_box(vec![1u8]))) > 0,
+        "the counter counts"
+    );
     let (language, classifier) = models();
     let tokens: Vec<u32> = (0..200).map(|t| t % 256).collect();
-    let sampling = Sampling { temperature: 0.8, top_k: 40, top_p: 0.9, seed: 1 };
+    let sampling = Sampling {
+        temperature: 0.8,
+        top_k: 40,
+        top_p: 0.9,
+        seed: 1,
+    };
     for backend in [BackendKind::Aot, BackendKind::Jit] {
         for threads in [1, 2] {
-            let options = Options { backend, threads: Some(threads), ..Options::default() };
+            let options = Options {
+                backend,
+                threads: Some(threads),
+                ..Options::default()
+            };
             let model = Model::from_atome(&language, &options).expect("loads");
             let mut session = model.session().expect("a slot");
             let mut sampler = Sampler::new(sampling, model.vocab()).expect("valid sampling");

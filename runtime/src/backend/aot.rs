@@ -45,13 +45,18 @@ impl Aot {
 
     pub(crate) fn kernels(&self) -> Vec<String> {
         let all = self.block.kernels().chain(self.step.kernels());
-        all.map(|prepared| prepared.kernel.name.to_owned()).collect()
+        all.map(|prepared| prepared.kernel.name.to_owned())
+            .collect()
     }
 
     /// # Safety
     /// As [`super::Backend::block`].
     pub(crate) unsafe fn block(&self, frame: &mut Frame) {
-        let walk = if frame.tokens == 1 { &self.step } else { &self.block };
+        let walk = if frame.tokens == 1 {
+            &self.step
+        } else {
+            &self.block
+        };
         // SAFETY: the caller's promise, passed on.
         unsafe { walk.block(frame, |call, frame| call.run(frame, self.pool.as_ref())) }
     }
@@ -60,17 +65,27 @@ impl Aot {
     /// As [`super::Backend::block`].
     pub(crate) unsafe fn head(&self, frame: &mut Frame) {
         // SAFETY: the caller's promise, passed on.
-        self.step.head(frame, |call, frame| unsafe { call.run(frame, self.pool.as_ref()) });
+        self.step.head(frame, |call, frame| unsafe {
+            call.run(frame, self.pool.as_ref())
+        });
     }
 }
 
 impl Prepared {
     fn new(plan: &Plan, call: &KernelCall, tier: Tier) -> Result<Prepared, LoadError> {
-        let missing = || LoadError::NoKernel { kernel: call.open_spec().name(), tier };
+        let missing = || LoadError::NoKernel {
+            kernel: call.open_spec().name(),
+            tier,
+        };
         let kernel = find(call.op, call.packing, tier).ok_or_else(missing)?;
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
         let (dims, scalars) = (call.dims.clone(), call.scalars.clone());
-        Ok(Prepared { kernel, operands, dims, scalars })
+        Ok(Prepared {
+            kernel,
+            operands,
+            dims,
+            scalars,
+        })
     }
 
     /// # Safety
@@ -87,9 +102,13 @@ impl Prepared {
                 *slot = value;
             }
         };
-        self.operands.iter().for_each(|o| push(o.address(frame) as u64));
+        self.operands
+            .iter()
+            .for_each(|o| push(o.address(frame) as u64));
         self.dims.iter().for_each(|d| push(frame.dim(*d)));
-        self.scalars.iter().for_each(|s| push(u64::from(s.to_bits())));
+        self.scalars
+            .iter()
+            .for_each(|s| push(u64::from(s.to_bits())));
         let count = self.operands.len() + self.dims.len() + self.scalars.len();
         // SAFETY: the plan gave each parameter of the kernel an argument, and each buffer a
         // tensor of the length that the dimensions ask for; the caller vouches for the arena.

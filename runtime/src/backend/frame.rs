@@ -33,7 +33,11 @@ impl Frame {
     /// Place of the oldest cached position.
     pub(crate) fn cache_start(&self) -> u64 {
         let seen = self.position + self.token + 1;
-        if seen > self.window { seen % self.window } else { 0 }
+        if seen > self.window {
+            seen % self.window
+        } else {
+            0
+        }
     }
 
     /// The number a dimension has for the token at hand.
@@ -87,7 +91,11 @@ impl Placed {
 
     /// The operand's address.
     pub(crate) fn address(&self, frame: &Frame) -> *mut u8 {
-        let base = if self.shared { frame.model.cast_mut() } else { frame.slot };
+        let base = if self.shared {
+            frame.model.cast_mut()
+        } else {
+            frame.slot
+        };
         base.wrapping_add(self.offset + self.row_offset(frame))
     }
 }

@@ -55,11 +55,19 @@ impl Interp {
             })
         })?;
         let (model_bytes, slot_bytes) = (plan.model_bytes, plan.slot_bytes);
-        Ok(Interp { walk, registers: Mutex::new(registers), model_bytes, slot_bytes })
+        Ok(Interp {
+            walk,
+            registers: Mutex::new(registers),
+            model_bytes,
+            slot_bytes,
+        })
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
-        self.walk.kernels().map(|prepared| prepared.name.clone()).collect()
+        self.walk
+            .kernels()
+            .map(|prepared| prepared.name.clone())
+            .collect()
     }
 
     /// # Safety
@@ -73,7 +81,8 @@ impl Interp {
     /// As [`super::Backend::block`].
     pub(crate) unsafe fn head(&self, frame: &mut Frame) {
         // SAFETY: the caller's promise, passed on.
-        self.walk.head(frame, |call, frame| unsafe { self.run(call, frame) });
+        self.walk
+            .head(frame, |call, frame| unsafe { self.run(call, frame) });
     }
 
     /// # Safety
@@ -90,10 +99,14 @@ impl Interp {
         let dims: Vec<u64> = call.dims.iter().map(|d| frame.dim(*d)).collect();
         let mut registers = self.registers.lock().unwrap_or_else(|e| e.into_inner());
         let memory = Memory { shared, own };
-        let result =
-            call.program.run_split(&mut registers, memory, &spans, &dims, &call.scalars);
+        let result = call
+            .program
+            .run_split(&mut registers, memory, &spans, &dims, &call.scalars);
         if let Err(trap) = result {
-            panic!("`{}` of the plan does not fit its tensors: {trap}", call.label);
+            panic!(
+                "`{}` of the plan does not fit its tensors: {trap}",
+                call.label
+            );
         }
     }
 }
@@ -102,6 +115,9 @@ impl Placed {
     /// The operand's bytes, from its row to the end of its tensor.
     fn span(&self, frame: &Frame) -> Span {
         let start = self.offset + self.row_offset(frame);
-        Span { shared: self.shared, bytes: start..self.offset + self.bytes }
+        Span {
+            shared: self.shared,
+            bytes: start..self.offset + self.bytes,
+        }
     }
 }

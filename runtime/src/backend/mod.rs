@@ -27,7 +27,7 @@ use atome_spec::Tier;
 /// A plan, ready to run.
 pub(crate) enum Backend {
     /// Machine code for this plan.
-    Jit(jit::Jit),
+    Jit(Box<jit::Jit>),
     /// The plan, call by call, with kernels compiled ahead of time.
     Aot(aot::Aot),
     /// The plan, call by call, interpreted.
@@ -43,7 +43,9 @@ impl Backend {
         pool: Option<Pool>,
     ) -> Result<Backend, LoadError> {
         Ok(match kind {
-            BackendKind::Auto | BackendKind::Jit => Backend::Jit(jit::Jit::new(plan, tier, pool)?),
+            BackendKind::Auto | BackendKind::Jit => {
+                Backend::Jit(Box::new(jit::Jit::new(plan, tier, pool)?))
+            }
             BackendKind::Aot => Backend::Aot(aot::Aot::new(plan, tier, pool)?),
             BackendKind::Interp => Backend::Interp(interp::Interp::new(plan, tier)?),
         })

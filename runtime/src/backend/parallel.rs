@@ -84,7 +84,10 @@ impl Product {
 ///
 /// # Safety
 /// `pool` is valid; otherwise as [`Product::run`].
-#[allow(clippy::too_many_arguments, reason = "a kernel's arguments, behind two more")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "a kernel's arguments, behind two more"
+)]
 pub(super) unsafe extern "C" fn parallel_gemm(
     pool: *const Pool,
     kernel: GemmFn,
@@ -97,7 +100,17 @@ pub(super) unsafe extern "C" fn parallel_gemm(
     out_stride: u64,
     scale: f32,
 ) {
-    let product = Product { kernel, w, x, out, rows, cols, tokens, out_stride, scale };
+    let product = Product {
+        kernel,
+        w,
+        x,
+        out,
+        rows,
+        cols,
+        tokens,
+        out_stride,
+        scale,
+    };
     // SAFETY: the caller's promise.
     unsafe { product.run(&*pool) }
 }

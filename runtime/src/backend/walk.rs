@@ -119,7 +119,16 @@ impl TopK {
         let (len, start) = (frame.cache_len(), frame.cache_start());
         // SAFETY: the plan placed three tensors of at least these lengths in the slot, none
         // overlapping another, because all are used in one stage.
-        unsafe { select_top_k(scores.cast(), len, start, self.k, chosen.cast(), picked.cast()) }
+        unsafe {
+            select_top_k(
+                scores.cast(),
+                len,
+                start,
+                self.k,
+                chosen.cast(),
+                picked.cast(),
+            )
+        }
     }
 }
 

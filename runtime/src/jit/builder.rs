@@ -80,7 +80,9 @@ impl CodeBuilder {
     /// If there is no such symbol.
     pub fn declare_symbol(&mut self, name: &str, params: &[ir::Type]) -> Result<FuncId, JitError> {
         let mut signature = self.signature();
-        signature.params.extend(params.iter().map(|ty| AbiParam::new(*ty)));
+        signature
+            .params
+            .extend(params.iter().map(|ty| AbiParam::new(*ty)));
         self.import(name, &signature)
     }
 
@@ -144,10 +146,13 @@ impl CodeBuilder {
 
     fn define_context(&mut self, name: &str) -> Result<FuncId, JitError> {
         let module = self.module.as_mut().expect(OPEN);
-        let defined = module
+        let declared = module
             .declare_function(name, Linkage::Local, &self.context.func.signature)
-            .and_then(|id| module.define_function(id, &mut self.context).map(|()| id))
             .map_err(|source| refused(name, source));
+        let defined = declared.and_then(|id| {
+            let defined = module.define_function(id, &mut self.context);
+            defined.map(|()| id).map_err(|source| refused(name, source))
+        });
         if let Some(code) = self.context.compiled_code() {
             self.bytes += code.code_buffer().len();
         }

@@ -5,9 +5,9 @@
 use super::builder::{PlanBuilder, cache_capacity};
 use super::{Content, DimValue, Operand, Plan, Ports, Tensor, TopKCall};
 use crate::format::{AtomeBlock, AtomeConfig, AtomeModel};
+use DimValue::{Const, Kept, Len, Slot, Tokens};
 use atome_kernels::reference::math;
 use atome_spec::Op;
-use DimValue::{Const, Kept, Len, Slot, Tokens};
 
 /// Added to the variance of a LayerNorm.
 const NORM_EPS: f32 = 1e-5;
@@ -35,10 +35,7 @@ struct Shared {
 }
 
 /// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
-pub(crate) fn plan_atome(
-    model: &AtomeModel,
-    block: usize,
-) -> (Plan, Vec<(Tensor, Content<'_>)>) {
+pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> (Plan, Vec<(Tensor, Content<'_>)>) {
     let config = &model.config;
     let (d, window) = (config.d_model as u64, config.max_seq as u64);
     let mut b = PlanBuilder::new(block, window);
@@ -50,11 +47,23 @@ pub(crate) fn plan_atome(
     let operands = [ids, table.whole(), shared.x];
     b.kernel("embed", Op::Embed, &dims, &operands, &[model.embed.scale]);
     for (i, layer) in model.blocks.iter().enumerate() {
-        Layer { b: &mut b, s: &shared, config, name: format!("blocks.{i}") }.add(layer);
+        Layer {
+            b: &mut b,
+            s: &shared,
+            config,
+            name: format!("blocks.{i}"),
+        }
+        .add(layer);
     }
     let (logits, argmax) = head(&mut b, model, &shared);
     let router = shared.router.tensor;
-    b.finish(Ports { position, ids: ids.tensor, logits, argmax, router })
+    b.finish(Ports {
+        position,
+        ids: ids.tensor,
+        logits,
+        argmax,
+        router,
+    })
 }
 
 impl Shared {
@@ -102,11 +111,18 @@ impl<'m> Layer<'_, 'm> {
         self.b.linear(&layer.router, s.normal, s.route);
         let name = format!("{}.router.softmax", self.name);
         let dims = [Const(PATHS as u64), Tokens];
-        self.b.kernel(name, Op::Softmax, &dims, &[s.route, s.router], &[SOFTMAX_EPS]);
+        self.b.kernel(
+            name,
+            Op::Softmax,
+            &dims,
+            &[s.route, s.router],
+            &[SOFTMAX_EPS],
+        );
         self.attention();
         let operands = [s.router, s.local, s.state, s.sparse, s.x];
         let name = format!("{}.mix", self.name);
-        self.b.kernel(name, Op::RouterMix, &[d, Tokens], &operands, &[]);
+        self.b
+            .kernel(name, Op::RouterMix, &[d, Tokens], &operands, &[]);
     }
 
     fn norm(&mut self, layer: &'m AtomeBlock) {
@@ -126,7 +142,8 @@ impl<'m> Layer<'_, 'm> {
         let history = self.b.state(format!("{name}.history"), past);
         let dims = [Const(channels as u64), Const(taps as u64), Tokens];
         let operands = [w.whole(), self.s.normal, history.whole(), self.s.local];
-        self.b.kernel(name, Op::Conv1d, &dims, &operands, &[layer.conv.scale]);
+        self.b
+            .kernel(name, Op::Conv1d, &dims, &operands, &[layer.conv.scale]);
     }
 
     fn scan(&mut self, layer: &'m AtomeBlock) {
@@ -138,8 +155,7 @@ impl<'m> Layer<'_, 'm> {
         let h = self.b.state(format!("{name}.h"), self.config.d_model);
         let dims = [Const(self.config.d_model as u64), Tokens];
         let parameters = [decay, input, output].map(Tensor::whole);
-        let operands =
-            [&parameters[..], &[self.s.normal, h.whole(), self.s.state]].concat();
+        let operands = [&parameters[..], &[self.s.normal, h.whole(), self.s.state]].concat();
         self.b.kernel(name, Op::Scan, &dims, &operands, &[]);
     }
 
@@ -150,8 +166,14 @@ impl<'m> Layer<'_, 'm> {
         let capacity = cache_capacity(self.config.max_seq as u64);
         let kept = self.config.top_k.min(self.config.max_seq) as u64;
         let name = format!("{}.attn", self.name);
-        let keys = self.b.state(format!("{name}.keys"), d_head * capacity as usize).whole();
-        let values = self.b.state(format!("{name}.values"), d * capacity as usize).whole();
+        let keys = self
+            .b
+            .state(format!("{name}.keys"), d_head * capacity as usize)
+            .whole();
+        let values = self
+            .b
+            .state(format!("{name}.values"), d * capacity as usize)
+            .whole();
         let (d, d_head, capacity) = (Const(d as u64), Const(d_head as u64), Const(capacity));
         let s = self.s;
         let [scores, chosen] = [s.scores, s.chosen].map(Tensor::whole);
@@ -159,11 +181,28 @@ impl<'m> Layer<'_, 'm> {
         self.b.each_token(|b| {
             let dims = [d_head, d, capacity, Slot];
             let operands = [s.k.token(), s.v.token(), keys, values];
-            b.kernel(format!("{name}.append"), Op::KvAppend, &dims, &operands, &[]);
+            b.kernel(
+                format!("{name}.append"),
+                Op::KvAppend,
+                &dims,
+                &operands,
+                &[],
+            );
             let dims = [d_head, capacity, Len];
             let operands = [s.q.token(), keys, scores];
-            b.kernel(format!("{name}.scores"), Op::AttnScores, &dims, &operands, &[]);
-            b.top_k(TopKCall { k: kept, scores, chosen, picked });
+            b.kernel(
+                format!("{name}.scores"),
+                Op::AttnScores,
+                &dims,
+                &operands,
+                &[],
+            );
+            b.top_k(TopKCall {
+                k: kept,
+                scores,
+                chosen,
+                picked,
+            });
             let dims = [Kept(kept), Const(1)];
             let label = format!("{name}.softmax");
             b.kernel(label, Op::Softmax, &dims, &[picked, shares], &[SOFTMAX_EPS]);
@@ -175,11 +214,7 @@ impl<'m> Layer<'_, 'm> {
 }
 
 /// The final norm, the logits and their argmax, for the last token.
-fn head<'m>(
-    b: &mut PlanBuilder<'m>,
-    model: &'m AtomeModel,
-    shared: &Shared,
-) -> (Tensor, Tensor) {
+fn head<'m>(b: &mut PlanBuilder<'m>, model: &'m AtomeModel, shared: &Shared) -> (Tensor, Tensor) {
     let d = Const(model.config.d_model as u64);
     let matrix = model.head.as_ref().unwrap_or(&model.unembed);
     let gamma = b.constant("norm.gamma", &model.norm_gamma).whole();
@@ -192,7 +227,13 @@ fn head<'m>(
         b.kernel("norm", Op::Norm, &[d, Const(1)], &operands, &[NORM_EPS]);
         b.linear(matrix, normal, logits.whole());
         let dims = [Const(matrix.rows as u64)];
-        b.kernel("argmax", Op::Argmax, &dims, &[logits.whole(), argmax.whole()], &[]);
+        b.kernel(
+            "argmax",
+            Op::Argmax,
+            &dims,
+            &[logits.whole(), argmax.whole()],
+            &[],
+        );
     });
     (logits, argmax)
 }

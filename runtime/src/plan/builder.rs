@@ -32,7 +32,11 @@ impl<'m> PlanBuilder<'m> {
     }
 
     fn tensor(&mut self, name: impl Into<String>, section: Section, bytes: usize) -> Tensor {
-        self.unplaced.push(Unplaced { name: name.into(), section, bytes });
+        self.unplaced.push(Unplaced {
+            name: name.into(),
+            section,
+            bytes,
+        });
         Tensor(self.unplaced.len() - 1)
     }
 
@@ -86,13 +90,21 @@ impl<'m> PlanBuilder<'m> {
     /// Scratch of `width` elements for each token of a block.
     pub(super) fn rows(&mut self, name: &str, width: usize) -> Operand {
         let tensor = self.tensor(name, Section::Scratch, 4 * self.block * width);
-        Operand { tensor, row: Row::First, row_bytes: 4 * width }
+        Operand {
+            tensor,
+            row: Row::First,
+            row_bytes: 4 * width,
+        }
     }
 
     /// Like [`PlanBuilder::rows`], but readable after the plan has run.
     pub(super) fn output_rows(&mut self, name: &str, width: usize) -> Operand {
         let tensor = self.tensor(name, Section::Logits, 4 * self.block * width);
-        Operand { tensor, row: Row::First, row_bytes: 4 * width }
+        Operand {
+            tensor,
+            row: Row::First,
+            row_bytes: 4 * width,
+        }
     }
 
     pub(super) fn kernel(
@@ -107,16 +119,32 @@ impl<'m> PlanBuilder<'m> {
         let (dims, operands) = (dims.to_vec(), operands.to_vec());
         let scalars = scalars.to_vec();
         let label = label.into();
-        let call = KernelCall { label, op, packing, dims, operands, scalars };
+        let call = KernelCall {
+            label,
+            op,
+            packing,
+            dims,
+            operands,
+            scalars,
+        };
         self.push(Call::Kernel(call));
     }
 
     /// `out[t, ..rows] = scale * w x[t]` for every token.
     pub(super) fn linear(&mut self, w: &'m Ternary, x: Operand, out: Operand) {
         let tensor = self.matrix(w);
-        let (rows, cols) = (DimValue::Const(w.rows as u64), DimValue::Const(w.cols as u64));
+        let (rows, cols) = (
+            DimValue::Const(w.rows as u64),
+            DimValue::Const(w.cols as u64),
+        );
         let dims = [rows, cols, DimValue::Tokens, rows];
-        self.kernel(&w.name, Op::Gemm, &dims, &[tensor.whole(), x, out], &[w.scale]);
+        self.kernel(
+            &w.name,
+            Op::Gemm,
+            &dims,
+            &[tensor.whole(), x, out],
+            &[w.scale],
+        );
     }
 
     pub(super) fn top_k(&mut self, call: TopKCall) {
@@ -173,19 +201,29 @@ impl<'m> PlanBuilder<'m> {
 impl Tensor {
     /// The tensor from its start.
     pub(super) fn whole(self) -> Operand {
-        Operand { tensor: self, row: Row::First, row_bytes: 0 }
+        Operand {
+            tensor: self,
+            row: Row::First,
+            row_bytes: 0,
+        }
     }
 }
 
 impl Operand {
     /// The row of the token at hand.
     pub(super) fn token(self) -> Operand {
-        Operand { row: Row::Token, ..self }
+        Operand {
+            row: Row::Token,
+            ..self
+        }
     }
 
     /// The row of the last token.
     pub(super) fn last(self) -> Operand {
-        Operand { row: Row::Last, ..self }
+        Operand {
+            row: Row::Last,
+            ..self
+        }
     }
 }
 

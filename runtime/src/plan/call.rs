@@ -141,6 +141,9 @@ impl KernelCall {
 
     /// The values of the dimensions that [`KernelCall::spec`] leaves open, in order.
     pub(crate) fn open_dims(&self) -> impl Iterator<Item = DimValue> + '_ {
-        self.dims.iter().copied().filter(|d| !matches!(d, DimValue::Const(_)))
+        self.dims
+            .iter()
+            .copied()
+            .filter(|d| !matches!(d, DimValue::Const(_)))
     }
 }

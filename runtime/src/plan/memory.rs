@@ -41,9 +41,18 @@ pub(crate) fn place(unplaced: Vec<Unplaced>, stages: &[Stage], head: &[KernelCal
     let mut offsets = vec![0; unplaced.len()];
     let mut model_bytes = 0;
     let mut slot_bytes = 0;
-    let sections = [Section::Weights, Section::Constants, Section::State, Section::Logits];
+    let sections = [
+        Section::Weights,
+        Section::Constants,
+        Section::State,
+        Section::Logits,
+    ];
     for section in sections {
-        let end = if section.is_shared() { &mut model_bytes } else { &mut slot_bytes };
+        let end = if section.is_shared() {
+            &mut model_bytes
+        } else {
+            &mut slot_bytes
+        };
         for (tensor, offset) in unplaced.iter().zip(&mut offsets) {
             if tensor.section == section {
                 *offset = *end;
@@ -56,14 +65,29 @@ pub(crate) fn place(unplaced: Vec<Unplaced>, stages: &[Stage], head: &[KernelCal
     let tensors = unplaced
         .into_iter()
         .zip(offsets)
-        .map(|(Unplaced { name, section, bytes, .. }, offset)| TensorInfo {
-            name,
-            section,
-            offset,
-            bytes,
-        })
+        .map(
+            |(
+                Unplaced {
+                    name,
+                    section,
+                    bytes,
+                    ..
+                },
+                offset,
+            )| TensorInfo {
+                name,
+                section,
+                offset,
+                bytes,
+            },
+        )
         .collect();
-    Memory { tensors, model_bytes, slot_bytes, state_bytes }
+    Memory {
+        tensors,
+        model_bytes,
+        slot_bytes,
+        state_bytes,
+    }
 }
 
 /// First fit, the largest tensors first; gives the end of the slot.
@@ -73,15 +97,21 @@ fn place_scratch(
     start: usize,
     offsets: &mut [usize],
 ) -> usize {
-    let mut order: Vec<(usize, Live)> =
-        live.iter().enumerate().filter_map(|(i, l)| l.map(|l| (i, l))).collect();
+    let mut order: Vec<(usize, Live)> = live
+        .iter()
+        .enumerate()
+        .filter_map(|(i, l)| l.map(|l| (i, l)))
+        .collect();
     order.sort_by_key(|&(i, _)| (std::cmp::Reverse(unplaced[i].bytes), i));
     let mut placed: Vec<(usize, usize, Live)> = Vec::new();
     let mut end = start;
     for (i, l) in order {
         let bytes = round_up(unplaced[i].bytes);
-        let mut busy: Vec<(usize, usize)> =
-            placed.iter().filter(|p| p.2.meets(l)).map(|p| (p.0, p.1)).collect();
+        let mut busy: Vec<(usize, usize)> = placed
+            .iter()
+            .filter(|p| p.2.meets(l))
+            .map(|p| (p.0, p.1))
+            .collect();
         busy.sort_unstable();
         let mut at = start;
         for (from, to) in busy {
@@ -101,7 +131,10 @@ fn liveness(unplaced: &[Unplaced], stages: &[Stage], head: &[KernelCall]) -> Vec
     let mut live: Vec<Option<Live>> = vec![None; unplaced.len()];
     let mut touch = |tensor: Tensor, time: usize| {
         if unplaced[tensor.0].section == Section::Scratch {
-            let entry = live[tensor.0].get_or_insert(Live { first: time, last: time });
+            let entry = live[tensor.0].get_or_insert(Live {
+                first: time,
+                last: time,
+            });
             entry.last = time;
         }
     };
@@ -136,7 +169,11 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str, bytes: usize) -> Unplaced {
-        Unplaced { name: name.to_owned(), section: Section::Scratch, bytes }
+        Unplaced {
+            name: name.to_owned(),
+            section: Section::Scratch,
+            bytes,
+        }
     }
 
     #[test]

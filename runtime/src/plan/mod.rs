@@ -19,8 +19,8 @@ mod tensor;
 
 pub(crate) use atome::plan_atome;
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
-pub use tensor::{Section, TensorInfo};
 pub(crate) use tensor::{Content, Tensor};
+pub use tensor::{Section, TensorInfo};
 
 /// A planned model.
 #[derive(Debug)]

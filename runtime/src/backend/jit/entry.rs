@@ -46,7 +46,15 @@ impl Entry<'_> {
             let [model, slot, position, tokens] = [0, 1, 2, 3].map(|i| body.param(i));
             let zero = body.builder.ins().iconst(I64, 0);
             let window = self.plan.window as i64;
-            let at = Token { model, slot, position, tokens, token: zero, window, cache: None };
+            let at = Token {
+                model,
+                slot,
+                position,
+                tokens,
+                token: zero,
+                window,
+                cache: None,
+            };
             for node in self.calls {
                 match node {
                     Node::Block(steps) => emit_steps(body, imports, &at, steps),
@@ -72,8 +80,13 @@ fn emit_loop(body: &mut Body<'_>, imports: &Imports, at: &Token, steps: &[Step])
     let here = Token { token, ..*at }.with_cache(body);
     emit_steps(body, imports, &here, steps);
     let next = body.builder.ins().iadd_imm_s(token, 1);
-    let more = body.builder.ins().icmp(IntCC::UnsignedLessThan, next, at.tokens);
-    body.builder.ins().brif(more, head, &[next.into()], done, &[]);
+    let more = body
+        .builder
+        .ins()
+        .icmp(IntCC::UnsignedLessThan, next, at.tokens);
+    body.builder
+        .ins()
+        .brif(more, head, &[next.into()], done, &[]);
     body.builder.switch_to_block(done);
 }
 
@@ -135,7 +148,10 @@ struct Cache {
 
 impl Token {
     fn with_cache(self, body: &mut Body<'_>) -> Token {
-        Token { cache: Some(self.cache(body)), ..self }
+        Token {
+            cache: Some(self.cache(body)),
+            ..self
+        }
     }
 
     fn cache(&self, body: &mut Body<'_>) -> Cache {
@@ -148,7 +164,10 @@ impl Token {
         let slot = body.builder.ins().urem(at, window);
         let len = body.builder.ins().umin(seen, window);
         let next = body.builder.ins().urem(seen, window);
-        let full = body.builder.ins().icmp(IntCC::UnsignedGreaterThan, seen, window);
+        let full = body
+            .builder
+            .ins()
+            .icmp(IntCC::UnsignedGreaterThan, seen, window);
         let zero = body.builder.ins().iconst(I64, 0);
         let start = body.builder.ins().select(full, next, zero);
         Cache { slot, len, start }
@@ -169,7 +188,11 @@ impl Token {
     }
 
     fn address(&self, body: &mut Body<'_>, operand: &Placed) -> Value {
-        let base = if operand.shared { self.model } else { self.slot };
+        let base = if operand.shared {
+            self.model
+        } else {
+            self.slot
+        };
         let base = body.builder.ins().iadd_imm_s(base, operand.offset as i64);
         let row = match operand.row {
             Row::First => return base,

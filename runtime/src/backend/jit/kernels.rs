@@ -16,6 +16,8 @@ use atome_codegen::emit::clif;
 use atome_codegen::{KernelSpec, compile};
 use atome_kernels::{Kernel, find};
 use atome_spec::{Op, Target, Tier};
+use cranelift_codegen::ir::Type;
+use cranelift_codegen::ir::types::{F32, I64};
 use std::collections::BTreeMap;
 
 /// Symbol of the selection of the best scores.
@@ -54,18 +56,24 @@ impl<'p> Kernels<'p> {
         // SAFETY: these are functions of this program, and none of them unwinds.
         let code = unsafe { CodeBuilder::new(isa, &symbols) }?;
         let (compiled, imported) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Kernels { code, tier, pool, compiled, imported, names: Vec::new() })
+        Ok(Kernels {
+            code,
+            tier,
+            pool,
+            compiled,
+            imported,
+            names: Vec::new(),
+        })
     }
 
     /// The plan's stages, for blocks of one token or of any number.
-    pub(super) fn prepare(
-        &mut self,
-        plan: &Plan,
-        one_token: bool,
-    ) -> Result<Vec<Node>, LoadError> {
+    pub(super) fn prepare(&mut self, plan: &Plan, one_token: bool) -> Result<Vec<Node>, LoadError> {
         let mut nodes = Vec::with_capacity(plan.stages.len());
         for stage in &plan.stages {
-            let steps = stage.calls().iter().map(|call| self.step(plan, call, one_token));
+            let steps = stage
+                .calls()
+                .iter()
+                .map(|call| self.step(plan, call, one_token));
             let steps = steps.collect::<Result<Vec<Step>, LoadError>>()?;
             nodes.push(match stage {
                 Stage::Block(_) => Node::Block(steps),
@@ -76,7 +84,10 @@ impl<'p> Kernels<'p> {
     }
 
     pub(super) fn prepare_head(&mut self, plan: &Plan) -> Result<Vec<Node>, LoadError> {
-        let steps = plan.head.iter().map(|call| Ok(Step::Kernel(self.kernel(plan, call, true)?)));
+        let steps = plan
+            .head
+            .iter()
+            .map(|call| Ok(Step::Kernel(self.kernel(plan, call, true)?)));
         Ok(vec![Node::Block(steps.collect::<Result<_, LoadError>>()?)])
     }
 
@@ -107,7 +118,13 @@ impl<'p> Kernels<'p> {
             None => (self.compiled(call.spec())?, call.open_dims().collect()),
         };
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
-        Ok(Prepared { function, operands, dims, scalars: call.scalars.clone(), parallel })
+        Ok(Prepared {
+            function,
+            operands,
+            dims,
+            scalars: call.scalars.clone(),
+            parallel,
+        })
     }
 
     /// The ahead-of-time kernel for a call, if it is one that pays.
@@ -115,7 +132,9 @@ impl<'p> Kernels<'p> {
         if !is_microkernel(call.op, self.tier) {
             return Ok(None);
         }
-        let Some(kernel) = find(call.op, call.packing, self.tier) else { return Ok(None) };
+        let Some(kernel) = find(call.op, call.packing, self.tier) else {
+            return Ok(None);
+        };
         if let Some(&function) = self.imported.get(kernel.name) {
             return Ok(Some(function));
         }
@@ -139,7 +158,9 @@ impl<'p> Kernels<'p> {
     pub(super) fn define(&mut self, entry: Entry<'_>) -> Result<FuncId, LoadError> {
         let imports = Imports {
             top_k: self.code.declare_symbol(TOP_K, &TOP_K_PARAMS)?,
-            parallel_gemm: self.code.declare_symbol(PARALLEL_GEMM, &PARALLEL_GEMM_PARAMS)?,
+            parallel_gemm: self
+                .code
+                .declare_symbol(PARALLEL_GEMM, &PARALLEL_GEMM_PARAMS)?,
             pool: self.pool.map_or(std::ptr::null(), std::ptr::from_ref),
         };
         entry.define(&mut self.code, &imports)
@@ -157,9 +178,6 @@ pub(super) struct Imports {
     pub pool: *const Pool,
 }
 
-use cranelift_codegen::ir::Type;
-use cranelift_codegen::ir::types::{F32, I64};
-
 /// Parameters of [`select_top_k`].
 const TOP_K_PARAMS: [Type; 6] = [I64; 6];
 /// Parameters of [`parallel_gemm`].
@@ -170,7 +188,9 @@ fn is_microkernel(op: Op, tier: Tier) -> bool {
 }
 
 fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {
-    atome_kernels::kernels(tier).iter().filter(move |k| is_microkernel(k.op, tier))
+    atome_kernels::kernels(tier)
+        .iter()
+        .filter(move |k| is_microkernel(k.op, tier))
 }
 
 /// The machine that Cranelift compiles for.
@@ -185,5 +205,9 @@ fn target(tier: Tier) -> Target {
 
 /// The tier whose schedule suits code in 128-bit vectors on this architecture.
 fn clif_tier() -> Tier {
-    if cfg!(target_arch = "aarch64") { Tier::Neon } else { Tier::X86_64V2 }
+    if cfg!(target_arch = "aarch64") {
+        Tier::Neon
+    } else {
+        Tier::X86_64V2
+    }
 }

@@ -39,16 +39,38 @@ impl Jit {
         let step = kernels.prepare(plan, true)?;
         let block = kernels.prepare(plan, false)?;
         let head = kernels.prepare_head(plan)?;
-        let step = kernels.define(Entry { name: "step", plan, calls: &step, one_token: true })?;
-        let block = kernels.define(Entry { name: "block", plan, calls: &block, one_token: false })?;
-        let head = kernels.define(Entry { name: "head", plan, calls: &head, one_token: false })?;
+        let step = kernels.define(Entry {
+            name: "step",
+            plan,
+            calls: &step,
+            one_token: true,
+        })?;
+        let block = kernels.define(Entry {
+            name: "block",
+            plan,
+            calls: &block,
+            one_token: false,
+        })?;
+        let head = kernels.define(Entry {
+            name: "head",
+            plan,
+            calls: &head,
+            one_token: false,
+        })?;
         let (code, names) = kernels.finish()?;
         let entry = |id| {
             // SAFETY: every entry point is defined with this signature.
             unsafe { std::mem::transmute::<*const u8, EntryFn>(code.entry(id)) }
         };
         let (step, block, head) = (entry(step), entry(block), entry(head));
-        Ok(Jit { step, block, head, kernels: names, code, _pool: pool })
+        Ok(Jit {
+            step,
+            block,
+            head,
+            kernels: names,
+            code,
+            _pool: pool,
+        })
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
@@ -62,7 +84,11 @@ impl Jit {
     /// # Safety
     /// As [`super::Backend::block`].
     pub(crate) unsafe fn block(&self, frame: &mut Frame) {
-        let entry = if frame.tokens == 1 { self.step } else { self.block };
+        let entry = if frame.tokens == 1 {
+            self.step
+        } else {
+            self.block
+        };
         // SAFETY: the code lives as long as `self` and was compiled for this plan; the caller
         // vouches for the arena and the token ids.
         unsafe { entry(frame.model, frame.slot, frame.position, frame.tokens) }
