@@ -95,10 +95,13 @@ impl Checker<'_> {
 
     /// The value of an argument that names one of `known`.
     fn word<T: FromStr>(&mut self, arg: &Arg, known: &[&str]) -> Option<T> {
-        let Value::Text(text) = &arg.value else {
-            let message = format!("`{}` needs a string, {}", arg.key, one_of(known));
-            self.errors.at(&arg.value, message);
-            return None;
+        let text = match arg.value.as_ref()? {
+            Value::Text(text) => text,
+            Value::Number(number) => {
+                let message = format!("`{}` needs a string, {}", arg.key, one_of(known));
+                self.errors.at(number, message);
+                return None;
+            }
         };
         let word = text.value();
         let parsed = word.parse().ok();
@@ -175,8 +178,9 @@ impl Checker<'_> {
             return self.unknown(arg, key, &dims);
         }
         let number = match &arg.value {
-            Value::Number(number) => number.base10_parse::<u64>().ok(),
-            Value::Text(_) => None,
+            Some(Value::Number(number)) => number.base10_parse::<u64>().ok(),
+            Some(Value::Text(_)) => None,
+            None => return,
         };
         let Some(number) = number else {
             let message = format!("dimension `{key}` needs a whole number");
@@ -199,7 +203,8 @@ impl Checker<'_> {
         let message = match &self.spec {
             _ if !near.is_empty() => format!("unknown key `{key}`{near}"),
             Some(spec) => format!("unknown key `{key}`: `{}` has {}", spec.op, one_of(&known)),
-            None => format!("unknown key `{key}`"),
+            // It may be a key of the op that was meant.
+            None => return,
         };
         self.errors.at(&arg.key, message);
     }
@@ -239,7 +244,7 @@ impl Checker<'_> {
         let Some(arg) = self.args.iter().find(|a| a.key == "cpu") else {
             return Cpu::Dispatch;
         };
-        if let Value::Text(text) = &arg.value {
+        if let Some(Value::Text(text)) = &arg.value {
             let word = text.value();
             if word == "dispatch" {
                 return Cpu::Dispatch;
@@ -263,12 +268,14 @@ impl Checker<'_> {
         let Some(arg) = self.args.iter().find(|a| a.key == "crate") else {
             return default();
         };
-        let Value::Text(text) = &arg.value else {
-            self.errors.at(
-                &arg.value,
-                "`crate` needs a string, the path of `atome-kernels`",
-            );
-            return default();
+        let text = match &arg.value {
+            Some(Value::Text(text)) => text,
+            Some(Value::Number(number)) => {
+                let message = "`crate` needs a string, the path of `atome-kernels`";
+                self.errors.at(number, message);
+                return default();
+            }
+            None => return default(),
         };
         text.parse().unwrap_or_else(|_| {
             self.errors.at(text, "`crate` is not a path");

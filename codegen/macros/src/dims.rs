@@ -1,6 +1,7 @@
 //! Where the value of each open dimension comes from.
 
 use crate::errors::Errors;
+use crate::parse::Arg;
 use crate::signature::{Argument, Role};
 use atome_codegen::ir::{Function, Size};
 use atome_spec::Op;
@@ -31,6 +32,7 @@ pub(crate) fn sources(
     sig: &Signature,
     function: &Function,
     arguments: &[Argument],
+    args: &[Arg],
     errors: &mut Errors,
 ) -> Vec<OpenDim> {
     let given = |dim: &str| {
@@ -44,6 +46,8 @@ pub(crate) fn sources(
             Source::Argument
         } else if let Some(source) = inferred(op, name, function) {
             source
+        } else if args.iter().any(|a| a.key == name) {
+            continue; // Its value was reported.
         } else {
             let message = format!(
                 "nothing gives the dimension `{name}`: add `{name} = ..` to the attribute or \

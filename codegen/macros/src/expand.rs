@@ -38,6 +38,7 @@ pub(crate) fn expand(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
             clippy::undocumented_unsafe_blocks,
             clippy::too_many_arguments,
             clippy::needless_question_mark,
+            unused_variables,
             reason = "generated code: the lengths are checked before the call"
         )]
         #vis #sig {
@@ -132,14 +133,6 @@ fn checks(kernel: &Kernel<'_>) -> TokenStream {
     checks
 }
 
-/// The tiers asked for, best first.
-fn tiers(cpu: Cpu) -> Vec<Tier> {
-    match cpu {
-        Cpu::Tier(tier) => vec![tier],
-        Cpu::Dispatch => Tier::ALL.iter().rev().copied().collect(),
-    }
-}
-
 fn variant(kernel: &Kernel<'_>, tier: Tier) -> TokenStream {
     let (krate, variant) = (kernel.krate, format_ident!("{tier:?}"));
     quote!(#krate::Tier::#variant)
@@ -147,53 +140,60 @@ fn variant(kernel: &Kernel<'_>, tier: Tier) -> TokenStream {
 
 /// The kernels, and the call of the one that the CPU runs best.
 fn call(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
+    match kernel.cpu {
+        Cpu::Dispatch => dispatched(kernel),
+        Cpu::Tier(tier) => pinned(kernel, tier),
+    }
+}
+
+fn dispatched(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
     let krate = kernel.krate;
     let mut items = TokenStream::new();
     let mut arms = TokenStream::new();
-    for tier in tiers(kernel.cpu) {
+    // Best first, so that the last is the one without conditions.
+    for &tier in Tier::ALL.iter().rev() {
         let arch = rust::target_arch(tier).map(|arch| quote!(#[cfg(target_arch = #arch)]));
-        let name = format_ident!("kernel_{}", tier.name().replace('-', "_"));
-        let item = emitted(kernel, tier, &name)?;
-        let arguments = call_arguments(kernel);
-        let variant = variant(kernel, tier);
+        let (item, call) = emitted(kernel, tier)?;
+        let tier = variant(kernel, tier);
         items.extend(quote!(#arch #item));
-        arms.extend(quote! {
-            #arch
-            #variant => unsafe { #name(#arguments) },
-        });
+        arms.extend(quote!(#arch #tier => unsafe { #call },));
     }
-    let run = match kernel.cpu {
-        Cpu::Dispatch => quote! {
-            match #krate::dispatch::detect() {
-                #arms
-                _ => ::core::unreachable!("every machine runs the portable tier"),
-            }
-        },
-        Cpu::Tier(tier) => {
-            let tier = variant(kernel, tier);
-            quote! {
-                if !#krate::dispatch::available(#tier) {
-                    return ::core::result::Result::Err(#krate::KernelError::Cpu { tier: #tier });
-                }
-                match #tier {
-                    #arms
-                    _ => ::core::unreachable!("available tiers are of this architecture"),
-                }
-            }
-        }
-    };
     Ok(quote! {
         #items
-        #run
+        match #krate::dispatch::detect() {
+            #arms
+            _ => ::core::unreachable!("every machine runs the portable tier"),
+        }
         ::core::result::Result::Ok(())
     })
 }
 
-fn emitted(kernel: &Kernel<'_>, tier: Tier, name: &Ident) -> syn::Result<TokenStream> {
+fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
+    let krate = kernel.krate;
+    let arch = rust::target_arch(tier).map(|arch| quote!(#[cfg(target_arch = #arch)]));
+    let (item, call) = emitted(kernel, tier)?;
+    let tier = variant(kernel, tier);
+    Ok(quote! {
+        #arch
+        #item
+        #arch
+        if #krate::dispatch::available(#tier) {
+            unsafe { #call };
+            return ::core::result::Result::Ok(());
+        }
+        ::core::result::Result::Err(#krate::KernelError::Cpu { tier: #tier })
+    })
+}
+
+/// A tier's kernel and the call of it.
+fn emitted(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<(TokenStream, TokenStream)> {
     let failed = |e: &dyn std::fmt::Display| syn::Error::new_spanned(&kernel.item.sig.ident, e);
     let mut function = compile(kernel.spec, tier).map_err(|e| failed(&e))?;
+    let name = format_ident!("kernel_{}", tier.name().replace('-', "_"));
     function.name = name.to_string();
-    rust::emit(&function, tier).map_err(|e| failed(&e))
+    let item = rust::emit(&function, tier).map_err(|e| failed(&e))?;
+    let arguments = call_arguments(kernel);
+    Ok((item, quote!(#name(#arguments))))
 }
 
 /// The kernel's arguments. That they may be passed is what [`checks`] established.

@@ -118,8 +118,8 @@ fn checked(args: &[parse::Arg], item: &parse::Item, errors: &mut Errors) -> Opti
     let checked = check::check(args, errors);
     let spec = checked.spec?;
     let function = parameters(&spec);
-    let arguments = signature::check(&item.sig, &function, errors);
-    let dims = dims::sources(spec.op, &item.sig, &function, &arguments, errors);
+    let arguments = signature::check(&item.sig, &spec, &function, errors);
+    let dims = dims::sources(spec.op, &item.sig, &function, &arguments, args, errors);
     if !errors.is_empty() {
         return None;
     }

@@ -9,7 +9,8 @@ use syn::{Attribute, Block, Lit, LitInt, LitStr, Signature, Token, Visibility};
 /// `key = value`
 pub(crate) struct Arg {
     pub(crate) key: Ident,
-    pub(crate) value: Value,
+    /// `None` if it is malformed, which has been reported.
+    pub(crate) value: Option<Value>,
 }
 
 /// A literal.
@@ -27,7 +28,7 @@ impl ToTokens for Value {
     }
 }
 
-/// The arguments; malformed ones are reported and left out.
+/// The arguments; malformed ones are reported, and left out if they have no key.
 pub(crate) fn args(tokens: TokenStream, errors: &mut Errors) -> Vec<Arg> {
     let mut args = Vec::new();
     let mut piece = Vec::new();
@@ -58,7 +59,7 @@ fn arg(piece: &[TokenTree], comma: Option<Span>, errors: &mut Errors) -> Option<
             None
         }
         [TokenTree::Ident(key), equals, rest @ ..] if is_punct(equals, '=') => {
-            let value = value(key, equals, rest, errors)?;
+            let value = value(key, equals, rest, errors);
             let key = key.clone();
             Some(Arg { key, value })
         }

@@ -2,6 +2,7 @@
 
 use crate::errors::Errors;
 use crate::suggest::{did_you_mean, one_of};
+use atome_codegen::KernelSpec;
 use atome_codegen::ir::{Access, BufferParam, Elem, Function};
 use proc_macro2::Ident;
 use quote::ToTokens;
@@ -25,7 +26,12 @@ pub(crate) struct Argument {
 }
 
 /// The arguments in the user's order. `function` is the op's kernel.
-pub(crate) fn check(sig: &Signature, function: &Function, errors: &mut Errors) -> Vec<Argument> {
+pub(crate) fn check(
+    sig: &Signature,
+    spec: &KernelSpec,
+    function: &Function,
+    errors: &mut Errors,
+) -> Vec<Argument> {
     plain(sig, errors);
     returns(sig, errors);
     let mut arguments: Vec<Argument> = Vec::new();
@@ -33,7 +39,7 @@ pub(crate) fn check(sig: &Signature, function: &Function, errors: &mut Errors) -
         let Some((name, ty)) = named(input, errors) else {
             continue;
         };
-        let Some(role) = role(&name, function, errors) else {
+        let Some(role) = role(&name, spec, function, errors) else {
             continue;
         };
         if arguments.iter().any(|a| a.role == role) {
@@ -117,7 +123,7 @@ fn named<'a>(input: &'a FnArg, errors: &mut Errors) -> Option<(Ident, &'a Type)>
     None
 }
 
-fn role(name: &Ident, function: &Function, errors: &mut Errors) -> Option<Role> {
+fn role(name: &Ident, spec: &KernelSpec, function: &Function, errors: &mut Errors) -> Option<Role> {
     let word = name.to_string();
     if let Some(i) = function.buffers.iter().position(|b| b.name == word) {
         return Some(Role::Buffer(i));
@@ -127,6 +133,11 @@ fn role(name: &Ident, function: &Function, errors: &mut Errors) -> Option<Role> 
     }
     if function.dims.contains(&word) {
         return Some(Role::Dim(word));
+    }
+    if let Some(bound) = spec.shape.get(&word) {
+        let message = format!("the attribute binds `{word}` to {bound}, so it is no argument");
+        errors.at(name, message);
+        return None;
     }
     let known: Vec<&str> = function
         .buffers
