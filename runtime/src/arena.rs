@@ -21,7 +21,14 @@ pub(crate) struct Arena {
     layout: Layout,
     model_bytes: usize,
     slot_bytes: usize,
-    taken: Box<[AtomicBool]>,
+    slots: Box<[Slot]>,
+}
+
+#[derive(Default)]
+struct Slot {
+    taken: AtomicBool,
+    /// Whether somebody ever had it; until then its bytes are zero.
+    used: AtomicBool,
 }
 
 // SAFETY: the region is owned by this value alone and freed once, by `drop`. After loading,
@@ -54,13 +61,13 @@ impl Arena {
         let layout = Layout::from_size_align(bytes, TENSOR_ALIGN_BYTES).map_err(|_| too_large())?;
         // SAFETY: `layout` has a size above 0.
         let base = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(too_large)?;
-        let taken = (0..slots).map(|_| AtomicBool::new(false)).collect();
+        let slots = (0..slots).map(|_| Slot::default()).collect();
         Ok(Arena {
             base,
             layout,
             model_bytes,
             slot_bytes,
-            taken,
+            slots,
         })
     }
 
@@ -71,7 +78,7 @@ impl Arena {
 
     /// Number of session slots.
     pub(crate) fn slots(&self) -> usize {
-        self.taken.len()
+        self.slots.len()
     }
 
     /// The model's part, for loading.
@@ -86,24 +93,26 @@ impl Arena {
         self.base.as_ptr()
     }
 
-    /// Takes a free slot; its bytes are what its last owner left.
-    pub(crate) fn claim(&self) -> Option<usize> {
-        self.taken
-            .iter()
-            .position(|taken| !taken.swap(true, Ordering::Acquire))
+    /// Takes a free slot and says whether its bytes are still zero; otherwise they are what
+    /// its last owner left.
+    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
+        let free = |slot: &Slot| !slot.taken.swap(true, Ordering::Acquire);
+        let number = self.slots.iter().position(free)?;
+        let fresh = !self.slots[number].used.swap(true, Ordering::Relaxed);
+        Some((number, fresh))
     }
 
     /// Gives a claimed slot back.
     pub(crate) fn release(&self, slot: usize) {
-        self.taken[slot].store(false, Ordering::Release);
+        self.slots[slot].taken.store(false, Ordering::Release);
     }
 
     /// Start of a slot.
     pub(crate) fn slot_base(&self, slot: usize) -> *mut u8 {
         assert!(
-            slot < self.taken.len(),
+            slot < self.slots.len(),
             "slot {slot} of {}",
-            self.taken.len()
+            self.slots.len()
         );
         // SAFETY: `new` allocated the model's part and `slots` slots, so the offset of an
         // existing slot is inside the region.
@@ -207,7 +216,8 @@ mod tests {
     fn slots_are_given_once_and_do_not_overlap() {
         let arena = Arena::new(1000, 300, 2).expect("small");
         assert_eq!(arena.bytes(), 1024 + 2 * 512);
-        let (a, b) = (arena.claim().expect("free"), arena.claim().expect("free"));
+        let ((a, fresh), (b, _)) = (arena.claim().expect("free"), arena.claim().expect("free"));
+        assert!(fresh);
         assert_eq!(arena.claim(), None);
         assert_eq!(
             arena.slot_base(b) as usize - arena.slot_base(a) as usize,
@@ -215,7 +225,7 @@ mod tests {
         );
         assert_eq!(arena.slot_base(a) as usize % TENSOR_ALIGN_BYTES, 0);
         arena.release(a);
-        assert_eq!(arena.claim(), Some(a));
+        assert_eq!(arena.claim(), Some((a, false)));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(model: Model) -> Result<Session, RunError> {
         let arena = &model.inner.arena;
-        let slot = arena.claim().ok_or(RunError::NoFreeSession {
+        let (slot, fresh) = arena.claim().ok_or(RunError::NoFreeSession {
             slots: arena.slots(),
         })?;
         let mut session = Session {
@@ -51,7 +51,10 @@ impl Session {
             position: 0,
             last_block: 0,
         };
-        session.reset();
+        // A slot nobody used is zero already, and touching it would take its memory.
+        if !fresh {
+            session.reset();
+        }
         Ok(session)
     }
 
