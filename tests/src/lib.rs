@@ -1,4 +1,12 @@
-//! Work in progress.
+//! What the tests that cross crates share.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`cases`] | every op on awkward shapes, with what the scalar reference gives |
+//! | [`compiled`] | a function compiled and called |
+//! | [`published`] | the published models and their golden outputs |
+//! | [`runs`] | every way to run a model on this machine |
+//! | [`ulp`] | how far a numeric function is from the correctly rounded result |
 
 pub mod cases;
 pub mod compiled;
