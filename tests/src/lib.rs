@@ -10,6 +10,7 @@
 
 pub mod cases;
 pub mod compiled;
+pub mod edges;
 pub mod published;
 pub mod runs;
 pub mod ulp;

@@ -6,10 +6,11 @@
 
 use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;
-use atome_codegen::testing::{random_function, random_inputs};
+use atome_codegen::testing::{Inputs, random_function, random_inputs};
 use atome_codegen::{lower, passes, schedule};
 use atome_spec::{Op, Target, Tier};
 use atome_tests::cases::{self, Binding, Case, Memory};
+use atome_tests::edges;
 use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
@@ -207,6 +208,16 @@ fn optimised(mut function: Function) -> Function {
     function
 }
 
+fn call(function: usize, inputs: &Inputs) -> Call {
+    Call {
+        function,
+        memory: inputs.memory.clone(),
+        buffers: inputs.buffers.clone(),
+        dims: inputs.dims.clone(),
+        scalars: inputs.scalars.clone(),
+    }
+}
+
 #[test]
 fn random_functions_agree_with_the_interpreter() {
     if !tools() {
@@ -217,25 +228,38 @@ fn random_functions_agree_with_the_interpreter() {
     for seed in 0..RANDOM_FUNCTIONS {
         let source = random_function(seed);
         let numbers = [source.clone(), optimised(source.clone())].map(|f| program.add(f));
-        for call in 0..3 {
-            let inputs = random_inputs(&source, 3 * seed + call);
+        for again in 0..3 {
+            let inputs = random_inputs(&source, 3 * seed + again);
             let memory = inputs
                 .interpret(&source)
                 .expect("random functions do not trap");
             for function in numbers {
-                calls.push(Call {
-                    function,
-                    memory: inputs.memory.clone(),
-                    buffers: inputs.buffers.clone(),
-                    dims: inputs.dims.clone(),
-                    scalars: inputs.scalars.clone(),
-                });
+                calls.push(call(function, &inputs));
                 expected.push((seed, memory.clone()));
             }
         }
     }
     for (found, (seed, expected)) in run(&program, &calls).iter().zip(&expected) {
         assert!(found == expected, "seed {seed}\n{}", random_function(*seed));
+    }
+}
+
+#[test]
+fn edges_agree_with_the_interpreter() {
+    if !tools() {
+        return;
+    }
+    let mut program = Program::default();
+    let (mut calls, mut made) = (Vec::new(), Vec::new());
+    for edge in edges::all() {
+        let both = [edge.function.clone(), optimised(edge.function.clone())];
+        for function in both.map(|f| program.add(f)) {
+            calls.push(call(function, &edge.inputs));
+            made.push(edge.clone());
+        }
+    }
+    for (found, edge) in run(&program, &calls).iter().zip(made) {
+        assert!(edge.agrees(found), "{}", edge.function);
     }
 }
 

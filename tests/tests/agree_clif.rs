@@ -7,6 +7,7 @@ use atome_codegen::{lower, passes, schedule};
 use atome_spec::{Op, Target, Tier};
 use atome_tests::cases::{self, Binding, Case, Memory};
 use atome_tests::compiled::{Compiled, runnable_targets};
+use atome_tests::edges::{self, Edge};
 use std::collections::HashMap;
 
 const RANDOM_FUNCTIONS: u64 = 400;
@@ -63,6 +64,34 @@ fn random_functions() {
         changed > calls / 2,
         "only {changed} of {calls} calls wrote anything new"
     );
+}
+
+#[test]
+fn edges() {
+    for target in runnable_targets() {
+        for edge in edges::all() {
+            let mut optimised = edge.clone();
+            passes::optimise(&mut optimised.function);
+            for edge in [edge, optimised] {
+                edge_agrees(&edge, target);
+            }
+        }
+    }
+}
+
+fn edge_agrees(edge: &Edge, target: Target) {
+    let (function, inputs) = (&edge.function, &edge.inputs);
+    let compiled = match Compiled::new(function, target) {
+        Ok(compiled) => compiled,
+        Err(error) => panic!("{target}: {error:?}\n{function}"),
+    };
+    let mut memory = inputs.memory.clone();
+    let base = memory.as_mut_ptr();
+    let starts = inputs.buffers.iter().map(|range| range.start);
+    let addresses: Vec<*mut u8> = starts.map(|start| base.wrapping_add(start)).collect();
+    // SAFETY: an edge's inputs give every buffer its length, apart from the others.
+    unsafe { compiled.call(&addresses, &inputs.dims, &inputs.scalars) };
+    assert!(edge.agrees(&memory), "{target}\n{function}");
 }
 
 /// Every case of `op` under every binding, on the schedules for vectors of 128 bits.

@@ -55,10 +55,10 @@ impl CodeBuilder {
         })
     }
 
-    /// Compiles a verified function.
+    /// Compiles a function.
     ///
     /// # Errors
-    /// If Cranelift cannot compile it, or the name is taken.
+    /// If it is not valid, Cranelift cannot compile it, or the name is taken.
     pub fn define(&mut self, function: &Function) -> Result<FuncId, JitError> {
         self.context.func = clif::emit(function, self.module().isa())?;
         self.define_context(&function.name)

@@ -33,10 +33,16 @@ impl Emitter<'_> {
                 let (a, b) = (e.size(a), e.size(b));
                 e.cur.ins().iadd(a, b)
             }
-            Size::Mul(a, b) => {
-                let (a, b) = (e.size(a), e.size(b));
-                e.cur.ins().imul(a, b)
-            }
+            Size::Mul(a, b) => match (&**a, &**b) {
+                (Size::Const(n), x) | (x, Size::Const(n)) => {
+                    let x = e.size(x);
+                    e.times(x, *n)
+                }
+                (a, b) => {
+                    let (a, b) = (e.size(a), e.size(b));
+                    e.cur.ins().imul(a, b)
+                }
+            },
             Size::Sub(a, n) => {
                 let (a, n) = (e.size(a), e.index_const(*n as i64));
                 let at_least = e.cur.ins().umax(a, n);
@@ -124,16 +130,20 @@ impl Emitter<'_> {
         let index = self.part(index, 0);
         let stride = stride.clone() * ELEM_BYTES;
         let bytes = match stride.as_const() {
-            Some(n) if n.is_power_of_two() => self
-                .cur
-                .ins()
-                .ishl_imm_u(index, i64::from(n.trailing_zeros())),
-            _ => {
+            Some(n) => self.times(index, n),
+            None => {
                 let stride = self.size(&stride);
                 self.cur.ins().imul(index, stride)
             }
         };
         self.cur.ins().iadd(base, bytes)
+    }
+
+    fn times(&mut self, x: clif::Value, n: u64) -> clif::Value {
+        match n.is_power_of_two() {
+            true => self.cur.ins().ishl_imm_u(x, i64::from(n.trailing_zeros())),
+            false => self.cur.ins().imul_imm_u(x, n as i64),
+        }
     }
 }
 

@@ -262,12 +262,18 @@ impl<'a> Emitter<'a> {
         self.once(0, Key::Index(n), |e| e.cur.ins().iconst(types::I64, n))
     }
 
-    /// A part with the given bits in its lanes.
+    /// A part with the given bits in its lanes, in one register whatever it is used as.
     pub(super) fn lanes_const(&mut self, elem: Elem, lanes: [u32; PART_LANES]) -> clif::Value {
-        self.once(0, Key::Lanes(elem, lanes), |e| {
-            let bytes: Vec<u8> = lanes.iter().flat_map(|l| l.to_le_bytes()).collect();
-            let constant = e.cur.func.dfg.constants.insert(bytes.into());
-            e.cur.ins().vconst(part_type(elem), constant)
+        self.once(0, Key::Lanes(elem, lanes), |e| match elem {
+            Elem::F32 => {
+                let bits = e.lanes_const(Elem::I32, lanes);
+                e.cast(types::F32X4, bits)
+            }
+            Elem::I32 => {
+                let bytes: Vec<u8> = lanes.iter().flat_map(|l| l.to_le_bytes()).collect();
+                let constant = e.cur.func.dfg.constants.insert(bytes.into());
+                e.cur.ins().vconst(types::I32X4, constant)
+            }
         })
     }
 

@@ -1,3 +1,4 @@
+use crate::ir::Violations;
 use atome_spec::Target;
 use cranelift_codegen::settings::SetError;
 use cranelift_codegen::{CodegenError, isa::LookupError};
@@ -8,6 +9,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmitError {
+    /// The verifier rejects the function.
+    #[error(transparent)]
+    Invalid(Violations),
     /// The target is not a machine that Cranelift compiles for.
     #[error("target `{target}` has no Cranelift back end")]
     NoBackend {

@@ -47,7 +47,7 @@ pub use error::EmitError;
 pub use isa::isa;
 pub use object::object;
 
-use crate::ir::Function;
+use crate::ir::{Function, verify};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self as clif, Signature};
 use cranelift_codegen::isa::TargetIsa;
@@ -62,11 +62,9 @@ pub fn signature(function: &Function, isa: &dyn TargetIsa) -> Signature {
 /// CLIF for a function.
 ///
 /// # Errors
-/// None yet for a function that the verifier accepts.
-///
-/// # Panics
-/// If the verifier would reject the function.
+/// If the verifier rejects the function: its code would go wherever it was told to.
 pub fn emit(function: &Function, isa: &dyn TargetIsa) -> Result<clif::Function, EmitError> {
+    verify(function).map_err(EmitError::Invalid)?;
     Ok(emitter::translate(function, isa))
 }
 
@@ -78,7 +76,7 @@ pub fn text(function: &clif::Function) -> String {
 /// The machine code of a function, in Cranelift's assembler-like notation.
 ///
 /// # Errors
-/// If Cranelift cannot compile the function.
+/// If the function is not valid, or Cranelift cannot compile it.
 pub fn asm(function: &Function, isa: &dyn TargetIsa) -> Result<String, EmitError> {
     let code = compile(function, isa, true)?;
     Ok(code.vcode.unwrap_or_default())
@@ -87,7 +85,7 @@ pub fn asm(function: &Function, isa: &dyn TargetIsa) -> Result<String, EmitError
 /// The machine code of a function; constants follow the instructions.
 ///
 /// # Errors
-/// If Cranelift cannot compile the function.
+/// If the function is not valid, or Cranelift cannot compile it.
 pub fn machine_code(function: &Function, isa: &dyn TargetIsa) -> Result<Vec<u8>, EmitError> {
     Ok(compile(function, isa, false)?.code_buffer().to_vec())
 }

@@ -8,7 +8,7 @@ use cranelift_object::{ObjectBuilder, ObjectModule};
 /// An object file for the target's linker with `functions` as exported C functions.
 ///
 /// # Errors
-/// If a function cannot be compiled, or two have one name.
+/// If a function is not valid or cannot be compiled, or two have one name.
 pub fn object(functions: &[Function], isa: OwnedTargetIsa) -> Result<Vec<u8>, EmitError> {
     let builder = ObjectBuilder::new(isa, "atome", default_libcall_names())?;
     let mut module = ObjectModule::new(builder);
