@@ -15,6 +15,8 @@ mod builder;
 mod code;
 mod error;
 mod host;
+#[cfg(test)]
+mod tests;
 
 pub use builder::{Body, CodeBuilder};
 pub use code::Code;
