@@ -4,7 +4,7 @@
 //! | module | concept |
 //! |---|---|
 //! | [`packing`] | trits to bytes and back |
-//! | [`reference`] | the scalar definition of every op |
+//! | [`mod@reference`] | the scalar definition of every op |
 //! | [`dispatch`] | which CPU tiers this machine runs |
 //! | [`aot`] | every op for every tier, any shape |
 //! | [`ops`] | what is too irregular to compile |

@@ -4,7 +4,7 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`format`] | model files, read and written |
+//! | [`mod@format`] | model files, read and written |
 //! | `plan` | a model as a list of kernel calls over arena offsets |
 //! | `arena` | one region of memory |
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |

@@ -1,6 +1,6 @@
 //! Rust source with `core::arch` intrinsics, one function a kernel and tier.
 //!
-//! The walk over the IR knows no instruction set; a tier is an [`isa::Isa`]: an expression
+//! The walk over the IR knows no instruction set; a tier is an `isa::Isa`: an expression
 //! for each operation on one of its registers. A logical vector of sixteen lanes is one
 //! AVX-512 register, two of AVX2, four of SSE4.1 or NEON, and an array in portable Rust.
 //! Every tier computes the same bits: no operation is fused, reordered or approximated.
