@@ -217,10 +217,9 @@ impl Checker<'_> {
             return;
         }
         if let Some(arg) = self.args.iter().find(|a| a.key == "op") {
-            let message = format!(
-                "`{op}` reads packed weights: add `packing`, {}",
-                one_of(&known)
-            );
+            let choices: Vec<String> = known.iter().map(|k| format!("packing = \"{k}\"")).collect();
+            let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+            let message = format!("`{op}` reads packed weights: add {}", one_of(&choices));
             self.errors.at(&arg.value, message);
         }
     }
