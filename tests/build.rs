@@ -1,6 +1,8 @@
-//! Emits random functions as Rust for every CPU tier, for `tests/random_rust.rs` to run.
+//! Emits random functions, and the square root, as Rust for every CPU tier, for
+//! `tests/random_rust.rs` to run.
 
 use atome_codegen::emit::rust::{caller, emit, target_arch};
+use atome_codegen::ir::{Access, Address, Builder, Elem, Function, Lanes, UnaryOp};
 use atome_codegen::testing::random_function;
 use atome_spec::Tier;
 use std::fmt::Write;
@@ -19,6 +21,12 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         }
         let module = tier.name().replace('-', "_");
         writeln!(source, "pub mod {module} {{")?;
+        writeln!(source, "{}", emit(&square_root(), tier)?)?;
+        writeln!(source, "{}", caller(&square_root(), "call_square_root")?)?;
+        writeln!(
+            source,
+            "pub const SQUARE_ROOT: super::Call = call_square_root;"
+        )?;
         let mut table = String::new();
         for seed in 0..FUNCTIONS {
             let function = random_function(seed);
@@ -35,4 +43,27 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let out = env::var("OUT_DIR")?;
     fs::write(Path::new(&out).join("random_rust.rs"), source)?;
     Ok(())
+}
+
+/// `out[i] = sqrt(x[i])`, by vectors, and once more by scalars: `scalar[i]`.
+fn square_root() -> Function {
+    let mut b = Builder::new("square_root");
+    let n = b.dim("n");
+    let x = b.buffer("x", Access::In, Elem::F32, n.clone());
+    let out = b.buffer("out", Access::Out, Elem::F32, n.clone());
+    let scalar = b.buffer("scalar", Access::Out, Elem::F32, n.clone());
+    b.for_each_vector(&n, &[], |b, at, lanes, _| {
+        let v = b.load_vector(x, at.clone(), lanes.clone());
+        let root = b.unary(UnaryOp::Sqrt, v);
+        b.store(out, at, root, lanes);
+        vec![]
+    });
+    b.for_loop(n, &[], |b, i, _| {
+        let at = Address::of(&[(i, 1.into())]);
+        let v = b.load(x, at.clone());
+        let root = b.unary(UnaryOp::Sqrt, v);
+        b.store(scalar, at, root, Lanes::All);
+        vec![]
+    });
+    b.finish()
 }

@@ -1,5 +1,6 @@
 //! Random functions, emitted as Rust for every tier when these tests were built, against the
-//! interpreter: the same bytes in memory, guards between the buffers included.
+//! interpreter: the same bytes in memory, guards between the buffers included. And the square
+//! root, which tiers form in different ways.
 
 use atome_codegen::testing::{Inputs, random_function, random_inputs};
 use atome_kernels::dispatch;
@@ -8,8 +9,10 @@ use atome_spec::Tier;
 /// Inputs that each function is run on.
 const INPUTS: u64 = 25;
 
+/// An emitted function, by its arguments as words.
+type Call = unsafe fn(&[u64]);
 /// The seed of a function and the function.
-type Entry = (u64, unsafe fn(&[u64]));
+type Entry = (u64, Call);
 
 mod emitted {
     #![allow(
@@ -17,31 +20,16 @@ mod emitted {
         unreachable_pub,
         reason = "generated when the tests are built"
     )]
-    use super::Entry;
+    use super::{Call, Entry};
 
     include!(concat!(env!("OUT_DIR"), "/random_rust.rs"));
-}
-
-fn functions(tier: Tier) -> &'static [Entry] {
-    match tier {
-        Tier::Portable => emitted::portable::FUNCTIONS,
-        #[cfg(target_arch = "x86_64")]
-        Tier::X86_64V2 => emitted::x86_64_v2::FUNCTIONS,
-        #[cfg(target_arch = "x86_64")]
-        Tier::X86_64V3 => emitted::x86_64_v3::FUNCTIONS,
-        #[cfg(target_arch = "x86_64")]
-        Tier::X86_64V4 => emitted::x86_64_v4::FUNCTIONS,
-        #[cfg(target_arch = "aarch64")]
-        Tier::Neon => emitted::neon::FUNCTIONS,
-        _ => &[],
-    }
 }
 
 /// Memory after `call`, which starts at an address that is a multiple of 4.
 ///
 /// # Safety
 /// `call` is a function of `inputs`' parameters that this CPU runs.
-unsafe fn run(call: unsafe fn(&[u64]), inputs: &Inputs) -> Vec<u8> {
+unsafe fn run(call: Call, inputs: &Inputs) -> Vec<u8> {
     let (words, rest) = inputs.memory.as_chunks();
     assert!(rest.is_empty(), "memory is a whole number of words");
     let mut memory: Vec<u32> = words.iter().map(|w| u32::from_le_bytes(*w)).collect();
@@ -82,31 +70,93 @@ fn agree(tier: Tier) {
     }
 }
 
-#[test]
-fn portable() {
-    agree(Tier::Portable);
+/// Square roots of floats all over the range, subnormals included, by vectors and by scalars.
+fn roots_agree(tier: Tier) {
+    /// A prime, so that every exponent meets many fractions.
+    const STRIDE: usize = 40_009;
+    let Some(call) = square_root(tier).filter(|_| dispatch::available(tier)) else {
+        println!("skipped: this CPU does not run {tier}");
+        return;
+    };
+    let edges = [
+        0,
+        1,
+        0x007f_ffff,
+        0x0080_0000,
+        0x7f7f_ffff,
+        0x7f80_0000,
+        0x8000_0000,
+    ];
+    let bits = (0..u32::MAX).step_by(STRIDE).chain(edges);
+    let x: Vec<f32> = bits.map(f32::from_bits).collect();
+    let mut roots = [vec![-1.0f32; x.len()], vec![-1.0f32; x.len()]];
+    let [vectors, scalars] = roots
+        .each_mut()
+        .map(|r| r.as_mut_ptr().expose_provenance() as u64);
+    let arguments = [
+        x.as_ptr().expose_provenance() as u64,
+        vectors,
+        scalars,
+        x.len() as u64,
+    ];
+    // SAFETY: the CPU runs the tier, and the three arrays are as long as the last argument.
+    unsafe { call(&arguments) };
+    for roots in &roots {
+        for (x, root) in x.iter().zip(roots) {
+            let expected = x.sqrt();
+            let same = root.to_bits() == expected.to_bits() || (root.is_nan() && expected.is_nan());
+            assert!(
+                same,
+                "{tier}: the root of {x:e} is {root:e}, expected {expected:e}"
+            );
+        }
+    }
 }
 
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn x86_64_v2() {
-    agree(Tier::X86_64V2);
+/// One module a tier, with its tests.
+macro_rules! tiers {
+    ($($(#[$arch:meta])? $module:ident: $tier:ident),+ $(,)?) => {
+        fn functions(tier: Tier) -> &'static [Entry] {
+            match tier {
+                $($(#[$arch])? Tier::$tier => emitted::$module::FUNCTIONS,)+
+                _ => &[],
+            }
+        }
+
+        fn square_root(tier: Tier) -> Option<Call> {
+            match tier {
+                $($(#[$arch])? Tier::$tier => Some(emitted::$module::SQUARE_ROOT),)+
+                _ => None,
+            }
+        }
+
+        $(
+            $(#[$arch])?
+            mod $module {
+                use atome_spec::Tier;
+
+                #[test]
+                fn random_functions() {
+                    super::agree(Tier::$tier);
+                }
+
+                #[test]
+                fn square_roots() {
+                    super::roots_agree(Tier::$tier);
+                }
+            }
+        )+
+    };
 }
 
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn x86_64_v3() {
-    agree(Tier::X86_64V3);
-}
-
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn x86_64_v4() {
-    agree(Tier::X86_64V4);
-}
-
-#[test]
-#[cfg(target_arch = "aarch64")]
-fn neon() {
-    agree(Tier::Neon);
+tiers! {
+    portable: Portable,
+    #[cfg(target_arch = "x86_64")]
+    x86_64_v2: X86_64V2,
+    #[cfg(target_arch = "x86_64")]
+    x86_64_v3: X86_64V3,
+    #[cfg(target_arch = "x86_64")]
+    x86_64_v4: X86_64V4,
+    #[cfg(target_arch = "aarch64")]
+    neon: Neon,
 }
