@@ -2,6 +2,7 @@
 //!
 //! Every message is one complete line: what was expected, what was found, and where.
 
+use crate::format::ContainerError;
 use crate::jit::JitError;
 use atome_codegen::CodegenError;
 use atome_codegen::interp::ProgramError;
@@ -40,7 +41,9 @@ pub enum LoadError {
     #[error("expected a model, found an empty file")]
     Empty,
     /// The file does not start like any format this crate reads.
-    #[error("expected the magic `ATOME01`, `ATOME02` or `ATOMECL01` at byte 0, found \"{found}\"")]
+    #[error(
+        "expected the magic `ATOME01`, `ATOME02` or `ATOMECL01`, or a safetensors header, at byte 0, found \"{found}\""
+    )]
     BadMagic {
         /// The first bytes of the file, at most nine, escaped to printable ASCII.
         found: String,
@@ -88,6 +91,9 @@ pub enum LoadError {
         /// The file's value.
         found: i32,
     },
+    /// A safetensors file is broken, or is no container of ours.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
     /// A tensor has more elements than this machine can address.
     #[error("`{tensor}`: {rows} x {cols} elements are more than this machine can address")]
     TooLarge {

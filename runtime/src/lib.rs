@@ -11,6 +11,7 @@
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
 //! | [`jit`] | machine code made at load |
 //! | [`sampler`] | from logits to a token |
+//! | [`atomic_file`] | files that are there as a whole or not at all |
 //!
 //! ```no_run
 //! use atome::{Model, Options};
@@ -24,6 +25,7 @@
 #![deny(unsafe_code)]
 
 mod arena;
+pub mod atomic_file;
 mod backend;
 pub mod error;
 pub mod format;
@@ -36,7 +38,7 @@ mod rng;
 pub mod sampler;
 mod session;
 
-pub use atome_spec::Tier;
+pub use atome_spec::{Packing, Tier};
 pub use error::{LoadError, RunError};
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};

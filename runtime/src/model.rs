@@ -75,8 +75,8 @@ fn seconds<S: serde::Serializer>(time: &Duration, s: S) -> Result<S::Ok, S::Erro
 }
 
 impl Model {
-    /// Loads a model file. Its dimensions are read from `config`, or from the `.json` file of
-    /// the same stem beside it.
+    /// Loads a model file. A container says its dimensions itself; those of other files are read
+    /// from `config`, or from the `.json` file of the same stem beside it.
     ///
     /// # Errors
     /// If a file cannot be read or does not hold what its format and config promise, if this
@@ -84,6 +84,16 @@ impl Model {
     pub fn load(path: &Path, config: Option<&Path>, options: &Options) -> Result<Model, LoadError> {
         let start = Instant::now();
         let model = format::load(path, config)?;
+        Model::prepare(&model, options, start)
+    }
+
+    /// Loads a model from the bytes of a container.
+    ///
+    /// # Errors
+    /// As [`Model::load`], but for the files.
+    pub fn from_bytes(bytes: &[u8], options: &Options) -> Result<Model, LoadError> {
+        let start = Instant::now();
+        let (model, _) = format::parse_container(bytes)?;
         Model::prepare(&model, options, start)
     }
 
@@ -114,7 +124,7 @@ impl Model {
         let compile_time = start.elapsed();
         let info = ModelInfo {
             architecture: "atome",
-            format: model.format.magic(),
+            format: model.format.name(),
             config: model.config.clone(),
             classes: model.classes(),
             parameters: model.parameters(),

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// Print what a model is, how it lies in memory, and which kernels run it
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Model file: ATOME01, ATOME02 or ATOMECL01
+    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01
     model: PathBuf,
 
     /// Print one JSON object

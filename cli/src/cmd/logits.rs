@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// the model is a classifier), in digits that read back as the same f32.
 #[derive(Debug, Args)]
 pub(crate) struct LogitsArgs {
-    /// Model file: ATOME01, ATOME02 or ATOMECL01
+    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01
     model: PathBuf,
 
     /// Token ids, such as 79,110,99,101, or @FILE to read them from a file

@@ -73,7 +73,21 @@ impl AtomeConfig {
     /// # Errors
     /// [`LoadError::Dimension`] for the first one outside.
     pub fn validate(&self) -> Result<(), LoadError> {
-        let values = [
+        for ((key, max), found) in KEYS.into_iter().zip(self.values()) {
+            if !(1..=max).contains(&found) {
+                return Err(LoadError::Dimension { key, max, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of the JSON object and their values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        KEYS.into_iter().map(|(key, _)| key).zip(self.values())
+    }
+
+    fn values(&self) -> [usize; KEYS.len()] {
+        [
             self.vocab_size,
             self.d_model,
             self.n_layers,
@@ -81,13 +95,7 @@ impl AtomeConfig {
             self.top_k,
             self.kernel_size,
             self.max_seq,
-        ];
-        for ((key, max), found) in KEYS.into_iter().zip(values) {
-            if !(1..=max).contains(&found) {
-                return Err(LoadError::Dimension { key, max, found });
-            }
-        }
-        Ok(())
+        ]
     }
 }
 

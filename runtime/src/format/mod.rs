@@ -10,12 +10,16 @@
 //! | `trits` | the two packings of the files |
 //! | `model` | the neutral form |
 //! | `read`, `write` | bytes to model and back |
+//! | `container` | the project's own format, a safetensors file |
+//! | `quantize` | float weights to trits |
 //! | `random` | seeded models for tests and benchmarks |
 //!
 //! The bytes themselves are drawn in `docs/formats.md`; what a hostile file can do, in `docs/security.md`.
 
 mod config;
+mod container;
 mod model;
+mod quantize;
 mod random;
 mod read;
 mod schema;
@@ -23,10 +27,13 @@ mod trits;
 mod write;
 
 pub use config::AtomeConfig;
-pub use model::{AtomeBlock, AtomeModel, PATHWAYS, Ternary};
-pub use read::{load, parse};
-pub use write::{write_atome01, write_atome02, write_atomecl01};
+pub use container::{ContainerError, ContainerInfo, ContainerOptions, write_container};
+pub use model::{AtomeBlock, AtomeModel, PATHWAYS, TensorRef, Ternary};
+pub use quantize::{quantize, quantize_absmean};
+pub use read::{load, parse, parse_container};
+pub use write::{WriteError, write_atome01, write_atome02, write_atomecl01};
 
+use schema::Frame;
 use trits::Packing;
 
 /// The largest number of classes a classifier may have.
@@ -42,50 +49,70 @@ pub enum Format {
     Atome02,
     /// `ATOMECL01`: a classifier, a class count in the header and a head after the last tensor, trits in `int2`.
     AtomeCl01,
+    /// The project's own container: safetensors, either kind of model, trits in either packing.
+    Container,
 }
 
 impl Format {
     /// Every format, in the order in which magics are tried.
-    pub const ALL: [Self; 3] = [Self::Atome01, Self::Atome02, Self::AtomeCl01];
+    pub const ALL: [Self; 4] = [
+        Self::Atome01,
+        Self::Atome02,
+        Self::AtomeCl01,
+        Self::Container,
+    ];
 
-    /// Returns the bytes a file of this format starts with.
+    /// Returns the format's name: the magic, or `safetensors`.
     #[must_use]
-    pub const fn magic(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Atome01 => "ATOME01",
             Self::Atome02 => "ATOME02",
             Self::AtomeCl01 => "ATOMECL01",
+            Self::Container => "safetensors",
         }
     }
 
-    /// Length in bytes of the header: the magic, and for a classifier the class count after it.
-    const fn header_bytes(self) -> usize {
+    /// Returns the bytes a file of this format starts with; a container starts with a length, not a magic.
+    #[must_use]
+    pub const fn magic(self) -> Option<&'static str> {
         match self {
-            Self::Atome01 | Self::Atome02 => self.magic().len(),
-            Self::AtomeCl01 => self.magic().len() + 4,
+            Self::Atome01 | Self::Atome02 | Self::AtomeCl01 => Some(self.name()),
+            Self::Container => None,
         }
     }
 
-    const fn packing(self) -> Packing {
-        match self {
-            Self::Atome01 | Self::AtomeCl01 => Packing::Int2,
-            Self::Atome02 => Packing::Base3,
-        }
+    /// What an `ATOME` file has around its tensors; `None` for a container, which says so itself.
+    const fn frame(self) -> Option<Frame> {
+        let (classes_bytes, packing) = match self {
+            Self::Atome01 => (0, Packing::Int2),
+            Self::Atome02 => (0, Packing::Base3),
+            Self::AtomeCl01 => (4, Packing::Int2),
+            Self::Container => return None,
+        };
+        let header_bytes = self.name().len() + classes_bytes;
+        Some(Frame {
+            header_bytes,
+            packing,
+        })
     }
 }
 
 impl std::fmt::Display for Format {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.magic())
+        f.write_str(self.name())
     }
 }
 
-/// Returns the format whose magic `bytes` start with, or `None`.
+/// Returns the format that `bytes` start like, or `None`.
 ///
-/// Nine bytes are enough for any format; fewer than a magic needs give `None`.
+/// Nine bytes are enough for any format; fewer than a magic needs give `None`. Eight bytes of a length and an opening
+/// brace are taken for a safetensors file.
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Option<Format> {
-    Format::ALL
-        .into_iter()
-        .find(|format| bytes.starts_with(format.magic().as_bytes()))
+    let starts = |format: &Format| match format.magic() {
+        Some(magic) => bytes.starts_with(magic.as_bytes()),
+        None => container::header::length(bytes).is_some(),
+    };
+    Format::ALL.into_iter().find(starts)
 }

@@ -31,6 +31,15 @@ impl Ternary {
     }
 }
 
+/// A tensor of a model, whatever it is made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TensorRef<'m> {
+    /// A ternary matrix.
+    Ternary(&'m Ternary),
+    /// A vector of f32.
+    Floats(&'m [f32]),
+}
+
 /// One block: a layer norm, three pathways over its result, and the router that mixes them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AtomeBlock {
@@ -54,6 +63,26 @@ pub struct AtomeBlock {
     pub wv: Ternary,
     /// `[PATHWAYS, d_model]`: router.
     pub router: Ternary,
+}
+
+impl AtomeBlock {
+    /// The tensors of block `i` with their names, in the order of a file.
+    fn tensors(&self, i: usize) -> [(String, TensorRef<'_>); 10] {
+        use TensorRef::{Floats, Ternary};
+        [
+            ("norm.gamma", Floats(&self.norm_gamma)),
+            ("norm.beta", Floats(&self.norm_beta)),
+            ("conv", Ternary(&self.conv)),
+            ("a", Floats(&self.a)),
+            ("b", Floats(&self.b)),
+            ("c", Floats(&self.c)),
+            ("wq", Ternary(&self.wq)),
+            ("wk", Ternary(&self.wk)),
+            ("wv", Ternary(&self.wv)),
+            ("router", Ternary(&self.router)),
+        ]
+        .map(|(part, tensor)| (format!("blocks.{i}.{part}"), tensor))
+    }
 }
 
 /// A model of the Atome family: a language model, or a classifier when it has a head.
@@ -84,25 +113,29 @@ impl AtomeModel {
         self.head.as_ref().map(|head| head.rows)
     }
 
+    /// Returns every tensor with its name, in the order of a file.
+    pub fn tensors(&self) -> impl Iterator<Item = (String, TensorRef<'_>)> {
+        use TensorRef::{Floats, Ternary};
+        let blocks = self.blocks.iter().enumerate();
+        let tail = [
+            ("norm.gamma", Floats(&self.norm_gamma)),
+            ("norm.beta", Floats(&self.norm_beta)),
+            ("unembed", Ternary(&self.unembed)),
+        ];
+        let head = self.head.as_ref().map(|head| ("head", Ternary(head)));
+        let named = |(name, tensor): (&str, _)| (name.to_owned(), tensor);
+        std::iter::once(named(("embed", Ternary(&self.embed))))
+            .chain(blocks.flat_map(|(i, block)| block.tensors(i)))
+            .chain(tail.into_iter().chain(head).map(named))
+    }
+
     /// Returns the number of weights, ternary and f32, without the scales.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        let block = |b: &AtomeBlock| {
-            let ternary: usize = [&b.conv, &b.wq, &b.wk, &b.wv, &b.router]
-                .iter()
-                .map(|t| t.trits.len())
-                .sum();
-            let floats: usize = [&b.norm_gamma, &b.norm_beta, &b.a, &b.b, &b.c]
-                .iter()
-                .map(|v| v.len())
-                .sum();
-            ternary + floats
+        let elems = |(_, tensor)| match tensor {
+            TensorRef::Ternary(w) => w.trits.len(),
+            TensorRef::Floats(values) => values.len(),
         };
-        self.embed.trits.len()
-            + self.blocks.iter().map(block).sum::<usize>()
-            + self.norm_gamma.len()
-            + self.norm_beta.len()
-            + self.unembed.trits.len()
-            + self.head.as_ref().map_or(0, |head| head.trits.len())
+        self.tensors().map(elems).sum()
     }
 }

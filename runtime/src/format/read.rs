@@ -5,18 +5,20 @@ use std::io::Read;
 use std::path::Path;
 
 use super::config::open;
+use super::container::{self, ContainerInfo, Outline};
 use super::model::{AtomeModel, Ternary};
-use super::schema::{self, TensorName, TensorSource};
+use super::schema::{self, Frame, TensorName, TensorSource};
 use super::trits::{Fault, Packing};
 use super::{AtomeConfig, Format, MAX_CLASSES, detect};
 use crate::error::LoadError;
 
-/// The longest header of any format, in bytes.
+/// The longest header of an `ATOME` file, in bytes; enough to tell any format.
 const MAX_HEADER_BYTES: usize = 13;
 
 /// Reads a model from a file.
 ///
-/// The dimensions come from `config`, or from the `.json` beside the model that has the same stem.
+/// A container says its dimensions itself. Those of the other formats come from `config`, or from the `.json` beside the
+/// model that has the same stem.
 /// Memory: the file's bytes and its unpacked trits, together at most six times the file's length, and about a kilobyte
 /// a block; allocated only after the length has been found to be the one the dimensions ask for.
 ///
@@ -27,38 +29,64 @@ pub fn load(path: &Path, config: Option<&Path>) -> Result<AtomeModel, LoadError>
     let (mut file, file_bytes) = open(path).map_err(in_model)?;
     let mut bytes = Vec::new();
     read_up_to(&mut file, MAX_HEADER_BYTES as u64, &mut bytes).map_err(in_model)?;
-    let header = Header::parse(&bytes).map_err(in_model)?;
-
+    if detect(&bytes) == Some(Format::Container) {
+        let config = config.map(AtomeConfig::from_file).transpose()?;
+        return load_container(&mut file, file_bytes, bytes, config.as_ref()).map_err(in_model);
+    }
+    let header = FileHeader::parse(&bytes).map_err(in_model)?;
     let config = match config {
         Some(config) => AtomeConfig::from_file(config)?,
         None => config_beside(path)?,
     };
-    schema::check_size(header.format, &config, header.classes, file_bytes).map_err(in_model)?;
-
-    // One byte more than announced, so that a file that has grown since is noticed.
-    read_up_to(
-        &mut file,
-        (file_bytes + 1).saturating_sub(bytes.len() as u64),
-        &mut bytes,
-    )
-    .map_err(in_model)?;
+    schema::check_size(header.frame, &config, header.classes, file_bytes).map_err(in_model)?;
+    read_rest(&mut file, file_bytes, &mut bytes).map_err(in_model)?;
     parse(&bytes, &config).map_err(in_model)
 }
 
-/// Reads a model from the bytes of a file and its dimensions.
+/// Reads a container whose first bytes have been read already.
+fn load_container(
+    file: &mut File,
+    file_bytes: u64,
+    mut bytes: Vec<u8>,
+    config: Option<&AtomeConfig>,
+) -> Result<AtomeModel, LoadError> {
+    let header = container::header::length(&bytes).unwrap_or_default();
+    let header = header.min(container::header::MAX_HEADER_BYTES) + bytes.len() as u64;
+    read_up_to(file, header, &mut bytes)?;
+    let outline = Outline::parse(&bytes, file_bytes)?;
+    config.map_or(Ok(()), |config| outline.agree_with(config))?;
+    read_rest(file, file_bytes, &mut bytes)?;
+    // Once more as a whole: the file may have changed.
+    Ok(parse_container(&bytes)?.0)
+}
+
+/// Reads a model from the bytes of a file and its dimensions. Those of a container must be the same as its own.
 ///
 /// # Errors
 /// The first fault found; never with a path.
 pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<AtomeModel, LoadError> {
-    let header = Header::parse(bytes)?;
     config.validate()?;
-    schema::check_size(header.format, config, header.classes, bytes.len() as u64)?;
+    if detect(bytes) == Some(Format::Container) {
+        let outline = Outline::parse(bytes, bytes.len() as u64)?;
+        outline.agree_with(config)?;
+        return Ok(outline.read(bytes)?.0);
+    }
+    let header = FileHeader::parse(bytes)?;
+    schema::check_size(header.frame, config, header.classes, bytes.len() as u64)?;
     let mut reader = Reader {
         bytes,
-        offset: header.format.header_bytes(),
-        packing: header.format.packing(),
+        offset: header.frame.header_bytes,
+        packing: header.frame.packing,
     };
     schema::assemble(config, header.format, header.classes, &mut reader)
+}
+
+/// Reads a model, and what is said about it, from the bytes of a container.
+///
+/// # Errors
+/// The first fault found; never with a path.
+pub fn parse_container(bytes: &[u8]) -> Result<(AtomeModel, ContainerInfo), LoadError> {
+    Outline::parse(bytes, bytes.len() as u64)?.read(bytes)
 }
 
 fn config_beside(model: &Path) -> Result<AtomeConfig, LoadError> {
@@ -81,34 +109,46 @@ fn read_up_to(file: &mut File, limit: u64, bytes: &mut Vec<u8>) -> Result<(), Lo
     Ok(())
 }
 
-/// What the first bytes of a file say.
-struct Header {
+/// Reads what is left of a file, and one byte more than announced, so that a file that has grown since is noticed.
+fn read_rest(file: &mut File, file_bytes: u64, bytes: &mut Vec<u8>) -> Result<(), LoadError> {
+    let rest = (file_bytes + 1).saturating_sub(bytes.len() as u64);
+    read_up_to(file, rest, bytes)
+}
+
+/// What the first bytes of an `ATOME` file say.
+struct FileHeader {
     format: Format,
+    frame: Frame,
     classes: Option<usize>,
 }
 
-impl Header {
+impl FileHeader {
     /// Reads a header from the start of a file; [`MAX_HEADER_BYTES`] are enough.
     fn parse(bytes: &[u8]) -> Result<Self, LoadError> {
         if bytes.is_empty() {
             return Err(LoadError::Empty);
         }
-        let Some(format) = detect(bytes) else {
+        let known = detect(bytes).and_then(|format| Some((format, format.frame()?)));
+        let Some((format, frame)) = known else {
             let found = &bytes[..bytes.len().min(9)];
             return Err(LoadError::BadMagic {
                 found: found.escape_ascii().to_string(),
             });
         };
         let classes = match format {
-            Format::AtomeCl01 => Some(class_count(&bytes[format.magic().len()..])?),
-            Format::Atome01 | Format::Atome02 => None,
+            Format::AtomeCl01 => Some(class_count(&bytes[format.name().len()..])?),
+            _ => None,
         };
-        Ok(Self { format, classes })
+        Ok(Self {
+            format,
+            frame,
+            classes,
+        })
     }
 }
 
 fn class_count(after_magic: &[u8]) -> Result<usize, LoadError> {
-    let offset = Format::AtomeCl01.magic().len() as u64;
+    let offset = Format::AtomeCl01.name().len() as u64;
     let Some(&count) = after_magic.first_chunk::<4>() else {
         return Err(LoadError::Truncated {
             tensor: "class count".into(),
@@ -166,39 +206,56 @@ impl<'b> Reader<'b> {
             })
         }
     }
+}
 
-    fn trits(&mut self, name: TensorName, count: usize) -> Result<Vec<i8>, LoadError> {
-        let (bytes, start) = self.take(name, count.div_ceil(self.packing.per_byte()))?;
-        self.packing.unpack(bytes, count).map_err(|fault| {
-            let tensor = name.to_string();
-            let at = |index: usize| (start + index as u64, bytes[index]);
-            match fault {
-                Fault::Code { index } => {
-                    let (offset, byte) = at(index);
-                    match self.packing {
-                        Packing::Int2 => LoadError::BadInt2 {
-                            tensor,
-                            offset,
-                            byte,
-                        },
-                        Packing::Base3 => LoadError::BadBase3 {
-                            tensor,
-                            offset,
-                            byte,
-                        },
-                    }
-                }
-                Fault::Padding { index, unused } => {
-                    let (offset, byte) = at(index);
-                    LoadError::BadPadding {
-                        tensor,
-                        offset,
-                        byte,
-                        unused,
-                    }
-                }
-            }
-        })
+/// Unpacks the `count` trits of a tensor whose bytes stand at `start` of the file.
+pub(super) fn read_trits(
+    packing: Packing,
+    name: TensorName,
+    bytes: &[u8],
+    start: u64,
+    count: usize,
+) -> Result<Vec<i8>, LoadError> {
+    packing.unpack(bytes, count).map_err(|fault| {
+        let (Fault::Code { index } | Fault::Padding { index, .. }) = fault;
+        let (tensor, offset, byte) = (name.to_string(), start + index as u64, bytes[index]);
+        match (fault, packing) {
+            (Fault::Padding { unused, .. }, _) => LoadError::BadPadding {
+                tensor,
+                offset,
+                byte,
+                unused,
+            },
+            (Fault::Code { .. }, Packing::Int2) => LoadError::BadInt2 {
+                tensor,
+                offset,
+                byte,
+            },
+            (Fault::Code { .. }, Packing::Base3) => LoadError::BadBase3 {
+                tensor,
+                offset,
+                byte,
+            },
+        }
+    })
+}
+
+/// Reads the finite numbers of a tensor whose bytes stand at `start` of the file.
+pub(super) fn read_floats(
+    name: TensorName,
+    bytes: &[u8],
+    start: u64,
+) -> Result<Vec<f32>, LoadError> {
+    let (words, _) = bytes.as_chunks();
+    let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(values),
+        Some(index) => Err(LoadError::NotFinite {
+            tensor: name.to_string(),
+            offset: start + 4 * index as u64,
+            index,
+            found: values[index],
+        }),
     }
 }
 
@@ -212,7 +269,9 @@ impl TensorSource for Reader<'_> {
         cols: usize,
     ) -> Result<Ternary, LoadError> {
         let scale = self.scale(name)?;
-        let trits = self.trits(name, rows * cols)?;
+        let count = rows * cols;
+        let (bytes, start) = self.take(name, count.div_ceil(self.packing.per_byte()))?;
+        let trits = read_trits(self.packing, name, bytes, start, count)?;
         Ok(Ternary {
             name: name.to_string(),
             rows,
@@ -224,16 +283,6 @@ impl TensorSource for Reader<'_> {
 
     fn floats(&mut self, name: TensorName, len: usize) -> Result<Vec<f32>, LoadError> {
         let (bytes, start) = self.take(name, 4 * len)?;
-        let (words, _) = bytes.as_chunks();
-        let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
-        match values.iter().position(|v| !v.is_finite()) {
-            None => Ok(values),
-            Some(index) => Err(LoadError::NotFinite {
-                tensor: name.to_string(),
-                offset: start + 4 * index as u64,
-                index,
-                found: values[index],
-            }),
-        }
+        read_floats(name, bytes, start)
     }
 }

@@ -4,8 +4,18 @@
 use std::fmt;
 
 use super::model::{AtomeBlock, AtomeModel, PATHWAYS, Ternary};
+use super::trits::Packing;
 use super::{AtomeConfig, Format};
 use crate::error::LoadError;
+
+/// What an `ATOME` file has around and inside its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// Length of the header: the magic, and for a classifier the class count after it.
+    pub(super) header_bytes: usize,
+    /// How trits are packed.
+    pub(super) packing: Packing,
+}
 
 /// A tensor's name without a string: `embed`, or `blocks.3.wq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +49,25 @@ pub(super) enum Shape {
     Floats { len: usize },
 }
 
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trits { rows, cols } => write!(f, "{rows} x {cols} trits"),
+            Self::Floats { len } => write!(f, "{len} f32"),
+        }
+    }
+}
+
+impl Shape {
+    /// Rows and columns; a vector is one column.
+    const fn dims(self) -> (usize, usize) {
+        match self {
+            Self::Trits { rows, cols } => (rows, cols),
+            Self::Floats { len } => (len, 1),
+        }
+    }
+}
+
 /// One tensor of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TensorSpec {
@@ -47,19 +76,36 @@ pub(super) struct TensorSpec {
 }
 
 impl TensorSpec {
-    /// Bytes the tensor takes in a file of `format`, or `None` when they, or its elements, cannot be addressed.
-    fn bytes(&self, format: Format) -> Option<u64> {
-        let (rows, cols, scale_bytes) = match self.shape {
-            Shape::Trits { rows, cols } => (rows, cols, 4),
-            Shape::Floats { len } => (len, 1, 0),
-        };
-        let elems = u64::try_from(rows)
-            .ok()?
-            .checked_mul(u64::try_from(cols).ok()?)?;
-        isize::try_from(elems).ok()?;
-        match self.shape {
-            Shape::Trits { .. } => format.packing().bytes(elems).checked_add(scale_bytes),
+    /// Bytes the tensor takes in an `ATOME` file, its scale included.
+    fn bytes(&self, packing: Packing) -> Result<u64, LoadError> {
+        let elems = self.elems()?;
+        let bytes = match self.shape {
+            Shape::Trits { .. } => packing.bytes(elems).checked_add(4),
             Shape::Floats { .. } => elems.checked_mul(4),
+        };
+        bytes.ok_or_else(|| self.too_large())
+    }
+
+    /// Elements of the tensor.
+    ///
+    /// # Errors
+    /// [`LoadError::TooLarge`] when they cannot be addressed.
+    pub(super) fn elems(&self) -> Result<u64, LoadError> {
+        let (rows, cols) = self.shape.dims();
+        let elems = rows.checked_mul(cols);
+        let elems = elems.filter(|&elems| isize::try_from(elems).is_ok());
+        elems
+            .and_then(|elems| u64::try_from(elems).ok())
+            .ok_or_else(|| self.too_large())
+    }
+
+    /// The error that no file could hold the tensor.
+    pub(super) fn too_large(&self) -> LoadError {
+        let (rows, cols) = self.shape.dims();
+        LoadError::TooLarge {
+            tensor: self.name.to_string(),
+            rows,
+            cols,
         }
     }
 }
@@ -120,29 +166,18 @@ pub(super) fn tensors(
 /// [`LoadError::Truncated`] for the first tensor that does not fit, [`LoadError::TrailingBytes`] for bytes after the
 /// last, [`LoadError::TooLarge`] for a tensor that no file could hold.
 pub(super) fn check_size(
-    format: Format,
+    frame: Frame,
     config: &AtomeConfig,
     classes: Option<usize>,
     file_bytes: u64,
 ) -> Result<(), LoadError> {
-    let mut offset = format.header_bytes() as u64;
+    let mut offset = frame.header_bytes as u64;
     for spec in tensors(config, classes) {
-        let tensor = || spec.name.to_string();
-        let Some(expected) = spec.bytes(format) else {
-            let (rows, cols) = match spec.shape {
-                Shape::Trits { rows, cols } => (rows, cols),
-                Shape::Floats { len } => (len, 1),
-            };
-            return Err(LoadError::TooLarge {
-                tensor: tensor(),
-                rows,
-                cols,
-            });
-        };
+        let expected = spec.bytes(frame.packing)?;
         let found = file_bytes.saturating_sub(offset);
         if expected > found {
             return Err(LoadError::Truncated {
-                tensor: tensor(),
+                tensor: spec.name.to_string(),
                 offset,
                 expected,
                 found,
@@ -267,17 +302,23 @@ mod tests {
     /// Lengths of the files published for these dimensions.
     #[test]
     fn lengths_of_the_published_models() {
-        check_size(Format::Atome01, &PUBLISHED, None, 276_655).unwrap();
-        check_size(Format::Atome02, &PUBLISHED, None, 229_975).unwrap();
+        check_size(Format::Atome01.frame().unwrap(), &PUBLISHED, None, 276_655).unwrap();
+        check_size(Format::Atome02.frame().unwrap(), &PUBLISHED, None, 229_975).unwrap();
         for (classes, bytes) in [(4, 6625), (5, 6633), (6, 6641)] {
-            check_size(Format::AtomeCl01, &CLASSIFIER, Some(classes), bytes).unwrap();
+            check_size(
+                Format::AtomeCl01.frame().unwrap(),
+                &CLASSIFIER,
+                Some(classes),
+                bytes,
+            )
+            .unwrap();
         }
     }
 
     #[test]
     fn a_wrong_length_names_the_tensor_and_its_offset() {
         let unembed = 276_655 - (4 + 256 * 256 / 4);
-        match check_size(Format::Atome01, &PUBLISHED, None, 276_654) {
+        match check_size(Format::Atome01.frame().unwrap(), &PUBLISHED, None, 276_654) {
             Err(LoadError::Truncated {
                 tensor,
                 offset,
@@ -291,14 +332,14 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
-        match check_size(Format::Atome01, &PUBLISHED, None, 276_660) {
+        match check_size(Format::Atome01.frame().unwrap(), &PUBLISHED, None, 276_660) {
             Err(LoadError::TrailingBytes {
                 expected: 276_655,
                 extra: 5,
             }) => {}
             other => panic!("{other:?}"),
         }
-        match check_size(Format::Atome01, &PUBLISHED, None, 0) {
+        match check_size(Format::Atome01.frame().unwrap(), &PUBLISHED, None, 0) {
             Err(LoadError::Truncated {
                 tensor,
                 offset: 7,
@@ -316,7 +357,7 @@ mod tests {
             ..PUBLISHED
         };
         assert!(matches!(
-            check_size(Format::Atome01, &config, None, 1000),
+            check_size(Format::Atome01.frame().unwrap(), &config, None, 1000),
             Err(LoadError::TooLarge { .. })
         ));
     }

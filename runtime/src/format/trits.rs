@@ -19,6 +19,15 @@ pub(super) enum Fault {
     Padding { index: usize, unused: usize },
 }
 
+impl From<atome_spec::Packing> for Packing {
+    fn from(packing: atome_spec::Packing) -> Self {
+        match packing {
+            atome_spec::Packing::Int2 => Self::Int2,
+            atome_spec::Packing::Base3 => Self::Base3,
+        }
+    }
+}
+
 impl Packing {
     /// Trits in a full byte.
     pub(super) const fn per_byte(self) -> usize {

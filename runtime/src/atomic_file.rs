@@ -1,0 +1,220 @@
+//! Files that are there as a whole or not at all.
+//!
+//! The bytes go to a file of another name in the same directory, are forced to the disk, and only then take the name that
+//! was asked for. Whatever happens before that, a full disk or a killed process, leaves an older file of that name as it
+//! was.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a file was not written. An older file of its name is untouched.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{}`: {cause}", path.display())]
+pub struct WriteFileError {
+    /// The file that was asked for.
+    pub path: PathBuf,
+    /// What the operating system said.
+    pub cause: io::Error,
+}
+
+/// Writes a whole file, or leaves what was there.
+///
+/// # Errors
+/// If the path is not one that a regular file can have, or the system refuses: no permission, no space.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes).map_err(|cause| WriteFileError {
+        path: path.to_owned(),
+        cause,
+    })?;
+    file.commit()
+}
+
+/// A file being written under another name. [`AtomicFile::commit`] gives it its own; dropping it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: File,
+    temporary: PathBuf,
+    target: PathBuf,
+    /// Whether the temporary file is still there.
+    pending: bool,
+}
+
+impl AtomicFile {
+    /// Opens a file beside the one that it will become. A link is followed: what it points at will be replaced.
+    ///
+    /// # Errors
+    /// If the path is a directory or a device, or no file can be made beside it.
+    pub fn create(path: &Path) -> Result<AtomicFile, WriteFileError> {
+        Self::open(path).map_err(|cause| WriteFileError {
+            path: path.to_owned(),
+            cause,
+        })
+    }
+
+    fn open(path: &Path) -> io::Result<AtomicFile> {
+        let target = match fs::canonicalize(path) {
+            Ok(target) => target,
+            Err(missing) if missing.kind() == ErrorKind::NotFound => path.to_owned(),
+            Err(error) => return Err(error),
+        };
+        let old = fs::metadata(&target).ok();
+        let refused = |what: &str| io::Error::new(ErrorKind::InvalidInput, what.to_owned());
+        if old.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(refused("expected a file, found a directory"));
+        }
+        if old.as_ref().is_some_and(|old| !old.is_file()) {
+            let what = "expected a regular file, found a pipe, a socket or a device";
+            return Err(refused(what));
+        }
+        if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
+            return Err(io::Error::new(
+                ErrorKind::PermissionDenied,
+                "the file is read-only",
+            ));
+        }
+        let name = target
+            .file_name()
+            .ok_or_else(|| refused("expected the name of a file"))?;
+        let (file, temporary) = create_beside(&target, name)?;
+        let opened = AtomicFile {
+            file,
+            temporary,
+            target,
+            pending: true,
+        };
+        if let Some(old) = old {
+            opened.file.set_permissions(old.permissions())?;
+        }
+        Ok(opened)
+    }
+
+    /// Forces the bytes to the disk and gives the file its name.
+    ///
+    /// # Errors
+    /// If the system refuses; nothing of the file is left then.
+    pub fn commit(mut self) -> Result<(), WriteFileError> {
+        let committed = self.file.sync_all().and_then(|()| {
+            fs::rename(&self.temporary, &self.target)?;
+            self.pending = false;
+            Ok(())
+        });
+        committed.map_err(|cause| WriteFileError {
+            path: self.target.clone(),
+            cause,
+        })?;
+        sync_directory(&self.target);
+        Ok(())
+    }
+}
+
+/// Makes a new file in the directory of `target`, with a name nobody else has.
+fn create_beside(target: &Path, name: &std::ffi::OsStr) -> io::Result<(File, PathBuf)> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}-{number}.tmp", process::id()));
+        let temporary = target.with_file_name(hidden);
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)
+        {
+            Ok(file) => return Ok((file, temporary)),
+            Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Forces the new name to the disk, where a directory can be opened; the file is complete either way.
+fn sync_directory(target: &Path) {
+    let directory = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if let Ok(directory) = File::open(directory) {
+        let _ = directory.sync_all();
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if self.pending {
+            // If it cannot be removed there is nobody to tell; its name says what it is.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model");
+        write(&path, b"old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(dir.path()), ["model"]);
+    }
+
+    #[test]
+    fn what_is_no_place_for_a_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let message = |path: &Path| write(path, b"x").unwrap_err().to_string();
+        assert!(message(dir.path()).ends_with("expected a file, found a directory"));
+        assert!(message(&dir.path().join("no/model")).contains("o such file"));
+        assert!(message(Path::new("")).starts_with("cannot write ``: "));
+        assert!(names(dir.path()).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_devices_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (link, path) = (dir.path().join("link"), dir.path().join("model"));
+        write(&path, b"old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let error = write(Path::new("/dev/null"), b"x").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("found a pipe, a socket or a device")
+        );
+    }
+}
