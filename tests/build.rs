@@ -1,27 +1,27 @@
-//! Emits random functions, and the square root, as Rust for every CPU tier, for
+//! Emits random functions, and the square root, as Rust for every instruction set, for
 //! `tests/random_rust.rs` to run.
 
 use atome_codegen::emit::rust::{caller, emit, target_arch};
 use atome_codegen::ir::{Access, Address, Builder, Elem, Function, Lanes, UnaryOp};
 use atome_codegen::testing::random_function;
-use atome_spec::Tier;
+use atome_spec::Isa;
 use std::fmt::Write;
 use std::path::Path;
 use std::{env, error, fs};
 
-/// Functions of each tier.
+/// Functions of each instruction set.
 const FUNCTIONS: u64 = 40;
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut source = String::new();
-    for &tier in Tier::ALL {
-        if let Some(arch) = target_arch(tier) {
+    for &isa in Isa::ALL {
+        if let Some(arch) = target_arch(isa.tier()) {
             writeln!(source, "#[cfg(target_arch = \"{arch}\")]")?;
         }
-        let module = tier.name().replace('-', "_");
+        let module = isa.name().replace('.', "");
         writeln!(source, "pub mod {module} {{")?;
-        writeln!(source, "{}", emit(&square_root(), tier)?)?;
+        writeln!(source, "{}", emit(&square_root(), isa)?)?;
         writeln!(source, "{}", caller(&square_root(), "call_square_root")?)?;
         writeln!(
             source,
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         for seed in 0..FUNCTIONS {
             let function = random_function(seed);
             let name = format!("call_{seed}");
-            writeln!(source, "{}", emit(&function, tier)?)?;
+            writeln!(source, "{}", emit(&function, isa)?)?;
             writeln!(source, "{}", caller(&function, &name)?)?;
             write!(table, "({seed}, {name}), ")?;
         }

@@ -1,8 +1,10 @@
 use crate::ir::{Function, verify};
 use crate::{CodegenError, KernelSpec, lower, passes, schedule};
-use atome_spec::Tier;
+use atome_spec::Isa;
 
-/// The verified function of a specification, laid out for `tier` and optimised.
+/// The verified function of a specification, laid out for an instruction set and optimised.
+///
+/// A tier stands for what all its CPUs have.
 ///
 /// ```
 /// use atome_codegen::{KernelSpec, compile};
@@ -17,9 +19,9 @@ use atome_spec::Tier;
 ///
 /// # Errors
 /// If no kernel can be made from the specification.
-pub fn compile(spec: &KernelSpec, tier: Tier) -> Result<Function, CodegenError> {
+pub fn compile(spec: &KernelSpec, isa: impl Into<Isa>) -> Result<Function, CodegenError> {
     spec.check()?;
-    let mut function = lower::lower(spec, &schedule::select(spec, tier));
+    let mut function = lower::lower(spec, &schedule::select(spec, isa));
     check(spec, &function)?;
     passes::optimise(&mut function);
     if cfg!(debug_assertions) {

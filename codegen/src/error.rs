@@ -1,4 +1,4 @@
-use atome_spec::{Method, Op, Packing};
+use atome_spec::{Activation, Method, Op, Packing};
 use thiserror::Error;
 
 /// A specification that no kernel can be made from.
@@ -45,6 +45,14 @@ pub enum CodegenError {
         /// The packing asked for.
         packing: Packing,
     },
+    /// The op has no kernel for those activations.
+    #[error("`{op}` has no kernel for {activation} activations")]
+    UnsupportedActivation {
+        /// The op.
+        op: Op,
+        /// The activations asked for.
+        activation: Activation,
+    },
     /// A ternary op without a packing.
     #[error("`{op}` reads ternary weights, so it needs a packing: `int2` or `base3`")]
     MissingPacking {
@@ -52,12 +60,19 @@ pub enum CodegenError {
         op: Op,
     },
     /// The op has no kernel by that method.
-    #[error("`{op}` with f32 activations has no kernel by method `{method}`, expected `select`")]
+    #[error(
+        "`{op}` with {activation} activations has no kernel by method `{method}`{}",
+        expected(known)
+    )]
     UnsupportedMethod {
         /// The op.
         op: Op,
+        /// The activations asked for.
+        activation: Activation,
         /// The method asked for.
         method: Method,
+        /// The methods there are.
+        known: &'static [Method],
     },
     /// The lowering or a pass made a function that breaks the IR's invariants: a fault of
     /// this crate.
@@ -68,4 +83,12 @@ pub enum CodegenError {
         /// What the verifier found.
         violations: crate::ir::Violations,
     },
+}
+
+fn expected(known: &[Method]) -> String {
+    let known: Vec<String> = known.iter().map(|m| format!("`{m}`")).collect();
+    match known[..] {
+        [] => String::new(),
+        _ => format!(", expected {}", known.join(" or ")),
+    }
 }

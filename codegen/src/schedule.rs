@@ -2,11 +2,11 @@
 //!
 //! Every choice gives the same bits; only speed depends on it.
 
-use crate::KernelSpec;
-use atome_spec::{Method, Op, Tier};
+use crate::{KernelSpec, spec};
+use atome_spec::{Activation, Isa, Method, Op};
 use std::fmt;
 
-/// The choices for one kernel on one tier.
+/// The choices for one kernel on one instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Schedule {
     /// Method of the ternary product.
@@ -15,71 +15,118 @@ pub struct Schedule {
     pub row_groups: usize,
     /// Tokens that share one reading of the weights.
     pub tokens: usize,
+    /// How the fields of code words are summed, with int8 activations.
+    pub fields: Fields,
     /// How far ahead weights are prefetched, in bytes; 0 for not at all.
     pub prefetch_bytes: u64,
     /// Whether reductions of a bound length are unrolled into straight code.
     pub unroll_reductions: bool,
 }
 
-/// A row of the table: choices of one tier for `gemv` and for `gemm`.
-struct Row {
-    tier: Tier,
-    gemv_groups: usize,
+/// How the four 2-bit fields of a code word's bytes come into dot products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fields {
+    /// Shifted down, into one sum.
+    Shifted,
+    /// Where they are, each into a sum of its own that is shifted at the end: no shift in the
+    /// loop. For instructions that take codes up to 255.
+    Separate,
+    /// The same for three of them; the highest, which would make signed bytes negative, is
+    /// shifted down into the lowest one's sum.
+    SeparateLow,
+}
+
+impl Fields {
+    /// Sums of a token and a group of rows.
+    pub(crate) const fn sums(self) -> usize {
+        match self {
+            Fields::Shifted => 1,
+            Fields::Separate => 4,
+            Fields::SeparateLow => 3,
+        }
+    }
+
+    /// The sum that field `q` goes into.
+    pub(crate) const fn sum_of(self, q: usize) -> usize {
+        q % self.sums()
+    }
+
+    /// The bit of a byte at which the codes of field `q` are multiplied.
+    pub(crate) const fn shift_of(self, q: usize) -> u8 {
+        2 * self.sum_of(q) as u8
+    }
+}
+
+/// The table's choices for products with one type of activations.
+#[derive(Clone, Copy)]
+struct Products {
+    /// Groups of rows of a `gemv`.
+    gemv: usize,
+    /// How a `gemv` sums fields.
+    fields: Fields,
+    /// Groups of rows and tokens of a `gemm`.
     gemm: (usize, usize),
     prefetch_bytes: u64,
 }
 
-// Accumulators are `groups * tokens` logical vectors. They must leave room for the codes and
-// the tables in the register file: 32 registers of 512 bits, 16 of 256, 16 of 128 on x86-64
-// and 32 of 128 on AArch64.
-const TABLE: &[Row] = &[
-    Row {
-        tier: Tier::X86_64V4,
-        gemv_groups: 4,
-        gemm: (4, 4),
-        prefetch_bytes: 4096,
-    },
-    Row {
-        tier: Tier::X86_64V3,
-        gemv_groups: 4,
-        gemm: (2, 2),
-        prefetch_bytes: 4096,
-    },
-    Row {
-        tier: Tier::X86_64V2,
-        gemv_groups: 1,
-        gemm: (1, 2),
-        prefetch_bytes: 0,
-    },
-    Row {
-        tier: Tier::Neon,
-        gemv_groups: 2,
-        gemm: (2, 2),
-        prefetch_bytes: 0,
-    },
-    Row {
-        tier: Tier::Portable,
-        gemv_groups: 1,
-        gemm: (1, 1),
-        prefetch_bytes: 0,
-    },
-];
+const fn products(gemv: usize, gemm: (usize, usize), prefetch_bytes: u64) -> Products {
+    Products {
+        gemv,
+        fields: Fields::Shifted,
+        gemm,
+        prefetch_bytes,
+    }
+}
 
-/// The table's choice for `spec` on `tier`.
-pub fn select(spec: &KernelSpec, tier: Tier) -> Schedule {
-    let row = TABLE
-        .iter()
-        .find(|r| r.tier == tier)
-        .unwrap_or(&TABLE[TABLE.len() - 1]);
-    let (row_groups, tokens) = match spec.op {
-        Op::Gemv => (row.gemv_groups, 1),
-        _ => row.gemm,
+// Accumulators are `groups * tokens` logical vectors, times the sums of fields. They must leave
+// room for the codes and the tables in the register file: 32 registers of 512 bits, 16 of 256,
+// 16 of 128 on x86-64 and 32 of 128 on AArch64.
+const fn float(isa: Isa) -> Products {
+    match isa {
+        Isa::Avx512 | Isa::Avx512Vnni => products(4, (4, 4), 4096),
+        Isa::Avx2 => products(4, (2, 2), 4096),
+        Isa::Sse41 => products(1, (1, 2), 0),
+        Isa::Neon | Isa::Dotprod => products(2, (2, 2), 0),
+        _ => products(1, (1, 1), 0),
+    }
+}
+
+const fn int8(isa: Isa) -> Products {
+    match isa {
+        Isa::Avx512Vnni => Products {
+            fields: Fields::Separate,
+            ..products(4, (4, 4), 4096)
+        },
+        Isa::Avx512 => products(4, (4, 4), 4096),
+        Isa::Avx2 => products(4, (2, 2), 4096),
+        Isa::Sse41 => products(1, (1, 2), 0),
+        Isa::Dotprod => Products {
+            fields: Fields::SeparateLow,
+            ..products(1, (2, 2), 0)
+        },
+        Isa::Neon => products(2, (2, 2), 0),
+        _ => products(1, (1, 1), 0),
+    }
+}
+
+/// The table's choice for `spec` on an instruction set; a tier stands for its baseline.
+pub fn select(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
+    let isa = isa.into();
+    let products = match spec.activation {
+        Activation::F32 => float(isa),
+        Activation::I8 => int8(isa),
     };
+    let (row_groups, tokens, fields) = match spec.op {
+        Op::Gemv => (products.gemv, 1, products.fields),
+        _ => (products.gemm.0, products.gemm.1, Fields::Shifted),
+    };
+    let usual = spec::methods(spec.op, spec.activation).first();
     Schedule {
-        method: spec.method.unwrap_or(Method::Select),
+        method: spec.method.or(usual.copied()).unwrap_or(Method::Select),
         row_groups,
         tokens,
-        prefetch_bytes: row.prefetch_bytes,
+        fields,
+        prefetch_bytes: products.prefetch_bytes,
         unroll_reductions: true,
     }
 }
@@ -98,5 +145,23 @@ impl fmt::Display for Schedule {
             "method={method} row_groups={row_groups} tokens={tokens} \
              prefetch_bytes={prefetch_bytes}"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fields;
+
+    #[test]
+    fn a_field_is_multiplied_where_its_sum_is_shifted_from() {
+        assert_eq!([0, 1, 2, 3].map(|q| Fields::Shifted.shift_of(q)), [0; 4]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|q| Fields::Separate.shift_of(q)),
+            [0, 2, 4, 6]
+        );
+        assert_eq!(
+            [0, 1, 2, 3].map(|q| Fields::SeparateLow.shift_of(q)),
+            [0, 2, 4, 0]
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! that are already known.
 
 use crate::CodegenError;
-use atome_spec::{LANES, Method, Op, Packing};
+use atome_spec::{Activation, Kind, LANES, Method, Op, Packing, layout};
 use std::collections::BTreeMap;
 
 /// Greatest bound dimension: element numbers stay far from overflow.
@@ -26,6 +26,8 @@ pub struct KernelSpec {
     pub op: Op,
     /// Packing of the weights; for ternary ops only.
     pub packing: Option<Packing>,
+    /// Type of the activations.
+    pub activation: Activation,
     /// Method of the ternary product; `None` lets the schedule choose.
     pub method: Option<Method>,
     /// Bound dimensions by name.
@@ -38,8 +40,19 @@ impl KernelSpec {
         KernelSpec {
             op,
             packing: None,
+            activation: Activation::F32,
             method: None,
             shape: BTreeMap::new(),
+        }
+    }
+
+    /// What the specification says apart from dimensions.
+    pub fn kind(&self) -> Kind {
+        Kind {
+            op: self.op,
+            packing: self.packing,
+            activation: self.activation,
+            method: self.method,
         }
     }
 
@@ -47,6 +60,13 @@ impl KernelSpec {
     #[must_use]
     pub fn packing(mut self, packing: Packing) -> KernelSpec {
         self.packing = Some(packing);
+        self
+    }
+
+    /// Sets the type of the activations.
+    #[must_use]
+    pub fn activation(mut self, activation: Activation) -> KernelSpec {
+        self.activation = activation;
         self
     }
 
@@ -64,12 +84,19 @@ impl KernelSpec {
         self
     }
 
-    /// `{op}-{packing}-{activation}`, the start of every kernel's name.
+    /// `{op}-{packing}-{activation}`, the start of every kernel's name; a method other than the
+    /// first one of [`methods`] follows.
     pub fn name(&self) -> String {
-        match self.packing {
-            Some(packing) => format!("{}-{packing}-f32", self.op),
-            None => format!("{}-f32", self.op),
+        let mut name = self.op.to_string();
+        if let Some(packing) = self.packing {
+            name.push_str(&format!("-{packing}"));
         }
+        name.push_str(&format!("-{}", self.activation));
+        let usual = methods(self.op, self.activation).first();
+        if let Some(method) = self.method.filter(|m| Some(m) != usual) {
+            name.push_str(&format!("-{method}"));
+        }
+        name
     }
 
     /// The C symbol: the name and the bound dimensions, in letters, digits and `_`.
@@ -96,8 +123,9 @@ impl KernelSpec {
                     known,
                 });
             }
-            let (min, max) = match name.as_str() {
-                "taps" => (1, MAX_TAPS),
+            let (min, max) = match (name.as_str(), self.activation) {
+                ("taps", _) => (1, MAX_TAPS),
+                ("cols", Activation::I8) => (0, layout::MAX_I8_COLS as u64),
                 _ => (0, MAX_DIM),
             };
             if !(min..=max).contains(&found) {
@@ -112,9 +140,15 @@ impl KernelSpec {
             }
         }
         self.check_cache()?;
+        if !activations(op).contains(&self.activation) {
+            return Err(CodegenError::UnsupportedActivation {
+                op,
+                activation: self.activation,
+            });
+        }
         match self.packing {
             None if op.is_ternary() => Err(CodegenError::MissingPacking { op }),
-            Some(packing) if !packings(op).contains(&packing) => {
+            Some(packing) if !packings(op, self.activation).contains(&packing) => {
                 Err(CodegenError::UnsupportedPacking { op, packing })
             }
             _ => self.check_method(),
@@ -150,10 +184,12 @@ impl KernelSpec {
 
     fn check_method(&self) -> Result<(), CodegenError> {
         match self.method {
-            Some(method) if !self.op.is_ternary() || method != Method::Select => {
+            Some(method) if !methods(self.op, self.activation).contains(&method) => {
                 Err(CodegenError::UnsupportedMethod {
                     op: self.op,
+                    activation: self.activation,
                     method,
+                    known: methods(self.op, self.activation),
                 })
             }
             _ => Ok(()),
@@ -169,7 +205,7 @@ pub fn dims(op: Op) -> &'static [&'static str] {
         Op::Gemm => &["rows", "cols", "tokens", "out_stride"],
         Op::Conv1d => &["channels", "taps", "tokens"],
         Op::Scan => &["channels", "tokens"],
-        Op::Norm | Op::Softmax => &["width", "rows"],
+        Op::Norm | Op::Quantize | Op::Softmax => &["width", "rows"],
         Op::KvAppend => &["d_head", "d_model", "capacity", "slot"],
         Op::AttnScores => &["d_head", "capacity", "len"],
         Op::AttnMix => &["d_model", "capacity", "k"],
@@ -178,11 +214,60 @@ pub fn dims(op: Op) -> &'static [&'static str] {
     }
 }
 
-/// Packings an op has kernels for, the default first.
-pub fn packings(op: Op) -> &'static [Packing] {
+/// Activations an op has kernels for, the default first.
+pub fn activations(op: Op) -> &'static [Activation] {
     match op {
-        Op::Embed => &[Packing::Int2, Packing::Base3],
-        Op::Gemv | Op::Gemm | Op::Conv1d => &[Packing::Int2],
+        Op::Gemv | Op::Gemm => &[Activation::F32, Activation::I8],
+        _ => &[Activation::F32],
+    }
+}
+
+/// Packings an op has kernels for, the default first.
+pub fn packings(op: Op, activation: Activation) -> &'static [Packing] {
+    match (op, activation) {
+        (Op::Embed, _) => &[Packing::Int2, Packing::Base3],
+        (Op::Gemv | Op::Gemm | Op::Conv1d, _) => &[Packing::Int2],
         _ => &[],
+    }
+}
+
+/// Methods an op has kernels for, the one that is chosen unless another is asked for first.
+pub fn methods(op: Op, activation: Activation) -> &'static [Method] {
+    match (op, activation) {
+        (Op::Gemv | Op::Gemm, Activation::I8) => &[Method::Dot],
+        _ if op.is_ternary() => &[Method::Select],
+        _ => &[],
+    }
+}
+
+/// Every kernel there is, each method but an op's first named.
+pub fn kinds() -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for &op in Op::ALL {
+        for &activation in activations(op) {
+            let kind = Kind::new(op).activation(activation);
+            let packings = packings(op, activation);
+            if packings.is_empty() {
+                kinds.push(kind);
+            }
+            for kind in packings.iter().map(|&p| kind.packing(p)) {
+                kinds.push(kind);
+                let others = methods(op, activation).iter().skip(1);
+                kinds.extend(others.map(|&m| kind.method(m)));
+            }
+        }
+    }
+    kinds
+}
+
+impl From<Kind> for KernelSpec {
+    fn from(kind: Kind) -> KernelSpec {
+        KernelSpec {
+            op: kind.op,
+            packing: kind.packing,
+            activation: kind.activation,
+            method: kind.method,
+            shape: BTreeMap::new(),
+        }
     }
 }

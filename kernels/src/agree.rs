@@ -1,7 +1,7 @@
 //! Data for the tests that `#[ternary_kernel]` generates. Not part of the public interface.
 
 use atome_spec::LANES;
-use atome_spec::layout::{BLOCK_ROWS, WORD_COLS, ZERO_WORD, gemv_bit};
+use atome_spec::layout::{BLOCK_ROWS, WORD_COLS, ZERO_WORD, gemv_bit, q_words};
 
 /// Calls that a test compares.
 pub const ROUNDS: u64 = 24;
@@ -97,6 +97,23 @@ impl Random {
                 };
                 word | code << gemv_bit(k)
             });
+        }
+    }
+
+    /// Rows of int8 activations for `cols` columns, four a word, and their sums.
+    pub fn quantized(&mut self, cols: usize, x: &mut [u32], sums: &mut [i32]) {
+        let words = q_words(cols);
+        for (t, sum) in sums.iter_mut().enumerate() {
+            *sum = 0;
+            for c in 0..cols {
+                let q = match self.next() % 8 {
+                    0 => i8::MIN,
+                    1 => i8::MAX,
+                    bits => (self.next() >> bits) as i8,
+                };
+                x[t * words + c / 4] |= u32::from(q as u8) << (8 * (c % 4));
+                *sum += i32::from(q);
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 //! use atome_kernels::{detect, find};
 //! use atome_spec::Op;
 //!
-//! let tanh = find(Op::Tanh, None, detect()).expect("every tier has every op");
+//! let tanh = find(Op::Tanh, detect()).expect("every tier has every op");
 //! let (x, mut y) = ([0.0f32, 1.0, -2.0], [0.0f32; 3]);
 //! let args = [x.as_ptr().expose_provenance() as u64, y.as_mut_ptr().expose_provenance() as u64, 3];
 //! // SAFETY: `tanh` reads and writes `n` elements; both arrays have 3.
@@ -18,19 +18,17 @@
 //! ```
 
 use crate::dispatch;
-use atome_spec::{Op, Packing, Tier};
+use atome_spec::{Isa, Kind, Tier};
 
-/// A kernel of one tier.
+/// A kernel for one instruction set.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel {
     /// `{op}-{packing}-{activation}-{isa}`, for example `gemv-int2-f32-avx512f`.
     pub name: &'static str,
-    /// What it computes.
-    pub op: Op,
-    /// Packing of its weights, for ternary ops.
-    pub packing: Option<Packing>,
-    /// The CPU it needs.
-    pub tier: Tier,
+    /// What it computes; the method is named if it is not the op's first choice.
+    pub kind: Kind,
+    /// The instructions it needs.
+    pub isa: Isa,
     entry: fn() -> *const (),
     call: unsafe fn(&[u64]),
 }
@@ -45,7 +43,7 @@ impl Kernel {
     /// scalars.
     ///
     /// # Safety
-    /// - [`dispatch::available`] for the kernel's tier.
+    /// - [`dispatch::has`] the kernel's instruction set.
     /// - Each address is valid for as many elements as the op's buffer has with these
     ///   dimensions, for reads, writes or both as the op says; buffers do not overlap; ids
     ///   and chosen slots are within their tables.
@@ -58,15 +56,19 @@ impl Kernel {
     }
 }
 
-/// The kernel for an op and a packing (`None` where the op reads no ternary weights) on a
-/// tier; `None` if there is no such kernel on this architecture.
-pub fn find(op: Op, packing: Option<Packing>, tier: Tier) -> Option<&'static Kernel> {
+/// The best kernel of a kind on a tier: one for an extension of the tier where this machine
+/// has it. `None` if there is no such kernel on this architecture.
+///
+/// A kind without a method asks for the op's first choice.
+pub fn find(kind: impl Into<Kind>, tier: Tier) -> Option<&'static Kernel> {
+    let kind = kind.into();
     kernels(tier)
         .iter()
-        .find(|k| k.op == op && k.packing == packing)
+        .find(|k| k.kind == kind && (!k.isa.is_extension() || dispatch::has(k.isa)))
 }
 
-/// All kernels of a tier; none if it is not of this architecture.
+/// All kernels of a tier, those for its extensions first; none if it is not of this
+/// architecture.
 pub fn kernels(tier: Tier) -> &'static [Kernel] {
     match tier {
         Tier::Portable => &portable::KERNELS,
@@ -84,7 +86,8 @@ pub fn kernels(tier: Tier) -> &'static [Kernel] {
 
 /// All kernels that run on this machine, best tier first.
 pub fn runnable() -> impl Iterator<Item = &'static Kernel> {
-    dispatch::tiers().iter().flat_map(|&tier| kernels(tier))
+    let kernels = dispatch::tiers().iter().flat_map(|&tier| kernels(tier));
+    kernels.filter(|k| dispatch::has(k.isa))
 }
 
 /// A module of the kernels of one tier.
@@ -92,7 +95,8 @@ macro_rules! tier {
     ($module:ident, $tier:literal) => {
         mod $module {
             use super::Kernel;
-            use atome_spec::{Op, Packing, Tier};
+            #[allow(unused_imports, reason = "a tier may lack some")]
+            use atome_spec::{Activation, Isa, Kind, Method, Op, Packing};
 
             atome_macros::aot_kernels!($tier);
         }

@@ -22,6 +22,6 @@ pub mod reference;
 pub use atome_macros::ternary_kernel;
 
 pub use aot::{Kernel, find, kernels};
-pub use atome_spec::{Op, Packing, Tier};
+pub use atome_spec::{Activation, Isa, Kind, Method, Op, Packing, Tier};
 pub use dispatch::{available, detect, tiers};
 pub use error::KernelError;

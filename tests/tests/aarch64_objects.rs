@@ -8,7 +8,7 @@ use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;
 use atome_codegen::testing::{Inputs, random_function, random_inputs};
 use atome_codegen::{lower, passes, schedule};
-use atome_spec::{Op, Target, Tier};
+use atome_spec::{Isa, Op, Target};
 use atome_tests::cases::{self, Binding, Case, Memory};
 use atome_tests::edges;
 use std::fmt::Write;
@@ -273,7 +273,7 @@ fn ops_agree(ops: &[Op]) {
     for case in ops.iter().flat_map(|op| cases::of(*op)) {
         for binding in [Binding::Open, Binding::Model] {
             let spec = case.bound(binding);
-            let function = optimised(lower::lower(&spec, &schedule::select(&spec, Tier::Neon)));
+            let function = optimised(lower::lower(&spec, &schedule::select(&spec, Isa::Dotprod)));
             let mut memory = Memory::new(&case);
             let dims = case.open_dims(&function);
             let (bytes, buffers) = memory.bytes_mut();

@@ -3,8 +3,8 @@
 
 use atome_codegen::ir::Function;
 use atome_codegen::testing::{random_function, random_inputs};
-use atome_codegen::{lower, passes, schedule};
-use atome_spec::{Op, Target, Tier};
+use atome_codegen::{KernelSpec, lower, passes, schedule};
+use atome_spec::{Activation, Isa, Op, Target};
 use atome_tests::cases::{self, Binding, Case, Memory};
 use atome_tests::compiled::{Compiled, runnable_targets};
 use atome_tests::edges::{self, Edge};
@@ -94,6 +94,14 @@ fn edge_agrees(edge: &Edge, target: Target) {
     assert!(edge.agrees(&memory), "{target}\n{function}");
 }
 
+/// Those whose schedules differ.
+fn isas(spec: &KernelSpec) -> &'static [Isa] {
+    match spec.activation {
+        Activation::F32 => &[Isa::Sse41, Isa::Neon],
+        Activation::I8 => &[Isa::Sse41, Isa::Dotprod],
+    }
+}
+
 /// Every case of `op` under every binding, on the schedules for vectors of 128 bits.
 fn op_agrees(op: Op) {
     for target in runnable_targets() {
@@ -101,8 +109,8 @@ fn op_agrees(op: Op) {
         for case in cases::of(op) {
             for binding in Binding::ALL {
                 let spec = case.bound(binding);
-                for tier in [Tier::X86_64V2, Tier::Neon] {
-                    let mut function = lower::lower(&spec, &schedule::select(&spec, tier));
+                for isa in isas(&spec) {
+                    let mut function = lower::lower(&spec, &schedule::select(&spec, *isa));
                     passes::optimise(&mut function);
                     let kernel = compiled.entry(function.clone()).or_insert_with(|| {
                         Compiled::new(&function, target)
@@ -112,7 +120,7 @@ fn op_agrees(op: Op) {
                         &case,
                         &function,
                         kernel,
-                        &format!("{target}, {binding:?}, {tier}"),
+                        &format!("{target}, {binding:?}, {isa}"),
                     );
                 }
             }
@@ -145,6 +153,6 @@ macro_rules! ops {
 
 ops! {
     embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
-    softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores, attn_mix: AttnMix,
+    quantize: Quantize, softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores, attn_mix: AttnMix,
     router_mix: RouterMix, argmax: Argmax, exp: Exp, tanh: Tanh, softplus: Softplus, silu: Silu,
 }

@@ -4,7 +4,7 @@
 use atome_codegen::interp::Program;
 use atome_codegen::ir::{Function, verify};
 use atome_codegen::{lower, passes, schedule};
-use atome_spec::{Op, Tier};
+use atome_spec::{Isa, Op};
 use atome_tests::cases::{self, Binding, Case, Memory};
 use std::collections::HashSet;
 
@@ -39,19 +39,15 @@ fn op_agrees(op: Op) {
         for binding in Binding::ALL {
             let spec = case.bound(binding);
             let mut seen = HashSet::new();
-            for &tier in Tier::ALL {
-                let function = lower::lower(&spec, &schedule::select(&spec, tier));
+            for &isa in Isa::ALL {
+                let function = lower::lower(&spec, &schedule::select(&spec, isa));
                 if !seen.insert(function.clone()) {
                     continue;
                 }
-                agrees(&case, &function, &format!("lowered, {binding:?}, {tier}"));
+                agrees(&case, &function, &format!("lowered, {binding:?}, {isa}"));
                 let mut optimised = function;
                 passes::optimise(&mut optimised);
-                agrees(
-                    &case,
-                    &optimised,
-                    &format!("optimised, {binding:?}, {tier}"),
-                );
+                agrees(&case, &optimised, &format!("optimised, {binding:?}, {isa}"));
                 runs += 2;
             }
         }
@@ -73,6 +69,6 @@ macro_rules! ops {
 
 ops! {
     embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
-    softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores, attn_mix: AttnMix,
+    quantize: Quantize, softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores, attn_mix: AttnMix,
     router_mix: RouterMix, argmax: Argmax, exp: Exp, tanh: Tanh, softplus: Softplus, silu: Silu,
 }

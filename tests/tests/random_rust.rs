@@ -1,10 +1,10 @@
-//! Random functions, emitted as Rust for every tier when these tests were built, against the
+//! Random functions, emitted as Rust for every instruction set when these tests were built, against the
 //! interpreter: the same bytes in memory, guards between the buffers included. And the square
-//! root, which tiers form in different ways.
+//! root, which they form in different ways.
 
 use atome_codegen::testing::{Inputs, random_function, random_inputs};
 use atome_kernels::dispatch;
-use atome_spec::Tier;
+use atome_spec::Isa;
 
 /// Inputs that each function is run on.
 const INPUTS: u64 = 25;
@@ -46,36 +46,36 @@ unsafe fn run(call: Call, inputs: &Inputs) -> Vec<u8> {
     memory.iter().flat_map(|w| w.to_le_bytes()).collect()
 }
 
-fn agree(tier: Tier) {
-    if !dispatch::available(tier) {
-        println!("skipped: this CPU does not run {tier}");
+fn agree(isa: Isa) {
+    if !dispatch::has(isa) {
+        println!("skipped: this CPU does not run {isa}");
         return;
     }
-    assert!(!functions(tier).is_empty());
-    for &(seed, call) in functions(tier) {
+    assert!(!functions(isa).is_empty());
+    for &(seed, call) in functions(isa) {
         let function = random_function(seed);
         for input in 0..INPUTS {
             let inputs = random_inputs(&function, input);
             let expected = inputs
                 .interpret(&function)
                 .unwrap_or_else(|trap| panic!("function {seed}, inputs {input}: {trap}"));
-            // SAFETY: the CPU runs the tier.
+            // SAFETY: the CPU has the instructions.
             let found = unsafe { run(call, &inputs) };
             let differs = expected.iter().zip(&found).position(|(a, b)| a != b);
             assert_eq!(
                 differs, None,
-                "{tier}: function {seed}, inputs {input}: first byte that differs"
+                "{isa}: function {seed}, inputs {input}: first byte that differs"
             );
         }
     }
 }
 
 /// Square roots of floats all over the range, subnormals included, by vectors and by scalars.
-fn roots_agree(tier: Tier) {
+fn roots_agree(isa: Isa) {
     /// A prime, so that every exponent meets many fractions.
     const STRIDE: usize = 40_009;
-    let Some(call) = square_root(tier).filter(|_| dispatch::available(tier)) else {
-        println!("skipped: this CPU does not run {tier}");
+    let Some(call) = square_root(isa).filter(|_| dispatch::has(isa)) else {
+        println!("skipped: this CPU does not run {isa}");
         return;
     };
     let edges = [
@@ -99,7 +99,7 @@ fn roots_agree(tier: Tier) {
         scalars,
         x.len() as u64,
     ];
-    // SAFETY: the CPU runs the tier, and the three arrays are as long as the last argument.
+    // SAFETY: the CPU has the instructions, and the three arrays are as long as the last argument.
     unsafe { call(&arguments) };
     for roots in &roots {
         for (x, root) in x.iter().zip(roots) {
@@ -107,25 +107,25 @@ fn roots_agree(tier: Tier) {
             let same = root.to_bits() == expected.to_bits() || (root.is_nan() && expected.is_nan());
             assert!(
                 same,
-                "{tier}: the root of {x:e} is {root:e}, expected {expected:e}"
+                "{isa}: the root of {x:e} is {root:e}, expected {expected:e}"
             );
         }
     }
 }
 
-/// One module a tier, with its tests.
-macro_rules! tiers {
-    ($($(#[$arch:meta])? $module:ident: $tier:ident),+ $(,)?) => {
-        fn functions(tier: Tier) -> &'static [Entry] {
-            match tier {
-                $($(#[$arch])? Tier::$tier => emitted::$module::FUNCTIONS,)+
+/// One module an instruction set, with its tests.
+macro_rules! isas {
+    ($($(#[$arch:meta])? $module:ident: $isa:ident),+ $(,)?) => {
+        fn functions(isa: Isa) -> &'static [Entry] {
+            match isa {
+                $($(#[$arch])? Isa::$isa => emitted::$module::FUNCTIONS,)+
                 _ => &[],
             }
         }
 
-        fn square_root(tier: Tier) -> Option<Call> {
-            match tier {
-                $($(#[$arch])? Tier::$tier => Some(emitted::$module::SQUARE_ROOT),)+
+        fn square_root(isa: Isa) -> Option<Call> {
+            match isa {
+                $($(#[$arch])? Isa::$isa => Some(emitted::$module::SQUARE_ROOT),)+
                 _ => None,
             }
         }
@@ -133,30 +133,34 @@ macro_rules! tiers {
         $(
             $(#[$arch])?
             mod $module {
-                use atome_spec::Tier;
+                use atome_spec::Isa;
 
                 #[test]
                 fn random_functions() {
-                    super::agree(Tier::$tier);
+                    super::agree(Isa::$isa);
                 }
 
                 #[test]
                 fn square_roots() {
-                    super::roots_agree(Tier::$tier);
+                    super::roots_agree(Isa::$isa);
                 }
             }
         )+
     };
 }
 
-tiers! {
+isas! {
     portable: Portable,
     #[cfg(target_arch = "x86_64")]
-    x86_64_v2: X86_64V2,
+    sse41: Sse41,
     #[cfg(target_arch = "x86_64")]
-    x86_64_v3: X86_64V3,
+    avx2: Avx2,
     #[cfg(target_arch = "x86_64")]
-    x86_64_v4: X86_64V4,
+    avx512f: Avx512,
+    #[cfg(target_arch = "x86_64")]
+    avx512vnni: Avx512Vnni,
     #[cfg(target_arch = "aarch64")]
     neon: Neon,
+    #[cfg(target_arch = "aarch64")]
+    dotprod: Dotprod,
 }

@@ -106,7 +106,7 @@ impl EmitArgs {
             }
             spec = spec.bind(name, *value);
         }
-        let known = spec::packings(self.op);
+        let known = spec::packings(self.op, spec.activation);
         spec.packing = self.packing.or(known.first().copied());
         spec.method = self.method;
         match spec.check() {

@@ -2,7 +2,7 @@
 
 use atome_codegen::ir::Function;
 use atome_codegen::{KernelSpec, compile, emit::rust, spec};
-use atome_spec::{Op, Packing, Tier};
+use atome_spec::{Activation, Isa, Kind, Op, Tier};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::LitStr;
@@ -29,13 +29,17 @@ impl Parse for Input {
 pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
     let mut items = TokenStream::new();
     let mut entries = Vec::new();
-    for spec in specs() {
-        let failed = |e: &dyn std::fmt::Display| syn::Error::new(input.at.span(), e);
-        let function = compile(&spec, input.tier).map_err(|e| failed(&e))?;
-        items.extend(rust::emit(&function, input.tier).map_err(|e| failed(&e))?);
-        let caller = rust::caller(&function, &caller_name(&function));
-        items.extend(caller.map_err(|e| failed(&e))?);
-        entries.push(entry(&spec, input.tier, &function));
+    for &isa in input.tier.isas() {
+        for kind in spec::kinds().into_iter().filter(|kind| gains(*kind, isa)) {
+            let failed = |e: &dyn std::fmt::Display| syn::Error::new(input.at.span(), e);
+            let spec = KernelSpec::from(kind);
+            let mut function = compile(&spec, isa).map_err(|e| failed(&e))?;
+            function.name = format!("{}_{}", spec.symbol(), isa.name().replace('.', ""));
+            items.extend(rust::emit(&function, isa).map_err(|e| failed(&e))?);
+            let caller = rust::caller(&function, &caller_name(&function));
+            items.extend(caller.map_err(|e| failed(&e))?);
+            entries.push(entry(&spec, isa, &function));
+        }
     }
     let count = entries.len();
     Ok(quote! {
@@ -46,37 +50,31 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
     })
 }
 
-/// Every kernel there is: one an op, or one a packing for ternary ops.
-fn specs() -> Vec<KernelSpec> {
-    let mut specs = Vec::new();
-    for &op in Op::ALL {
-        let packings = spec::packings(op);
-        if packings.is_empty() {
-            specs.push(KernelSpec::new(op));
-        }
-        specs.extend(packings.iter().map(|&p| KernelSpec::new(op).packing(p)));
-    }
-    specs
+/// Whether an instruction set has a kernel of its own: its tier's baseline has every kernel, an
+/// extension those of products of int8.
+fn gains(kind: Kind, isa: Isa) -> bool {
+    let product = matches!(kind.op, Op::Gemv | Op::Gemm);
+    let dot = kind.method.is_none() && kind.activation == Activation::I8;
+    !isa.is_extension() || (product && dot)
 }
 
 /// An element of the table. The names are those of `atome_kernels::aot`.
-fn entry(spec: &KernelSpec, tier: Tier, function: &Function) -> TokenStream {
-    let name = format!("{}-{}", spec.name(), tier.isa());
+fn entry(spec: &KernelSpec, isa: Isa, function: &Function) -> TokenStream {
+    let name = format!("{}-{isa}", spec.name());
     let op = variant("Op", &format!("{:?}", spec.op));
-    let tier = variant("Tier", &format!("{tier:?}"));
-    let packing = match spec.packing {
-        Some(Packing::Int2) => quote!(Some(Packing::Int2)),
-        Some(Packing::Base3) => quote!(Some(Packing::Base3)),
-        None => quote!(None),
-    };
+    let activation = variant("Activation", &format!("{:?}", spec.activation));
+    let isa = variant("Isa", &format!("{isa:?}"));
+    let packing = spec.packing.map(|p| variant("Packing", &format!("{p:?}")));
+    let packing = packing.map(|packing| quote!(.packing(#packing)));
+    let method = spec.method.map(|m| variant("Method", &format!("{m:?}")));
+    let method = method.map(|method| quote!(.method(#method)));
     let symbol = format_ident!("{}", function.name);
     let call = format_ident!("{}", caller_name(function));
     quote! {
         Kernel {
             name: #name,
-            op: #op,
-            packing: #packing,
-            tier: #tier,
+            kind: Kind::new(#op)#packing.activation(#activation)#method,
+            isa: #isa,
             entry: || #symbol as *const (),
             call: #call,
         }

@@ -4,7 +4,7 @@ use crate::errors::Errors;
 use crate::parse::{Arg, Value};
 use crate::suggest::{did_you_mean, one_of};
 use atome_codegen::{KernelSpec, spec};
-use atome_spec::{Method, Op, Packing, Target, Tier};
+use atome_spec::{Activation, Method, Op, Packing, Target, Tier};
 use proc_macro2::Span;
 use std::str::FromStr;
 use syn::Path;
@@ -13,7 +13,7 @@ use syn::Path;
 const OPS: [Op; 5] = [Op::Embed, Op::Gemv, Op::Gemm, Op::Conv1d, Op::Scan];
 
 /// Keys that are not dimensions.
-const KEYS: [&str; 5] = ["op", "packing", "method", "cpu", "crate"];
+const KEYS: [&str; 6] = ["op", "packing", "activation", "method", "cpu", "crate"];
 
 /// Which tiers to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub(crate) fn check(args: &[Arg], errors: &mut Errors) -> Checked {
     };
     checker.duplicates();
     checker.spec = checker.op().map(KernelSpec::new);
+    checker.activation();
     for arg in args {
         checker.arg(arg);
     }
@@ -128,14 +129,36 @@ impl Checker<'_> {
         }
     }
 
+    /// Before the packing and the method, which depend on it.
+    fn activation(&mut self) {
+        let args = self.args;
+        let Some(arg) = args.iter().find(|a| a.key == "activation") else {
+            return;
+        };
+        let activation: Option<Activation> = self.word(arg, Activation::NAMES);
+        let (Some(activation), Some(spec)) = (activation, &mut self.spec) else {
+            return;
+        };
+        let op = spec.op;
+        if spec::activations(op).contains(&activation) {
+            spec.activation = activation;
+        } else {
+            let message = format!("`{op}` has no kernel for {activation} activations");
+            self.errors.at(&arg.value, message);
+        }
+    }
+
     fn packing(&mut self, arg: &Arg) {
         let packing: Option<Packing> = self.word(arg, Packing::NAMES);
         let (Some(packing), Some(spec)) = (packing, &mut self.spec) else {
             return;
         };
-        let op = spec.op;
+        let (op, activation) = (spec.op, spec.activation);
         spec.packing = Some(packing);
-        let known: Vec<&str> = spec::packings(op).iter().map(|p| p.name()).collect();
+        let known: Vec<&str> = spec::packings(op, activation)
+            .iter()
+            .map(|p| p.name())
+            .collect();
         if known.is_empty() {
             self.errors
                 .at(&arg.key, format!("`{op}` reads no packed weights"));
@@ -153,16 +176,20 @@ impl Checker<'_> {
         let (Some(method), Some(spec)) = (method, &mut self.spec) else {
             return;
         };
-        let op = spec.op;
+        let (op, activation) = (spec.op, spec.activation);
         if !op.is_ternary() {
             let message = format!("`{op}` has no ternary product, so no method");
             self.errors.at(&arg.key, message);
             return;
         }
         spec.method = Some(method);
-        if method != Method::Select {
+        let known = spec::methods(op, activation);
+        if !known.contains(&method) {
+            let known: Vec<&str> = known.iter().map(|m| m.name()).collect();
             let message = format!(
-                "`{op}` with f32 activations has no kernel by method `{method}`, expected `select`"
+                "`{op}` with {activation} activations has no kernel by method `{method}`, \
+                 expected {}",
+                one_of(&known)
             );
             self.errors.at(&arg.value, message);
         }
@@ -190,7 +217,8 @@ impl Checker<'_> {
             spec.shape.insert(key.to_owned(), number);
             // Alone, so that only this dimension can be what is wrong.
             let mut alone = KernelSpec::new(spec.op).bind(key, number);
-            alone.packing = spec::packings(spec.op).first().copied();
+            alone.activation = spec.activation;
+            alone.packing = spec::packings(spec.op, spec.activation).first().copied();
             if let Err(e) = alone.check() {
                 self.errors.at(&arg.value, e);
             }
@@ -211,8 +239,11 @@ impl Checker<'_> {
 
     fn missing_packing(&mut self) {
         let Some(spec) = &self.spec else { return };
-        let op = spec.op;
-        let known: Vec<&str> = spec::packings(op).iter().map(|p| p.name()).collect();
+        let (op, activation) = (spec.op, spec.activation);
+        let known: Vec<&str> = spec::packings(op, activation)
+            .iter()
+            .map(|p| p.name())
+            .collect();
         if known.is_empty() || self.find("packing").is_some() {
             return;
         }

@@ -3,8 +3,9 @@
 use crate::errors::Errors;
 use crate::parse::Arg;
 use crate::signature::{Argument, Role};
+use atome_codegen::KernelSpec;
 use atome_codegen::ir::{Function, Size};
-use atome_spec::Op;
+use atome_spec::{Activation, Op};
 use syn::Signature;
 
 /// The source of an open dimension.
@@ -28,7 +29,7 @@ pub(crate) struct OpenDim {
 ///
 /// Reports those that nothing gives.
 pub(crate) fn sources(
-    op: Op,
+    spec: &KernelSpec,
     sig: &Signature,
     function: &Function,
     arguments: &[Argument],
@@ -44,7 +45,7 @@ pub(crate) fn sources(
     for name in &function.dims {
         let source = if given(name) {
             Source::Argument
-        } else if let Some(source) = inferred(op, name, function) {
+        } else if let Some(source) = inferred(spec, name, function) {
             source
         } else if args.iter().any(|a| a.key == name) {
             continue; // Its value was reported.
@@ -72,8 +73,11 @@ pub(crate) fn sources(
 }
 
 /// How a dimension that is no argument is found.
-fn inferred(op: Op, dim: &str, function: &Function) -> Option<Source> {
-    let buffer = match (op, dim) {
+fn inferred(spec: &KernelSpec, dim: &str, function: &Function) -> Option<Source> {
+    let buffer = match (spec.op, dim) {
+        // Quantized rows are padded, so their length does not tell.
+        (Op::Gemv, "cols") if spec.activation == Activation::I8 => return None,
+        (Op::Gemm, "tokens") if spec.activation == Activation::I8 => "x_scale",
         (Op::Embed, "tokens") => "ids",
         (Op::Embed, "vocab") => "table",
         (Op::Gemv, "rows") => "out",

@@ -7,7 +7,7 @@ use crate::signature::Argument;
 use crate::{lengths, reference_test};
 use atome_codegen::ir::{Access, Elem, Function};
 use atome_codegen::{KernelSpec, compile, emit::rust};
-use atome_spec::{Op, Tier};
+use atome_spec::{Activation, Isa, Method, Op, Tier};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::Path;
@@ -138,6 +138,22 @@ fn variant(kernel: &Kernel<'_>, tier: Tier) -> TokenStream {
     quote!(#krate::Tier::#variant)
 }
 
+/// The extensions of a tier that the kernel gains from.
+fn extensions(kernel: &Kernel<'_>, tier: Tier) -> impl Iterator<Item = Isa> {
+    let dot = match kernel.spec.method {
+        Some(method) => method == Method::Dot,
+        None => kernel.spec.activation == Activation::I8,
+    };
+    let isas = tier.isas().iter().copied();
+    isas.filter(move |isa| isa.is_extension() && dot)
+}
+
+/// Whether the CPU has an instruction set.
+fn available(kernel: &Kernel<'_>, isa: Isa) -> TokenStream {
+    let (krate, variant) = (kernel.krate, format_ident!("{isa:?}"));
+    quote!(#krate::dispatch::has(#krate::Isa::#variant))
+}
+
 /// The kernels, and the call of the one that the CPU runs best.
 fn call(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
     match kernel.cpu {
@@ -153,10 +169,16 @@ fn dispatched(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
     // Best first, so that the last is the one without conditions.
     for &tier in Tier::ALL.iter().rev() {
         let arch = rust::target_arch(tier).map(|arch| quote!(#[cfg(target_arch = #arch)]));
-        let (item, call) = emitted(kernel, tier)?;
-        let tier = variant(kernel, tier);
+        let name = variant(kernel, tier);
+        for isa in extensions(kernel, tier) {
+            let (item, call) = emitted(kernel, isa)?;
+            let available = available(kernel, isa);
+            items.extend(quote!(#arch #item));
+            arms.extend(quote!(#arch #name if #available => unsafe { #call },));
+        }
+        let (item, call) = emitted(kernel, tier.baseline())?;
         items.extend(quote!(#arch #item));
-        arms.extend(quote!(#arch #tier => unsafe { #call },));
+        arms.extend(quote!(#arch #name => unsafe { #call },));
     }
     Ok(quote! {
         #items
@@ -171,9 +193,24 @@ fn dispatched(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
 fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
     let krate = kernel.krate;
     let arch = rust::target_arch(tier).map(|arch| quote!(#[cfg(target_arch = #arch)]));
-    let (item, call) = emitted(kernel, tier)?;
+    let mut better = TokenStream::new();
+    for isa in extensions(kernel, tier) {
+        let (item, call) = emitted(kernel, isa)?;
+        let available = available(kernel, isa);
+        better.extend(quote! {
+            #arch
+            #item
+            #arch
+            if #available {
+                unsafe { #call };
+                return ::core::result::Result::Ok(());
+            }
+        });
+    }
+    let (item, call) = emitted(kernel, tier.baseline())?;
     let tier = variant(kernel, tier);
     Ok(quote! {
+        #better
         #arch
         #item
         #arch
@@ -185,13 +222,13 @@ fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
     })
 }
 
-/// A tier's kernel and the call of it.
-fn emitted(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<(TokenStream, TokenStream)> {
+/// The kernel for an instruction set and the call of it.
+fn emitted(kernel: &Kernel<'_>, isa: Isa) -> syn::Result<(TokenStream, TokenStream)> {
     let failed = |e: &dyn std::fmt::Display| syn::Error::new_spanned(&kernel.item.sig.ident, e);
-    let mut function = compile(kernel.spec, tier).map_err(|e| failed(&e))?;
-    let name = format_ident!("kernel_{}", tier.name().replace('-', "_"));
+    let mut function = compile(kernel.spec, isa).map_err(|e| failed(&e))?;
+    let name = format_ident!("kernel_{}", isa.name().replace('.', ""));
     function.name = name.to_string();
-    let item = rust::emit(&function, tier).map_err(|e| failed(&e))?;
+    let item = rust::emit(&function, isa).map_err(|e| failed(&e))?;
     let arguments = call_arguments(kernel);
     Ok((item, quote!(#name(#arguments))))
 }

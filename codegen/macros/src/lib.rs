@@ -53,19 +53,22 @@ use quote::quote;
 /// | `op` | `embed`, `gemv`, `gemm`, `conv1d` or `scan` |
 /// | a dimension of the op | a whole number: the kernel is unrolled and folded for it |
 /// | `packing` | `int2`; `base3` for `embed` too |
-/// | `method` | `select`: add, subtract or skip |
+/// | `activation` | `f32` (default); `i8` for `gemv` and `gemm` too |
+/// | `method` | with f32 activations `select`: add, subtract or skip; with `i8` `dot` |
 /// | `cpu` | `dispatch` (default): kernels for every tier of the architecture, the best one called; or one tier or target |
 /// | `crate` | path of `atome-kernels`, if it is not `::atome_kernels` |
 ///
 /// # Arguments
 /// The function takes the op's buffers and scalars by name, in any order, and returns
-/// `Result<(), KernelError>`. Packed weights are `&[u32]`, ids `&[i32]`, all else `f32`.
+/// `Result<(), KernelError>`. Packed weights and int8 activations are `&[u32]`, ids and sums
+/// `&[i32]`, all else `f32`.
 ///
 /// | op | dimensions | arguments |
 /// |---|---|---|
 /// | `embed` | `vocab`, `d_model`, `tokens` | `ids`, `table`, `out`, `scale` |
 /// | `gemv` | `rows`, `cols` | `w`, `x`, `out`, `scale` |
 /// | `gemm` | `rows`, `cols`, `tokens`, `out_stride` | `w`, `x`, `out`, `scale` |
+/// | `gemv`, `gemm` with `i8` | the same | `w`, `x`, `x_scale`, `x_sum`, `out`, `scale` |
 /// | `conv1d` | `channels`, `taps`, `tokens` | `w`, `x`, `history`, `out`, `scale` |
 /// | `scan` | `channels`, `tokens` | `decay`, `b`, `c`, `x`, `state`, `out` |
 ///
@@ -119,7 +122,7 @@ fn checked(args: &[parse::Arg], item: &parse::Item, errors: &mut Errors) -> Opti
     let spec = checked.spec?;
     let function = parameters(&spec);
     let arguments = signature::check(&item.sig, &spec, &function, errors);
-    let dims = dims::sources(spec.op, &item.sig, &function, &arguments, args, errors);
+    let dims = dims::sources(&spec, &item.sig, &function, &arguments, args, errors);
     if !errors.is_empty() {
         return None;
     }
@@ -138,7 +141,7 @@ fn checked(args: &[parse::Arg], item: &parse::Item, errors: &mut Errors) -> Opti
 /// The op's kernel, for its parameters: they do not depend on tier and method, so mistakes
 /// in those do not hide mistakes in the function's arguments.
 fn parameters(spec: &KernelSpec) -> atome_codegen::ir::Function {
-    let known = spec::packings(spec.op);
+    let known = spec::packings(spec.op, spec.activation);
     let packing = spec.packing.filter(|p| known.contains(p));
     let spec = KernelSpec {
         packing: packing.or(known.first().copied()),

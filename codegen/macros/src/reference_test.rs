@@ -2,9 +2,9 @@
 
 use crate::expand::{Kernel, variable};
 use crate::lengths;
-use crate::signature::Role;
+use crate::signature::{Role, is_number};
 use atome_codegen::ir::{Access, Elem};
-use atome_spec::{Op, Packing};
+use atome_spec::{Activation, Op, Packing};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -114,9 +114,9 @@ fn buffers(kernel: &Kernel<'_>) -> TokenStream {
     for buffer in &kernel.function.buffers {
         let name = variable(&buffer.name);
         let len = lengths::known(kernel, &buffer.len);
-        let zero = match (buffer.elem, buffer.name.as_str()) {
+        let zero = match (buffer.elem, buffer.access) {
             (Elem::F32, _) => quote!(0f32),
-            (Elem::I32, "ids") => quote!(0i32),
+            (Elem::I32, _) if is_number(buffer) => quote!(0i32),
             (Elem::I32, _) => quote!(0u32),
         };
         tokens.extend(quote!(let mut #name = std::vec![#zero; #len];));
@@ -143,7 +143,12 @@ fn fill_weights(kernel: &Kernel<'_>) -> TokenStream {
         }
         (Op::Gemv | Op::Gemm, _) => {
             let (rows, cols) = (dim("rows"), dim("cols"));
-            quote!(random.matrix(#rows, #cols, &mut w);)
+            let x = (kernel.spec.activation == Activation::I8)
+                .then(|| quote!(random.quantized(#cols, &mut x, &mut x_sum);));
+            quote! {
+                random.matrix(#rows, #cols, &mut w);
+                #x
+            }
         }
         (Op::Conv1d, _) => {
             let (channels, taps) = (dim("channels"), dim("taps"));

@@ -60,10 +60,14 @@ pub(crate) fn buffer_type(buffer: &BufferParam) -> &'static str {
     match (buffer.elem, buffer.access) {
         (Elem::F32, Access::In) => "&[f32]",
         (Elem::F32, _) => "&mut [f32]",
-        // Token ids are numbers, packed weights are bits.
-        (Elem::I32, _) if buffer.name == "ids" => "&[i32]",
+        (Elem::I32, _) if is_number(buffer) => "&[i32]",
         (Elem::I32, _) => "&[u32]",
     }
+}
+
+/// Token ids and sums are numbers; packed weights and activations are bits.
+pub(crate) fn is_number(buffer: &BufferParam) -> bool {
+    matches!(buffer.name.as_str(), "ids" | "x_sum")
 }
 
 fn expected_type(role: &Role, function: &Function) -> &'static str {

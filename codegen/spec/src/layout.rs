@@ -1,9 +1,13 @@
 //! Sizes and bit positions of packed weights in memory; `docs/formats.md` draws them.
 //!
-//! Matrices of `gemv`/`gemm` (`int2`): blocks of up to 64 rows; a block holds
-//! `[ceil(cols / 16)][groups][16 rows]` little-endian `u32`, where `groups` is 4, or fewer
-//! in the last block if fewer 16-row groups remain. A `u32` holds 16 consecutive columns
-//! of one row: column `k` (mod 16) at bit [`gemv_bit`]`(k)`, code = trit + 1.
+//! Matrices of `gemv`/`gemm`: blocks of up to 64 rows; a block holds
+//! `[ceil(cols / word_cols)][groups][16 rows]` little-endian `u32`, where `groups` is 4, or
+//! fewer in the last block if fewer 16-row groups remain. `int2`: a `u32` holds 16 consecutive
+//! columns of one row, column `k` (mod 16) at bit [`gemv_bit`]`(k)`, code = trit + 1. `base3`:
+//! it holds 20, and digit `k` of byte `b` is column `4 k + b`.
+//!
+//! int8 activations: four columns a `u32`, the first in the lowest byte, a row padded with 0
+//! to a multiple of 16 columns.
 //!
 //! Embedding rows: tiles of 64 bytes, 16 `u32` lanes. `int2`: 256 columns a tile, column
 //! `16 j + lane` at bit `2 j` of its lane. `base3`: 320 columns a tile, digit `k` of byte
@@ -18,10 +22,13 @@ use crate::{LANES, Packing};
 
 /// Rows of a `gemv`/`gemm` block.
 pub const BLOCK_ROWS: usize = 64;
-/// Columns held by one `u32` of a `gemv`/`gemm` matrix, and taps by one of a convolution.
+/// Columns held by one `u32` of an `int2` matrix, and taps by one of a convolution.
 pub const WORD_COLS: usize = 16;
 /// Bytes of an embedding tile.
 pub const TILE_BYTES: usize = 64;
+/// Most columns of a product with int8 activations: its sums, and the parts of them that kernels
+/// keep times up to 64, fit an i32.
+pub const MAX_I8_COLS: usize = 1 << 18;
 /// A `u32` of 16 codes that are all 0 (code 1).
 pub const ZERO_WORD: u32 = 0x5555_5555;
 
@@ -33,9 +40,22 @@ pub const fn gemv_bit(k: usize) -> usize {
     8 * (k & 3) + 2 * (k >> 2)
 }
 
+/// Columns held by one `u32` of a `gemv`/`gemm` matrix.
+pub const fn word_cols(packing: Packing) -> usize {
+    match packing {
+        Packing::Int2 => WORD_COLS,
+        Packing::Base3 => 20,
+    }
+}
+
 /// `u32` words of a `rows` by `cols` matrix of `gemv`/`gemm`.
-pub const fn gemv_words(rows: usize, cols: usize) -> usize {
-    rows.div_ceil(LANES) * LANES * cols.div_ceil(WORD_COLS)
+pub const fn gemv_words(packing: Packing, rows: usize, cols: usize) -> usize {
+    rows.div_ceil(LANES) * LANES * cols.div_ceil(word_cols(packing))
+}
+
+/// `u32` words of a row of `width` int8 activations, padding included.
+pub const fn q_words(width: usize) -> usize {
+    width.div_ceil(LANES) * LANES / 4
 }
 
 /// Columns held by one 64-byte embedding tile.

@@ -1,6 +1,7 @@
 //! The vocabulary every crate of the workspace shares: what a kernel computes
 //! ([`Op`]), how its weights lie in memory ([`Packing`], [`layout`]), how a ternary
-//! product is formed ([`Method`]) and for which machine ([`Target`], [`Tier`]).
+//! product is formed ([`Method`], [`Activation`]) and for which machine ([`Target`], [`Tier`],
+//! [`Isa`]).
 //!
 //! Plain data without dependencies or `std`, so the compiler, the macros and the
 //! smallest runtime agree on the same words and the same bytes.
@@ -16,6 +17,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod activation;
+mod isa;
+mod kind;
 pub mod layout;
 mod method;
 mod name;
@@ -24,6 +28,9 @@ mod op;
 mod packing;
 mod target;
 
+pub use activation::Activation;
+pub use isa::Isa;
+pub use kind::Kind;
 pub use method::Method;
 pub use name::UnknownName;
 pub use op::Op;

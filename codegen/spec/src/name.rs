@@ -3,7 +3,7 @@ use core::fmt;
 /// A word that names nothing of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownName {
-    /// What was being named: `op`, `packing`, `method`, `target` or `tier`.
+    /// What was being named: `op`, `packing`, `method`, `target` and so on.
     pub kind: &'static str,
     /// The names that exist, for the message.
     pub known: &'static [&'static str],

@@ -4,6 +4,9 @@
 /// 1.5 * 2^23: f32 numbers of this size are consecutive integers, so adding it rounds.
 pub const ROUND: f32 = 12_582_912.0;
 
+/// Added to a row's greatest magnitude before int8 activations are scaled by it.
+pub const QUANTIZE_EPS: f32 = 1e-5;
+
 /// The leading 15 bits of ln 2.
 pub const LN2_HIGH: f32 = 0.693_145_75;
 

@@ -16,6 +16,8 @@ pub enum Op {
     Scan,
     /// Layer normalisation of each row.
     Norm,
+    /// Rows of f32 to int8, each with one scale.
+    Quantize,
     /// Softmax of each row.
     Softmax,
     /// Appends one token's key and value to the attention cache.
@@ -40,7 +42,7 @@ pub enum Op {
 
 named!(Op, "op", {
     Embed => "embed", Gemv => "gemv", Gemm => "gemm", Conv1d => "conv1d", Scan => "scan",
-    Norm => "norm", Softmax => "softmax", KvAppend => "kv_append", AttnScores => "attn_scores",
+    Norm => "norm", Quantize => "quantize", Softmax => "softmax", KvAppend => "kv_append", AttnScores => "attn_scores",
     AttnMix => "attn_mix", RouterMix => "router_mix", Argmax => "argmax", Exp => "exp",
     Tanh => "tanh", Softplus => "softplus", Silu => "silu",
 });

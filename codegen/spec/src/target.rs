@@ -64,13 +64,7 @@ named!(Tier, "CPU tier", {
 impl Tier {
     /// The instruction set in kernel names, as rustc spells its features.
     pub const fn isa(self) -> &'static str {
-        match self {
-            Tier::Portable => "portable",
-            Tier::Neon => "neon",
-            Tier::X86_64V2 => "sse4.1",
-            Tier::X86_64V3 => "avx2",
-            Tier::X86_64V4 => "avx512f",
-        }
+        self.baseline().name()
     }
 
     /// Width of the tier's vector registers in bits.

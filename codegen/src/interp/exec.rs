@@ -86,6 +86,17 @@ impl Run<'_> {
                 let x = scalars[x as usize][0];
                 vectors[dst as usize] = lanes::trit_select(&vectors[codes as usize], bit, x);
             }
+            Op::Dot4(dst, acc, codes, x) => {
+                let [acc, codes, x] = [acc, codes, x].map(|slot| &vectors[slot as usize]);
+                vectors[dst as usize] = lanes::dot4(acc, codes, x);
+            }
+            Op::Narrow(dst, parts) => {
+                let parts = parts.map(|slot| &vectors[slot as usize]);
+                vectors[dst as usize] = lanes::narrow(parts);
+            }
+            Op::SumI32(dst, x) => {
+                scalars[dst as usize] = [lanes::sum(&vectors[x as usize])];
+            }
             Op::ToIndex(dst, x) => {
                 let x = scalars[x as usize][0] as i32;
                 let index = u64::try_from(x).map_err(|_| Trap::NegativeIndex(x))?;

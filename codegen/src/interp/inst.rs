@@ -4,7 +4,7 @@ use super::ProgramError;
 use super::compile::{Compiler, number};
 use super::lanes::Arith;
 use super::op::{self, LaneOp, Op, Place, Slot};
-use crate::ir::{Address, Buffer, Inst, Lanes, Size, Type, Value};
+use crate::ir::{Address, Buffer, Elem, Inst, Lanes, ReduceOp, Size, Type, Value};
 use atome_spec::LANES;
 
 fn check(what: &'static str, found: u8, most: u8) -> Result<u8, ProgramError> {
@@ -32,7 +32,10 @@ impl Compiler<'_> {
             Inst::Param(n) => return Err(ProgramError::UnknownScalar(*n)),
             Inst::Splat(x) => Op::Splat(dst, self.scalar(*x)?),
             Inst::Iota => Op::Iota(dst),
-            Inst::Reduce(op, x) => Op::Reduce(dst, *op, self.vector(*x)?),
+            Inst::Reduce(op, x) => match (op, self.elem_of(*x)?) {
+                (ReduceOp::Add, Elem::I32) => Op::SumI32(dst, self.vector(*x)?),
+                _ => Op::Reduce(dst, *op, self.vector(*x)?),
+            },
             Inst::Extract(x, lane) => {
                 let lane = check("lane", *lane, LANES as u8 - 1)?;
                 Op::Extract(dst, self.vector(*x)?, lane)
@@ -41,6 +44,17 @@ impl Compiler<'_> {
             Inst::TritSelect { codes, bit, x } => {
                 let bit = check("code bit", *bit, 30)?;
                 Op::TritSelect(dst, self.vector(*codes)?, bit, self.scalar(*x)?)
+            }
+            Inst::Dot4 { acc, codes, x } => Op::Dot4(
+                dst,
+                self.vector(*acc)?,
+                self.vector(*codes)?,
+                self.vector(*x)?,
+            ),
+            Inst::Narrow([x, y, z, w]) => {
+                let parts = [*x, *y, *z, *w].map(|v| self.vector(v));
+                let [x, y, z, w] = parts;
+                Op::Narrow(dst, [x?, y?, z?, w?])
             }
             Inst::Load(buffer, address, lanes) => {
                 let place = self.place(*buffer, address)?;
@@ -96,6 +110,8 @@ impl Compiler<'_> {
             | Op::Iota(..)
             | Op::Keep(..)
             | Op::TritSelect(..)
+            | Op::Dot4(..)
+            | Op::Narrow(..)
             | Op::LoadVector(..)
             | Op::LoadFirst(..) => ("a vector", ty.is_vector()),
             _ => ("a scalar", matches!(ty, Type::Scalar(_))),

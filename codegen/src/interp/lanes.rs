@@ -174,7 +174,36 @@ pub(crate) fn trit_select(codes: &[u32; LANES], bit: u8, x: u32) -> [u32; LANES]
     })
 }
 
-/// [`crate::ir::Inst::Reduce`].
+/// [`crate::ir::Inst::Dot4`].
+#[inline]
+pub(crate) fn dot4(acc: &[u32; LANES], codes: &[u32; LANES], x: &[u32; LANES]) -> [u32; LANES] {
+    let mut out = *acc;
+    for i in 0..LANES {
+        for (code, x) in codes[i].to_le_bytes().iter().zip(x[i].to_le_bytes()) {
+            let product = i32::from(*code) * i32::from(x as i8);
+            out[i] = out[i].wrapping_add(product as u32);
+        }
+    }
+    out
+}
+
+/// [`crate::ir::Inst::Narrow`].
+#[inline]
+pub(crate) fn narrow(parts: [&[u32; LANES]; 4]) -> [u32; LANES] {
+    let byte = |at: usize| {
+        let x = parts[at / LANES][at % LANES] as i32;
+        x.clamp(i8::MIN.into(), i8::MAX.into()) as u8
+    };
+    std::array::from_fn(|lane| u32::from_le_bytes(std::array::from_fn(|i| byte(4 * lane + i))))
+}
+
+/// [`crate::ir::Inst::Reduce`] of i32, a sum.
+#[inline]
+pub(crate) fn sum(x: &[u32; LANES]) -> u32 {
+    x.iter().fold(0, |sum, x| sum.wrapping_add(*x))
+}
+
+/// [`crate::ir::Inst::Reduce`] of f32.
 #[inline]
 pub(crate) fn reduce(op: ReduceOp, x: &[u32; LANES]) -> u32 {
     match op {

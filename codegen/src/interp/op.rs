@@ -31,6 +31,10 @@ pub(super) enum Op {
     Extract(Slot, Slot, u8),
     Keep(Slot, Slot, Slot),
     TritSelect(Slot, Slot, u8, Slot),
+    Dot4(Slot, Slot, Slot, Slot),
+    Narrow(Slot, [Slot; 4]),
+    /// A sum of i32.
+    SumI32(Slot, Slot),
     LoadScalar(Slot, Place),
     LoadVector(Slot, Place),
     /// The third is the size that tells the number of lanes.

@@ -142,6 +142,12 @@ impl Builder {
         self.push(Type::Vector(elem), Inst::Splat(x))
     }
 
+    /// An i32 constant in all lanes.
+    pub fn splat_i32(&mut self, x: i32) -> Value {
+        let x = self.i32(x);
+        self.splat(x)
+    }
+
     /// An f32 constant in all lanes.
     pub fn splat_f32(&mut self, x: f32) -> Value {
         let x = self.f32(x);
@@ -241,6 +247,16 @@ impl Builder {
     pub fn trit_select(&mut self, codes: Value, bit: usize, x: Value) -> Value {
         let bit = bit as u8;
         self.push(Type::F32X16, Inst::TritSelect { codes, bit, x })
+    }
+
+    /// `acc` plus the products of four unsigned bytes of `codes` with four signed ones of `x`.
+    pub fn dot4(&mut self, acc: Value, codes: Value, x: Value) -> Value {
+        self.push(Type::I32X16, Inst::Dot4 { acc, codes, x })
+    }
+
+    /// Four vectors of i32 as one of 64 signed bytes.
+    pub fn narrow(&mut self, parts: [Value; 4]) -> Value {
+        self.push(Type::I32X16, Inst::Narrow(parts))
     }
 
     /// A row number read as i32, as an index.

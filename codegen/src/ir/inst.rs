@@ -40,7 +40,7 @@ pub enum Inst {
         off: Value,
     },
     /// A vector folded to a scalar by the fixed tree: lanes `i` and `i + 8`, then `i + 4`,
-    /// `i + 2`, `i + 1`, the lower lane as the left operand.
+    /// `i + 2`, `i + 1`, the lower lane as the left operand. A sum may be of i32.
     Reduce(ReduceOp, Value),
     /// One lane of a vector.
     Extract(Value, u8),
@@ -56,6 +56,19 @@ pub enum Inst {
         /// Scalar f32.
         x: Value,
     },
+    /// For each lane, `acc` and the products of the four bytes of `codes`, unsigned, with those
+    /// of `x`, signed, added up; the sum wraps, the products do not.
+    Dot4 {
+        /// i32 vector added to.
+        acc: Value,
+        /// i32 vector of four unsigned bytes a lane.
+        codes: Value,
+        /// i32 vector of four signed bytes a lane.
+        x: Value,
+    },
+    /// Four i32 vectors as 64 signed bytes in the order of their lanes, four a lane, the first
+    /// in the lowest byte; numbers out of range become the nearest byte.
+    Narrow([Value; 4]),
     /// An element or sixteen consecutive ones. Lanes not named by `lanes` are not read and
     /// become zero bits.
     Load(Buffer, Address, Lanes),
@@ -127,12 +140,12 @@ pub enum Compare {
     Eq,
 }
 
-/// Folds of a vector; f32 only.
+/// Folds of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReduceOp {
     /// Sum.
     Add,
-    /// Greatest, by [`BinaryOp::Max`].
+    /// Greatest, by [`BinaryOp::Max`]; f32 only.
     Max,
 }
 
@@ -188,6 +201,12 @@ impl Inst {
                 *codes = f(*codes);
                 *x = f(*x);
             }
+            Inst::Dot4 { acc, codes, x } => {
+                *acc = f(*acc);
+                *codes = f(*codes);
+                *x = f(*x);
+            }
+            Inst::Narrow(parts) => *parts = parts.map(f),
             Inst::Load(_, address, _) => address.map_values(f),
         }
         self

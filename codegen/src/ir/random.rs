@@ -165,7 +165,7 @@ impl Random {
         let (f, i) = self.pick(&[(Type::F32, Type::I32), (Type::F32X16, Type::I32X16)]);
         let (fx, fy) = (self.value(b, f), self.value(b, f));
         let (ix, iy) = (self.value(b, i), self.value(b, i));
-        match self.below(17) {
+        match self.below(20) {
             0 => self.constant(b),
             1 => {
                 let size = self.size(3);
@@ -214,6 +214,15 @@ impl Random {
                 b.trit_select(codes, 2 * self.below(16), x)
             }
             15 => {
+                let [acc, codes, x] = [(); 3].map(|()| self.value(b, Type::I32X16));
+                b.dot4(acc, codes, x)
+            }
+            16 => b.narrow([(); 4].map(|()| self.value(b, Type::I32X16))),
+            17 => {
+                let x = self.value(b, Type::I32X16);
+                b.reduce(ReduceOp::Add, x)
+            }
+            18 => {
                 let (buffer, _, address) = self.place(b, Access::Out);
                 if self.below(2) == 0 {
                     return b.load(buffer, address);
@@ -282,6 +291,8 @@ fn every_kind_of_instruction_and_statement_occurs() {
         "Extract",
         "Keep",
         "TritSelect",
+        "Dot4",
+        "Narrow",
         "ToIndex",
         "FromIndex",
         "Store",

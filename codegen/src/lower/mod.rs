@@ -7,6 +7,7 @@
 //! | `conv1d` | `conv1d` |
 //! | `scan` | `scan` |
 //! | `norm` | `norm` |
+//! | `quantize` | `quantize` |
 //! | `softmax` | `softmax`, `argmax` |
 //! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 //! | `math` | `exp`, `tanh`, `softplus`, `silu` |
@@ -17,6 +18,7 @@ mod embed;
 mod gemm;
 pub mod math;
 mod norm;
+mod quantize;
 mod scan;
 mod softmax;
 
@@ -37,6 +39,7 @@ pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
         Op::Conv1d => conv1d::lower(l),
         Op::Scan => scan::lower(l),
         Op::Norm => norm::lower(l),
+        Op::Quantize => quantize::lower(l),
         Op::Softmax => softmax::lower(l),
         Op::Argmax => softmax::lower_argmax(l),
         Op::KvAppend => attention::lower_append(l),

@@ -19,7 +19,7 @@ impl Generator {
     /// One instruction, or a few where one alone might leave the finite numbers.
     pub(super) fn arithmetic(&mut self, b: &mut Builder) {
         let vector = self.rng.one_in(2);
-        match self.rng.below(16) {
+        match self.rng.below(19) {
             0 => self.constant(b),
             1 => self.unary_f32(b, vector),
             2 => self.unary_bits(b, vector),
@@ -31,7 +31,8 @@ impl Generator {
             12 => self.widen(b),
             13 => self.narrow(b),
             14 => self.keep(b),
-            _ => self.trit_select(b),
+            15 | 16 => self.trit_select(b),
+            _ => self.bytes(b),
         }
     }
 
@@ -242,6 +243,27 @@ impl Generator {
         let lanes = Lanes::First(self.size());
         let x = b.keep(known.value, &lanes);
         self.learn(b, x, known.kind);
+    }
+
+    /// Dot products of bytes, often of ones with a few bits as kernels have them; narrowing;
+    /// sums of i32.
+    fn bytes(&mut self, b: &mut Builder) {
+        let [acc, codes, x] = [(); 3].map(|()| self.i32(true));
+        let result = match self.rng.below(4) {
+            0 => b.dot4(acc, codes, x),
+            1 => {
+                let mask = self.rng.pick(&[0x0303_0303, 0x3030_3030, 0x7f7f_7f7f, -1]);
+                let mask = b.i32_like(codes, mask);
+                let codes = b.and(codes, mask);
+                b.dot4(acc, codes, x)
+            }
+            2 => {
+                let more = self.i32(true);
+                b.narrow([acc, codes, x, more])
+            }
+            _ => b.reduce(ReduceOp::Add, x),
+        };
+        self.learn(b, result, Kind::I32);
     }
 
     fn trit_select(&mut self, b: &mut Builder) {

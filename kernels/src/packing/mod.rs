@@ -9,8 +9,9 @@
 //! | [`gemv`] | weights of `gemv` and `gemm`, `[rows, cols]` | `int2` |
 //! | [`embed`] | embedding table, `[vocab, d_model]` | `int2`, `base3` |
 //! | [`conv`] | depthwise filters, `[channels, taps]` | `int2` |
+//! | [`int8`] | activations of `gemv` and `gemm`, `[tokens, cols]` | int8 |
 //!
-//! Each has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
+//! Each of the first three has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
 //! (invalid codes and padding, without unpacking) and `get` (one weight).
 //!
 //! ```
@@ -31,6 +32,7 @@ pub mod conv;
 pub mod embed;
 mod error;
 pub mod gemv;
+pub mod int8;
 mod tile;
 
 pub use error::PackError;

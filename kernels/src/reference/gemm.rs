@@ -46,3 +46,30 @@ pub fn gemm(w: Ternary<'_>, x: &[f32], tokens: usize, out_stride: usize, out: &m
         );
     }
 }
+
+/// Multiplies a ternary matrix by the int8 vectors of several tokens:
+/// `out[t * out_stride + r] = (sum_c w[r, c] * x[t, c]) * (x_scale[t] * scale)`.
+///
+/// - `w`: `[rows, cols]`; `x`: `[tokens, cols]`; `x_scale`: a number a token.
+/// - `out`, `out_stride`: as for [`gemm`].
+///
+/// The sum is an exact i32, rounded once to f32; the product of the scales rounds once, and so
+/// does the last product.
+///
+/// # Panics
+/// If a length is wrong.
+pub fn gemm_i8(w: Ternary<'_>, x: &[i8], x_scale: &[f32], out_stride: usize, out: &mut [f32]) {
+    let (rows, cols, tokens) = (w.rows(), w.cols(), x_scale.len());
+    assert_eq!(x.len(), tokens * cols, "length of x");
+    let between = tokens.saturating_sub(1) * out_stride;
+    assert_eq!(out.len(), between + rows, "length of out");
+    assert!(tokens <= 1 || out_stride >= rows, "tokens overlap in out");
+    for (t, x_scale) in x_scale.iter().enumerate() {
+        let x = &x[t * cols..][..cols];
+        for r in 0..rows {
+            let products = w.row(r).iter().zip(x);
+            let sum: i32 = products.map(|(w, x)| i32::from(*w) * i32::from(*x)).sum();
+            out[t * out_stride + r] = sum as f32 * (x_scale * w.scale());
+        }
+    }
+}

@@ -9,10 +9,11 @@
 //! |---|---|
 //! | `ternary` | [`Ternary`], a matrix of trits with its scale |
 //! | `embed` | [`embed`] |
-//! | `gemm` | [`gemv`], [`gemm`] |
+//! | `gemm` | [`gemv`], [`gemm`], [`gemm_i8`] |
 //! | `conv1d` | [`conv1d`] |
 //! | `scan` | [`scan`] |
 //! | `norm` | [`norm`] |
+//! | `quantize` | [`quantize`] |
 //! | `softmax` | [`softmax`], [`argmax`] |
 //! | `attention` | [`kv_append`], [`attn_scores`], [`attn_mix`], [`router_mix`] |
 //! | `top_k` | [`top_k`] |
@@ -36,6 +37,7 @@ mod embed;
 mod gemm;
 pub mod math;
 mod norm;
+mod quantize;
 mod reduce;
 mod scan;
 mod softmax;
@@ -46,8 +48,9 @@ pub use attention::{attn_mix, attn_scores, kv_append, router_mix};
 pub use conv1d::conv1d;
 pub use elementwise::{exp, silu, softplus, tanh};
 pub use embed::embed;
-pub use gemm::{gemm, gemv};
+pub use gemm::{gemm, gemm_i8, gemv};
 pub use norm::norm;
+pub use quantize::quantize;
 pub use scan::{Diagonal, scan};
 pub use softmax::{argmax, softmax};
 pub use ternary::Ternary;

@@ -77,7 +77,7 @@ impl Prepared {
             kernel: call.open_spec().name(),
             tier,
         };
-        let kernel = find(call.op, call.packing, tier).ok_or_else(missing)?;
+        let kernel = find(call.open_spec().kind(), tier).ok_or_else(missing)?;
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
         let (dims, scalars) = (call.dims.clone(), call.scalars.clone());
         Ok(Prepared {
@@ -91,7 +91,7 @@ impl Prepared {
     /// # Safety
     /// As [`super::Backend::block`].
     unsafe fn run(&self, frame: &Frame, pool: Option<&Pool>) {
-        if let (Op::Gemm, Some(pool)) = (self.kernel.op, pool) {
+        if let (Op::Gemm, Some(pool)) = (self.kernel.kind.op, pool) {
             // SAFETY: the caller's promise, passed on.
             return unsafe { self.product(frame).run(pool) };
         }

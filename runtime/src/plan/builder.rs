@@ -51,7 +51,7 @@ impl<'m> PlanBuilder<'m> {
     }
 
     pub(super) fn matrix(&mut self, w: &'m Ternary) -> Tensor {
-        let bytes = 4 * layout::gemv_words(w.rows, w.cols);
+        let bytes = 4 * layout::gemv_words(Packing::Int2, w.rows, w.cols);
         self.shared(&w.name, bytes, Content::Matrix(w))
     }
 

@@ -55,11 +55,16 @@ impl Argument {
 
     /// An index that is written.
     pub(super) fn index_output(name: &'static str, index: i32) -> Argument {
+        Argument::words_output(name, vec![index as u32])
+    }
+
+    /// Integers or bytes that are written.
+    pub(super) fn words_output(name: &'static str, after: Vec<u32>) -> Argument {
         Argument {
             name,
             elem: Elem::I32,
-            before: vec![BLANK],
-            after: vec![index as u32],
+            before: vec![BLANK; after.len()],
+            after,
             unspecified: 0..0,
         }
     }

@@ -93,6 +93,16 @@ impl Series {
         (0..n).map(|_| float()).collect()
     }
 
+    /// `n` int8 activations: any, extremes, or 0.
+    pub(super) fn bytes(&mut self, values: Values, n: usize) -> Vec<i8> {
+        let mut byte = || match values {
+            Values::Plain => self.0.below(256) as i8,
+            Values::Extreme => self.0.pick(&[-128, -128, 127, 127, -1, 0]),
+            Values::Zeros => 0,
+        };
+        (0..n).map(|_| byte()).collect()
+    }
+
     /// A scale, seldom negative or tiny.
     pub(super) fn scale(&mut self) -> f32 {
         self.0

@@ -10,12 +10,14 @@
 //! | `memory` | the arguments in memory, with guards |
 //! | `data` | the numbers and the weights |
 //! | `ternary` | cases of `embed`, `gemv`, `gemm`, `conv1d` |
+//! | `int8` | cases of `quantize`, and of `gemv` and `gemm` with int8 activations |
 //! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax`, elementwise functions |
 //! | `attention` | cases of `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 
 mod argument;
 mod attention;
 mod data;
+mod int8;
 mod memory;
 mod rows;
 mod ternary;
@@ -25,7 +27,7 @@ pub use memory::{Memory, Mismatch};
 
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::Function;
-use atome_spec::{Op, Packing};
+use atome_spec::{Activation, Op, Packing};
 use std::fmt;
 
 /// One call of a kernel and its result.
@@ -88,6 +90,11 @@ impl Case {
         self
     }
 
+    fn activation(mut self, activation: Activation) -> Case {
+        self.spec = self.spec.activation(activation);
+        self
+    }
+
     fn scalar(mut self, scalar: f32) -> Case {
         self.scalars.push(scalar);
         self
@@ -132,8 +139,9 @@ impl fmt::Display for Case {
 pub fn of(op: Op) -> Vec<Case> {
     match op {
         Op::Embed => ternary::embed(),
-        Op::Gemv => ternary::gemv(),
-        Op::Gemm => ternary::gemm(),
+        Op::Gemv => [ternary::gemv(), int8::gemv()].concat(),
+        Op::Gemm => [ternary::gemm(), int8::gemm()].concat(),
+        Op::Quantize => int8::quantize(),
         Op::Conv1d => ternary::conv1d(),
         Op::Scan => rows::scan(),
         Op::Norm => rows::norm(),

@@ -47,6 +47,9 @@ impl Emitter<'_> {
     pub(super) fn block(&mut self, block: &[Stmt]) {
         let mut run = Run::default();
         for stmt in block {
+            if let Stmt::Let(value, inst) = stmt {
+                self.small_bytes.note(*value, inst);
+            }
             if self.emits_nothing_or_once(stmt) {
                 continue;
             }
@@ -195,6 +198,7 @@ impl Emitter<'_> {
     fn single(&mut self, inst: &Inst, value: Value) -> Repr {
         Repr::Scalar(match inst {
             Inst::Reduce(op, x) => self.reduce(*op, *x),
+            Inst::Narrow(parts) => return Repr::Vector(self.narrow(*parts)),
             Inst::Extract(x, lane) => {
                 let lane = usize::from(*lane);
                 let part = self.part(*x, lane / PART_LANES);
@@ -235,6 +239,9 @@ impl Emitter<'_> {
 
     fn fold(&mut self, op: ReduceOp, x: clif::Value, y: clif::Value) -> clif::Value {
         match op {
+            ReduceOp::Add if self.cur.func.dfg.value_type(x) == types::I32X4 => {
+                self.cur.ins().iadd(x, y)
+            }
             ReduceOp::Add => self.cur.ins().fadd(x, y),
             ReduceOp::Max => self.maximum(x, y),
         }

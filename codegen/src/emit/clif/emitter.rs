@@ -1,9 +1,11 @@
+use crate::emit::bytes::SmallBytes;
 use crate::ir::{Dim, Elem, Function, Size, Type, Value};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{self as clif, AbiParam, InstBuilder, Signature, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_codegen::settings;
 use std::collections::HashMap;
+use target_lexicon::Architecture;
 
 /// 128-bit parts of a logical vector.
 pub(super) const PARTS: usize = 4;
@@ -72,6 +74,8 @@ pub(super) struct Emitter<'a> {
     memo: HashMap<Key, clif::Value>,
     slot: Option<clif::StackSlot>,
     blends_by_sign: bool,
+    dot: Dot,
+    pub(super) small_bytes: SmallBytes,
 }
 
 /// The CLIF signature of a function: addresses, then dimensions, then scalars.
@@ -138,6 +142,8 @@ impl<'a> Emitter<'a> {
             memo: HashMap::new(),
             slot: None,
             blends_by_sign: blends_by_sign(isa),
+            dot: dot(isa),
+            small_bytes: SmallBytes::default(),
         }
     }
 
@@ -156,6 +162,11 @@ impl<'a> Emitter<'a> {
     /// Whether one instruction chooses lanes by the sign of a mask's lanes.
     pub(super) fn blends_by_sign(&self) -> bool {
         self.blends_by_sign
+    }
+
+    /// The instructions that dot products are made of.
+    pub(super) fn dot(&self) -> Dot {
+        self.dot
     }
 
     /// The element type of a value; that of an index is of no use.
@@ -321,8 +332,38 @@ pub(super) const fn part_type(elem: Elem) -> clif::Type {
     }
 }
 
+/// What dot products of bytes are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dot {
+    /// `vpdpbusd`: unsigned by signed bytes.
+    UnsignedBySigned,
+    /// `sdot`: signed bytes.
+    Signed,
+    /// `pmaddubsw`: unsigned by signed bytes to 16 bits.
+    Pairs,
+    /// Widening and multiplying.
+    Widened,
+}
+
+fn dot(isa: &dyn TargetIsa) -> Dot {
+    let has = |name| has_flag(isa, name);
+    match isa.triple().architecture {
+        Architecture::X86_64 if has("has_avx512vnni") && has("has_avx512vl") => {
+            Dot::UnsignedBySigned
+        }
+        Architecture::X86_64 if has("has_avxvnni") => Dot::UnsignedBySigned,
+        Architecture::X86_64 if has("has_ssse3") => Dot::Pairs,
+        Architecture::Aarch64(_) if has("has_dotprod") => Dot::Signed,
+        _ => Dot::Widened,
+    }
+}
+
 /// SSE4.1's `blendvps`.
 fn blends_by_sign(isa: &dyn TargetIsa) -> bool {
-    let sse41 = |f: &settings::Value| f.name == "has_sse41" && f.as_bool() == Some(true);
-    isa.isa_flags().iter().any(sse41)
+    has_flag(isa, "has_sse41")
+}
+
+fn has_flag(isa: &dyn TargetIsa, name: &str) -> bool {
+    let on = |f: &settings::Value| f.name == name && f.as_bool() == Some(true);
+    isa.isa_flags().iter().any(on)
 }

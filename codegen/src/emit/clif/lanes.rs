@@ -18,6 +18,7 @@ pub(super) fn is_lane_wise(inst: &Inst) -> bool {
             | Inst::Select { .. }
             | Inst::Keep(..)
             | Inst::TritSelect { .. }
+            | Inst::Dot4 { .. }
     )
 }
 
@@ -43,6 +44,11 @@ impl Emitter<'_> {
             }
             Inst::Keep(x, n) => self.keep(*x, n, part),
             Inst::TritSelect { codes, bit, x } => self.trit_select(*codes, *bit, *x, part),
+            Inst::Dot4 { acc, codes, x } => {
+                let small = self.small_bytes.contains(*codes);
+                let [acc, codes, x] = [*acc, *codes, *x].map(|v| self.part(v, part));
+                self.dot4(acc, codes, x, small)
+            }
             _ => unreachable!("`is_lane_wise` lists the instructions that come here"),
         }
     }

@@ -12,6 +12,7 @@
 //! | `block` | statements and their order |
 //! | `control` | loops |
 //! | `lanes` | lane-wise instructions |
+//! | `dot` | dot products of bytes, narrowing |
 //! | `memory` | loads and stores |
 //! | `address` | sizes and pointers |
 //! | `object` | object files |
@@ -36,6 +37,7 @@
 mod address;
 mod block;
 mod control;
+mod dot;
 mod emitter;
 mod error;
 mod isa;

@@ -1,6 +1,6 @@
 use super::isa::{Helper, Isa};
 use super::size::number;
-use super::x86::{Width, extract_quarter, reduce_quarter};
+use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
 use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -169,6 +169,31 @@ impl Isa for Avx2 {
 
     fn trit_select(&self, _bit: u8, index: &Ident, table: &Ident) -> TokenStream {
         quote!(_mm256_permutevar_ps(#table, #index))
+    }
+
+    fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
+        YMM.dot4(acc, codes, x, small)
+    }
+
+    /// Packing stays inside halves, so the dwords of the result are put in order.
+    fn narrow(&self, parts: &[Vec<Ident>; 4], register: usize) -> TokenStream {
+        let (first, second) = (&parts[2 * register], &parts[2 * register + 1]);
+        let (x, y) = (&first[0], &first[1]);
+        let (z, w) = (&second[0], &second[1]);
+        quote! {
+            _mm256_permutevar8x32_epi32(
+                _mm256_packs_epi16(_mm256_packs_epi32(#x, #y), _mm256_packs_epi32(#z, #w)),
+                _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7),
+            )
+        }
+    }
+
+    fn sum_i32(&self, x: &Ident) -> TokenStream {
+        let rest = sum_quarter();
+        quote! {{
+            let sum = _mm_add_epi32(_mm256_castsi256_si128(#x), _mm256_extracti128_si256::<1>(#x));
+            #rest
+        }}
     }
 
     fn sqrt(&self, x: &Ident) -> TokenStream {

@@ -6,9 +6,13 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// AVX-512: one register a vector, partial accesses by mask.
-pub(super) struct Avx512;
+pub(super) struct Avx512 {
+    /// Whether there are VNNI and VBMI too.
+    pub(super) vnni: bool,
+}
 
 const FEATURES: &str = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
+const VNNI_FEATURES: &str = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vnni";
 
 const ZMM: Width = Width {
     prefix: "_mm512",
@@ -21,7 +25,7 @@ impl Isa for Avx512 {
     }
 
     fn features(&self) -> Option<&'static str> {
-        Some(FEATURES)
+        Some(if self.vnni { VNNI_FEATURES } else { FEATURES })
     }
 
     fn imports(&self) -> TokenStream {
@@ -180,6 +184,34 @@ impl Isa for Avx512 {
 
     fn trit_select(&self, _bit: u8, index: &Ident, table: &Ident) -> TokenStream {
         quote!(_mm512_permutexvar_ps(#index, #table))
+    }
+
+    fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
+        if self.vnni {
+            quote!(_mm512_dpbusd_epi32(#acc, #codes, #x))
+        } else {
+            ZMM.dot4(acc, codes, x, small)
+        }
+    }
+
+    fn narrow(&self, parts: &[Vec<Ident>; 4], _register: usize) -> TokenStream {
+        let [x, y, z, w] = [0, 1, 2, 3].map(|i| {
+            let part = &parts[i][0];
+            quote!(_mm512_cvtsepi32_epi8(#part))
+        });
+        quote! {
+            _mm512_inserti32x4::<3>(
+                _mm512_inserti32x4::<2>(
+                    _mm512_inserti32x4::<1>(_mm512_castsi128_si512(#x), #y),
+                    #z,
+                ),
+                #w,
+            )
+        }
+    }
+
+    fn sum_i32(&self, x: &Ident) -> TokenStream {
+        quote!(_mm512_reduce_add_epi32(#x))
     }
 
     fn sqrt(&self, x: &Ident) -> TokenStream {

@@ -16,10 +16,15 @@ impl Walk<'_> {
         inst: &Inst,
     ) -> Result<TokenStream, EmitError> {
         self.check(value, inst)?;
+        self.small_bytes.note(value, inst);
         match inst {
             Inst::Load(buffer, address, lanes) => self.load(value, *buffer, address, lanes),
             Inst::TritSelect { codes, bit, x } => Ok(self.trit_select(value, *codes, *bit, *x)),
+            Inst::Reduce(_, x) if self.function.type_of(*x) == Type::I32X16 => {
+                Ok(self.sum_i32(value, *x))
+            }
             Inst::Reduce(op, x) => Ok(self.reduce(value, *op, *x)),
+            Inst::Narrow(parts) => Ok(self.narrow(value, *parts)),
             _ if self.function.type_of(value).is_vector() => self.vector(value, inst),
             _ => self.scalar(value, inst),
         }
@@ -116,6 +121,9 @@ impl Walk<'_> {
                     isa.select(elem(v)?, m, on, off)
                 }
             }
+            (Inst::Dot4 { codes: v, .. }, [acc, codes, x]) => {
+                isa.dot4(acc, codes, x, self.small_bytes.contains(*v))
+            }
             (Inst::Keep(v, n), [x]) => self.keep(elem(v)?, x, n, first as u64),
             _ => return Err(EmitError::IllTyped { value }),
         })
@@ -180,6 +188,35 @@ impl Walk<'_> {
         let last = self.isa.reduce(op, &registers[0]);
         tokens.extend(quote!(let #variable: f32 = #last;));
         tokens
+    }
+
+    /// The sum of all lanes of i32, in any order, since it wraps.
+    fn sum_i32(&self, value: Value, x: Value) -> TokenStream {
+        let ty = self.isa.register(Elem::I32);
+        let mut tokens = TokenStream::new();
+        let registers = self.variables(x);
+        let mut sum = registers[0].clone();
+        for (count, x) in registers[1..].iter().enumerate() {
+            let next = format_ident!("v{}_{}", value.0, count);
+            let added = self.isa.binary(BinaryOp::Add, Elem::I32, &sum, x);
+            tokens.extend(quote!(let #next: #ty = #added;));
+            sum = next;
+        }
+        let variable = self.names.scalar(value);
+        let last = self.isa.sum_i32(&sum);
+        tokens.extend(quote!(let #variable: i32 = #last;));
+        tokens
+    }
+
+    fn narrow(&self, value: Value, parts: [Value; 4]) -> TokenStream {
+        let ty = self.isa.register(Elem::I32);
+        let parts = parts.map(|part| self.variables(part));
+        let registers = self.variables(value).into_iter().enumerate();
+        let narrowed = registers.map(|(register, variable)| {
+            let x = self.isa.narrow(&parts, register);
+            quote!(let #variable: #ty = #x;)
+        });
+        narrowed.collect()
     }
 
     fn trit_select(&mut self, value: Value, codes: Value, bit: u8, x: Value) -> TokenStream {
@@ -253,7 +290,17 @@ impl Walk<'_> {
                 ty(on) == ty(off) && result == ty(on) && ty(mask) == ty(on).with_elem(Elem::I32)
             }
             Inst::Splat(x) => ty(x) != Type::Index && !ty(x).is_vector() && result.is_vector(),
-            Inst::Reduce(_, x) => ty(x) == Type::F32X16 && result == Type::F32,
+            Inst::Reduce(ReduceOp::Add, x) => {
+                ty(x).is_vector() && ty(x).elem().map(Type::Scalar) == Some(result)
+            }
+            Inst::Reduce(ReduceOp::Max, x) => ty(x) == Type::F32X16 && result == Type::F32,
+            Inst::Dot4 { acc, codes, x } => {
+                let all = [ty(acc), ty(codes), ty(x), result];
+                all.iter().all(|ty| *ty == Type::I32X16)
+            }
+            Inst::Narrow(parts) => {
+                result == Type::I32X16 && parts.iter().all(|v| ty(v) == Type::I32X16)
+            }
             Inst::Extract(x, lane) => ty(x).is_vector() && *lane < 16 && !result.is_vector(),
             Inst::Keep(x, _) => ty(x).is_vector() && result == ty(x),
             Inst::TritSelect { codes, bit, x } => {

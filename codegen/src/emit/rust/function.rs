@@ -2,6 +2,7 @@ use super::EmitError;
 use super::isa::Isa;
 use super::names::{Names, parameter};
 use super::size;
+use crate::emit::bytes::SmallBytes;
 use crate::ir::{Access, Block, Elem, Function, Loop, Stmt, Type, Value};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
@@ -16,6 +17,7 @@ pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, Em
         names: &names,
         shared: Shared::default(),
         lane_masks: BTreeSet::new(),
+        small_bytes: SmallBytes::default(),
     };
     let body = walk.block(&function.body)?;
     let helpers = used_helpers(isa, &body);
@@ -136,6 +138,7 @@ pub(super) struct Walk<'a> {
     pub(super) shared: Shared,
     /// Vectors whose lanes are known to be 0 or -1.
     pub(super) lane_masks: BTreeSet<Value>,
+    pub(super) small_bytes: SmallBytes,
 }
 
 /// What trit selects of the enclosing blocks have made already.

@@ -98,6 +98,15 @@ pub(super) trait Isa {
     /// The select itself, from [`Isa::trit_index`] and [`Isa::trit_table`].
     fn trit_select(&self, bit: u8, index: &Ident, table: &Ident) -> TokenStream;
 
+    /// [`crate::ir::Inst::Dot4`]. `small` says that no byte of `codes` is above 127.
+    fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream;
+
+    /// Register `register` of [`crate::ir::Inst::Narrow`], from all registers of its operands.
+    fn narrow(&self, parts: &[Vec<Ident>; 4], register: usize) -> TokenStream;
+
+    /// The wrapping sum of the lanes of an i32 register.
+    fn sum_i32(&self, x: &Ident) -> TokenStream;
+
     /// IEEE square root of a scalar.
     fn sqrt(&self, x: &Ident) -> TokenStream;
 }

@@ -36,7 +36,6 @@ mod x86;
 pub use caller::caller;
 
 use crate::ir::{Function, Value};
-use atome_spec::Tier;
 use isa::Isa;
 use proc_macro2::TokenStream;
 
@@ -57,31 +56,37 @@ pub enum EmitError {
         /// The value it defines.
         value: Value,
     },
-    /// A tier this emitter does not know.
-    #[error("no Rust emitter for CPU tier `{tier}`")]
-    Tier {
-        /// The tier.
-        tier: Tier,
+    /// An instruction set this emitter does not know.
+    #[error("no Rust emitter for the instruction set `{isa}`")]
+    Isa {
+        /// The instruction set.
+        isa: atome_spec::Isa,
     },
 }
 
-/// A `pub unsafe extern "C" fn` that computes `function` on a CPU of `tier`.
+/// A `pub unsafe extern "C" fn` that computes `function` on a CPU with an instruction set.
 ///
 /// The item carries its `#[target_feature]`, needs nothing in scope but `core`, and is
-/// meant for the tier's architecture: guard it with `#[cfg(target_arch = ..)]`.
+/// meant for one architecture: guard it with `#[cfg(target_arch = ..)]`.
 ///
 /// # Errors
 /// If a name is not an identifier, or the function is not well typed.
-pub fn emit(function: &Function, tier: Tier) -> Result<TokenStream, EmitError> {
-    function::item(function, isa(tier)?)
+pub fn emit(
+    function: &Function,
+    isa: impl Into<atome_spec::Isa>,
+) -> Result<TokenStream, EmitError> {
+    function::item(function, tier(isa.into())?)
 }
 
 /// [`emit`] as formatted source text.
 ///
 /// # Errors
 /// As [`emit`].
-pub fn emit_file(function: &Function, tier: Tier) -> Result<String, EmitError> {
-    let item = emit(function, tier)?;
+pub fn emit_file(
+    function: &Function,
+    isa: impl Into<atome_spec::Isa>,
+) -> Result<String, EmitError> {
+    let item = emit(function, isa)?;
     let file = syn::parse2(item).map_err(|_| EmitError::Name {
         name: function.name.clone(),
     })?;
@@ -89,7 +94,8 @@ pub fn emit_file(function: &Function, tier: Tier) -> Result<String, EmitError> {
 }
 
 /// The value of `target_arch` that a tier's functions compile for; `None` if any will do.
-pub const fn target_arch(tier: Tier) -> Option<&'static str> {
+pub const fn target_arch(tier: atome_spec::Tier) -> Option<&'static str> {
+    use atome_spec::Tier;
     match tier {
         Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => Some("x86_64"),
         Tier::Neon => Some("aarch64"),
@@ -97,13 +103,16 @@ pub const fn target_arch(tier: Tier) -> Option<&'static str> {
     }
 }
 
-fn isa(tier: Tier) -> Result<&'static dyn Isa, EmitError> {
-    match tier {
-        Tier::Portable => Ok(&portable::Portable),
-        Tier::Neon => Ok(&neon::Neon),
-        Tier::X86_64V2 => Ok(&sse41::Sse41),
-        Tier::X86_64V3 => Ok(&avx2::Avx2),
-        Tier::X86_64V4 => Ok(&avx512::Avx512),
-        _ => Err(EmitError::Tier { tier }),
+fn tier(isa: atome_spec::Isa) -> Result<&'static dyn Isa, EmitError> {
+    use atome_spec::Isa as Set;
+    match isa {
+        Set::Portable => Ok(&portable::Portable),
+        Set::Neon => Ok(&neon::Neon { dotprod: false }),
+        Set::Dotprod => Ok(&neon::Neon { dotprod: true }),
+        Set::Sse41 => Ok(&sse41::Sse41),
+        Set::Avx2 => Ok(&avx2::Avx2),
+        Set::Avx512 => Ok(&avx512::Avx512 { vnni: false }),
+        Set::Avx512Vnni => Ok(&avx512::Avx512 { vnni: true }),
+        _ => Err(EmitError::Isa { isa }),
     }
 }

@@ -6,7 +6,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// NEON: four registers a vector. There are no partial accesses, so helpers branch.
-pub(super) struct Neon;
+pub(super) struct Neon {
+    /// Whether there is `sdot` too.
+    pub(super) dotprod: bool,
+}
 
 /// `vaddq` and an element type make `vaddq_f32`.
 fn name(op: &str, elem: Elem) -> Ident {
@@ -35,7 +38,7 @@ impl Isa for Neon {
     }
 
     fn features(&self) -> Option<&'static str> {
-        Some("neon")
+        Some(if self.dotprod { "neon,dotprod" } else { "neon" })
     }
 
     fn imports(&self) -> TokenStream {
@@ -224,6 +227,31 @@ impl Isa for Neon {
         })
     }
 
+    fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
+        match (small, self.dotprod) {
+            (true, true) => quote!(sdot(#acc, #codes, #x)),
+            (true, false) => quote!(dot4_small(#acc, #codes, #x)),
+            (false, _) => quote!(dot4(#acc, #codes, #x)),
+        }
+    }
+
+    fn narrow(&self, parts: &[Vec<Ident>; 4], register: usize) -> TokenStream {
+        let [x, y, z, w] = [0, 1, 2, 3].map(|i| {
+            let part = &parts[register][i];
+            quote!(vqmovn_s32(#part))
+        });
+        quote! {
+            vreinterpretq_s32_s8(vcombine_s8(
+                vqmovn_s16(vcombine_s16(#x, #y)),
+                vqmovn_s16(vcombine_s16(#z, #w)),
+            ))
+        }
+    }
+
+    fn sum_i32(&self, x: &Ident) -> TokenStream {
+        quote!(vaddvq_s32(#x))
+    }
+
     fn sqrt(&self, x: &Ident) -> TokenStream {
         quote!(vget_lane_f32::<0>(vsqrt_f32(vdup_n_f32(#x))))
     }
@@ -285,8 +313,60 @@ fn helpers() -> Vec<Helper> {
             }
         }
     };
+    let sums = quote! {
+        /// Sixteen products, four a lane, added to the lanes.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn sums(acc: int32x4_t, low: int16x8_t, high: int16x8_t) -> int32x4_t {
+            vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)))
+        }
+    };
+    let dot4_small = quote! {
+        /// Adds dot products of four bytes, those of `codes` at most 127.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn dot4_small(acc: int32x4_t, codes: int32x4_t, x: int32x4_t) -> int32x4_t {
+            let (codes, x) = (vreinterpretq_s8_s32(codes), vreinterpretq_s8_s32(x));
+            let low = vmull_s8(vget_low_s8(codes), vget_low_s8(x));
+            sums(acc, low, vmull_high_s8(codes, x))
+        }
+    };
+    let dot4 = quote! {
+        /// Adds dot products of four bytes, those of `codes` unsigned.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn dot4(acc: int32x4_t, codes: int32x4_t, x: int32x4_t) -> int32x4_t {
+            let (codes, x) = (vreinterpretq_u8_s32(codes), vreinterpretq_s8_s32(x));
+            let (code_low, x_low) = (vmovl_u8(vget_low_u8(codes)), vmovl_s8(vget_low_s8(x)));
+            let (code_high, x_high) = (vmovl_high_u8(codes), vmovl_high_s8(x));
+            let low = vmulq_s16(vreinterpretq_s16_u16(code_low), x_low);
+            sums(acc, low, vmulq_s16(vreinterpretq_s16_u16(code_high), x_high))
+        }
+    };
+    // There is no stable intrinsic, but there is the instruction.
+    let sdot = quote! {
+        /// Adds dot products of four signed bytes.
+        #[inline]
+        #[target_feature(enable = "neon,dotprod")]
+        fn sdot(mut acc: int32x4_t, x: int32x4_t, y: int32x4_t) -> int32x4_t {
+            unsafe {
+                ::core::arch::asm!(
+                    "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
+                    inout(vreg) acc,
+                    in(vreg) x,
+                    in(vreg) y,
+                    options(pure, nomem, nostack, preserves_flags)
+                )
+            };
+            acc
+        }
+    };
     let helper = |name, item| Helper { name, item };
     vec![
+        helper("sums", sums),
+        helper("dot4_small", dot4_small),
+        helper("dot4", dot4),
+        helper("sdot", sdot),
         helper("lanes", lanes),
         helper("first", first),
         helper("load_first", load),

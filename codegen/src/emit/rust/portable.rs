@@ -157,6 +157,19 @@ impl Isa for Portable {
         }})
     }
 
+    fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, _small: bool) -> TokenStream {
+        quote!(dot4(#acc, #codes, #x))
+    }
+
+    fn narrow(&self, parts: &[Vec<Ident>; 4], _register: usize) -> TokenStream {
+        let [x, y, z, w] = [0, 1, 2, 3].map(|i| &parts[i][0]);
+        quote!(narrow([#x, #y, #z, #w]))
+    }
+
+    fn sum_i32(&self, x: &Ident) -> TokenStream {
+        quote!(#x.iter().fold(0i32, |sum, x| sum.wrapping_add(*x)))
+    }
+
     fn sqrt(&self, x: &Ident) -> TokenStream {
         quote!(sqrt(#x))
     }
@@ -192,11 +205,34 @@ fn helpers() -> Vec<Helper> {
             }
         }
     };
+    let dot4 = quote! {
+        /// Adds dot products of four bytes, those of `codes` unsigned.
+        #[inline(always)]
+        fn dot4(acc: [i32; 16], codes: [i32; 16], x: [i32; 16]) -> [i32; 16] {
+            ::core::array::from_fn(|l| {
+                let (codes, x) = (codes[l].to_le_bytes(), x[l].to_le_bytes());
+                let product = |i: usize| codes[i] as i32 * (x[i] as i8) as i32;
+                acc[l].wrapping_add(product(0) + product(1) + product(2) + product(3))
+            })
+        }
+    };
+    let narrow = quote! {
+        /// Sixty-four numbers as signed bytes.
+        #[inline(always)]
+        fn narrow(parts: [[i32; 16]; 4]) -> [i32; 16] {
+            let byte = |at: usize| parts[at / 16][at % 16].clamp(-128, 127) as u8;
+            ::core::array::from_fn(|l| {
+                i32::from_le_bytes(::core::array::from_fn(|i| byte(4 * l + i)))
+            })
+        }
+    };
     let helper = |name, item| Helper { name, item };
     vec![
         helper("reduce", reduce),
         helper("load_first", load),
         helper("store_first", store),
+        helper("dot4", dot4),
+        helper("narrow", narrow),
         helper("sqrt", sqrt()),
     ]
 }

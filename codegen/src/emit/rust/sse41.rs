@@ -1,5 +1,5 @@
 use super::isa::{Helper, Isa};
-use super::x86::{Width, extract_quarter, reduce_quarter};
+use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
 use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -153,6 +153,23 @@ impl Isa for Sse41 {
                 _mm_xor_si128(#table, _mm_and_si128(#high, #sign)),
             )
         })
+    }
+
+    fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
+        XMM.dot4(acc, codes, x, small)
+    }
+
+    fn narrow(&self, parts: &[Vec<Ident>; 4], register: usize) -> TokenStream {
+        let [x, y, z, w] = [0, 1, 2, 3].map(|i| &parts[register][i]);
+        quote!(_mm_packs_epi16(_mm_packs_epi32(#x, #y), _mm_packs_epi32(#z, #w)))
+    }
+
+    fn sum_i32(&self, x: &Ident) -> TokenStream {
+        let rest = sum_quarter();
+        quote! {{
+            let sum = #x;
+            #rest
+        }}
     }
 
     fn sqrt(&self, x: &Ident) -> TokenStream {

@@ -163,6 +163,28 @@ impl Width {
         quote!(unsafe { _mm_prefetch::<_MM_HINT_T0>(#at.cast::<i8>()) };)
     }
 
+    /// `maddubs` pairs unsigned bytes with signed ones in saturating 16 bits, which small bytes
+    /// do not reach.
+    pub(super) fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
+        let [add, madd, pairs, set] =
+            ["add_epi32", "madd_epi16", "maddubs_epi16", "set1_epi16"].map(|op| self.name(op));
+        if small {
+            return quote!(#add(#acc, #madd(#pairs(#codes, #x), #set(1))));
+        }
+        let and = self.bitwise("and");
+        let [left, right, right_signed] =
+            ["slli_epi16", "srli_epi16", "srai_epi16"].map(|op| self.name(op));
+        quote! {
+            #add(
+                #acc,
+                #add(
+                    #madd(#and(#codes, #set(0xff)), #right_signed::<8>(#left::<8>(#x))),
+                    #madd(#right::<8>(#codes), #right_signed::<8>(#x)),
+                ),
+            )
+        }
+    }
+
     pub(super) fn sqrt(&self, x: &Ident) -> TokenStream {
         quote!(_mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(#x))))
     }
@@ -178,6 +200,14 @@ pub(super) fn reduce_quarter(op: ReduceOp) -> TokenStream {
     quote! {
         let sum = #fold(sum, _mm_movehl_ps(sum, sum));
         _mm_cvtss_f32(#last(sum, _mm_movehdup_ps(sum)))
+    }
+}
+
+/// The sum of the four lanes of the `__m128i` called `sum`.
+pub(super) fn sum_quarter() -> TokenStream {
+    quote! {
+        let sum = _mm_add_epi32(sum, _mm_unpackhi_epi64(sum, sum));
+        _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<1>(sum)))
     }
 }
 

@@ -6,7 +6,7 @@ use super::lex::Token;
 use super::mnemonic::Mnemonic;
 use crate::ir::{
     Address, BinaryOp, Buffer, Compare, Dim, Function, Inst, Lanes, ReduceOp, ShiftOp, Size,
-    UnaryOp,
+    UnaryOp, Value,
 };
 
 /// Operators and parentheses that a size may have one inside the other.
@@ -46,6 +46,11 @@ impl Operands<'_, '_> {
                 Ok(Inst::Keep(x, self.size()?))
             }
             "trit_select" => self.trit_select(),
+            "dot4" => {
+                let [acc, codes, x] = self.values()?;
+                Ok(Inst::Dot4 { acc, codes, x })
+            }
+            "narrow" => Ok(Inst::Narrow(self.values()?)),
             "load" => {
                 let (buffer, address) = self.place()?;
                 Ok(Inst::Load(buffer, address, self.lanes()?))
@@ -71,10 +76,20 @@ impl Operands<'_, '_> {
         }
     }
 
-    fn two_values(&mut self) -> Result<(crate::ir::Value, crate::ir::Value), ParseError> {
-        let x = self.cursor.value()?;
-        self.cursor.symbol(",")?;
-        Ok((x, self.cursor.value()?))
+    fn two_values(&mut self) -> Result<(Value, Value), ParseError> {
+        self.values().map(|[x, y]| (x, y))
+    }
+
+    /// So many values, with commas between them.
+    fn values<const N: usize>(&mut self) -> Result<[Value; N], ParseError> {
+        let mut values = [Value(0); N];
+        for (i, value) in values.iter_mut().enumerate() {
+            if i > 0 {
+                self.cursor.symbol(",")?;
+            }
+            *value = self.cursor.value()?;
+        }
+        Ok(values)
     }
 
     fn shift(&mut self, op: ShiftOp) -> Result<Inst, ParseError> {
@@ -83,9 +98,7 @@ impl Operands<'_, '_> {
     }
 
     fn select(&mut self) -> Result<Inst, ParseError> {
-        let (mask, on) = self.two_values()?;
-        self.cursor.symbol(",")?;
-        let off = self.cursor.value()?;
+        let [mask, on, off] = self.values()?;
         Ok(Inst::Select { mask, on, off })
     }
 

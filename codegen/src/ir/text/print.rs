@@ -207,6 +207,8 @@ impl Display for Shown<'_, Inst> {
             Inst::Extract(x, lane) => write!(f, "extract {x}, {lane}"),
             Inst::Keep(x, count) => write!(f, "keep {x} lanes {}", function.shown(count)),
             Inst::TritSelect { codes, bit, x } => write!(f, "trit_select {codes}, bit {bit}, {x}"),
+            Inst::Dot4 { acc, codes, x } => write!(f, "dot4 {acc}, {codes}, {x}"),
+            Inst::Narrow([x, y, z, w]) => write!(f, "narrow {x}, {y}, {z}, {w}"),
             Inst::Load(buffer, address, lanes) => {
                 let (name, address) = (function.buffer_name(*buffer), function.shown(address));
                 write!(f, "load {name}[{address}]{}", function.shown(lanes))

@@ -3,7 +3,8 @@
 use super::Verifier;
 use super::fault::{Expected, Fault};
 use crate::ir::{
-    Access, Address, BinaryOp, Buffer, BufferParam, Elem, Inst, Lanes, Type, UnaryOp, Value,
+    Access, Address, BinaryOp, Buffer, BufferParam, Elem, Inst, Lanes, ReduceOp, Type, UnaryOp,
+    Value,
 };
 use atome_spec::LANES;
 
@@ -54,7 +55,11 @@ impl<'a> Verifier<'a> {
                 self.operand("x", *x, Expected::Of(Elem::I32))
             }
             Inst::Select { mask, on, off } => self.select(*mask, *on, *off),
-            Inst::Reduce(_, x) => {
+            Inst::Reduce(ReduceOp::Add, x) => {
+                let elem = self.operand("x", *x, Expected::Vector)?.elem()?;
+                Some(Type::Scalar(elem))
+            }
+            Inst::Reduce(ReduceOp::Max, x) => {
                 self.operand("x", *x, Expected::Exactly(Type::F32X16));
                 Some(Type::F32)
             }
@@ -75,6 +80,11 @@ impl<'a> Verifier<'a> {
                 self.operand("x", *x, Expected::Exactly(Type::F32));
                 Some(Type::F32X16)
             }
+            Inst::Dot4 { acc, codes, x } => {
+                let operands = [("acc", *acc), ("codes", *codes), ("x", *x)];
+                self.bytes(&operands)
+            }
+            Inst::Narrow([x, y, z, w]) => self.bytes(&[("x", *x), ("y", *y), ("z", *z), ("w", *w)]),
             Inst::ToIndex(x) => {
                 self.operand("x", *x, Expected::Exactly(Type::I32));
                 Some(Type::Index)
@@ -117,6 +127,14 @@ impl<'a> Verifier<'a> {
             None => self.used(y),
         };
         ty
+    }
+
+    /// Operands that are all i32 vectors, as is the result.
+    fn bytes(&mut self, operands: &[(&'static str, Value)]) -> Option<Type> {
+        for (name, value) in operands {
+            self.operand(name, *value, Expected::Exactly(Type::I32X16));
+        }
+        Some(Type::I32X16)
     }
 
     fn select(&mut self, mask: Value, on: Value, off: Value) -> Option<Type> {

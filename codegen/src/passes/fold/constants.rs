@@ -76,6 +76,9 @@ impl Folder<'_> {
                 let (on, off) = (self.constant(*on)?, self.constant(*off)?);
                 lanes::select(self.constant(*mask)?, on, off)
             }
+            Inst::Reduce(ReduceOp::Add, x) if self.elem_of(*x) == Some(Elem::I32) => {
+                [lanes::sum(self.constant(*x)?); LANES]
+            }
             Inst::Reduce(op, x) => {
                 let result = [lanes::reduce(*op, self.constant(*x)?); LANES];
                 match op {
@@ -89,6 +92,16 @@ impl Folder<'_> {
                 let x = self.uniform(*x)?;
                 lanes::trit_select(self.constant(*codes)?, *bit, x)
             }
+            Inst::Dot4 { acc, codes, x } => {
+                let (codes, x) = (self.constant(*codes)?, self.constant(*x)?);
+                lanes::dot4(self.constant(*acc)?, codes, x)
+            }
+            Inst::Narrow([x, y, z, w]) => lanes::narrow([
+                self.constant(*x)?,
+                self.constant(*y)?,
+                self.constant(*z)?,
+                self.constant(*w)?,
+            ]),
             Inst::Keep(..)
             | Inst::Param(_)
             | Inst::Load(..)

@@ -5,7 +5,7 @@ use crate::ir::{Elem, Function, verify};
 use crate::passes::optimise;
 use crate::testing::{Inputs, Rng};
 use crate::{KernelSpec, lower, schedule, spec};
-use atome_spec::{Op, Tier};
+use atome_spec::{Isa, Op};
 
 /// A dimension, at or next to an edge of vectors, row blocks or loops.
 fn value(op: Op, dim: &str, case: usize) -> u64 {
@@ -13,7 +13,7 @@ fn value(op: Op, dim: &str, case: usize) -> u64 {
     let wide = [[17, 64], [1, 65], [48, 37]][case % 3];
     match dim {
         "tokens" | "taps" | "k" => few,
-        "rows" if matches!(op, Op::Norm | Op::Softmax) => few,
+        "rows" if matches!(op, Op::Norm | Op::Quantize | Op::Softmax) => few,
         "capacity" => 16 * few,
         "slot" | "len" => 16 * few - 1,
         "rows" | "width" | "n" | "d_head" => wide[0],
@@ -45,7 +45,7 @@ fn inputs(function: &Function, dims: &[u64], rows: u64, rng: &mut Rng) -> Inputs
     }
 }
 
-fn check(spec: &KernelSpec, case: usize, tier: Tier) {
+fn check(spec: &KernelSpec, case: usize, isa: Isa) {
     let mut rng = Rng::new(case as u64);
     let dims: Vec<(&str, u64)> = spec::dims(spec.op)
         .iter()
@@ -55,7 +55,7 @@ fn check(spec: &KernelSpec, case: usize, tier: Tier) {
     let rows = dims
         .iter()
         .find(|(d, _)| matches!(*d, "vocab" | "capacity"));
-    let open = lower::lower(spec, &schedule::select(spec, tier));
+    let open = lower::lower(spec, &schedule::select(spec, isa));
     let inputs = inputs(&open, &values, rows.map_or(1, |(_, n)| *n), &mut rng);
     let expected = inputs.interpret(&open).unwrap();
     assert_ne!(expected, inputs.memory, "{spec:?} {dims:?} stores nothing");
@@ -63,7 +63,7 @@ fn check(spec: &KernelSpec, case: usize, tier: Tier) {
     let bound_spec = dims
         .iter()
         .fold(spec.clone(), |s, (dim, n)| s.bind(dim, *n));
-    let bound = lower::lower(&bound_spec, &schedule::select(&bound_spec, tier));
+    let bound = lower::lower(&bound_spec, &schedule::select(&bound_spec, isa));
     for (mut function, dims) in [
         (open.clone(), values),
         (bound, vec![]),
@@ -75,28 +75,22 @@ fn check(spec: &KernelSpec, case: usize, tier: Tier) {
         };
         assert!(
             inputs.interpret(&function).unwrap() == expected,
-            "{tier:?} {function}"
+            "{isa:?} {function}"
         );
         optimise(&mut function);
         verify(&function).unwrap_or_else(|violations| panic!("{violations}\n{function}"));
         assert!(
             inputs.interpret(&function).unwrap() == expected,
-            "{tier:?} {function}"
+            "{isa:?} {function}"
         );
     }
 }
 
 #[test]
 fn kernels_keep_their_meaning() {
-    for &op in Op::ALL {
-        let specs: Vec<KernelSpec> = match spec::packings(op) {
-            [] => vec![KernelSpec::new(op)],
-            packings => (packings.iter().map(|p| KernelSpec::new(op).packing(*p))).collect(),
-        };
-        for spec in &specs {
-            for tier in [Tier::X86_64V4, Tier::X86_64V2, Tier::Portable] {
-                (0..3).for_each(|case| check(spec, case, tier));
-            }
+    for spec in spec::kinds().into_iter().map(KernelSpec::from) {
+        for isa in [Isa::Avx512Vnni, Isa::Sse41, Isa::Portable] {
+            (0..3).for_each(|case| check(&spec, case, isa));
         }
     }
 }

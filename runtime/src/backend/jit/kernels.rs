@@ -132,7 +132,7 @@ impl<'p> Kernels<'p> {
         if !is_microkernel(call.op, self.tier) {
             return Ok(None);
         }
-        let Some(kernel) = find(call.op, call.packing, self.tier) else {
+        let Some(kernel) = find(call.open_spec().kind(), self.tier) else {
             return Ok(None);
         };
         if let Some(&function) = self.imported.get(kernel.name) {
@@ -190,7 +190,7 @@ fn is_microkernel(op: Op, tier: Tier) -> bool {
 fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {
     atome_kernels::kernels(tier)
         .iter()
-        .filter(move |k| is_microkernel(k.op, tier))
+        .filter(move |k| is_microkernel(k.kind.op, tier))
 }
 
 /// The machine that Cranelift compiles for.

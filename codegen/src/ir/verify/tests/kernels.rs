@@ -3,23 +3,12 @@
 
 use crate::ir::{parse, verify};
 use crate::{KernelSpec, lower, schedule, spec};
-use atome_spec::{Op, Tier};
+use atome_spec::{Isa, Op};
 
 /// Around the widths of vectors, row blocks and embedding tiles.
 const EDGES: [u64; 11] = [1, 2, 15, 16, 17, 48, 63, 65, 257, 320, 321];
 /// Dimensions that count a few: tokens, taps, rows of a norm, slots.
 const FEW: [u64; 4] = [1, 3, 4, 17];
-
-fn specs() -> Vec<KernelSpec> {
-    let mut specs = Vec::new();
-    for &op in Op::ALL {
-        match spec::packings(op) {
-            [] => specs.push(KernelSpec::new(op)),
-            packings => specs.extend(packings.iter().map(|&p| KernelSpec::new(op).packing(p))),
-        }
-    }
-    specs
-}
 
 /// `spec` with every dimension bound; `case` chooses the numbers.
 fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
@@ -37,7 +26,7 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
         };
         let value = match dim {
             "tokens" | "taps" | "k" => few,
-            "rows" if matches!(spec.op, Op::Norm | Op::Softmax) => few,
+            "rows" if matches!(spec.op, Op::Norm | Op::Quantize | Op::Softmax) => few,
             "capacity" => 16 * few,
             "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
             "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),
@@ -52,14 +41,14 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
 
 #[test]
 fn kernels_are_valid_open_and_bound() {
-    for open in specs() {
-        for tier in [Tier::X86_64V4, Tier::X86_64V2, Tier::Portable] {
+    for open in spec::kinds().into_iter().map(KernelSpec::from) {
+        for isa in [Isa::Avx512, Isa::Avx512Vnni, Isa::Sse41, Isa::Portable] {
             let bound = (0..60).map(|case| bound(&open, case));
             for spec in std::iter::once(open.clone()).chain(bound) {
                 spec.check().unwrap_or_else(|e| panic!("{spec:?}: {e}"));
-                let function = lower::lower(&spec, &schedule::select(&spec, tier));
+                let function = lower::lower(&spec, &schedule::select(&spec, isa));
                 if let Err(violations) = verify(&function) {
-                    panic!("{tier:?} {spec:?}: {violations}");
+                    panic!("{isa:?} {spec:?}: {violations}");
                 }
                 assert_eq!(parse(&function.to_string()), Ok(function), "{spec:?}");
             }
@@ -77,7 +66,7 @@ fn a_slot_outside_the_cache_is_found() {
     ];
     let open = KernelSpec::new(Op::KvAppend);
     let spec = shape.iter().fold(open, |spec, (dim, n)| spec.bind(dim, *n));
-    let function = lower::lower(&spec, &schedule::select(&spec, Tier::Portable));
+    let function = lower::lower(&spec, &schedule::select(&spec, Isa::Portable));
     let violations = verify(&function).expect_err("the slot is outside");
     let is_outside = |buffer: &str| {
         let text = format!("of `{buffer}`, which has");

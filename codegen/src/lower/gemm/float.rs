@@ -1,0 +1,160 @@
+//! f32 activations, by sign-select.
+//!
+//! A lane is a row, so each row's sum keeps the order of its columns whatever the tile.
+
+use super::walk::{Rows, Tokens, Walk};
+use super::{Shape, WORD_COLS_U64};
+use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, ShiftOp, Size, Value};
+use crate::lower::{Lowering, any};
+use atome_spec::layout::{WORD_COLS, gemv_bit};
+
+pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
+    let Shape {
+        cols,
+        tokens,
+        out_stride,
+        ..
+    } = shape.clone();
+    let words = cols.clone().div_ceil(WORD_COLS_U64);
+    let b = &mut l.b;
+    let w = b.buffer(
+        "w",
+        Access::In,
+        Elem::I32,
+        shape.padded_rows() * words.clone(),
+    );
+    let x = b.buffer("x", Access::In, Elem::F32, tokens.clone() * cols.clone());
+    let out = b.buffer("out", Access::Out, Elem::F32, shape.out_len());
+    let scale = b.scalar("scale");
+    let scale = b.splat(scale);
+    let gemm = Gemm {
+        w,
+        x,
+        out,
+        scale,
+        cols,
+        out_stride,
+        prefetch_words: l.schedule.prefetch_bytes / 4,
+    };
+    let walk = Walk {
+        rows: shape.rows,
+        words,
+        tokens,
+        row_groups: l.schedule.row_groups,
+        token_tile: l.schedule.tokens,
+    };
+    walk.run(b, &|b, rows, tokens| gemm.tile(b, rows, tokens));
+}
+
+struct Gemm {
+    w: Buffer,
+    x: Buffer,
+    out: Buffer,
+    scale: Value,
+    cols: Size,
+    out_stride: Size,
+    prefetch_words: u64,
+}
+
+impl Gemm {
+    /// One tile: `rows.groups * tokens.count` accumulators over all columns.
+    fn tile(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) {
+        let zero = b.splat_f32(0.0);
+        let mut acc = vec![zero; rows.groups * tokens.count];
+        let xs = |t: usize| tokens.offset(t, &self.cols);
+        let full = self.cols.clone().div(WORD_COLS_U64);
+        acc = b.for_loop(full.clone(), &acc, |b, word, acc| {
+            let codes = self.load_codes(b, rows, Address::of(&[(word, rows.stride.clone())]));
+            let mut acc = acc.to_vec();
+            for k in 0..WORD_COLS {
+                for t in 0..tokens.count {
+                    let x = b.load(self.x, xs(t).step(word, WORD_COLS_U64).offset(k as u64));
+                    accumulate(b, &codes, gemv_bit(k), x, &mut acc[t * rows.groups..]);
+                }
+            }
+            acc
+        });
+        let rest = self.cols.clone().rem(WORD_COLS_U64);
+        acc = b.for_loop(any(rest.clone(), WORD_COLS_U64), &acc, |b, _, acc| {
+            let codes = self.load_codes(b, rows, Address::at(full.clone() * rows.stride.clone()));
+            let first = full.clone() * WORD_COLS_U64;
+            self.last_columns(
+                b,
+                codes,
+                &|t| xs(t).offset(first.clone()),
+                &rest,
+                tokens.count,
+                acc,
+            )
+        });
+        for t in 0..tokens.count {
+            let out = tokens.offset(t, &self.out_stride);
+            for (g, &sum) in acc[t * rows.groups..][..rows.groups].iter().enumerate() {
+                let scaled = b.mul(sum, self.scale);
+                b.store(self.out, rows.out(g, &out), scaled, rows.lanes(g));
+            }
+        }
+    }
+
+    fn load_codes(&self, b: &mut Builder, rows: &Rows, word: Address) -> Vec<Value> {
+        (0..rows.groups)
+            .map(|g| {
+                let at = rows.codes(g, &word);
+                if self.prefetch_words > 0 {
+                    b.prefetch(self.w, at.clone().offset(self.prefetch_words));
+                }
+                b.load_vector(self.w, at, Lanes::All)
+            })
+            .collect()
+    }
+
+    /// Fewer than 16 columns: quads by the fields of a byte, then single columns.
+    fn last_columns(
+        &self,
+        b: &mut Builder,
+        codes: Vec<Value>,
+        x: &dyn Fn(usize) -> Address,
+        rest: &Size,
+        tokens: usize,
+        acc: &[Value],
+    ) -> Vec<Value> {
+        let groups = codes.len();
+        let carried: Vec<Value> = codes.iter().chain(acc).copied().collect();
+        let quads = rest.clone().div(4);
+        let carried = b.for_unrolled(quads.clone(), 4, &carried, |b, quad, carried| {
+            let (codes, acc) = carried.split_at(groups);
+            let mut acc = acc.to_vec();
+            for k in 0..4 {
+                for t in 0..tokens {
+                    let x = b.load(self.x, x(t).step(quad, 4).offset(k as u64));
+                    accumulate(b, codes, gemv_bit(k), x, &mut acc[t * groups..]);
+                }
+            }
+            shift_all(b, codes, 2).into_iter().chain(acc).collect()
+        });
+        let carried = b.for_unrolled(rest.clone().rem(4), 4, &carried, |b, k, carried| {
+            let (codes, acc) = carried.split_at(groups);
+            let mut acc = acc.to_vec();
+            for t in 0..tokens {
+                let x = b.load(self.x, x(t).offset(quads.clone() * 4).step(k, 1));
+                accumulate(b, codes, 0, x, &mut acc[t * groups..]);
+            }
+            shift_all(b, codes, 8).into_iter().chain(acc).collect()
+        });
+        carried[groups..].to_vec()
+    }
+}
+
+fn accumulate(b: &mut Builder, codes: &[Value], bit: usize, x: Value, acc: &mut [Value]) {
+    for (codes, acc) in codes.iter().zip(acc) {
+        let term = b.trit_select(*codes, bit, x);
+        *acc = b.add(*acc, term);
+    }
+}
+
+fn shift_all(b: &mut Builder, codes: &[Value], bits: u8) -> Vec<Value> {
+    codes
+        .iter()
+        .map(|&c| b.shift(ShiftOp::Right, c, bits))
+        .collect()
+}

@@ -1,0 +1,195 @@
+//! How a matrix's rows and the tokens are walked: blocks, tiles of row groups, tiles of tokens.
+
+use crate::ir::{Address, Builder, Lanes, Size};
+use crate::lower::any;
+use atome_spec::LANES;
+use atome_spec::layout::BLOCK_ROWS;
+
+const LANES_U64: u64 = LANES as u64;
+const BLOCK_ROWS_U64: u64 = BLOCK_ROWS as u64;
+
+/// The shape of a product and of its tiles.
+pub(super) struct Walk {
+    pub(super) rows: Size,
+    /// Words a row.
+    pub(super) words: Size,
+    pub(super) tokens: Size,
+    /// Groups of 16 rows of a tile.
+    pub(super) row_groups: usize,
+    /// Tokens of a tile.
+    pub(super) token_tile: usize,
+}
+
+/// Up to four groups of 16 rows.
+pub(super) struct Rows {
+    /// First word of the first group.
+    pub(super) codes: Address,
+    /// Distance between a group's words of consecutive columns.
+    pub(super) stride: Size,
+    /// First element of the first group in a token's output.
+    pub(super) out: Address,
+    pub(super) groups: usize,
+    /// Rows of the last group.
+    last: Lanes,
+}
+
+impl Rows {
+    /// The lanes of group `g` that are rows.
+    pub(super) fn lanes(&self, g: usize) -> Lanes {
+        if g + 1 == self.groups {
+            self.last.clone()
+        } else {
+            Lanes::All
+        }
+    }
+
+    /// Where group `g` has its words, `word` words of a row on.
+    pub(super) fn codes(&self, g: usize, word: &Address) -> Address {
+        moved(&self.codes, word).offset((g * LANES) as u64)
+    }
+
+    /// Where group `g` of a token has its output; `token` is the token's.
+    pub(super) fn out(&self, g: usize, token: &Address) -> Address {
+        moved(&self.out, token).offset((g * LANES) as u64)
+    }
+}
+
+fn moved(at: &Address, by: &Address) -> Address {
+    let mut at = at.clone().offset(by.base.clone());
+    at.terms.extend(by.terms.iter().cloned());
+    at
+}
+
+/// The tokens of a tile.
+pub(super) struct Tokens<'a> {
+    /// How many.
+    pub(super) count: usize,
+    first: &'a dyn Fn(&Size) -> Address,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(count: usize, first: &'a dyn Fn(&Size) -> Address) -> Tokens<'a> {
+        Tokens { count, first }
+    }
+
+    /// The offset of token `t` of the tile, for a distance between tokens.
+    pub(super) fn offset(&self, t: usize, stride: &Size) -> Address {
+        (self.first)(stride).offset(stride.clone() * t as u64)
+    }
+}
+
+/// What makes the code of one tile.
+pub(super) type Tile<'a> = dyn Fn(&mut Builder, &Rows, &Tokens<'_>) + 'a;
+
+impl Walk {
+    /// Every tile, row blocks first.
+    pub(super) fn run(&self, b: &mut Builder, tile: &Tile<'_>) {
+        self.full_blocks(b, tile);
+        self.last_block(b, tile);
+    }
+
+    fn full_blocks(&self, b: &mut Builder, tile: &Tile<'_>) {
+        let groups = self.row_groups;
+        let tile_rows = (groups * LANES) as u64;
+        let block_words = self.words.clone() * BLOCK_ROWS_U64;
+        b.for_loop(self.rows.clone().div(BLOCK_ROWS_U64), &[], |b, block, _| {
+            b.for_loop(BLOCK_ROWS_U64 / tile_rows, &[], |b, part, _| {
+                let part = Rows {
+                    codes: Address::of(&[(block, block_words.clone())]).step(part, tile_rows),
+                    stride: BLOCK_ROWS_U64.into(),
+                    out: Address::of(&[(block, BLOCK_ROWS_U64.into())]).step(part, tile_rows),
+                    groups,
+                    last: Lanes::All,
+                };
+                self.all_tokens(b, &part, tile);
+                vec![]
+            });
+            vec![]
+        });
+    }
+
+    /// The block of fewer than 64 rows. Its number of groups sets its stride, so when it is
+    /// not known the groups are walked one by one.
+    fn last_block(&self, b: &mut Builder, tile: &Tile<'_>) {
+        let rows = &self.rows;
+        let rest = rows.clone().rem(BLOCK_ROWS_U64);
+        let first_row = rows.clone().div(BLOCK_ROWS_U64) * BLOCK_ROWS_U64;
+        let first_word = first_row.clone() * self.words.clone();
+        let groups = rest.clone().div_ceil(LANES_U64);
+        let stride = groups.clone() * LANES_U64;
+        let last = match rest.clone().rem(LANES_U64) {
+            Size::Const(0) => Lanes::All,
+            lanes => Lanes::First(lanes),
+        };
+        let part = |first: Address, groups, last| Rows {
+            codes: Address {
+                base: first_word.clone() + first.base.clone(),
+                ..first.clone()
+            },
+            stride: stride.clone(),
+            out: Address {
+                base: first_row.clone() + first.base,
+                terms: first.terms,
+            },
+            groups,
+            last,
+        };
+        match groups.as_const() {
+            Some(0) => {}
+            Some(n) => {
+                let n = n as usize;
+                let mut at = 0;
+                while at < n {
+                    let groups = self.row_groups.min(n - at);
+                    let lanes = if at + groups == n {
+                        last.clone()
+                    } else {
+                        Lanes::All
+                    };
+                    let first = Address::at((at * LANES) as u64);
+                    self.all_tokens(b, &part(first, groups, lanes), tile);
+                    at += groups;
+                }
+            }
+            None => {
+                let full = rest.clone().div(LANES_U64);
+                b.for_loop(full.clone(), &[], |b, group, _| {
+                    let first = Address::of(&[(group, LANES_U64.into())]);
+                    self.all_tokens(b, &part(first, 1, Lanes::All), tile);
+                    vec![]
+                });
+                b.for_loop(any(rest.rem(LANES_U64), LANES_U64), &[], |b, _, _| {
+                    let first = Address::at(full * LANES_U64);
+                    self.all_tokens(b, &part(first, 1, last), tile);
+                    vec![]
+                });
+            }
+        }
+    }
+
+    fn all_tokens(&self, b: &mut Builder, rows: &Rows, tile: &Tile<'_>) {
+        let size = self.token_tile as u64;
+        let full = self.tokens.clone().div(size);
+        if size > 1 {
+            b.for_loop(full.clone(), &[], |b, t, _| {
+                let first = |stride: &Size| Address::of(&[(t, stride.clone() * size)]);
+                tile(b, rows, &Tokens::new(self.token_tile, &first));
+                vec![]
+            });
+        }
+        let (done, rest) = match size {
+            1 => (Size::ZERO, self.tokens.clone()),
+            _ => (full * size, self.tokens.clone().rem(size)),
+        };
+        if rest == Size::ONE && done == Size::ZERO {
+            return tile(b, rows, &Tokens::new(1, &|_| Address::at(0)));
+        }
+        b.for_loop(rest, &[], |b, t, _| {
+            let first = |stride: &Size| {
+                Address::of(&[(t, stride.clone())]).offset(done.clone() * stride.clone())
+            };
+            tile(b, rows, &Tokens::new(1, &first));
+            vec![]
+        });
+    }
+}

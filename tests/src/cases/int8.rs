@@ -1,0 +1,126 @@
+use super::argument::blank;
+use super::data::{Series, Values};
+use super::{Argument, Case};
+use atome_kernels::packing;
+use atome_kernels::reference::{self, Ternary};
+use atome_spec::{Activation, Op, Packing, layout};
+
+pub(super) fn quantize() -> Vec<Case> {
+    let mut series = Series::new(10);
+    let mut cases = Vec::new();
+    for width in [0, 1, 3, 15, 16, 17, 31, 48, 63, 64, 65, 100, 128, 131] {
+        for rows in [0, 1, 3] {
+            for values in [Values::Plain, Values::Extreme, Values::Zeros] {
+                let x = series.floats(values, rows * width);
+                cases.push(quantize_case(&x, [width, rows]).values(values));
+            }
+        }
+    }
+    // Halves between two integers: the greatest magnitude plus 1e-5 is 127 in f32.
+    let halves: Vec<f32> = (-126..=127)
+        .map(|i| i as f32 - 0.5)
+        .chain([127.0])
+        .collect();
+    cases.push(quantize_case(&halves, [halves.len(), 1]).values("halves"));
+    let mut odd = series.floats(Values::Plain, 70);
+    odd[3] = f32::NAN;
+    odd[68] = f32::from_bits(0xffc1_2345);
+    cases.push(quantize_case(&odd, [35, 2]).values("NaN"));
+    odd[5] = f32::INFINITY;
+    odd[69] = f32::NEG_INFINITY;
+    cases.push(quantize_case(&odd, [35, 2]).values("NaN and infinities"));
+    cases.push(quantize_case(&[f32::NAN; 17], [17, 1]).values("all NaN"));
+    cases
+}
+
+fn quantize_case(x: &[f32], [width, rows]: [usize; 2]) -> Case {
+    let (mut q, mut q_scale, mut q_sum) = (vec![0; x.len()], blank(rows), vec![0; rows]);
+    reference::quantize(x, width, &mut q, &mut q_scale, &mut q_sum);
+    let arguments = vec![
+        Argument::input("x", x),
+        Argument::words_output("q", words(&q, [rows, width])),
+        Argument::output("q_scale", &q_scale),
+        Argument::words_output("q_sum", q_sum.iter().map(|s| s.cast_unsigned()).collect()),
+    ];
+    let mut case = Case::new(Op::Quantize, &[("width", width), ("rows", rows)], arguments);
+    case.exact_nan = true;
+    case
+}
+
+fn words(q: &[i8], [rows, width]: [usize; 2]) -> Vec<u32> {
+    let mut words = vec![0; rows * layout::q_words(width)];
+    if width > 0 {
+        packing::int8::pack_into(q, width, &mut words);
+    }
+    words
+}
+
+pub(super) fn gemv() -> Vec<Case> {
+    let mut series = Series::new(11);
+    let mut cases = Vec::new();
+    for rows in [0, 1, 15, 16, 17, 33, 48, 63, 64, 65, 100, 129] {
+        for cols in [0, 1, 3, 4, 7, 15, 16, 17, 20, 21, 33, 96, 120] {
+            let shape = [rows, cols, 1];
+            let dims = [("rows", rows), ("cols", cols)];
+            cases.push(product(&mut series, Op::Gemv, &dims, shape, rows));
+        }
+    }
+    cases
+}
+
+pub(super) fn gemm() -> Vec<Case> {
+    let mut series = Series::new(12);
+    let mut cases = Vec::new();
+    for (i, rows) in [0, 1, 17, 50, 64, 131].into_iter().enumerate() {
+        for cols in [0, 1, 16, 39] {
+            for tokens in [0, 1, 3, 4, 9] {
+                let out_stride = rows + (i + tokens) % 3;
+                let dims = [
+                    ("rows", rows),
+                    ("cols", cols),
+                    ("tokens", tokens),
+                    ("out_stride", out_stride),
+                ];
+                let shape = [rows, cols, tokens];
+                cases.push(product(&mut series, Op::Gemm, &dims, shape, out_stride));
+            }
+        }
+    }
+    cases
+}
+
+fn product(
+    series: &mut Series,
+    op: Op,
+    dims: &[(&'static str, usize)],
+    [rows, cols, tokens]: [usize; 3],
+    out_stride: usize,
+) -> Case {
+    let (weights, values) = series.kinds();
+    let scale = series.scale();
+    let trits = series.trits(weights, rows * cols);
+    let x = series.bytes(values, tokens * cols);
+    let x_scale: Vec<f32> = (0..tokens).map(|_| series.scale()).collect();
+    let sum = |t: usize| {
+        x[t * cols..][..cols]
+            .iter()
+            .map(|x| i32::from(*x))
+            .sum::<i32>()
+    };
+    let x_sum = (0..tokens).map(|t| sum(t).cast_unsigned()).collect();
+    let w = Ternary::new(&trits, rows, cols, scale);
+    let mut out = blank(tokens.saturating_sub(1) * out_stride + rows);
+    reference::gemm_i8(w, &x, &x_scale, out_stride, &mut out);
+    let mut packed = vec![0; packing::gemv::words(rows, cols)];
+    packing::gemv::pack_into(&trits, rows, cols, &mut packed).expect("trits");
+    let arguments = vec![
+        Argument::words("w", packed),
+        Argument::words("x", words(&x, [tokens, cols])),
+        Argument::input("x_scale", &x_scale),
+        Argument::words("x_sum", x_sum),
+        Argument::output("out", &out),
+    ];
+    let case = Case::new(op, dims, arguments).packing(Packing::Int2);
+    let case = case.activation(Activation::I8).scalar(scale);
+    case.values((weights, values, scale))
+}
