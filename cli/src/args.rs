@@ -1,6 +1,6 @@
 //! The command line: its commands, the flags they share, and what is said about a wrong one.
 
-use crate::cmd::{bench, classify, emit, inspect, logits, run};
+use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run};
 use crate::failure::Failure;
 use crate::output;
 use atome::{BackendKind, Model, Options, Tier};
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Logits(logits::LogitsArgs),
     Classify(classify::ClassifyArgs),
     Inspect(inspect::InspectArgs),
+    Pack(pack::PackArgs),
+    Eval(eval::EvalArgs),
     Emit(emit::EmitArgs),
     Bench(bench::BenchArgs),
 }

@@ -1,5 +1,7 @@
 //! What can go wrong, the one line that says so, and the exit code.
 
+use atome::atomic_file::WriteFileError;
+use atome::format::{Format, WriteError};
 use atome::{LoadError, RunError};
 use atome_benches::BenchError;
 use atome_codegen::CodegenError;
@@ -22,6 +24,8 @@ pub(crate) enum Failure {
     Stdin(io::Error),
     #[error("cannot read the token ids from `{}`: {cause}", path.display())]
     TokenFile { path: PathBuf, cause: io::Error },
+    #[error("cannot read the text from `{}`: {cause}", path.display())]
+    TextFile { path: PathBuf, cause: io::Error },
     #[error("the list of tokens is empty: give at least one id")]
     NoTokens,
     #[error(
@@ -33,7 +37,7 @@ pub(crate) enum Failure {
     IsClassifier { classes: usize },
     #[error("the model is no classifier, it continues text: use `atome run` or `atome logits`")]
     IsLanguageModel,
-    #[error("`run` needs a model of bytes, this one has {vocab} token ids: use `atome logits`")]
+    #[error("text needs a model of bytes, this one has {vocab} token ids: use `atome logits`")]
     NotBytes { vocab: usize },
     #[error("logit {index} is {value}, no number for JSON: the model's weights overflow f32")]
     NotFinite { index: usize, value: f32 },
@@ -48,6 +52,33 @@ pub(crate) enum Failure {
     NoMachine { cause: clif::EmitError },
     #[error("no benchmark has `{filter}` in its name; there are {}", known.join(", "))]
     NoBenchmark { filter: String, known: Vec<String> },
+    #[error(
+        "cannot tell the format of `{}` from its extension: give --format, or one of .safetensors, .bin, .atome01, .atome02, .atomecl",
+        .0.display()
+    )]
+    OutFormat(PathBuf),
+    #[error("{format} packs trits as {only} only, not as {asked}: leave --packing away")]
+    FormatPacking {
+        format: Format,
+        only: Packing,
+        asked: Packing,
+    },
+    #[error("{}", NoPlace(*format, *classes))]
+    NoPlace {
+        format: Format,
+        classes: Option<usize>,
+    },
+    #[error(
+        "`{}` has the dimensions of another model: remove it or choose another output",
+        path.display()
+    )]
+    ConfigBeside { path: PathBuf },
+    #[error("`{tensor}` of `{}` does not read back as it was written", path.display())]
+    Differs { path: PathBuf, tensor: String },
+    #[error(transparent)]
+    Unwritable(WriteError),
+    #[error(transparent)]
+    WriteFile(#[from] WriteFileError),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
     #[error("{}", Chain(.0))]
@@ -69,9 +100,14 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         let machine = match self {
             Failure::Load(error) | Failure::Bench(BenchError::Load(error)) => load_failed(error),
-            Failure::Run(error) => matches!(error, RunError::NoFreeSession { .. }),
+            Failure::Run(error) => matches!(
+                error,
+                RunError::NoFreeSession { .. } | RunError::NoProbability { .. }
+            ),
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
+            Failure::WriteFile(error) => !is_path_wrong(&error.cause),
             Failure::NotFinite { .. }
+            | Failure::Differs { .. }
             | Failure::Output(_)
             | Failure::Rust(_)
             | Failure::Clif(_)
@@ -101,6 +137,39 @@ fn load_failed(error: &LoadError) -> bool {
             | LoadError::Jit(_)
             | LoadError::Threads { .. }
     )
+}
+
+/// Whether a file cannot be written because of the path that was given.
+fn is_path_wrong(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidFilename
+            | ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// Why a format cannot hold a model.
+struct NoPlace(Format, Option<usize>);
+
+impl fmt::Display for NoPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NoPlace(format, classes) = self;
+        match classes {
+            Some(classes) => write!(
+                f,
+                "{format} has no place for a classifier's head of {classes} classes: use --format atomecl01 or container"
+            ),
+            None => write!(
+                f,
+                "{format} is for classifiers, the model continues text: use --format atome01, atome02 or container"
+            ),
+        }
+    }
 }
 
 /// An error and its causes, as far as they say something new.

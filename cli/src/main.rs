@@ -12,6 +12,7 @@
 //! | `input` | reading what may never end |
 //! | `text` | bytes to text as they come |
 //! | `output` | standard output and standard error |
+//! | `progress` | a bar while something takes long |
 //! | `units` | numbers for people |
 //! | `failure` | what can go wrong, its one line and its exit code |
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ mod cmd;
 mod failure;
 mod input;
 mod output;
+mod progress;
 mod text;
 mod tokens;
 mod units;

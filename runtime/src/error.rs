@@ -322,6 +322,31 @@ pub enum RunError {
     /// A classification was asked of a language model.
     #[error("the model has no classifier head: it continues text, it has no classes")]
     NotAClassifier,
+    /// A classifier was asked to predict text.
+    #[error("the model is a classifier: it has classes, it does not continue text")]
+    NotALanguageModel,
+    /// A text with nothing to predict.
+    #[error("expected a text of at least 2 tokens, found {found}: a token is scored after another")]
+    TextTooShort {
+        /// Tokens of the text.
+        found: usize,
+    },
+    /// Windows that would not score each token once, after another.
+    #[error(
+        "expected a window of at least 2 tokens and a stride from 1 to the window less 1, found a window of {window} and a stride of {stride}"
+    )]
+    Windows {
+        /// Tokens of a window.
+        window: usize,
+        /// Tokens from one window to the next.
+        stride: usize,
+    },
+    /// The logits give a token no probability: the model's weights overflow f32.
+    #[error("the logits give token {id} no probability: the model's weights overflow f32")]
+    NoProbability {
+        /// The token.
+        id: u32,
+    },
     /// A saved state claims a position that no session reaches.
     #[error("not a session state: position {position}, last block of {last_block} tokens")]
     StatePosition {

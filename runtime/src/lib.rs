@@ -11,6 +11,7 @@
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
 //! | [`jit`] | machine code made at load |
 //! | [`sampler`] | from logits to a token |
+//! | [`eval`] | how well a model predicts a text |
 //! | [`atomic_file`] | files that are there as a whole or not at all |
 //!
 //! ```no_run
@@ -28,6 +29,7 @@ mod arena;
 pub mod atomic_file;
 mod backend;
 pub mod error;
+pub mod eval;
 pub mod format;
 pub mod jit;
 mod model;

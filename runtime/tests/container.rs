@@ -513,6 +513,6 @@ fn a_config_beside_a_container_must_agree() {
     };
     assert_eq!(
         parse(&bytes, &other).unwrap_err().to_string(),
-        "the config says `max_seq` is 9, the file says 8: leave the config away"
+        "the config says `max_seq` is 9, the file says 8"
     );
 }

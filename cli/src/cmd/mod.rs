@@ -5,12 +5,15 @@ pub(crate) mod bench;
 mod bench_table;
 pub(crate) mod classify;
 pub(crate) mod emit;
+pub(crate) mod eval;
 pub(crate) mod inspect;
 pub(crate) mod logits;
+pub(crate) mod pack;
 pub(crate) mod run;
 
 use crate::args::Command;
 use crate::failure::Failure;
+use atome::Model;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
@@ -19,6 +22,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Logits(args) => logits::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Pack(args) => pack::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Emit(args) => emit::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
@@ -32,5 +37,18 @@ fn finite(logits: &[f32]) -> Result<&[f32], Failure> {
             index,
             value: logits[index],
         }),
+    }
+}
+
+/// Checks that the model continues text, and that its tokens are bytes.
+fn continues_bytes(model: &Model) -> Result<(), Failure> {
+    if let Some(classes) = model.classes() {
+        return Err(Failure::IsClassifier { classes });
+    }
+    let vocab = model.vocab();
+    if vocab > 256 {
+        Err(Failure::NotBytes { vocab })
+    } else {
+        Ok(())
     }
 }

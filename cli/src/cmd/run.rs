@@ -97,7 +97,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     sampling.validate()?;
     let prompt = read_prompt(args.prompt.as_ref())?;
     let model = args.load.load(&args.model)?;
-    check(&model)?;
+    super::continues_bytes(&model)?;
     let quiet = args.load.machine.quiet;
     describe(quiet, &model);
 
@@ -151,19 +151,6 @@ fn read_prompt(argument: Option<&OsString>) -> Result<Vec<u8>, Failure> {
         Err(Failure::EmptyPrompt)
     } else {
         Ok(prompt)
-    }
-}
-
-/// Checks that the model continues text, and that its tokens are bytes.
-fn check(model: &Model) -> Result<(), Failure> {
-    if let Some(classes) = model.classes() {
-        return Err(Failure::IsClassifier { classes });
-    }
-    let vocab = model.vocab();
-    if vocab > 256 {
-        Err(Failure::NotBytes { vocab })
-    } else {
-        Ok(())
     }
 }
 

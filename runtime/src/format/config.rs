@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::container::ContainerError;
 use crate::error::LoadError;
 
 /// The longest config that is read, in bytes.
@@ -81,8 +82,18 @@ impl AtomeConfig {
         Ok(())
     }
 
+    /// Checks that a config somebody gave says the same as this one, which a file says.
+    pub(super) fn must_equal(&self, given: &Self) -> Result<(), ContainerError> {
+        for ((key, file), (_, config)) in self.entries().zip(given.entries()) {
+            if config != file {
+                return Err(ContainerError::ConfigDiffers { key, config, file });
+            }
+        }
+        Ok(())
+    }
+
     /// The keys of the JSON object and their values.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    fn entries(&self) -> impl Iterator<Item = (&'static str, usize)> {
         KEYS.into_iter().map(|(key, _)| key).zip(self.values())
     }
 

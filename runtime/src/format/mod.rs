@@ -11,14 +11,17 @@
 //! | `model` | the neutral form |
 //! | `read`, `write` | bytes to model and back |
 //! | `container` | the project's own format, a safetensors file |
-//! | `quantize` | float weights to trits |
+//! | `quantize`, `floats` | float weights to trits, a file of them to a model |
+//! | `packable` | any file that can be packed |
 //! | `random` | seeded models for tests and benchmarks |
 //!
 //! The bytes themselves are drawn in `docs/formats.md`; what a hostile file can do, in `docs/security.md`.
 
 mod config;
 mod container;
+mod floats;
 mod model;
+mod packable;
 mod quantize;
 mod random;
 mod read;
@@ -28,7 +31,9 @@ mod write;
 
 pub use config::AtomeConfig;
 pub use container::{ContainerError, ContainerInfo, ContainerOptions, write_container};
+pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};
 pub use model::{AtomeBlock, AtomeModel, PATHWAYS, TensorRef, Ternary};
+pub use packable::{Packable, packed_bytes};
 pub use quantize::{quantize, quantize_absmean};
 pub use read::{load, parse, parse_container};
 pub use write::{WriteError, write_atome01, write_atome02, write_atomecl01};

@@ -89,7 +89,7 @@ pub fn parse_container(bytes: &[u8]) -> Result<(AtomeModel, ContainerInfo), Load
     Outline::parse(bytes, bytes.len() as u64)?.read(bytes)
 }
 
-fn config_beside(model: &Path) -> Result<AtomeConfig, LoadError> {
+pub(super) fn config_beside(model: &Path) -> Result<AtomeConfig, LoadError> {
     let tried = model.with_extension("json");
     if tried.exists() {
         AtomeConfig::from_file(&tried)
@@ -107,6 +107,14 @@ fn read_up_to(file: &mut File, limit: u64, bytes: &mut Vec<u8>) -> Result<(), Lo
         .read_to_end(bytes)
         .map_err(|cause| LoadError::Io { cause })?;
     Ok(())
+}
+
+/// Reads a whole file.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let (mut file, file_bytes) = open(path)?;
+    let mut bytes = Vec::new();
+    read_rest(&mut file, file_bytes, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads what is left of a file, and one byte more than announced, so that a file that has grown since is noticed.
@@ -145,6 +153,11 @@ impl FileHeader {
             classes,
         })
     }
+}
+
+/// Checks that a file starts like an `ATOME` file.
+pub(super) fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
+    FileHeader::parse(bytes).map(drop)
 }
 
 fn class_count(after_magic: &[u8]) -> Result<usize, LoadError> {

@@ -150,8 +150,26 @@ pub enum ContainerError {
         /// The checksum of the metadata.
         found: u32,
     },
+    /// No tensor's shape tells a dimension, and nobody else did.
+    #[error("no shape tells `{key}`: give a config, or the number itself")]
+    Untold {
+        /// The dimension.
+        key: &'static str,
+    },
+    /// A tensor that should be ternary already is not.
+    #[error(
+        "`{tensor}`: expected -s, 0 and s only, found {found} as element {index}: not ternary already"
+    )]
+    NotTernary {
+        /// The tensor's name.
+        tensor: String,
+        /// The element's index.
+        index: usize,
+        /// Its value.
+        found: f32,
+    },
     /// A config was given and says something else than the container.
-    #[error("the config says `{key}` is {config}, the file says {file}: leave the config away")]
+    #[error("the config says `{key}` is {config}, the file says {file}")]
     ConfigDiffers {
         /// The dimension.
         key: &'static str,

@@ -29,13 +29,7 @@ impl Outline {
 
     /// Checks that a config somebody gave says the same as the file.
     pub(in crate::format) fn agree_with(&self, config: &AtomeConfig) -> Result<(), LoadError> {
-        let pairs = config.entries().zip(self.facts.config.entries());
-        for ((key, config), (_, file)) in pairs {
-            if config != file {
-                return Err(ContainerError::ConfigDiffers { key, config, file }.into());
-            }
-        }
-        Ok(())
+        Ok(self.facts.config.must_equal(config)?)
     }
 
     /// Reads the model; `bytes` are the whole file.

@@ -1,0 +1,155 @@
+use crate::args::{LoadArgs, whole};
+use crate::failure::Failure;
+use crate::units::{count, duration, grouped, significant};
+use crate::{input, output, progress};
+use atome::eval::{Windows, evaluate};
+use atome::{Model, Options};
+use clap::Args;
+use serde::Serialize;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
+
+/// Measure how well a model predicts a text: bits a byte and perplexity
+///
+/// The text is cut into overlapping windows, each run from a fresh state. The first one scores
+/// all its tokens but the first; each other one its last STRIDE, so every token but the first is
+/// scored once, after at least WINDOW - STRIDE others. Bits a byte are over the bytes of the scored
+/// tokens. The answer does not depend on the number of threads.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// Model file: a packed safetensors container, ATOME01 or ATOME02
+    model: PathBuf,
+
+    /// The text; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    text: PathBuf,
+
+    /// Tokens of a window [default: the model's max_seq]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
+    window: Option<usize>,
+
+    /// Tokens from one window to the next [default: half a window]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
+    stride: Option<usize>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    bits_per_byte: f64,
+    perplexity: f64,
+    /// Bytes of the text.
+    bytes: usize,
+    /// Bytes of the scored tokens.
+    scored_bytes: usize,
+    tokens: usize,
+    scored_tokens: usize,
+    window: usize,
+    stride: usize,
+    windows: usize,
+    threads: usize,
+    seconds: f64,
+    /// Scored tokens.
+    tokens_per_second: f64,
+}
+
+pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
+    let text = read_text(&args.text)?;
+    let tokens: Vec<u32> = text.iter().map(|&byte| u32::from(byte)).collect();
+    let machine = &args.load.machine;
+    let threads = machine.threads.unwrap_or_else(processors);
+    let model = args.load.load_for(&args.model, threads)?;
+    super::continues_bytes(&model)?;
+    let windows = windows(args, &model)?;
+    let scored_bytes = text.len().saturating_sub(1);
+
+    let start = Instant::now();
+    let result = {
+        let quiet = machine.quiet || args.json;
+        let bar = progress::bar(quiet, scored_bytes as u64, "evaluating", "bytes");
+        evaluate(&model, &tokens, windows, threads, &|n| bar.advance(n))?
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    let answer = Answer {
+        bits_per_byte: result.bits() / scored_bytes as f64,
+        perplexity: result.perplexity(),
+        bytes: text.len(),
+        scored_bytes,
+        tokens: tokens.len(),
+        scored_tokens: result.scored,
+        window: windows.window(),
+        stride: windows.stride(),
+        windows: result.windows,
+        threads: threads.min(result.windows),
+        seconds,
+        tokens_per_second: result.scored as f64 / seconds,
+    };
+    if args.json {
+        return output::print_json(&answer);
+    }
+    output::note(machine.quiet, speed(&answer));
+    output::print(&format!(
+        "{:.4} bits a byte, perplexity {:.3}, {} bytes (windows of {} tokens, stride {})\n",
+        answer.bits_per_byte,
+        answer.perplexity,
+        grouped(answer.bytes),
+        answer.window,
+        answer.stride,
+    ))
+}
+
+fn speed(answer: &Answer) -> String {
+    format!(
+        "{} scored in {} ({} tok/s, {}, {})",
+        count(answer.scored_tokens, "token", "tokens"),
+        duration(std::time::Duration::from_secs_f64(answer.seconds)),
+        significant(answer.tokens_per_second),
+        count(answer.windows, "window", "windows"),
+        count(answer.threads, "thread", "threads"),
+    )
+}
+
+fn read_text(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = if path == Path::new("-") {
+        input::read_all(io::stdin().lock())
+    } else {
+        File::open(path).and_then(input::read_all)
+    };
+    read.map_err(|cause| Failure::TextFile {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+/// The windows asked for; where nothing is, those that suit the model.
+fn windows(args: &EvalArgs, model: &Model) -> Result<Windows, Failure> {
+    let suits = Windows::for_reach(model.info().config.max_seq);
+    let window = args.window.unwrap_or(suits.window());
+    let stride = args.stride.unwrap_or((window / 2).max(1));
+    Ok(Windows::new(window, stride)?)
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl LoadArgs {
+    /// Loads a model for as many sessions at once, each on a thread of its own.
+    fn load_for(&self, model: &Path, sessions: usize) -> Result<Model, Failure> {
+        let options = Options {
+            threads: Some(1),
+            sessions,
+            ..self.machine.options()
+        };
+        Ok(Model::load(model, self.config.as_deref(), &options)?)
+    }
+}

@@ -1,0 +1,139 @@
+//! Any file that can be packed: a model of ours in any format, or float weights.
+
+use std::path::Path;
+
+use super::container::header::Header;
+use super::floats::{FloatOptions, QuantizedTensor, quantize_file};
+use super::model::{AtomeModel, TensorRef};
+use super::read::{check_magic, config_beside, parse, parse_container, read_file};
+use super::trits;
+use super::{AtomeConfig, ContainerError, Format, detect};
+use crate::error::LoadError;
+use atome_spec::Packing;
+
+/// A model to be packed, and where it comes from.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Packable {
+    /// The model.
+    pub model: AtomeModel,
+    /// What the file is: the name of a [`Format`], or `float safetensors`.
+    pub source: &'static str,
+    /// Its tensors as they are in the file, in the order of [`AtomeModel::tensors`].
+    pub tensors: Vec<QuantizedTensor>,
+    /// What a container says about where its weights come from.
+    pub provenance: Option<String>,
+}
+
+impl Packable {
+    /// Reads a file; float weights are quantised as `floats` says.
+    ///
+    /// An `ATOME` file's dimensions come from `config`, or from the `.json` beside it. So do those of float weights, as far
+    /// as their shapes do not tell them.
+    ///
+    /// # Errors
+    /// The first fault found, with the path of the file it is in.
+    pub fn open(
+        path: &Path,
+        config: Option<&Path>,
+        floats: &FloatOptions,
+    ) -> Result<Packable, LoadError> {
+        let in_model = |fault: LoadError| fault.in_file(path);
+        let given = config.map(AtomeConfig::from_file).transpose()?;
+        let bytes = read_file(path).map_err(in_model)?;
+        if detect(&bytes) != Some(Format::Container) {
+            let config = match given {
+                Some(config) => config,
+                None => {
+                    check_magic(&bytes).map_err(in_model)?;
+                    config_beside(path)?
+                }
+            };
+            return packed(&bytes, &config).map_err(in_model);
+        }
+        match parse_container(&bytes) {
+            Ok((model, info)) => {
+                if let Some(given) = &given {
+                    model
+                        .config
+                        .must_equal(given)
+                        .map_err(|e| in_model(e.into()))?;
+                }
+                let tensors = packed_tensors(&model, info.packing);
+                Ok(Packable {
+                    model,
+                    source: Format::Container.name(),
+                    tensors,
+                    provenance: info.provenance,
+                })
+            }
+            Err(LoadError::Container(ContainerError::Foreign)) => {
+                let config = match given {
+                    Some(config) => Some(config),
+                    None if floats.top_k.is_some() && floats.max_seq.is_some() => None,
+                    None => match config_beside(path) {
+                        Err(none) if matches!(none.fault(), LoadError::NoConfig { .. }) => None,
+                        beside => Some(beside?),
+                    },
+                };
+                let options = FloatOptions {
+                    config,
+                    ..floats.clone()
+                };
+                let quantized = quantize_file(&bytes, &options).map_err(in_model)?;
+                Ok(Packable {
+                    model: quantized.0,
+                    source: "float safetensors",
+                    tensors: quantized.1,
+                    provenance: Header::parse(&bytes, bytes.len() as u64)
+                        .ok()
+                        .and_then(|mut header| header.metadata.remove("provenance")),
+                })
+            }
+            Err(error) => Err(in_model(error)),
+        }
+    }
+}
+
+/// A model from an `ATOME` file.
+fn packed(bytes: &[u8], config: &AtomeConfig) -> Result<Packable, LoadError> {
+    let model = parse(bytes, config)?;
+    let packing = match model.format {
+        Format::Atome02 => Packing::Base3,
+        _ => Packing::Int2,
+    };
+    let mut tensors = packed_tensors(&model, packing);
+    for tensor in &mut tensors {
+        // The scale stands before the trits.
+        tensor.bytes += if tensor.ternary { 4 } else { 0 };
+    }
+    Ok(Packable {
+        source: model.format.name(),
+        model,
+        tensors,
+        provenance: None,
+    })
+}
+
+fn packed_tensors(model: &AtomeModel, packing: Packing) -> Vec<QuantizedTensor> {
+    let describe = |(name, tensor)| {
+        let (dtype, bytes, ternary) = match tensor {
+            TensorRef::Ternary(w) => (packing.name(), packed_bytes(packing, w.trits.len()), true),
+            TensorRef::Floats(values) => ("F32", 4 * values.len() as u64, false),
+        };
+        QuantizedTensor {
+            name,
+            dtype: dtype.to_owned(),
+            bytes,
+            error: ternary.then_some(0.0),
+            ternary,
+        }
+    };
+    model.tensors().map(describe).collect()
+}
+
+/// Bytes that the trits of a tensor take in a file, without the scale.
+#[must_use]
+pub fn packed_bytes(packing: Packing, trits: usize) -> u64 {
+    trits::Packing::from(packing).bytes(trits as u64)
+}
