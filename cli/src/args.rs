@@ -1,6 +1,6 @@
 //! The command line: its commands, the flags they share, and what is said about a wrong one.
 
-use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run};
+use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run, train};
 use crate::failure::Failure;
 use crate::output;
 use atome::{BackendKind, Model, Options, Tier};
@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Pack(pack::PackArgs),
     Eval(eval::EvalArgs),
     Emit(emit::EmitArgs),
+    Train(train::TrainArgs),
     Bench(bench::BenchArgs),
 }
 
@@ -119,7 +120,12 @@ pub(crate) fn decimal(text: &str) -> Result<f32, &'static str> {
     text.parse().map_err(|_| "expected a number, such as 0.8")
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+/// Parses a decimal number.
+pub(crate) fn real(text: &str) -> Result<f64, &'static str> {
+    text.parse().map_err(|_| "expected a number, such as 0.004")
+}
+
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
     let threads = text.parse().ok().filter(|n| (1..=MAX_THREADS).contains(n));
     threads.ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
 }

@@ -7,6 +7,7 @@ use atome_benches::BenchError;
 use atome_codegen::CodegenError;
 use atome_codegen::emit::{clif, rust};
 use atome_spec::Packing;
+use atome_train::TrainError;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -79,6 +80,15 @@ pub(crate) enum Failure {
     Unwritable(WriteError),
     #[error(transparent)]
     WriteFile(#[from] WriteFileError),
+    #[error(
+        "there is a checkpoint, `{}`: go on from it with --resume, or begin anew with --restart",
+        path.display()
+    )]
+    CheckpointExists { path: PathBuf },
+    #[error("cannot listen for Ctrl-C: {0}")]
+    Signals(String),
+    #[error("{}", Chain(.0.as_ref()))]
+    Train(Box<TrainError>),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
     #[error("{}", Chain(.0))]
@@ -106,8 +116,10 @@ impl Failure {
             ),
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
             Failure::WriteFile(error) => !is_path_wrong(&error.cause),
+            Failure::Train(error) => train_failed(error),
             Failure::NotFinite { .. }
             | Failure::Differs { .. }
+            | Failure::Signals(_)
             | Failure::Output(_)
             | Failure::Rust(_)
             | Failure::Clif(_)
@@ -169,6 +181,20 @@ impl fmt::Display for NoPlace {
                 "{format} is for classifiers, the model continues text: use --format atome01, atome02 or container"
             ),
         }
+    }
+}
+
+/// Whether a training failed though its text, settings and paths are right.
+fn train_failed(error: &TrainError) -> bool {
+    match error {
+        TrainError::Write(error) => !is_path_wrong(&error.cause),
+        TrainError::Diverged { .. }
+        | TrainError::Model(_)
+        | TrainError::Sample(_)
+        | TrainError::NotEvaluated
+        | TrainError::Curve(_)
+        | TrainError::Autograd(_) => true,
+        _ => false,
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod inspect;
 pub(crate) mod logits;
 pub(crate) mod pack;
 pub(crate) mod run;
+pub(crate) mod train;
 
 use crate::args::Command;
 use crate::failure::Failure;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Pack(args) => pack::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Emit(args) => emit::run(&args),
+        Command::Train(args) => train::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

@@ -1,0 +1,116 @@
+use atome::atomic_file::WriteFileError;
+use atome::error::{LoadError, RunError};
+use atome::format::WriteError;
+use std::fmt::Display;
+use std::path::PathBuf;
+
+/// Why a training cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The model's dimensions.
+    #[error("{0}")]
+    Dimensions(#[source] LoadError),
+    /// A number outside its range.
+    #[error("{name}: expected {min} to {max}, found {found}")]
+    Setting {
+        /// The setting, as on the command line.
+        name: &'static str,
+        /// What was given.
+        found: String,
+        /// Least value.
+        min: String,
+        /// Greatest value.
+        max: String,
+    },
+    /// Too little text.
+    #[error(
+        "the text is too short: expected at least {expected} bytes for sequences of {sequence} with a held-out part, found {found}"
+    )]
+    ShortText {
+        /// Bytes needed.
+        expected: usize,
+        /// Bytes there are.
+        found: usize,
+        /// Positions of a sequence.
+        sequence: usize,
+    },
+    /// Not text.
+    #[error(
+        "the text holds a zero byte at offset {offset}: expected text, found what looks like a binary file"
+    )]
+    Binary {
+        /// Where.
+        offset: usize,
+    },
+    /// A checkpoint of another training.
+    #[error("`{}`: {name} is {found} in the checkpoint, but {expected} was asked for", path.display())]
+    Resume {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Which setting.
+        name: String,
+        /// Asked for.
+        expected: String,
+        /// In the checkpoint.
+        found: String,
+    },
+    /// A checkpoint that cannot be read.
+    #[error("`{}` is not a checkpoint: {what}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteFileError),
+    /// A file that cannot be read.
+    #[error("cannot read `{}`: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// The loss is no number any more.
+    #[error(
+        "the training diverged at step {step}: the loss is {loss}; try a lower --learning-rate"
+    )]
+    Diverged {
+        /// Step.
+        step: u64,
+        /// Loss.
+        loss: f64,
+    },
+    /// A model that no file can hold.
+    #[error(transparent)]
+    Model(#[from] WriteError),
+    /// The model in training cannot be run.
+    #[error("the model cannot be run for a sample: {0}")]
+    Sample(#[source] LoadError),
+    /// The sample's prompt.
+    #[error("sample: {0}")]
+    Run(#[from] RunError),
+    /// Stopped before there was anything to keep.
+    #[error("stopped before the first step")]
+    NotEvaluated,
+    /// The picture of the loss curve.
+    #[error("the loss curve cannot be drawn: {0}")]
+    Curve(String),
+    /// The autograd library.
+    #[error("autograd: {0}")]
+    Autograd(#[from] candle_core::Error),
+}
+
+impl TrainError {
+    pub(crate) fn setting<T: Display>(name: &'static str, found: T, min: T, max: T) -> TrainError {
+        TrainError::Setting {
+            name,
+            found: found.to_string(),
+            min: min.to_string(),
+            max: max.to_string(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The loss of a batch and its gradients. The batch is cut into shards of fixed size, threads
+//! take shards, and the shards' gradients are added in their order: the sums do not depend on
+//! the number of threads.
+
+use crate::Settings;
+use crate::corpus::Corpus;
+use crate::forward::{leaves, loss, total_nats};
+use crate::ops::vector;
+use crate::parameters::Parameters;
+use candle_core::{Result, Tensor, Var};
+use multiversion::multiversion;
+use std::ops::Range;
+
+/// Positions of a shard: its activations should stay in the cache.
+const SHARD_POSITIONS: usize = 1024;
+
+/// Mean loss in nats, and the gradient of every parameter.
+pub(crate) struct Gradients {
+    pub nats: f64,
+    /// Euclidean norm of the whole gradient.
+    pub norm: f64,
+    pub values: Vec<Vec<f32>>,
+}
+
+fn shard_sequences(settings: &Settings) -> usize {
+    (SHARD_POSITIONS / settings.sequence).max(1)
+}
+
+/// Loss and gradients over the sequences at `places`.
+pub(crate) fn gradients(
+    settings: &Settings,
+    parameters: &Parameters,
+    corpus: &Corpus,
+    places: &[Range<usize>],
+    threads: usize,
+) -> Result<Gradients> {
+    let vars = leaves(parameters)?;
+    let weight = 1.0 / (places.len() * settings.sequence) as f32;
+    let shards: Vec<&[Range<usize>]> = places.chunks(shard_sequences(settings)).collect();
+    let one = |shard: &&[Range<usize>]| one_shard(settings, &vars, corpus, shard, weight);
+    let mut total = Gradients {
+        nats: 0.0,
+        norm: 0.0,
+        values: Vec::new(),
+    };
+    // As many shards at once as there are threads, so that few gradients wait to be added.
+    for shards in shards.chunks(threads.max(1)) {
+        for shard in in_parallel(shards, threads, one)? {
+            total.add(shard);
+        }
+    }
+    total.norm = total.values.iter().map(|g| squares(g)).sum::<f64>().sqrt();
+    Ok(total)
+}
+
+/// Mean cross-entropy in nats over the sequences at `places`.
+pub(crate) fn mean_nats(
+    settings: &Settings,
+    parameters: &Parameters,
+    corpus: &Corpus,
+    places: &[Range<usize>],
+    threads: usize,
+) -> Result<f64> {
+    // Detached from the graph: nothing is recorded, so activations are freed as soon as used.
+    let tensors: Vec<Tensor> = leaves(parameters)?
+        .iter()
+        .map(|v| v.as_detached_tensor())
+        .collect();
+    let shards: Vec<&[Range<usize>]> = places.chunks(shard_sequences(settings)).collect();
+    let one = |shard: &&[Range<usize>]| total_nats(settings, &tensors, &corpus.read(shard));
+    let sums = in_parallel(&shards, threads, one)?;
+    Ok(sums.iter().sum::<f64>() / (places.len() * settings.sequence) as f64)
+}
+
+fn one_shard(
+    settings: &Settings,
+    vars: &[Var],
+    corpus: &Corpus,
+    shard: &[Range<usize>],
+    weight: f32,
+) -> Result<Gradients> {
+    let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    let loss = loss(settings, &tensors, &corpus.read(shard), weight)?;
+    let grads = loss.backward()?;
+    let values = tensors.iter().map(|leaf| match grads.get(leaf) {
+        Some(grad) => grad.flatten_all()?.to_vec1::<f32>(),
+        None => Ok(vec![0.0; leaf.elem_count()]),
+    });
+    Ok(Gradients {
+        nats: f64::from(loss.to_scalar::<f32>()?),
+        norm: 0.0,
+        values: values.collect::<Result<_>>()?,
+    })
+}
+
+impl Gradients {
+    fn add(&mut self, other: Gradients) {
+        self.nats += other.nats;
+        if self.values.is_empty() {
+            self.values = other.values;
+            return;
+        }
+        for (sums, values) in self.values.iter_mut().zip(&other.values) {
+            vector::add(sums, values);
+        }
+    }
+}
+
+/// Sum of the squares, in sixteen lanes.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn squares(values: &[f32]) -> f64 {
+    let (whole, rest) = values.as_chunks::<16>();
+    let mut lanes = [0.0f64; 16];
+    for values in whole {
+        for i in 0..16 {
+            lanes[i] += f64::from(values[i]) * f64::from(values[i]);
+        }
+    }
+    let rest: f64 = rest.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+    lanes.iter().sum::<f64>() + rest
+}
+
+/// `f` of every item, in the items' order, on up to `threads` threads.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    f: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let threads = threads.clamp(1, items.len().max(1));
+    if threads == 1 {
+        return items.iter().map(f).collect();
+    }
+    let mut results: Vec<Option<Result<R>>> = items.iter().map(|_| None).collect();
+    let share = items.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        for (items, results) in items.chunks(share).zip(results.chunks_mut(share)) {
+            scope.spawn(|| {
+                for (item, result) in items.iter().zip(results) {
+                    *result = Some(f(item));
+                }
+            });
+        }
+    });
+    results.into_iter().flatten().collect()
+}

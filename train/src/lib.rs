@@ -1,0 +1,59 @@
+//! Trains ternary state-space language models of the Atome family on a CPU: byte tokens,
+//! ternary weights with gradients straight through, and the runtime's own forward pass.
+//!
+//! ```text
+//! text ── corpus ── batches ──┐
+//!                             ▼
+//! parameters ── quantise ── forward ── loss ── gradients ── AdamW ──┐
+//!      ▲                                                            │
+//!      └────────────────────────────────────────────────────────────┘
+//!      │
+//!      ├── checkpoint    everything, for going on bit for bit
+//!      └── export        the packed model that `atome run` reads
+//! ```
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`settings`] | what is trained and how |
+//! | `corpus` | the text: training part, held-out part, batches |
+//! | `parameters` | latent weights by name, their initial values, the model they stand for |
+//! | `ops` | the differentiable operations |
+//! | `forward` | from bytes to logits |
+//! | `gradient` | the loss of a batch and its gradients, on several threads |
+//! | `optimizer` | AdamW, clipping, the learning rate |
+//! | `checkpoint` | saved and resumed training |
+//! | [`trainer`] | one training, step by step |
+//! | [`session`] | the whole training: evaluation, saving, stopping |
+//! | `curve` | the loss curve as a picture |
+//!
+//! ```
+//! use atome_train::{Settings, Trainer};
+//!
+//! let text = b"the cat sat on the mat. ".repeat(40);
+//! let settings = Settings { d_model: 16, n_layers: 1, d_head: 8, sequence: 16, steps: 3, ..Settings::default() };
+//! let mut trainer = Trainer::new(settings, text.into())?;
+//! let first = trainer.step()?;
+//! assert!(first.bits_per_byte > 0.0);
+//! let model = trainer.model(); // an `atome::format::AtomeModel`, ready to run
+//! assert_eq!(model.config.d_model, 16);
+//! # Ok::<(), atome_train::TrainError>(())
+//! ```
+#![deny(unsafe_code)]
+
+mod checkpoint;
+mod corpus;
+mod curve;
+mod error;
+mod forward;
+mod gradient;
+mod ops;
+mod optimizer;
+mod parameters;
+pub mod session;
+pub mod settings;
+pub mod trainer;
+
+pub use error::TrainError;
+pub use session::{Cadence, Observer, Outcome, Paths};
+pub use settings::Settings;
+pub use trainer::{Point, StepReport, Trainer};

@@ -1,0 +1,238 @@
+//! The numbers that are trained, in one fixed order, and the model they stand for.
+
+use crate::Settings;
+use crate::settings::VOCAB;
+use atome::format::{AtomeBlock, AtomeModel, Format, PATHWAYS, Ternary, quantize_absmean};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+
+/// Shortest and longest memory of the initial states: 1 - decay lies between.
+const FORGETTING: (f32, f32) = (0.005, 0.5);
+
+/// One tensor of parameters, `[rows, cols]`, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Parameter {
+    pub name: String,
+    pub rows: usize,
+    pub cols: usize,
+    /// Its parts, first to last.
+    pub segments: Vec<Segment>,
+    pub values: Vec<f32>,
+}
+
+/// Consecutive rows of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Segment {
+    pub rows: usize,
+    /// Whether the forward pass makes it ternary, with a scale of its own.
+    pub ternary: bool,
+}
+
+/// Parameters of a block.
+pub(crate) const BLOCK: usize = 2;
+
+/// All parameters: the embedding; for each block the vectors `[5 + taps, d]` (gamma, beta, `a`,
+/// `b`, `c` and the filters) and the projections `[2 d_head + d + 3, d]` (query, key, value,
+/// router); the final norm `[2, d]` and the unembedding.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Parameters {
+    pub list: Vec<Parameter>,
+}
+
+impl Parameter {
+    /// The values of each segment.
+    fn parts(&self) -> impl Iterator<Item = (Segment, &[f32])> {
+        let mut rest = &self.values[..];
+        self.segments.iter().map(move |&segment| {
+            let (part, next) = rest.split_at(segment.rows * self.cols);
+            rest = next;
+            (segment, part)
+        })
+    }
+
+    /// What the forward pass uses: `scale * trit` for ternary segments, the values otherwise.
+    pub(crate) fn effective(&self) -> Vec<f32> {
+        let mut out = Vec::with_capacity(self.values.len());
+        for (segment, values) in self.parts() {
+            if segment.ternary {
+                let (scale, trits) = quantize_absmean(values);
+                out.extend(trits.iter().map(|&t| scale * f32::from(t)));
+            } else {
+                out.extend_from_slice(values);
+            }
+        }
+        out
+    }
+
+    /// Segment `i` as a ternary tensor.
+    fn tensor(&self, i: usize, name: String) -> Ternary {
+        let (segment, values) = self.part(i);
+        let (scale, trits) = quantize_absmean(values);
+        Ternary {
+            name,
+            rows: segment.rows,
+            cols: self.cols,
+            scale,
+            trits,
+        }
+    }
+
+    fn part(&self, i: usize) -> (Segment, &[f32]) {
+        let found = self.parts().nth(i);
+        found.unwrap_or_else(|| unreachable!("`{}` has a segment {i}", self.name))
+    }
+
+    fn row(&self, i: usize) -> Vec<f32> {
+        self.values[i * self.cols..][..self.cols].to_vec()
+    }
+}
+
+impl Parameters {
+    /// Initial values, by the seed.
+    pub(crate) fn new(settings: &Settings) -> Parameters {
+        let mut init = Init {
+            rng: ChaCha8Rng::seed_from_u64(settings.seed),
+            list: Vec::new(),
+        };
+        let d = settings.d_model;
+        let spread = 1.0 / (d as f32).sqrt();
+        init.add("embed", d).normal(VOCAB, 0.5);
+        for i in 0..settings.n_layers {
+            let taps = settings.kernel_size;
+            let mut vectors = init.add(format!("blocks.{i}.vectors"), d);
+            vectors
+                .norm()
+                .state_space()
+                .normal(taps, 1.0 / (taps as f32).sqrt());
+            let mut projections = init.add(format!("blocks.{i}.projections"), d);
+            for rows in [settings.d_head, settings.d_head, d] {
+                projections.normal(rows, spread);
+            }
+            projections.normal(PATHWAYS, 0.3 * spread);
+        }
+        init.add("norm", d).norm();
+        init.add("unembed", d).normal(VOCAB, spread);
+        Parameters { list: init.list }
+    }
+
+    /// Number of trained numbers.
+    pub(crate) fn count(&self) -> usize {
+        self.list.iter().map(|p| p.values.len()).sum()
+    }
+
+    /// The model that the parameters stand for.
+    pub(crate) fn model(&self, settings: &Settings) -> AtomeModel {
+        let embed = self.list[0].tensor(0, "embed".to_owned());
+        let blocks = self.list[1..].chunks_exact(BLOCK).take(settings.n_layers);
+        let tail = &self.list[self.list.len() - 2..];
+        let unembed = tail[1].tensor(0, "unembed".to_owned());
+        AtomeModel {
+            config: settings.config(),
+            embed,
+            blocks: blocks.enumerate().map(block).collect(),
+            norm_gamma: tail[0].row(0),
+            norm_beta: tail[0].row(1),
+            unembed,
+            head: None,
+            format: Format::Atome01,
+        }
+    }
+}
+
+fn block((i, parameters): (usize, &[Parameter])) -> AtomeBlock {
+    let name = |part: &str| format!("blocks.{i}.{part}");
+    let [vectors, projections] = [&parameters[0], &parameters[1]];
+    let [wq, wk, wv, router] = [(0, "wq"), (1, "wk"), (2, "wv"), (3, "router")]
+        .map(|(segment, part)| projections.tensor(segment, name(part)));
+    AtomeBlock {
+        norm_gamma: vectors.row(0),
+        norm_beta: vectors.row(1),
+        conv: transposed(vectors.tensor(2, name("conv"))),
+        a: vectors.row(2),
+        b: vectors.row(3),
+        c: vectors.row(4),
+        wq,
+        wk,
+        wv,
+        router,
+    }
+}
+
+/// Filters are trained `[taps, d]` and exchanged `[d, taps]`.
+fn transposed(t: Ternary) -> Ternary {
+    let at = |c: usize| (0..t.rows).map(move |r| r * t.cols + c);
+    let trits = (0..t.cols).flat_map(at).map(|i| t.trits[i]).collect();
+    Ternary {
+        rows: t.cols,
+        cols: t.rows,
+        trits,
+        ..t
+    }
+}
+
+struct Init {
+    rng: ChaCha8Rng,
+    list: Vec<Parameter>,
+}
+
+impl Init {
+    fn add(&mut self, name: impl Into<String>, cols: usize) -> Growing<'_> {
+        self.list.push(Parameter {
+            name: name.into(),
+            rows: 0,
+            cols,
+            segments: Vec::new(),
+            values: Vec::new(),
+        });
+        let last = self.list.len() - 1;
+        Growing {
+            parameter: &mut self.list[last],
+            rng: &mut self.rng,
+        }
+    }
+}
+
+/// A parameter that segments are added to.
+struct Growing<'a> {
+    parameter: &'a mut Parameter,
+    rng: &'a mut ChaCha8Rng,
+}
+
+impl Growing<'_> {
+    fn segment(&mut self, ternary: bool, values: impl IntoIterator<Item = f32>) -> &mut Self {
+        let before = self.parameter.values.len();
+        self.parameter.values.extend(values);
+        let rows = (self.parameter.values.len() - before) / self.parameter.cols;
+        self.parameter.rows += rows;
+        self.parameter.segments.push(Segment { rows, ternary });
+        self
+    }
+
+    /// Normally distributed latent ternary weights.
+    fn normal(&mut self, rows: usize, deviation: f32) -> &mut Self {
+        let count = rows * self.parameter.cols;
+        let values: Vec<f32> = (0..count)
+            .map(|_| deviation * self.rng.sample::<f32, _>(StandardNormal))
+            .collect();
+        self.segment(true, values)
+    }
+
+    fn norm(&mut self) -> &mut Self {
+        let d = self.parameter.cols;
+        let gains = std::iter::repeat_n(1.0, d);
+        self.segment(false, gains.chain(std::iter::repeat_n(0.0, d)))
+    }
+
+    /// Memories of many lengths, each with an output of about the variance of its input.
+    fn state_space(&mut self) -> &mut Self {
+        let d = self.parameter.cols;
+        let (low, high) = (FORGETTING.0.ln(), FORGETTING.1.ln());
+        let decay: Vec<f32> = (0..d)
+            .map(|_| 1.0 - self.rng.random_range(low..high).exp())
+            .collect();
+        let a = decay.iter().map(|decay| decay.atanh());
+        let b = decay.iter().map(|decay| (1.0 - decay * decay).sqrt());
+        self.segment(false, a.chain(b).chain(std::iter::repeat_n(1.0, d)))
+    }
+}

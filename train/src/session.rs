@@ -1,0 +1,179 @@
+//! The whole training: steps, evaluation, samples, saving, stopping.
+
+use crate::curve;
+use crate::trainer::{Point, StepReport};
+use crate::{TrainError, Trainer};
+use atome::atomic_file::{self, AtomicFile};
+use atome::format::{ContainerOptions, write_container};
+use atome::sampler::{Sampler, Sampling};
+use atome::{BackendKind, Model, Options};
+use std::path::{Path, PathBuf};
+
+/// Held-out sequences of an evaluation on the way; the last one takes all.
+const SEQUENCES: usize = 256;
+
+/// Where a training leaves its files.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The packed model with the lowest held-out loss so far.
+    pub model: PathBuf,
+    /// Everything needed to go on.
+    pub checkpoint: PathBuf,
+    /// The loss curve, SVG.
+    pub curve: PathBuf,
+}
+
+impl Paths {
+    /// The model, and beside it the same name ending in `.checkpoint` and `.svg`.
+    pub fn beside(model: &Path) -> Paths {
+        Paths {
+            model: model.to_owned(),
+            checkpoint: model.with_extension("checkpoint"),
+            curve: model.with_extension("svg"),
+        }
+    }
+
+    /// Makes sure that all three can be written, before hours of work.
+    ///
+    /// # Errors
+    /// For the first that cannot.
+    pub fn check(&self) -> Result<(), TrainError> {
+        for path in [&self.model, &self.checkpoint, &self.curve] {
+            drop(AtomicFile::create(path)?);
+        }
+        Ok(())
+    }
+}
+
+/// When things happen that are not steps.
+#[derive(Clone, Debug)]
+pub struct Cadence {
+    /// Steps between evaluations on the held-out text; each saves a checkpoint.
+    pub evaluate: u64,
+    /// Steps between samples; 0 for none.
+    pub sample: u64,
+    /// What a sample continues.
+    pub prompt: Vec<u8>,
+    /// Bytes of a sample.
+    pub sample_bytes: usize,
+    /// Free text that goes into the model's file: what it was trained on and how.
+    pub provenance: Option<String>,
+}
+
+/// Who watches a training.
+pub trait Observer {
+    /// After each step.
+    fn step(&mut self, report: &StepReport);
+    /// After each evaluation; `best` if the model was written.
+    fn evaluated(&mut self, point: &Point, best: bool);
+    /// A sample of what the model writes now.
+    fn sample(&mut self, step: u64, text: &[u8]);
+    /// Whether to stop after the step at hand.
+    fn stop(&self) -> bool;
+}
+
+/// How a training ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Steps done.
+    pub steps: u64,
+    /// The best evaluation, whose model was written.
+    pub best: Point,
+    /// Whether it was stopped before its last step.
+    pub stopped: bool,
+}
+
+/// Trains to the last step, or until the observer says stop. At the end the checkpoint holds
+/// the last step, and the model's file the best evaluated one.
+///
+/// # Errors
+/// If a file cannot be written or the training diverges; what was written before stays whole.
+pub fn run(
+    trainer: &mut Trainer,
+    paths: &Paths,
+    cadence: &Cadence,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, TrainError> {
+    let last = trainer.settings().steps;
+    while trainer.steps_done() < last && !observer.stop() {
+        let report = trainer.step()?;
+        observer.step(&report);
+        let at = |every: u64| every > 0 && report.step % every == 0;
+        if at(cadence.evaluate) && report.step < last {
+            evaluate(trainer, paths, cadence, observer, SEQUENCES)?;
+        }
+        if at(cadence.sample) {
+            let text = sample(&trainer.model(), &cadence.prompt, cadence.sample_bytes)?;
+            observer.sample(report.step, &text);
+        }
+    }
+    let stopped = trainer.steps_done() < last;
+    let evaluated = trainer.history.last().map(|p| p.step) == Some(trainer.steps_done());
+    if stopped && trainer.best().is_some() {
+        trainer.save(&paths.checkpoint)?;
+    } else if !evaluated {
+        let all = if stopped { SEQUENCES } else { usize::MAX };
+        evaluate(trainer, paths, cadence, observer, all)?;
+    }
+    let best = trainer.best().ok_or(TrainError::NotEvaluated)?;
+    Ok(Outcome {
+        steps: trainer.steps_done(),
+        best,
+        stopped,
+    })
+}
+
+fn evaluate(
+    trainer: &mut Trainer,
+    paths: &Paths,
+    cadence: &Cadence,
+    observer: &mut dyn Observer,
+    sequences: usize,
+) -> Result<(), TrainError> {
+    let before = trainer.best();
+    let point = trainer.evaluate(sequences)?;
+    let best = before.is_none_or(|before| point.held_out <= before.held_out);
+    if best {
+        write_model(trainer, paths, cadence)?;
+    }
+    let picture = curve::svg(&trainer.history).map_err(|e| TrainError::Curve(e.to_string()))?;
+    atomic_file::write(&paths.curve, picture.as_bytes())?;
+    trainer.save(&paths.checkpoint)?;
+    observer.evaluated(&point, best);
+    Ok(())
+}
+
+fn write_model(trainer: &Trainer, paths: &Paths, cadence: &Cadence) -> Result<(), TrainError> {
+    let mut options = ContainerOptions::default();
+    options.provenance = cadence.provenance.clone();
+    let bytes = write_container(&trainer.model(), &options)?;
+    Ok(atomic_file::write(&paths.model, &bytes)?)
+}
+
+/// What a model writes after `prompt`, by the runtime and its sampler.
+///
+/// # Errors
+/// If the model cannot be loaded or the prompt is empty.
+pub fn sample(
+    model: &atome::format::AtomeModel,
+    prompt: &[u8],
+    bytes: usize,
+) -> Result<Vec<u8>, TrainError> {
+    let options = Options {
+        backend: BackendKind::Aot,
+        threads: Some(1),
+        ..Options::default()
+    };
+    let model = Model::from_atome(model, &options).map_err(TrainError::Sample)?;
+    let mut session = model.session()?;
+    let mut sampler = Sampler::new(Sampling::default(), model.vocab())?;
+    let prompt: Vec<u32> = prompt.iter().map(|&b| u32::from(b)).collect();
+    session.prefill(&prompt)?;
+    let mut text = Vec::with_capacity(bytes);
+    for _ in 0..bytes {
+        let id = sampler.sample(session.logits());
+        text.push(id.to_le_bytes()[0]);
+        session.step(id)?;
+    }
+    Ok(text)
+}
