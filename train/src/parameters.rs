@@ -51,13 +51,22 @@ impl Parameter {
         })
     }
 
-    /// What the forward pass uses: `scale * trit` for ternary segments, the values otherwise.
-    pub(crate) fn effective(&self) -> Vec<f32> {
+    /// What the forward pass uses: of a latent ternary weight `w`, the part `1 - ternary` as it
+    /// is and the part `ternary` as `scale * trit`; everything else as it is.
+    pub(crate) fn effective(&self, ternary: f32) -> Vec<f32> {
         let mut out = Vec::with_capacity(self.values.len());
         for (segment, values) in self.parts() {
-            if segment.ternary {
+            if segment.ternary && ternary > 0.0 {
                 let (scale, trits) = quantize_absmean(values);
-                out.extend(trits.iter().map(|&t| scale * f32::from(t)));
+                let weights = values.iter().zip(&trits);
+                out.extend(weights.map(|(&w, &trit)| {
+                    let quantised = scale * f32::from(trit);
+                    if ternary < 1.0 {
+                        w + ternary * (quantised - w)
+                    } else {
+                        quantised
+                    }
+                }));
             } else {
                 out.extend_from_slice(values);
             }

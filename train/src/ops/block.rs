@@ -1,5 +1,5 @@
 use super::linear::{Matrix, product};
-use super::mix::Mix;
+use super::mix::{Attention, Mix};
 use super::pathways::Weights;
 use super::{contiguous, gradient, norm, output, pathways, slice, with_slice};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
@@ -19,6 +19,7 @@ struct Activations {
     normal: Vec<f32>,
     paths: Vec<f32>,
     projected: Vec<f32>,
+    attention: Attention,
 }
 
 /// Rows of the vectors before the state space, and before the filters.
@@ -43,6 +44,7 @@ impl Block {
         Activations {
             normal,
             paths,
+            attention: self.mix.attention(&projected),
             projected,
         }
     }
@@ -65,8 +67,8 @@ impl Block {
         let a = kept.unwrap_or_else(|| self.activations(x, vectors, projections));
         let mut dp = vec![0.0; a.projected.len()];
         let mut dpaths = vec![0.0; a.paths.len()];
-        self.mix
-            .backward(&a.projected, &a.paths, grad, &mut dp, &mut dpaths);
+        let kept = (&a.projected[..], &a.paths[..], &a.attention);
+        self.mix.backward(kept, grad, &mut dp, &mut dpaths);
         let positions = x.len() / d;
         let dp = Matrix::new(&dp, positions, width);
         let normal = Matrix::new(&a.normal, positions, d);
@@ -101,7 +103,8 @@ impl CustomOp3 for Block {
         let vectors = slice(vectors, vectors_layout)?;
         let a = self.activations(x, vectors, slice(projections, projections_layout)?);
         let mut out = x.to_vec();
-        self.mix.forward(&a.projected, &a.paths, &mut out);
+        self.mix
+            .forward(&a.projected, &a.paths, &a.attention, &mut out);
         if let Ok(mut kept) = self.kept.lock() {
             *kept = Some(a);
         }

@@ -2,13 +2,13 @@
 //! `sequence` positions at a time.
 //!
 //! Projections are `[positions, 2 d_head + d + 3]`, a row being query, key, value and the
-//! router's logits; pathways `[positions, 2 d]`, a row being local and state. Which positions
-//! attention keeps is found again in the backward pass: it costs less than keeping the scores.
+//! router's logits; pathways `[positions, 2 d]`, a row being local and state.
 
 use super::SOFTMAX_EPS;
 use super::linear::{Matrix, product};
 use super::vector::{add_scaled, dot};
 use atome::format::PATHWAYS;
+use multiversion::multiversion;
 
 /// Shape of the attention.
 #[derive(Clone, Copy)]
@@ -19,32 +19,44 @@ pub(crate) struct Mix {
     pub top_k: usize,
 }
 
-/// One sequence's operands, and the scores of every query with every key.
+/// Which positions attention keeps, and with what shares.
+pub(super) struct Attention {
+    top_k: usize,
+    /// `[positions, top_k]`, places within the sequence, best first; position `t` of a sequence
+    /// uses the first `min(t + 1, top_k)`.
+    chosen: Vec<u32>,
+    shares: Vec<f32>,
+}
+
+impl Attention {
+    /// Of position `t` of sequence `s`.
+    fn of(&self, mix: &Mix, s: usize, t: usize) -> (&[u32], &[f32]) {
+        let at = (s * mix.sequence + t) * self.top_k;
+        let range = at..at + self.top_k.min(t + 1);
+        (&self.chosen[range.clone()], &self.shares[range])
+    }
+}
+
+/// One sequence's operands.
+#[derive(Clone, Copy)]
 struct Sequence<'a> {
     p: &'a [f32],
     paths: &'a [f32],
     d: usize,
     d_head: usize,
     width: usize,
-    /// `[positions, positions]`, before the division by `sqrt(d_head)`.
-    scores: Vec<f32>,
 }
 
 impl<'a> Sequence<'a> {
     fn new(mix: &Mix, s: usize, p: &'a [f32], paths: &'a [f32]) -> Sequence<'a> {
         let (positions, d, d_head) = (mix.sequence, mix.d, mix.d_head);
         let width = mix.width();
-        let p = &p[s * positions * width..][..positions * width];
-        let paths = &paths[s * positions * 2 * d..][..positions * 2 * d];
-        let queries = Matrix::strided(p, positions, d_head, width);
-        let keys = Matrix::strided(&p[d_head..], positions, d_head, width);
         Sequence {
-            p,
-            paths,
+            p: &p[s * positions * width..][..positions * width],
+            paths: &paths[s * positions * 2 * d..][..positions * 2 * d],
             d,
             d_head,
             width,
-            scores: product(queries, keys.transposed()),
         }
     }
 
@@ -72,29 +84,10 @@ impl<'a> Sequence<'a> {
     fn path(&self, t: usize) -> (&[f32], &[f32]) {
         self.paths[t * 2 * self.d..][..2 * self.d].split_at(self.d)
     }
-
-    /// Positions that attention keeps for position `t`, best first, the earlier one among
-    /// equals, with their shares.
-    fn attend(&self, t: usize, top_k: usize, chosen: &mut Vec<usize>, shares: &mut Vec<f32>) {
-        let scores = &self.scores[t * (self.p.len() / self.width)..][..t + 1];
-        chosen.clear();
-        for (j, &score) in scores.iter().enumerate() {
-            let full = chosen.len() == top_k;
-            if full && scores[chosen[top_k - 1]] >= score {
-                continue;
-            }
-            if full {
-                chosen.pop();
-            }
-            let better = chosen.iter().take_while(|&&c| scores[c] >= score).count();
-            chosen.insert(better, j);
-        }
-        let root = (self.d_head as f32).sqrt();
-        shares.clear();
-        shares.extend(chosen.iter().map(|&j| scores[j] / root));
-        softmax(shares);
-    }
 }
+
+/// Positions whose scores are computed together.
+const QUERIES: usize = 64;
 
 impl Mix {
     /// Width of a row of projections.
@@ -102,19 +95,60 @@ impl Mix {
         2 * self.d_head + self.d + PATHWAYS
     }
 
+    /// What each position attends to.
+    pub(super) fn attention(&self, p: &[f32]) -> Attention {
+        let (width, d_head, top_k) = (self.width(), self.d_head, self.top_k);
+        let positions = p.len() / width;
+        let mut attention = Attention {
+            top_k,
+            chosen: vec![0; positions * top_k],
+            shares: vec![0.0; positions * top_k],
+        };
+        let root = (d_head as f32).sqrt();
+        let outputs = attention.chosen.chunks_mut(self.sequence * top_k);
+        let outputs = outputs.zip(attention.shares.chunks_mut(self.sequence * top_k));
+        for (p, (chosen, shares)) in p.chunks_exact(self.sequence * width).zip(outputs) {
+            for first in (0..self.sequence).step_by(QUERIES) {
+                let rows = QUERIES.min(self.sequence - first);
+                let keys = first + rows;
+                let q = Matrix::strided(&p[first * width..], rows, d_head, width);
+                let k = Matrix::strided(&p[d_head..], keys, d_head, width);
+                let scores = product(q, k.transposed());
+                for (row, scores) in scores.chunks_exact(keys).enumerate() {
+                    let t = first + row;
+                    let range = t * top_k..t * top_k + top_k.min(t + 1);
+                    let (chosen, shares) = (&mut chosen[range.clone()], &mut shares[range]);
+                    best(&scores[..=t], chosen, shares);
+                    shares.iter_mut().for_each(|score| *score /= root);
+                    softmax(shares);
+                }
+            }
+        }
+        attention
+    }
+
     /// Adds the mixed pathways to `out`, `[positions, d]`.
-    pub(super) fn forward(&self, p: &[f32], paths: &[f32], out: &mut [f32]) {
+    pub(super) fn forward(&self, p: &[f32], paths: &[f32], attention: &Attention, out: &mut [f32]) {
         let sequences = out.chunks_exact_mut(self.sequence * self.d);
-        for (s, out) in sequences.enumerate() {
-            self.forward_sequence(&Sequence::new(self, s, p, paths), out);
+        for (i, out) in sequences.enumerate() {
+            let s = Sequence::new(self, i, p, paths);
+            for (t, out) in out.chunks_exact_mut(s.d).enumerate() {
+                let [r_local, r_state, r_attention] = s.router(t);
+                let (local, state) = s.path(t);
+                add_scaled(out, r_local, local);
+                add_scaled(out, r_state, state);
+                let (chosen, shares) = attention.of(self, i, t);
+                for (&j, share) in chosen.iter().zip(shares) {
+                    add_scaled(out, r_attention * share, s.value(j as usize));
+                }
+            }
         }
     }
 
     /// Adds to `dp` and `dpaths` what `grad`, the gradient of the sum, gives them.
     pub(super) fn backward(
         &self,
-        p: &[f32],
-        paths: &[f32],
+        (p, paths, attention): (&[f32], &[f32], &Attention),
         grad: &[f32],
         dp: &mut [f32],
         dpaths: &mut [f32],
@@ -122,73 +156,91 @@ impl Mix {
         let outputs = dp.chunks_exact_mut(self.sequence * self.width());
         let outputs = outputs.zip(dpaths.chunks_exact_mut(self.sequence * 2 * self.d));
         let grads = grad.chunks_exact(self.sequence * self.d);
-        for (s, (grad, (dp, dpaths))) in grads.zip(outputs).enumerate() {
-            self.backward_sequence(&Sequence::new(self, s, p, paths), grad, dp, dpaths);
-        }
-    }
-
-    fn forward_sequence(&self, s: &Sequence<'_>, out: &mut [f32]) {
-        let (mut chosen, mut shares) = (Vec::new(), Vec::new());
-        for (t, out) in out.chunks_exact_mut(s.d).enumerate() {
-            let [r_local, r_state, r_attention] = s.router(t);
-            let (local, state) = s.path(t);
-            add_scaled(out, r_local, local);
-            add_scaled(out, r_state, state);
-            s.attend(t, self.top_k, &mut chosen, &mut shares);
-            for (&j, share) in chosen.iter().zip(&shares) {
-                add_scaled(out, r_attention * share, s.value(j));
-            }
-        }
-    }
-
-    fn backward_sequence(
-        &self,
-        s: &Sequence<'_>,
-        grad: &[f32],
-        dp: &mut [f32],
-        dpaths: &mut [f32],
-    ) {
-        let (mut chosen, mut shares) = (Vec::new(), Vec::new());
         let mut along = vec![0.0; self.top_k];
-        for (t, grad) in grad.chunks_exact(s.d).enumerate() {
-            let router = s.router(t);
-            let (local, state) = s.path(t);
-            s.attend(t, self.top_k, &mut chosen, &mut shares);
-            let (dlocal, dstate) = dpaths[t * 2 * s.d..][..2 * s.d].split_at_mut(s.d);
-            add_scaled(dlocal, router[0], grad);
-            add_scaled(dstate, router[1], grad);
-            for (along, &j) in along.iter_mut().zip(&chosen) {
-                *along = dot(grad, s.value(j));
-            }
-            let attention = weighted(&shares, &along);
-            s.backward_attention(t, router[2], (&chosen, &shares, &along), dp);
-            for (&j, share) in chosen.iter().zip(&shares) {
-                let dvalue = &mut dp[j * s.width + 2 * s.d_head..][..s.d];
-                add_scaled(dvalue, router[2] * share, grad);
-            }
-            let gains = [dot(grad, local), dot(grad, state), attention];
-            let mean = weighted(&router, &gains);
-            let drouter = &mut dp[(t + 1) * s.width - PATHWAYS..][..PATHWAYS];
-            for i in 0..PATHWAYS {
-                drouter[i] = router[i] * (gains[i] - mean);
+        for (i, (grad, (dp, dpaths))) in grads.zip(outputs).enumerate() {
+            let s = Sequence::new(self, i, p, paths);
+            for (t, grad) in grad.chunks_exact(s.d).enumerate() {
+                let (chosen, shares) = attention.of(self, i, t);
+                for (along, &j) in along.iter_mut().zip(chosen) {
+                    *along = dot(grad, s.value(j as usize));
+                }
+                let along = &along[..chosen.len()];
+                s.backward_position(t, (chosen, shares, along), grad, dp, dpaths);
             }
         }
     }
 }
 
+/// The greatest of `scores`, as many as `chosen` has room for, best first and the earlier one
+/// among equals.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn best(scores: &[f32], chosen: &mut [u32], values: &mut [f32]) {
+    let k = chosen.len();
+    let mut worst = f32::NEG_INFINITY;
+    let mut kept = 0;
+    for (chunk, part) in scores.chunks(16).enumerate() {
+        if kept == k && !part.iter().fold(false, |hit, &score| hit | (score > worst)) {
+            continue;
+        }
+        for (i, &score) in part.iter().enumerate() {
+            if kept == k && score <= worst {
+                continue;
+            }
+            let mut at = kept.min(k - 1);
+            kept = (kept + 1).min(k);
+            while at > 0 && values[at - 1] < score {
+                values[at] = values[at - 1];
+                chosen[at] = chosen[at - 1];
+                at -= 1;
+            }
+            values[at] = score;
+            chosen[at] = (16 * chunk + i) as u32;
+            worst = values[k - 1];
+        }
+    }
+}
+
 impl Sequence<'_> {
-    /// Adds the gradients of the query and the kept keys of position `t`: which are kept, their
-    /// shares, and the gradients of the shares before the router's weight.
+    /// Adds the gradients that position `t` gives: `along` are those of the shares, before the
+    /// router's weight.
+    fn backward_position(
+        &self,
+        t: usize,
+        (chosen, shares, along): (&[u32], &[f32], &[f32]),
+        grad: &[f32],
+        dp: &mut [f32],
+        dpaths: &mut [f32],
+    ) {
+        let router = self.router(t);
+        let (local, state) = self.path(t);
+        let (dlocal, dstate) = dpaths[t * 2 * self.d..][..2 * self.d].split_at_mut(self.d);
+        add_scaled(dlocal, router[0], grad);
+        add_scaled(dstate, router[1], grad);
+        self.backward_attention(t, router[2], (chosen, shares, along), dp);
+        for (&j, share) in chosen.iter().zip(shares) {
+            let at = j as usize * self.width + 2 * self.d_head;
+            add_scaled(&mut dp[at..][..self.d], router[2] * share, grad);
+        }
+        let gains = [dot(grad, local), dot(grad, state), weighted(shares, along)];
+        let mean = weighted(&router, &gains);
+        let drouter = &mut dp[(t + 1) * self.width - PATHWAYS..][..PATHWAYS];
+        for i in 0..PATHWAYS {
+            drouter[i] = router[i] * (gains[i] - mean);
+        }
+    }
+
+    /// Adds the gradients of the query and of the kept keys.
     fn backward_attention(
         &self,
         t: usize,
         r_attention: f32,
-        (chosen, shares, along): (&[usize], &[f32], &[f32]),
+        (chosen, shares, along): (&[u32], &[f32], &[f32]),
         dp: &mut [f32],
     ) {
         let mean = weighted(shares, along);
         let root = (self.d_head as f32).sqrt();
         for ((&j, share), along) in chosen.iter().zip(shares).zip(along) {
+            let j = j as usize;
             let dscore = r_attention * share * (along - mean) / root;
             add_scaled(
                 &mut dp[t * self.width..][..self.d_head],
