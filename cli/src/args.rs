@@ -17,12 +17,23 @@ const MAX_THREADS: usize = 1024;
 /// Run ternary (1.58-bit) state-space language models on a CPU.
 ///
 /// Results go to standard output, everything else to standard error.
+/// Without a command it runs the model inside, as `atome run`.
 /// Exit code: 0 done; 1 the model or the machine failed; 2 bad usage or bad input.
 #[derive(Debug, Parser)]
 #[command(name = "atome", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    command: Option<Command>,
+}
+
+impl Cli {
+    /// The command; without one, `run`.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or_else(|| {
+            let Cli { command } = Cli::parse_from(["atome", "run"]);
+            command.unwrap_or_else(|| unreachable!("`atome run` is a command"))
+        })
+    }
 }
 
 /// A command and its arguments.
@@ -90,13 +101,24 @@ impl MachineArgs {
 }
 
 impl LoadArgs {
-    /// Loads a model for one conversation.
-    pub(crate) fn load(&self, model: &Path) -> Result<Model, Failure> {
-        Ok(Model::load(
-            model,
-            self.config.as_deref(),
-            &self.machine.options(),
-        )?)
+    /// Loads a model, or the one inside this command, for one conversation.
+    pub(crate) fn load(&self, model: Option<&Path>) -> Result<Model, Failure> {
+        self.load_with(model, &self.machine.options())
+    }
+
+    /// Loads a model, or the one inside this command.
+    pub(crate) fn load_with(
+        &self,
+        model: Option<&Path>,
+        options: &Options,
+    ) -> Result<Model, Failure> {
+        match model {
+            Some(model) => Ok(Model::load(model, self.config.as_deref(), options)?),
+            #[cfg(feature = "default-model")]
+            None => Ok(Model::default_model(options)?),
+            #[cfg(not(feature = "default-model"))]
+            None => Err(Failure::NoModel),
+        }
     }
 }
 
@@ -137,10 +159,6 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
             // If nobody reads the help there is nobody to tell.
             let _ = error.print();
             ExitCode::SUCCESS
-        }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = error.print();
-            ExitCode::from(2)
         }
         _ => {
             output::complain(&one_line(&error.render().to_string()));

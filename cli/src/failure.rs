@@ -17,6 +17,9 @@ use std::path::PathBuf;
 /// found, and what to do, in one line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    #[cfg(not(feature = "default-model"))]
+    #[error("no model: name a model file, this build has none inside")]
+    NoModel,
     #[error("no prompt: give one with -p TEXT, or with -p - on standard input")]
     NoPrompt,
     #[error("the prompt is empty: give at least one byte of text")]

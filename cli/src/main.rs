@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return args::explain(&error),
     };
-    match cmd::run(cli.command) {
+    match cmd::run(cli.command()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever was reading has what they wanted, as with `| head`.
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,

@@ -32,7 +32,7 @@ fn usage() {
         &fixture,
         &[
             &["paint"],
-            &["run"],
+            &["classify"],
             &["run", "lm.bin"],
             &["run", "lm.bin", "-p", "x", "--greedy", "--temperature", "1"],
             &["run", "lm.bin", "-p", "x", "-n", "-1"],
@@ -54,11 +54,20 @@ fn usage() {
     );
 }
 
+#[cfg(not(feature = "default-model"))]
 #[test]
-fn nothing_at_all_prints_the_help() {
-    let said = Fixture::new().run(&[]);
-    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
-    assert!(said.err.contains("Usage: atome"), "{}", said.err);
+fn no_model_inside() {
+    let fixture = Fixture::new();
+    for args in [
+        &[][..],
+        &["run"],
+        &["inspect"],
+        &["logits", "--tokens", "1"],
+    ] {
+        let said = fixture.run(args);
+        let expected = "atome: no model: name a model file, this build has none inside\n";
+        assert_eq!((said.code, said.err.as_str()), (Some(2), expected));
+    }
 }
 
 #[test]

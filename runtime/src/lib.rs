@@ -28,6 +28,8 @@
 mod arena;
 pub mod atomic_file;
 mod backend;
+#[cfg(feature = "default-model")]
+mod default_model;
 pub mod error;
 pub mod eval;
 pub mod format;
@@ -41,6 +43,8 @@ pub mod sampler;
 mod session;
 
 pub use atome_spec::{Packing, Tier};
+#[cfg(feature = "default-model")]
+pub use default_model::DEFAULT_MODEL;
 pub use error::{LoadError, RunError};
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};

@@ -32,7 +32,7 @@ struct Answer<'a> {
 
 pub(crate) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let tokens = tokens::read(&args.tokens)?;
-    let model = args.load.load(&args.model)?;
+    let model = args.load.load(Some(&args.model))?;
     if model.classes().is_none() {
         return Err(Failure::IsLanguageModel);
     }

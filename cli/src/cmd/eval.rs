@@ -20,8 +20,9 @@ use std::time::Instant;
 /// tokens. The answer does not depend on the number of threads.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Model file: a packed safetensors container, ATOME01 or ATOME02
-    model: PathBuf,
+    /// Model file: a packed safetensors container, ATOME01 or ATOME02 [default: the model inside
+    /// this command]
+    model: Option<PathBuf>,
 
     /// The text; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
@@ -67,7 +68,13 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     let tokens: Vec<u32> = text.iter().map(|&byte| u32::from(byte)).collect();
     let machine = &args.load.machine;
     let threads = machine.threads.unwrap_or_else(processors);
-    let model = args.load.load_for(&args.model, threads)?;
+    // Each window runs on one thread, with a session of its own.
+    let options = Options {
+        threads: Some(1),
+        sessions: threads,
+        ..machine.options()
+    };
+    let model = args.load.load_with(args.model.as_deref(), &options)?;
     super::continues_bytes(&model)?;
     let windows = windows(args, &model)?;
     let scored_bytes = text.len().saturating_sub(1);
@@ -140,16 +147,4 @@ fn windows(args: &EvalArgs, model: &Model) -> Result<Windows, Failure> {
 
 fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
-}
-
-impl LoadArgs {
-    /// Loads a model for as many sessions at once, each on a thread of its own.
-    fn load_for(&self, model: &Path, sessions: usize) -> Result<Model, Failure> {
-        let options = Options {
-            threads: Some(1),
-            sessions,
-            ..self.machine.options()
-        };
-        Ok(Model::load(model, self.config.as_deref(), &options)?)
-    }
 }

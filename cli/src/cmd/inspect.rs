@@ -13,8 +13,9 @@ use std::path::PathBuf;
 /// Print what a model is, how it lies in memory, and which kernels run it
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01
-    model: PathBuf,
+    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01 [default: the
+    /// model inside this command]
+    model: Option<PathBuf>,
 
     /// Print one JSON object
     #[arg(long)]
@@ -33,7 +34,7 @@ struct Answer<'a> {
 }
 
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
-    let model = args.load.load(&args.model)?;
+    let model = args.load.load(args.model.as_deref())?;
     let info = model.info();
     if args.json {
         let sections = arena_map::SECTIONS

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 /// the model is a classifier), in digits that read back as the same f32.
 #[derive(Debug, Args)]
 pub(crate) struct LogitsArgs {
-    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01
-    model: PathBuf,
+    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01 [default: the
+    /// model inside this command]
+    model: Option<PathBuf>,
 
     /// Token ids, such as 79,110,99,101, or @FILE to read them from a file
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
@@ -32,7 +33,7 @@ struct Answer<'a> {
 
 pub(crate) fn run(args: &LogitsArgs) -> Result<(), Failure> {
     let tokens = tokens::read(&args.tokens)?;
-    let model = args.load.load(&args.model)?;
+    let model = args.load.load(args.model.as_deref())?;
     let mut session = model.session()?;
     session.prefill(&tokens)?;
     let logits = finite(session.logits())?;

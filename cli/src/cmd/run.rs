@@ -12,6 +12,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// What the model inside continues if nothing else is asked.
+const SAMPLE_PROMPT: &[u8] = b"In the beginning";
+
 /// Print a prompt and what the model makes of it, as it comes
 ///
 /// The model reads and writes bytes; bytes that are not UTF-8 are shown as U+FFFD. The same
@@ -19,10 +22,12 @@ use std::time::{Duration, Instant};
 /// arena's size and the speed are reported on standard error.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Model file: ATOME01 or ATOME02
-    model: PathBuf,
+    /// Model file: a packed safetensors container, ATOME01 or ATOME02 [default: the model inside
+    /// this command]
+    model: Option<PathBuf>,
 
-    /// The prompt; `-` reads it from standard input, without the last line break
+    /// The prompt; `-` reads it from standard input, without the last line break [default, for
+    /// the model inside: `In the beginning`]
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: Option<OsString>,
 
@@ -95,8 +100,8 @@ impl SamplingArgs {
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let sampling = args.sampling.sampling();
     sampling.validate()?;
-    let prompt = read_prompt(args.prompt.as_ref())?;
-    let model = args.load.load(&args.model)?;
+    let prompt = read_prompt(args)?;
+    let model = args.load.load(args.model.as_deref())?;
     super::continues_bytes(&model)?;
     let quiet = args.load.machine.quiet;
     describe(quiet, &model);
@@ -136,8 +141,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_prompt(argument: Option<&OsString>) -> Result<Vec<u8>, Failure> {
-    let mut prompt = match argument {
+fn read_prompt(args: &RunArgs) -> Result<Vec<u8>, Failure> {
+    let mut prompt = match &args.prompt {
+        None if args.model.is_none() => return Ok(SAMPLE_PROMPT.to_vec()),
         None => return Err(Failure::NoPrompt),
         Some(text) => text.as_encoded_bytes().to_vec(),
     };
