@@ -8,10 +8,10 @@ use crate::settings::VOCAB;
 use candle_core::{Device, Result, Tensor, Var};
 
 /// The tensors that the forward pass uses, leaves of the graph: their gradients are, straight
-/// through, those of the parameters. `ternary` is how far weights are trits already, 0 to 1.
-pub(crate) fn leaves(parameters: &Parameters, ternary: f32) -> Result<Vec<Var>> {
+/// through, those of the parameters.
+pub(crate) fn leaves(parameters: &Parameters) -> Result<Vec<Var>> {
     let leaf = |p: &crate::parameters::Parameter| {
-        Var::from_vec(p.effective(ternary), (p.rows, p.cols), &Device::Cpu)
+        Var::from_vec(p.effective(), (p.rows, p.cols), &Device::Cpu)
     };
     parameters.list.iter().map(leaf).collect()
 }

@@ -26,16 +26,15 @@ fn shard_sequences(settings: &Settings) -> usize {
     (SHARD_POSITIONS / settings.sequence).max(1)
 }
 
-/// Loss and gradients over the sequences at `places`, with weights that are `ternary` so far.
+/// Loss and gradients over the sequences at `places`.
 pub(crate) fn gradients(
     settings: &Settings,
     parameters: &Parameters,
     corpus: &Corpus,
     places: &[Range<usize>],
-    ternary: f32,
     threads: usize,
 ) -> Result<Gradients> {
-    let vars = leaves(parameters, ternary)?;
+    let vars = leaves(parameters)?;
     let weight = 1.0 / (places.len() * settings.sequence) as f32;
     let shards: Vec<&[Range<usize>]> = places.chunks(shard_sequences(settings)).collect();
     let one = |shard: &&[Range<usize>]| one_shard(settings, &vars, corpus, shard, weight);
@@ -54,7 +53,7 @@ pub(crate) fn gradients(
     Ok(total)
 }
 
-/// Mean cross-entropy in nats over the sequences at `places`, with ternary weights.
+/// Mean cross-entropy in nats over the sequences at `places`.
 pub(crate) fn mean_nats(
     settings: &Settings,
     parameters: &Parameters,
@@ -63,7 +62,7 @@ pub(crate) fn mean_nats(
     threads: usize,
 ) -> Result<f64> {
     // Detached from the graph: nothing is recorded, so activations are freed as soon as used.
-    let tensors: Vec<Tensor> = leaves(parameters, 1.0)?
+    let tensors: Vec<Tensor> = leaves(parameters)?
         .iter()
         .map(|v| v.as_detached_tensor())
         .collect();

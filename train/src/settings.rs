@@ -38,12 +38,6 @@ pub struct Settings {
     pub weight_decay: f64,
     /// Greatest norm of the whole gradient.
     pub clip: f64,
-    /// Part of the steps after which weights begin to become ternary; before, they are floats,
-    /// which learn faster.
-    pub float_until: f64,
-    /// Part of the steps after which weights are ternary; between the two they move linearly
-    /// from the one to the other.
-    pub ternary_from: f64,
     /// Part of the text, at its end, that is never trained on.
     pub held_out: f64,
     /// Seed of the initial weights and of the batches.
@@ -66,8 +60,6 @@ impl Default for Settings {
             warmup: 100,
             weight_decay: 0.02,
             clip: 1.0,
-            float_until: 0.4,
-            ternary_from: 0.6,
             held_out: 0.05,
             seed: 1,
         }
@@ -110,8 +102,6 @@ impl Settings {
             ("final-rate", self.final_rate, 0.0, 1.0),
             ("weight-decay", self.weight_decay, 0.0, 1.0),
             ("clip", self.clip, 1e-6, 1e6),
-            ("float-until", self.float_until, 0.0, 1.0),
-            ("ternary-from", self.ternary_from, self.float_until, 1.0),
             ("held-out", self.held_out, 0.001, 0.5),
         ];
         for (name, found, min, max) in real {
@@ -120,16 +110,6 @@ impl Settings {
             }
         }
         Ok(())
-    }
-
-    /// How far weights are ternary at a step, 0 to 1.
-    pub(crate) fn ternary_part(&self, step: u64) -> f32 {
-        let done = step as f64 / self.steps as f64;
-        if done >= self.ternary_from {
-            return 1.0;
-        }
-        let span = self.ternary_from - self.float_until;
-        ((done - self.float_until) / span).clamp(0.0, 1.0) as f32
     }
 
     /// The name and both values of the first setting in which `other` differs, but for the

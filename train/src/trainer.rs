@@ -124,8 +124,7 @@ impl Trainer {
         let (settings, step) = (&self.settings, self.step);
         let places = self.corpus.batch(settings.seed, step, settings.batch);
         let (parameters, corpus) = (&self.parameters, &self.corpus);
-        let ternary = settings.ternary_part(step);
-        let gradients = gradients(settings, parameters, corpus, &places, ternary, self.threads)?;
+        let gradients = gradients(settings, parameters, corpus, &places, self.threads)?;
         if !gradients.nats.is_finite() || !gradients.norm.is_finite() {
             let loss = gradients.nats;
             return Err(TrainError::Diverged { step, loss });
@@ -198,7 +197,7 @@ impl Trainer {
             inputs: text.into(),
             targets: text.into(),
         };
-        let leaves = crate::forward::leaves(&self.parameters, 1.0)?;
+        let leaves = crate::forward::leaves(&self.parameters)?;
         let tensors: Vec<_> = leaves.iter().map(|v| v.as_detached_tensor()).collect();
         let logits = crate::forward::logits(&settings, &tensors, &batch)?;
         Ok(logits.flatten_all()?.to_vec1()?)

@@ -151,17 +151,6 @@ struct CourseArgs {
     #[arg(value_parser = real, allow_negative_numbers = true)]
     clip: f64,
 
-    /// Part of the steps in which weights are floats, which learn faster
-    #[arg(long, value_name = "X", default_value_t = Settings::default().float_until)]
-    #[arg(value_parser = real, allow_negative_numbers = true)]
-    float_until: f64,
-
-    /// Part of the steps after which weights are ternary; between the two they move from the one
-    /// to the other
-    #[arg(long, value_name = "X", default_value_t = Settings::default().ternary_from)]
-    #[arg(value_parser = real, allow_negative_numbers = true)]
-    ternary_from: f64,
-
     /// Part of the text, at its end, that is held out
     #[arg(long, value_name = "X", default_value_t = Settings::default().held_out)]
     #[arg(value_parser = real, allow_negative_numbers = true)]
@@ -190,8 +179,6 @@ impl TrainArgs {
             warmup: course.warmup,
             weight_decay: course.weight_decay,
             clip: course.clip,
-            float_until: course.float_until,
-            ternary_from: course.ternary_from,
             held_out: course.held_out,
             seed: course.seed,
         }
