@@ -6,8 +6,8 @@ use crate::random::Random;
 use crate::record::{Limit, Record, rounded};
 use crate::suite::same;
 use crate::time::{least_median, time};
-use atome::format::{AtomeModel, write_atome01, write_atomecl01};
-use atome::{BackendKind, Model, Options};
+use atome::format::{AtomeModel, Checkpoint, TernaryTensor, write_atome01, write_atomecl01};
+use atome::{BackendKind, Config, Model, Options, Tier};
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub(crate) const PROMPT: usize = 256;
 pub(crate) const CLASSIFIED: usize = 32;
 /// Tokens whose answer is held to the interpreter's, which is slow.
 const CHECKED: usize = 40;
+/// Parameters above which a model is not interpreted.
+const LARGE: usize = 16 << 20;
 const SEED: u64 = 0xa70e;
 
 /// What is timed of a model.
@@ -42,11 +44,11 @@ pub(crate) enum What {
 /// The benchmark called `name`.
 pub(crate) fn run(
     name: &str,
-    source: &AtomeModel,
+    source: &Checkpoint,
     what: What,
     options: &Options,
 ) -> Result<Record, BenchError> {
-    let model = Model::from_atome(source, options)?;
+    let model = Model::from_checkpoint(source, options)?;
     let tokens = tokens(model.vocab());
     check(name, source, &model, &tokens)?;
     let timing = match what {
@@ -66,15 +68,23 @@ fn tokens(vocab: usize) -> Vec<u32> {
         .collect()
 }
 
-/// Holds a prompt and two steps to the interpreter, bit for bit.
-fn check(name: &str, source: &AtomeModel, model: &Model, tokens: &[u32]) -> Result<(), BenchError> {
+/// Holds a prompt and two steps to the interpreter, bit for bit; those of a large model, for which
+/// it is too slow, to the kernels in plain Rust.
+fn check(name: &str, source: &Checkpoint, model: &Model, tokens: &[u32]) -> Result<(), BenchError> {
+    let large = model.info().parameters > LARGE;
+    let (backend, tier, checked) = if large {
+        (BackendKind::Aot, Some(Tier::Portable), 4)
+    } else {
+        (BackendKind::Interp, None, CHECKED)
+    };
     let options = Options {
-        backend: BackendKind::Interp,
+        backend,
+        tier,
         ..Options::default()
     };
-    let reference = Model::from_atome(source, &options)?;
+    let reference = Model::from_checkpoint(source, &options)?;
     let (mut expected, mut found) = (reference.session()?, model.session()?);
-    let (prompt, steps) = tokens[..CHECKED].split_at(CHECKED - 2);
+    let (prompt, steps) = tokens[..checked].split_at(checked - 2);
     for part in [prompt, &steps[..1], &steps[1..]] {
         expected.prefill(part)?;
         found.prefill(part)?;
@@ -153,7 +163,22 @@ fn classify(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
     })
 }
 
-fn load(source: &AtomeModel, options: &Options) -> Result<Timing, BenchError> {
+/// From a file for a model whose format is written here, else from memory.
+fn load(source: &Checkpoint, options: &Options) -> Result<Timing, BenchError> {
+    let Checkpoint::Atome(source) = source else {
+        let bytes = Model::from_checkpoint(source, options)?.info().model_bytes;
+        let limit = ceiling::read(bytes);
+        let ns = time(|| {
+            black_box(Model::from_checkpoint(source, options)?);
+            Ok::<_, BenchError>(())
+        })?;
+        return Ok(Timing {
+            ns,
+            bytes,
+            limit,
+            tokens: 0,
+        });
+    };
     let files = Files::write(source)?;
     let limit = ceiling::read(files.bytes);
     let ns = time(|| {
@@ -171,18 +196,20 @@ fn load(source: &AtomeModel, options: &Options) -> Result<Timing, BenchError> {
 /// Bytes that a token at `position` makes a model read: weights and constants but for the
 /// embedding table, cached keys, and the values that attention keeps.
 fn read_bytes(model: &Model, position: usize) -> usize {
-    let (info, c) = (model.info(), &model.info().config);
-    let shared = info
-        .tensors
-        .iter()
-        .filter(|t| t.section.is_shared() && t.name != "embed");
-    let cached = position.min(c.max_seq);
-    let attention = c.n_layers * (c.d_head * cached + c.d_model * c.top_k.min(cached));
+    let tensors = model.info().tensors.iter();
+    let shared = tensors.filter(|t| t.section.is_shared() && t.name != "embed");
+    let attention = match &model.info().config {
+        Config::Atome(c) => {
+            let cached = position.min(c.max_seq);
+            c.n_layers * (c.d_head * cached + c.d_model * c.top_k.min(cached))
+        }
+        _ => 0,
+    };
     shared.map(|t| t.bytes).sum::<usize>() + 4 * attention
 }
 
 impl Timing {
-    fn record(self, name: &str, source: &AtomeModel, model: &Model) -> Record {
+    fn record(self, name: &str, source: &Checkpoint, model: &Model) -> Record {
         let Timing {
             ns,
             bytes,
@@ -204,7 +231,7 @@ impl Timing {
             },
             of_limit: rounded(gbps / limit.value),
             bits_per_weight: Some(2.0),
-            method: Some("select"),
+            method: matches!(source, Checkpoint::Atome(_)).then_some("select"),
             backend: info.backend,
             tok_s: ran.then(|| rounded(tokens as f64 * 1e9 / ns)),
         }
@@ -212,13 +239,23 @@ impl Timing {
 }
 
 /// Multiply-accumulates of ternary weights that so many tokens take; the head runs once.
-fn macs(source: &AtomeModel, tokens: usize) -> usize {
-    let blocks = source
-        .blocks
-        .iter()
-        .flat_map(|b| [&b.conv, &b.wq, &b.wk, &b.wv, &b.router]);
-    let head = source.head.as_ref().unwrap_or(&source.unembed);
-    tokens * blocks.map(|t| t.trits.len()).sum::<usize>() + head.trits.len()
+fn macs(source: &Checkpoint, tokens: usize) -> usize {
+    let (blocks, head): (usize, usize) = match source {
+        Checkpoint::Atome(model) => {
+            let blocks = model.blocks.iter();
+            let matrices = blocks.flat_map(|b| [&b.conv, &b.wq, &b.wk, &b.wv, &b.router]);
+            let head = model.head.as_ref().unwrap_or(&model.unembed);
+            (matrices.map(|t| t.trits.len()).sum(), head.trits.len())
+        }
+        Checkpoint::BitMamba2(model) => {
+            let trits = |t: &TernaryTensor| t.rows.shape().0 * t.rows.shape().1;
+            let layers = model.layers.iter();
+            let matrices = layers.flat_map(|layer| [&layer.in_proj, &layer.out_proj]);
+            (matrices.map(trits).sum(), trits(&model.head))
+        }
+        _ => (0, 0),
+    };
+    tokens * blocks + head
 }
 
 /// A model's files, while they are needed.

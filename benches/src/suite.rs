@@ -6,7 +6,7 @@ use crate::kernels::{D_MODEL, VOCAB, kernels};
 use crate::models::{self, PROMPT, What};
 use crate::product::{self, Shape};
 use crate::record::Record;
-use atome::format::{AtomeConfig, AtomeModel};
+use atome::format::{AtomeConfig, AtomeModel, Checkpoint};
 use atome::{BackendKind, Options, Tier};
 use atome_kernels::Packing;
 use std::rc::Rc;
@@ -65,7 +65,7 @@ pub struct NamedModel {
     /// Shape: `944k`, or another word.
     pub shape: String,
     /// The model.
-    pub model: AtomeModel,
+    pub model: Checkpoint,
 }
 
 /// A benchmark that can be run.
@@ -169,7 +169,7 @@ fn models(settings: &Settings) -> Vec<NamedModel> {
             let (config, classes) = CLASSIFIER;
             let random = |shape: &str, config, classes| NamedModel {
                 shape: shape.to_owned(),
-                model: AtomeModel::random(config, classes, SEED),
+                model: Checkpoint::Atome(AtomeModel::random(config, classes, SEED)),
             };
             vec![
                 random("944k", ATOME_944K, None),
@@ -185,16 +185,20 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, model: Rc<NamedModel
         _ => std::slice::from_ref(&settings.backend),
     };
     let (isa, shape) = (settings.tier.isa(), &model.shape);
-    let step = (What::Step, format!("step-atome-{isa}/{shape}"));
+    let (family, is_classifier) = match &model.model {
+        Checkpoint::Atome(model) => ("atome", model.head.is_some()),
+        _ => ("bitmamba2", false),
+    };
+    let step = (What::Step, format!("step-{family}-{isa}/{shape}"));
     let prefill = (
         What::Prefill,
-        format!("prefill-atome-{isa}/{shape}/T={PROMPT}"),
+        format!("prefill-{family}-{isa}/{shape}/T={PROMPT}"),
     );
-    let classify = (What::Classify, format!("classify-atome-{isa}/{shape}"));
-    let load = (What::Load, format!("load-atome-{isa}/{shape}"));
-    let cases = match model.model.classes() {
-        None => vec![step, prefill, load],
-        Some(_) => vec![classify, load],
+    let classify = (What::Classify, format!("classify-{family}-{isa}/{shape}"));
+    let load = (What::Load, format!("load-{family}-{isa}/{shape}"));
+    let cases = match is_classifier {
+        false => vec![step, prefill, load],
+        true => vec![classify, load],
     };
     for (what, name) in cases {
         for &backend in backends {

@@ -1,8 +1,9 @@
 //! One region of memory, sized before the first token and never resized.
 //!
-//! The region starts with the model's part (weights and constants, written while loading
-//! and only read afterwards), followed by one equal slot a session (state, logits,
-//! scratch). A session owns its slot, so slots are written without locks.
+//! The region starts with the model's weights and constants (written while loading and only
+//! read afterwards), followed by one equal slot a session (state, logits, scratch). A session
+//! owns its slot, so slots are written without locks. Where a file already holds the weights
+//! as the kernels read them, they stay in it: the region then starts with the constants.
 #![allow(
     unsafe_code,
     reason = "the arena is the room where raw memory becomes slices"
@@ -10,6 +11,7 @@
 
 use crate::LoadError;
 use atome_spec::TENSOR_ALIGN_BYTES;
+use memmap2::Mmap;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -19,9 +21,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Arena {
     base: NonNull<u8>,
     layout: Layout,
-    model_bytes: usize,
-    slot_bytes: usize,
+    weights: Weights,
+    sizes: Sizes,
     slots: Box<[Slot]>,
+}
+
+/// Bytes of the arena's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Packed weights.
+    pub weights: usize,
+    /// Parameters that the kernels read as they are.
+    pub constants: usize,
+    /// A session's state, logits and scratch.
+    pub slot: usize,
+}
+
+/// Where the packed weights lie.
+pub(crate) enum Weights {
+    /// At the start of the region; they are written while loading.
+    Owned,
+    /// In a mapped file, from a byte of it on.
+    #[allow(dead_code, reason = "made by readers of containers")]
+    Mapped { file: Mmap, start: usize },
 }
 
 #[derive(Default)]
@@ -39,23 +61,31 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// Allocates zeroed memory for `model_bytes` and `slots` times `slot_bytes`, both
-    /// rounded up to the tensor alignment.
+    /// Allocates zeroed memory for the parts, each rounded up to the tensor alignment, and for
+    /// `slots` sessions. Weights in a mapped file take none.
     ///
     /// # Errors
-    /// If the size overflows or the system has no memory.
-    pub(crate) fn new(
-        model_bytes: usize,
-        slot_bytes: usize,
-        slots: usize,
-    ) -> Result<Arena, LoadError> {
-        let round = |n: usize| n.checked_next_multiple_of(TENSOR_ALIGN_BYTES);
-        let sizes = round(model_bytes).zip(round(slot_bytes));
-        let total = sizes.and_then(|(m, s)| s.checked_mul(slots)?.checked_add(m));
+    /// If the size overflows, the system has no memory, or a mapped file ends before its weights.
+    pub(crate) fn new(sizes: Sizes, slots: usize, weights: Weights) -> Result<Arena, LoadError> {
+        let owned = match &weights {
+            Weights::Owned => sizes.weights,
+            Weights::Mapped { file, start } => {
+                let found = file.len().saturating_sub(*start);
+                if found < sizes.weights {
+                    return Err(LoadError::Truncated {
+                        tensor: "weights".into(),
+                        offset: *start as u64,
+                        expected: sizes.weights as u64,
+                        found: found as u64,
+                    });
+                }
+                0
+            }
+        };
+        let total = region_bytes(owned, sizes, slots);
         let too_large = || LoadError::ArenaMemory {
             bytes: total.unwrap_or(usize::MAX) as u64,
         };
-        let (model_bytes, slot_bytes) = sizes.ok_or_else(too_large)?;
         // An empty region still needs an address.
         let bytes = total.ok_or_else(too_large)?.max(TENSOR_ALIGN_BYTES);
         let layout = Layout::from_size_align(bytes, TENSOR_ALIGN_BYTES).map_err(|_| too_large())?;
@@ -65,13 +95,13 @@ impl Arena {
         Ok(Arena {
             base,
             layout,
-            model_bytes,
-            slot_bytes,
+            weights,
+            sizes,
             slots,
         })
     }
 
-    /// Bytes of the whole region.
+    /// Bytes of the whole region; a mapped file is not part of it.
     pub(crate) fn bytes(&self) -> usize {
         self.layout.size()
     }
@@ -81,16 +111,44 @@ impl Arena {
         self.slots.len()
     }
 
-    /// The model's part, for loading.
-    pub(crate) fn model_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the region is at least `model_bytes` long, initialised (zeroed), and
-        // `&mut self` proves that no session reads it.
-        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), self.model_bytes) }
+    /// The weights, empty if they are mapped, and the constants: for loading.
+    pub(crate) fn model_mut(&mut self) -> (&mut [u8], &mut [u8]) {
+        let owned = self.owned_weights();
+        // SAFETY: the region is at least as long as its two first parts, initialised (zeroed),
+        // and `&mut self` proves that no session reads it.
+        let model = unsafe {
+            std::slice::from_raw_parts_mut(
+                self.base.as_ptr(),
+                round(owned) + round(self.sizes.constants),
+            )
+        };
+        let (weights, constants) = model.split_at_mut(round(owned));
+        (&mut weights[..owned], constants)
     }
 
-    /// Start of the model's part.
-    pub(crate) fn model_base(&self) -> *const u8 {
-        self.base.as_ptr()
+    /// Start of the weights.
+    pub(crate) fn weights_base(&self) -> *const u8 {
+        match &self.weights {
+            Weights::Owned => self.base.as_ptr(),
+            Weights::Mapped { file, start } => file.as_ptr().wrapping_add(*start),
+        }
+    }
+
+    /// Start of the constants.
+    pub(crate) fn constants_base(&self) -> *const u8 {
+        self.base.as_ptr().wrapping_add(round(self.owned_weights()))
+    }
+
+    /// Bytes of the region before the slots.
+    fn model_bytes(&self) -> usize {
+        round(self.owned_weights()) + round(self.sizes.constants)
+    }
+
+    fn owned_weights(&self) -> usize {
+        match self.weights {
+            Weights::Owned => self.sizes.weights,
+            Weights::Mapped { .. } => 0,
+        }
     }
 
     /// Takes a free slot and says whether its bytes are still zero; otherwise they are what
@@ -119,7 +177,7 @@ impl Arena {
         unsafe {
             self.base
                 .as_ptr()
-                .add(self.model_bytes + slot * self.slot_bytes)
+                .add(self.model_bytes() + slot * round(self.sizes.slot))
         }
     }
 
@@ -129,7 +187,7 @@ impl Arena {
     /// The caller owns the claimed slot and nothing writes these bytes while the slice lives.
     pub(crate) unsafe fn slot_bytes(&self, slot: usize, range: Range<usize>) -> &[u8] {
         assert!(
-            range.start <= range.end && range.end <= self.slot_bytes,
+            range.start <= range.end && range.end <= self.sizes.slot,
             "outside the slot"
         );
         // SAFETY: the assertion keeps the range inside the slot, which is initialised; the
@@ -148,7 +206,7 @@ impl Arena {
     )]
     pub(crate) unsafe fn slot_bytes_mut(&self, slot: usize, range: Range<usize>) -> &mut [u8] {
         assert!(
-            range.start <= range.end && range.end <= self.slot_bytes,
+            range.start <= range.end && range.end <= self.sizes.slot,
             "outside the slot"
         );
         // SAFETY: the assertion keeps the range inside the slot, which is initialised; the
@@ -164,6 +222,20 @@ impl Drop for Arena {
         // SAFETY: allocated by `new` with this layout, and freed only here.
         unsafe { dealloc(self.base.as_ptr(), self.layout) }
     }
+}
+
+/// The next multiple of the tensor alignment. `new` has checked that there is one.
+fn round(bytes: usize) -> usize {
+    bytes.next_multiple_of(TENSOR_ALIGN_BYTES)
+}
+
+/// Bytes of a region, if they can be counted.
+fn region_bytes(weights: usize, sizes: Sizes, slots: usize) -> Option<usize> {
+    let round = |n: usize| n.checked_next_multiple_of(TENSOR_ALIGN_BYTES);
+    let slots = round(sizes.slot)?.checked_mul(slots)?;
+    round(weights)?
+        .checked_add(round(sizes.constants)?)?
+        .checked_add(slots)
 }
 
 /// Bytes as 32-bit floats.
@@ -212,10 +284,24 @@ pub(crate) fn as_f32_mut(bytes: &mut [u8]) -> &mut [f32] {
 mod tests {
     use super::*;
 
+    fn arena(
+        weights: usize,
+        constants: usize,
+        slot: usize,
+        slots: usize,
+    ) -> Result<Arena, LoadError> {
+        let sizes = Sizes {
+            weights,
+            constants,
+            slot,
+        };
+        Arena::new(sizes, slots, Weights::Owned)
+    }
+
     #[test]
     fn slots_are_given_once_and_do_not_overlap() {
-        let arena = Arena::new(1000, 300, 2).expect("small");
-        assert_eq!(arena.bytes(), 1024 + 2 * 512);
+        let arena = arena(700, 300, 300, 2).expect("small");
+        assert_eq!(arena.bytes(), 768 + 512 + 2 * 512);
         let ((a, fresh), (b, _)) = (arena.claim().expect("free"), arena.claim().expect("free"));
         assert!(fresh);
         assert_eq!(arena.claim(), None);
@@ -230,8 +316,29 @@ mod tests {
 
     #[test]
     fn impossible_sizes_are_refused() {
-        assert!(Arena::new(usize::MAX, 1, 1).is_err());
-        assert!(Arena::new(1, usize::MAX / 2, 3).is_err());
-        assert!(Arena::new(0, 0, 0).is_ok());
+        assert!(arena(usize::MAX, 0, 1, 1).is_err());
+        assert!(arena(1, usize::MAX, 1, 1).is_err());
+        assert!(arena(1, 1, usize::MAX / 2, 3).is_err());
+        assert!(arena(0, 0, 0, 0).is_ok());
+    }
+
+    #[test]
+    fn mapped_weights_stay_in_their_file() {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        std::io::Write::write_all(&mut file, &[7; 1000]).expect("written");
+        // SAFETY: nobody else knows the file.
+        let map = || unsafe { Mmap::map(&file) }.expect("mapped");
+        let sizes = Sizes {
+            weights: 600,
+            constants: 8,
+            slot: 4,
+        };
+        let mapped = |start| Weights::Mapped { file: map(), start };
+        let mut arena = Arena::new(sizes, 1, mapped(400)).expect("small");
+        assert_eq!(arena.bytes(), 512, "no room for the weights");
+        assert!(arena.model_mut().0.is_empty());
+        // SAFETY: the file has bytes from 400 to 1000.
+        assert_eq!(unsafe { *arena.weights_base().add(599) }, 7);
+        assert!(Arena::new(sizes, 1, mapped(401)).is_err());
     }
 }

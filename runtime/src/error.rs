@@ -42,7 +42,7 @@ pub enum LoadError {
     Empty,
     /// The file does not start like any format this crate reads.
     #[error(
-        "expected the magic `ATOME01`, `ATOME02` or `ATOMECL01`, or a safetensors header, at byte 0, found \"{found}\""
+        "expected the magic `ATOME01`, `ATOME02`, `ATOMECL01` or that of `BIT2`, or a safetensors header, at byte 0, found \"{found}\""
     )]
     BadMagic {
         /// The first bytes of the file, at most nine, escaped to printable ASCII.
@@ -186,6 +186,54 @@ pub enum LoadError {
         /// Places of the byte that hold no element.
         unused: usize,
     },
+    /// A byte of a `BIT2` tensor contains the code 3, which stands for no trit.
+    #[error(
+        "`{tensor}`: byte {byte:#04x} at {offset} has the code 11, expected only 00 (-1), 01 (0) and 10 (+1)"
+    )]
+    BadBit2 {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the byte is.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// A dimension of a file's header is outside the range this crate accepts.
+    #[error("`{field}` at byte {offset}: expected {expected}, found {found}")]
+    Header {
+        /// The dimension's name.
+        field: &'static str,
+        /// Where it is stored.
+        offset: u64,
+        /// What is accepted.
+        expected: String,
+        /// The file's value.
+        found: i64,
+    },
+    /// A tensor's own header does not say what the model's dimensions ask for.
+    #[error("`{tensor}`: expected {expected} as the {field} at byte {offset}, found {found}")]
+    TensorHeader {
+        /// The tensor's name.
+        tensor: String,
+        /// Which number of its header.
+        field: &'static str,
+        /// Where it is stored.
+        offset: u64,
+        /// What the dimensions ask for.
+        expected: i32,
+        /// The file's value.
+        found: i32,
+    },
+    /// The number that a tensor's trits are divided by is zero, negative, NaN or infinite, or its inverse is.
+    #[error("`{tensor}`: expected a finite divisor above 0 at byte {offset}, found {found}")]
+    BadDivisor {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the divisor is stored.
+        offset: u64,
+        /// The divisor.
+        found: f32,
+    },
     /// There is no memory for the file.
     #[error("no memory for a file of {bytes} bytes")]
     OutOfMemory {
@@ -260,6 +308,15 @@ impl LoadError {
         }
     }
 
+    /// For a file that starts with none of the magics.
+    pub(crate) fn unknown_magic(start: &[u8]) -> Self {
+        if start.is_empty() {
+            return Self::Empty;
+        }
+        let found = start[..start.len().min(9)].escape_ascii().to_string();
+        Self::BadMagic { found }
+    }
+
     /// Returns the fault itself, without the path of the file it is in.
     #[must_use]
     pub fn fault(&self) -> &Self {
@@ -298,6 +355,20 @@ pub enum RunError {
     NoFreeSession {
         /// Sessions the arena was planned for.
         slots: usize,
+    },
+    /// A batch does not have one token for each session.
+    #[error("expected one token for each of {sessions} sessions, found {tokens}")]
+    BatchLength {
+        /// Sessions given.
+        sessions: usize,
+        /// Tokens given.
+        tokens: usize,
+    },
+    /// A batch has a session of another model.
+    #[error("session {session} of the batch belongs to another model")]
+    OtherModel {
+        /// Its place in the batch.
+        session: usize,
     },
     /// A saved state does not belong to this model.
     #[error("a session state of this model has {expected} elements, found {found}")]

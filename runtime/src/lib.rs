@@ -30,8 +30,11 @@ pub mod atomic_file;
 mod backend;
 #[cfg(feature = "default-model")]
 mod default_model;
+mod batch;
 pub mod error;
 pub mod eval;
+mod family;
+mod fill;
 pub mod format;
 pub mod jit;
 mod model;
@@ -46,6 +49,8 @@ pub use atome_spec::{Packing, Tier};
 #[cfg(feature = "default-model")]
 pub use default_model::DEFAULT_MODEL;
 pub use error::{LoadError, RunError};
+pub use family::Config;
+pub use fill::Progress;
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};
 pub use options::{BackendKind, Options};

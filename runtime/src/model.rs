@@ -1,13 +1,15 @@
 //! A loaded model: an arena, a plan, and the backend that runs it.
 
-use crate::arena::{Arena, as_f32_mut, as_u32_mut};
+use crate::arena::{Arena, Weights};
 use crate::backend::Backend;
-use crate::format::{self, AtomeConfig, AtomeModel, Ternary};
-use crate::plan::{Content, Plan, Section, Tensor, TensorInfo, plan_atome};
+use crate::family::{Config, Family};
+use crate::fill::{Progress, fill};
+use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
+use crate::plan::{Plan, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::{BackendKind, LoadError, Options, RunError, Session};
-use atome_kernels::{available, detect, packing};
-use atome_spec::{Packing, Tier};
+use atome_kernels::{available, detect};
+use atome_spec::Tier;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +37,7 @@ pub struct ModelInfo {
     /// Format of the file, or of the model in memory.
     pub format: &'static str,
     /// Dimensions.
-    pub config: AtomeConfig,
+    pub config: Config,
     /// Classes of the head; `None` for a language model.
     pub classes: Option<usize>,
     /// Trits and floats.
@@ -75,16 +77,30 @@ fn seconds<S: serde::Serializer>(time: &Duration, s: S) -> Result<S::Ok, S::Erro
 }
 
 impl Model {
-    /// Loads a model file. A container says its dimensions itself; those of other files are read
-    /// from `config`, or from the `.json` file of the same stem beside it.
+    /// Loads a model file. Where its format stores no dimensions, they are read from `config`, or
+    /// from the `.json` file of the same stem beside it.
     ///
     /// # Errors
     /// If a file cannot be read or does not hold what its format and config promise, if this
     /// machine lacks the tier asked for, or if there is no memory for the arena.
     pub fn load(path: &Path, config: Option<&Path>, options: &Options) -> Result<Model, LoadError> {
+        Model::load_with(path, config, options, &mut |_, _| {})
+    }
+
+    /// Like [`Model::load`]; `progress` is told how many bytes of the arena, of how many, have
+    /// been written.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with(
+        path: &Path,
+        config: Option<&Path>,
+        options: &Options,
+        progress: Progress<'_>,
+    ) -> Result<Model, LoadError> {
         let start = Instant::now();
-        let model = format::load(path, config)?;
-        Model::prepare(&model, options, start)
+        let checkpoint = format::load(path, config)?;
+        Model::prepare(checkpoint.family(), Some(path), options, start, progress)
     }
 
     /// Loads a model from the bytes of a container.
@@ -94,40 +110,66 @@ impl Model {
     pub fn from_bytes(bytes: &[u8], options: &Options) -> Result<Model, LoadError> {
         let start = Instant::now();
         let (model, _) = format::parse_container(bytes)?;
-        Model::prepare(&model, options, start)
+        Model::prepare(&model, None, options, start, &mut |_, _| {})
     }
 
-    /// Loads a model that is already in memory.
+    /// Loads an Atome model that is already in memory.
     ///
     /// # Errors
     /// As [`Model::load`], but for the files.
     pub fn from_atome(model: &AtomeModel, options: &Options) -> Result<Model, LoadError> {
-        Model::prepare(model, options, Instant::now())
+        Model::prepare(model, None, options, Instant::now(), &mut |_, _| {})
     }
 
-    fn prepare(model: &AtomeModel, options: &Options, start: Instant) -> Result<Model, LoadError> {
+    /// Loads a BitMamba-2 model that is already open.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_bitmamba2(model: &BitMamba2Model, options: &Options) -> Result<Model, LoadError> {
+        Model::prepare(model, None, options, Instant::now(), &mut |_, _| {})
+    }
+
+    /// Loads a model of any family that is already read.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_checkpoint(model: &Checkpoint, options: &Options) -> Result<Model, LoadError> {
+        let start = Instant::now();
+        Model::prepare(model.family(), None, options, start, &mut |_, _| {})
+    }
+
+    fn prepare(
+        family: &dyn Family,
+        path: Option<&Path>,
+        options: &Options,
+        start: Instant,
+        progress: Progress<'_>,
+    ) -> Result<Model, LoadError> {
         let tier = choose_tier(options.tier)?;
-        let (plan, contents) = plan_atome(model, options.block.max(1));
-        let mut arena = Arena::new(plan.model_bytes, plan.slot_bytes, options.sessions)?;
-        for (tensor, content) in &contents {
-            fill(arena.model_mut(), plan.tensor(*tensor), content)?;
-        }
+        let in_file = |fault: LoadError| match path {
+            Some(path) => fault.in_file(path),
+            None => fault,
+        };
+        let identity = family.identity();
+        let (plan, contents) = family.plan(options.block.max(1)).map_err(in_file)?;
+        let mut arena = Arena::new(plan.sizes, options.sessions, Weights::Owned)?;
+        fill(&plan, &contents, arena.model_mut(), progress).map_err(in_file)?;
         let load_time = start.elapsed();
         let start = Instant::now();
         let threads = options
             .threads
-            .unwrap_or_else(|| default_threads(model))
+            .unwrap_or_else(|| default_threads(identity.parameters))
             .max(1);
         let pool = (threads > 1).then(|| Pool::new(threads)).transpose();
         let pool = pool.map_err(|cause| LoadError::Threads { threads, cause })?;
         let backend = Backend::new(options.backend, &plan, tier, pool)?;
         let compile_time = start.elapsed();
         let info = ModelInfo {
-            architecture: "atome",
-            format: model.format.name(),
-            config: model.config.clone(),
-            classes: model.classes(),
-            parameters: model.parameters(),
+            architecture: identity.architecture,
+            format: identity.format,
+            config: identity.config,
+            classes: identity.classes,
+            parameters: identity.parameters,
             backend: backend.kind().name(),
             cpu: tier.name(),
             threads: if backend.kind() == BackendKind::Interp {
@@ -137,8 +179,8 @@ impl Model {
             },
             sessions: arena.slots(),
             arena_bytes: arena.bytes(),
-            model_bytes: plan.model_bytes,
-            session_bytes: plan.slot_bytes,
+            model_bytes: plan.sizes.weights + plan.sizes.constants,
+            session_bytes: plan.sizes.slot,
             state_bytes: plan.state_bytes,
             code_bytes: backend.code_bytes(),
             kernels: backend.kernels(),
@@ -146,13 +188,12 @@ impl Model {
             load_time,
             compile_time,
         };
-        let vocab = model.config.vocab_size;
         Ok(Model {
             inner: Arc::new(Inner {
                 arena,
                 plan,
                 backend,
-                vocab,
+                vocab: identity.vocab,
                 info,
             }),
         })
@@ -200,8 +241,8 @@ impl ModelInfo {
 /// takes about as long as waking it.
 const WEIGHTS_WORTH_THREADS: usize = 32 << 20;
 
-fn default_threads(model: &AtomeModel) -> usize {
-    if model.parameters() < WEIGHTS_WORTH_THREADS {
+fn default_threads(parameters: usize) -> usize {
+    if parameters < WEIGHTS_WORTH_THREADS {
         return 1;
     }
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -218,62 +259,17 @@ fn choose_tier(asked: Option<Tier>) -> Result<Tier, LoadError> {
     }
 }
 
-/// Writes a tensor of the model's part, then reads it back and compares it with its source.
-fn fill(arena: &mut [u8], place: &TensorInfo, content: &Content<'_>) -> Result<(), LoadError> {
-    let bytes = &mut arena[place.offset..][..place.bytes];
-    let pack = |cause| LoadError::Pack {
-        tensor: place.name.clone(),
-        cause,
-    };
-    match content {
-        Content::Matrix(w) => {
-            let words = as_u32_mut(bytes);
-            packing::gemv::pack_into(&w.trits, w.rows, w.cols, words).map_err(pack)?;
-            compare(place, w, |trits| {
-                packing::gemv::unpack_into(words, w.rows, w.cols, trits).map_err(pack)
-            })
-        }
-        Content::Embedding(w) => {
-            let words = as_u32_mut(bytes);
-            let int2 = Packing::Int2;
-            packing::embed::pack_into(int2, &w.trits, w.rows, w.cols, words).map_err(pack)?;
-            compare(place, w, |trits| {
-                packing::embed::unpack_into(int2, words, w.rows, w.cols, trits).map_err(pack)
-            })
-        }
-        Content::Taps(w) => {
-            let words = as_u32_mut(bytes);
-            packing::conv::pack_into(&w.trits, w.rows, w.cols, words).map_err(pack)?;
-            compare(place, w, |trits| {
-                packing::conv::unpack_into(words, w.rows, w.cols, trits).map_err(pack)
-            })
-        }
-        Content::F32(values) => {
-            as_f32_mut(bytes).copy_from_slice(values);
-            Ok(())
-        }
-    }
-}
-
-/// The self-check of repacking: what was written means what was read.
-fn compare(
-    place: &TensorInfo,
-    source: &Ternary,
-    unpack: impl FnOnce(&mut [i8]) -> Result<(), LoadError>,
-) -> Result<(), LoadError> {
-    let mut trits = vec![0; source.trits.len()];
-    unpack(&mut trits)?;
-    match trits.iter().zip(&source.trits).position(|(a, b)| a != b) {
-        None => Ok(()),
-        Some(at) => Err(LoadError::SelfCheck {
-            tensor: place.name.clone(),
-            row: at / source.cols,
-            col: at % source.cols,
-        }),
-    }
-}
-
 impl Inner {
+    /// Checks that all of `tokens` are in the vocabulary.
+    pub(crate) fn check_ids(&self, tokens: &[u32]) -> Result<(), RunError> {
+        let vocab = self.vocab;
+        let in_vocab = |id: u32| usize::try_from(id).is_ok_and(|id| id < vocab);
+        match tokens.iter().find(|&&id| !in_vocab(id)) {
+            None => Ok(()),
+            Some(&id) => Err(RunError::TokenOutOfRange { id, vocab }),
+        }
+    }
+
     /// Where a tensor lies.
     pub(crate) fn tensor(&self, tensor: Tensor) -> &TensorInfo {
         self.plan.tensor(tensor)

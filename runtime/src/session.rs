@@ -88,14 +88,10 @@ impl Session {
     /// # Errors
     /// If there are none, or one is not below the vocabulary's size; nothing has changed then.
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<(), RunError> {
-        let vocab = self.model.inner.vocab;
-        let in_vocab = |id: u32| usize::try_from(id).is_ok_and(|id| id < vocab);
         if tokens.is_empty() {
             return Err(RunError::EmptyPrompt);
         }
-        if let Some(&id) = tokens.iter().find(|&&id| !in_vocab(id)) {
-            return Err(RunError::TokenOutOfRange { id, vocab });
-        }
+        self.model.inner.check_ids(tokens)?;
         let block = self.model.inner.plan.block;
         let last = (tokens.len() - 1) / block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
@@ -106,38 +102,66 @@ impl Session {
 
     /// Runs one block of checked tokens, and the head if asked.
     fn run_block(&mut self, tokens: &[u32], head: bool) {
-        let ids = self.range(self.model.inner.plan.ports.ids);
-        for (bytes, id) in self
-            .bytes_mut(ids)
-            .as_chunks_mut::<4>()
-            .0
-            .iter_mut()
-            .zip(tokens)
-        {
-            *bytes = id.to_ne_bytes();
-        }
-        let inner = &*self.model.inner;
-        let mut frame = Frame {
-            model: inner.arena.model_base(),
-            slot: inner.arena.slot_base(self.slot),
-            position: self.position,
-            tokens: tokens.len() as u64,
-            token: 0,
-            window: inner.plan.window,
-        };
+        self.write_ids(tokens);
+        let (mut frame, position) = (self.frame(tokens.len()), self.position);
+        let state = frame.state;
+        let owner = |row: u64| (state, position + row);
+        let backend = &self.model.inner.backend;
         // SAFETY: the arena was laid out and filled for this plan when the model was loaded.
         // This session claimed the slot, and `&mut self` keeps everyone else away from it. The
         // caller checked the ids, and a block is at most `plan.block` long.
         unsafe {
-            inner.backend.block(&mut frame);
+            backend.block(&mut frame, &owner);
             if head {
-                inner.backend.head(&mut frame);
+                backend.head(&mut frame, &owner);
             }
         }
-        self.position += tokens.len() as u64;
-        self.last_block = tokens.len();
-        let place = self.range(inner.plan.ports.position);
-        let (position, last_block) = (self.position, tokens.len() as u64);
+        self.advance(tokens.len());
+    }
+
+    /// A block of `tokens` rows over this session's slot.
+    pub(crate) fn frame(&mut self, tokens: usize) -> Frame {
+        let inner = &*self.model.inner;
+        let slot = inner.arena.slot_base(self.slot);
+        Frame {
+            weights: inner.arena.weights_base(),
+            constants: inner.arena.constants_base(),
+            state: slot,
+            // The scratch follows the state in the slot, or is empty.
+            scratch: slot.wrapping_add(inner.plan.state_bytes),
+            tokens: tokens as u64,
+            row: 0,
+            seen: self.position,
+            window: inner.plan.window,
+        }
+    }
+
+    /// Start of this session's slot.
+    pub(crate) fn slot_base(&self) -> *mut u8 {
+        self.model.inner.arena.slot_base(self.slot)
+    }
+
+    /// Copies bytes of the slot to another place in it.
+    pub(crate) fn copy_within_slot(&mut self, from: Range<usize>, to: usize) {
+        let end = from.end.max(to + from.len());
+        self.bytes_mut(0..end).copy_within(from, to);
+    }
+
+    /// Writes the ids of a block, at most `plan.block` of them, where the plan looks for them.
+    pub(crate) fn write_ids(&mut self, tokens: &[u32]) {
+        let ids = self.range(self.model.inner.plan.ports.ids);
+        let places = self.bytes_mut(ids).as_chunks_mut::<4>().0.iter_mut();
+        for (place, id) in places.zip(tokens) {
+            *place = id.to_ne_bytes();
+        }
+    }
+
+    /// Counts a block of `tokens` that ran, in the state too.
+    pub(crate) fn advance(&mut self, tokens: usize) {
+        self.position += tokens as u64;
+        self.last_block = tokens;
+        let place = self.range(self.model.inner.plan.ports.position);
+        let (position, last_block) = (self.position, tokens as u64);
         let (to_position, to_last_block) = self.bytes_mut(place).split_at_mut(8);
         to_position.copy_from_slice(&position.to_le_bytes());
         to_last_block.copy_from_slice(&last_block.to_le_bytes());
@@ -173,13 +197,14 @@ impl Session {
     }
 
     /// Router weights of the last block for the last token of the last block of tokens:
-    /// convolution, state space, attention. Zeros before the first token.
+    /// convolution, state space, attention. Zeros before the first token, and for a model that
+    /// has no router.
     pub fn router_weights(&self) -> [f32; 3] {
-        let plan = &self.model.inner.plan;
-        if self.position == 0 {
+        let router = self.model.inner.plan.ports.router;
+        let Some(router) = router.filter(|_| self.position > 0) else {
             return [0.0; 3];
-        }
-        let rows = as_f32(self.bytes(self.range(plan.ports.router)));
+        };
+        let rows = as_f32(self.bytes(self.range(router)));
         let last = (self.last_block - 1) * 3;
         [rows[last], rows[last + 1], rows[last + 2]]
     }
@@ -243,7 +268,7 @@ impl Session {
         }
     }
 
-    fn range(&self, tensor: Tensor) -> Range<usize> {
+    pub(crate) fn range(&self, tensor: Tensor) -> Range<usize> {
         let place = self.model.inner.tensor(tensor);
         place.offset..place.offset + place.bytes
     }
@@ -252,12 +277,12 @@ impl Session {
         self.bytes_mut(0..self.state_bytes())
     }
 
-    fn bytes(&self, range: Range<usize>) -> &[u8] {
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         // SAFETY: this session claimed the slot; `&self` keeps its writers away.
         unsafe { self.model.inner.arena.slot_bytes(self.slot, range) }
     }
 
-    fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+    pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         // SAFETY: this session claimed the slot; `&mut self` keeps everyone else away.
         unsafe { self.model.inner.arena.slot_bytes_mut(self.slot, range) }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use atome::format::{
-    AtomeModel, Format, detect, load, write_atome01, write_atome02, write_atomecl01,
+    self, AtomeModel, Format, detect, write_atome01, write_atome02, write_atomecl01,
 };
 
 fn published() -> Option<PathBuf> {
@@ -17,11 +17,16 @@ fn published() -> Option<PathBuf> {
     None
 }
 
+fn load(path: &Path, config: Option<&Path>) -> AtomeModel {
+    let checkpoint = format::load(path, config).unwrap();
+    checkpoint.into_atome().expect("a model of the family")
+}
+
 #[test]
 fn the_language_model_in_both_packings() {
     let Some(folder) = published() else { return };
-    let int2 = load(&folder.join("atome_944k.bin"), None).unwrap();
-    let base3 = load(&folder.join("atome_944k.atome02"), None).unwrap();
+    let int2 = load(&folder.join("atome_944k.bin"), None);
+    let base3 = load(&folder.join("atome_944k.atome02"), None);
     assert_eq!(
         (int2.format, base3.format),
         (Format::Atome01, Format::Atome02)
@@ -64,7 +69,7 @@ fn the_classifiers() {
         ("water", 4),
     ] {
         let path = folder.join(name).with_extension("atomecl");
-        let model = load(&path, Some(&config)).unwrap();
+        let model = load(&path, Some(&config));
         let bytes = fs::read(&path).unwrap();
         assert_eq!(detect(&bytes), Some(Format::AtomeCl01));
         assert_eq!(model.classes(), Some(classes), "{name}");
@@ -73,7 +78,7 @@ fn the_classifiers() {
             "{name} is not reproduced"
         );
         assert!(
-            load(&path, None).is_err(),
+            format::load(&path, None).is_err(),
             "{name} has no config of its own name beside it"
         );
     }

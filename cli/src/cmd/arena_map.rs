@@ -85,7 +85,12 @@ fn span(info: &ModelInfo, section: Section) -> (usize, usize) {
         .tensors
         .iter()
         .filter(|t| t.section == section && t.bytes > 0);
-    let start = first.map(|t| t.offset).min().unwrap_or(0);
+    let first = first.map(|t| t.offset).min().unwrap_or(0);
+    // Constants have offsets of their own, and lie behind the weights.
+    let start = match section {
+        Section::Constants => first + info.section_bytes(Section::Weights),
+        _ => first,
+    };
     (start, start + info.section_bytes(section))
 }
 

@@ -3,7 +3,7 @@ use crate::cmd::arena_map;
 use crate::failure::Failure;
 use crate::output;
 use crate::units::{count, duration, grouped};
-use atome::{Model, ModelInfo};
+use atome::{Config, Model, ModelInfo};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,15 +54,11 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
 /// A line for each thing worth knowing.
 fn facts(model: &Model) -> String {
     let info = model.info();
-    let c = &info.config;
     let kind = match info.classes {
         Some(classes) => format!("classifier of {}", count(classes, "class", "classes")),
         None => "language model".to_owned(),
     };
-    let dims = format!(
-        "vocab_size {}, d_model {}, n_layers {}, d_head {}, top_k {}, kernel_size {}, max_seq {}",
-        c.vocab_size, c.d_model, c.n_layers, c.d_head, c.top_k, c.kernel_size, c.max_seq
-    );
+    let dims = dimensions(&info.config);
     let machine = format!(
         "{} on {}, {}",
         info.backend,
@@ -89,4 +85,31 @@ fn facts(model: &Model) -> String {
         let _ = writeln!(text, "{name:<13} {value}");
         text
     })
+}
+
+/// The dimensions, each with its name in the model's config or header.
+fn dimensions(config: &Config) -> String {
+    let dims = match config {
+        Config::Atome(c) => vec![
+            ("vocab_size", c.vocab_size),
+            ("d_model", c.d_model),
+            ("n_layers", c.n_layers),
+            ("d_head", c.d_head),
+            ("top_k", c.top_k),
+            ("kernel_size", c.kernel_size),
+            ("max_seq", c.max_seq),
+        ],
+        Config::BitMamba2(c) => vec![
+            ("vocab_size", c.vocab_size),
+            ("d_model", c.d_model),
+            ("n_layers", c.n_layers),
+            ("n_heads", c.n_heads),
+            ("d_inner", c.d_inner()),
+            ("d_conv", c.d_conv()),
+            ("d_state", c.d_state()),
+        ],
+        _ => Vec::new(),
+    };
+    let named = dims.iter().map(|(name, n)| format!("{name} {n}"));
+    named.collect::<Vec<_>>().join(", ")
 }

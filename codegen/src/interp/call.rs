@@ -19,29 +19,44 @@ pub struct Registers {
 /// A buffer of the call at hand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bound {
-    /// Whether it lies in the shared part of the memory.
-    pub(super) shared: bool,
+    /// The part of the memory it lies in.
+    pub(super) part: usize,
     /// First byte.
     pub(super) start: usize,
     /// Length in elements.
     pub(super) len: u64,
 }
 
-/// The memory of a call, in two parts: one that others may read at the same time, and one
-/// that this call may write.
+/// A part of the memory of a call.
+#[derive(Debug)]
+pub enum Part<'a> {
+    /// Only read; others may read it at the same time.
+    Shared(&'a [u8]),
+    /// Read and written by this call alone.
+    Own(&'a mut [u8]),
+}
+
+impl Part<'_> {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Part::Shared(bytes) => bytes,
+            Part::Own(bytes) => bytes,
+        }
+    }
+}
+
+/// The memory of a call, in parts of its own numbering.
 #[derive(Debug)]
 pub struct Memory<'a> {
-    /// Only read.
-    pub shared: &'a [u8],
-    /// Read and written.
-    pub own: &'a mut [u8],
+    /// The parts, none overlapping another.
+    pub parts: &'a mut [Part<'a>],
 }
 
 /// A buffer's bytes in a [`Memory`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Whether they lie in the shared part.
-    pub shared: bool,
+    /// Number of the part.
+    pub part: usize,
     /// Which bytes of that part.
     pub bytes: Range<usize>,
 }
@@ -89,24 +104,21 @@ impl Program {
         dims: &[u64],
         scalars: &[f32],
     ) -> Result<(), Trap> {
-        let memory = Memory {
-            shared: &[],
-            own: memory,
-        };
+        let parts = &mut [Part::Own(memory)];
         self.call(
             registers,
-            memory,
+            Memory { parts },
             buffers.len(),
-            |i| (false, &buffers[i]),
+            |i| (0, &buffers[i]),
             dims,
             scalars,
         )
     }
 
-    /// Like [`Program::run`], over a memory of two parts.
+    /// Like [`Program::run`], over a memory of several parts.
     ///
     /// # Errors
-    /// As [`Program::run`]; also if the program stores into a shared buffer.
+    /// As [`Program::run`]; also if the program stores into a shared part.
     pub fn run_split(
         &self,
         registers: &mut Registers,
@@ -115,7 +127,7 @@ impl Program {
         dims: &[u64],
         scalars: &[f32],
     ) -> Result<(), Trap> {
-        let span = |i: usize| (buffers[i].shared, &buffers[i].bytes);
+        let span = |i: usize| (buffers[i].part, &buffers[i].bytes);
         self.call(registers, memory, buffers.len(), span, dims, scalars)
     }
 
@@ -124,7 +136,7 @@ impl Program {
         registers: &mut Registers,
         memory: Memory<'_>,
         buffers: usize,
-        span: impl Fn(usize) -> (bool, &'b Range<usize>),
+        span: impl Fn(usize) -> (usize, &'b Range<usize>),
         dims: &[u64],
         scalars: &[f32],
     ) -> Result<(), Trap> {
@@ -149,14 +161,10 @@ impl Program {
             })?;
         }
         for i in 0..buffers {
-            let (shared, range) = span(i);
-            let part = if shared {
-                memory.shared.len()
-            } else {
-                memory.own.len()
-            };
-            let (start, len) = self.bind(i, range, registers, part)?;
-            registers.buffers[i] = Bound { shared, start, len };
+            let (part, range) = span(i);
+            let bytes = memory.parts.get(part).map_or(0, |part| part.bytes().len());
+            let (start, len) = self.bind(i, range, registers, bytes)?;
+            registers.buffers[i] = Bound { part, start, len };
         }
         let mut run = Run {
             program: self,

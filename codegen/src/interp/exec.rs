@@ -2,7 +2,7 @@
 
 use super::call::Bound;
 use super::op::{LaneOp, Op, Place, Slot};
-use super::{Memory, Program, Registers, Trap, lanes};
+use super::{Memory, Part, Program, Registers, Trap, lanes};
 use atome_spec::LANES;
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ const IOTA: Vector = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 pub(super) const ELEM_BYTES: usize = 4;
 
 /// A call under way.
-pub(super) struct Run<'a> {
+pub(super) struct Run<'a, 'm> {
     pub(super) program: &'a Program,
     pub(super) registers: &'a mut Registers,
-    pub(super) memory: Memory<'a>,
+    pub(super) memory: Memory<'m>,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     /// Runs every operation. `params` are the scalar arguments.
     pub(super) fn ops(&mut self, params: &[f32]) -> Result<(), Trap> {
         let program = self.program;
@@ -150,25 +150,17 @@ impl Run<'_> {
     fn store(&mut self, op: &Op) -> Result<(), Trap> {
         match *op {
             Op::StoreScalar(x, place) => {
-                let bytes = self.writable(place, 1)?;
-                put(
-                    &self.registers.scalars[x as usize],
-                    &mut self.memory.own[bytes],
-                );
+                let x = self.registers.scalars[x as usize];
+                put(&x, self.writable(place, 1)?);
             }
             Op::StoreVector(x, place) => {
-                let bytes = self.writable(place, LANES as u64)?;
-                put(
-                    &self.registers.vectors[x as usize],
-                    &mut self.memory.own[bytes],
-                );
+                let x = self.registers.vectors[x as usize];
+                put(&x, self.writable(place, LANES as u64)?);
             }
             Op::StoreFirst(x, place, n) => {
-                let bytes = self.writable(place, self.size(n).min(LANES as u64))?;
-                put(
-                    &self.registers.vectors[x as usize],
-                    &mut self.memory.own[bytes],
-                );
+                let x = self.registers.vectors[x as usize];
+                let count = self.size(n).min(LANES as u64);
+                put(&x, self.writable(place, count)?);
             }
             _ => unreachable!("`ops` chose a store"),
         }
@@ -178,20 +170,17 @@ impl Run<'_> {
     /// The bytes of `count` elements to be read.
     #[inline(always)]
     fn readable(&self, place: Place, count: u64) -> Result<&[u8], Trap> {
-        let (shared, bytes) = self.bytes(place, count)?;
-        Ok(if shared {
-            &self.memory.shared[bytes]
-        } else {
-            &self.memory.own[bytes]
-        })
+        let (part, bytes) = self.bytes(place, count)?;
+        Ok(&self.memory.parts[part].bytes()[bytes])
     }
 
-    /// Where `count` elements to be written lie.
+    /// The bytes of `count` elements to be written.
     #[inline(always)]
-    fn writable(&self, place: Place, count: u64) -> Result<Range<usize>, Trap> {
-        match self.bytes(place, count)? {
-            (false, bytes) => Ok(bytes),
-            (true, _) => {
+    fn writable(&mut self, place: Place, count: u64) -> Result<&mut [u8], Trap> {
+        let (part, bytes) = self.bytes(place, count)?;
+        match &mut self.memory.parts[part] {
+            Part::Own(own) => Ok(&mut own[bytes]),
+            Part::Shared(_) => {
                 let buffer = self.program.addresses[place as usize].buffer;
                 let buffer = self.program.buffers[buffer as usize].0.clone();
                 Err(Trap::ReadOnly { buffer })
@@ -201,7 +190,7 @@ impl Run<'_> {
 
     /// The part of the memory and the bytes of `count` elements at an address.
     #[inline(always)]
-    fn bytes(&self, place: Place, count: u64) -> Result<(bool, Range<usize>), Trap> {
+    fn bytes(&self, place: Place, count: u64) -> Result<(usize, Range<usize>), Trap> {
         let address = &self.program.addresses[place as usize];
         let mut index = Some(self.size(address.base));
         let first = address.first_term as usize;
@@ -212,14 +201,14 @@ impl Run<'_> {
                 .zip(offset)
                 .and_then(|(index, offset)| index.checked_add(offset));
         }
-        let Bound { shared, start, len } = self.registers.buffers[address.buffer as usize];
+        let Bound { part, start, len } = self.registers.buffers[address.buffer as usize];
         match index {
             Some(index) if count <= len && index <= len - count => {
                 let first = start + index as usize * ELEM_BYTES;
-                Ok((shared, first..first + count as usize * ELEM_BYTES))
+                Ok((part, first..first + count as usize * ELEM_BYTES))
             }
             // No element, no access, wherever the address points.
-            Some(_) if count == 0 => Ok((false, 0..0)),
+            Some(_) if count == 0 => Ok((part, 0..0)),
             index => Err(self.out_of_bounds(address.buffer, index, len)),
         }
     }

@@ -44,7 +44,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Memory, Registers, Span};
+pub use call::{Memory, Part, Registers, Span};
 pub use error::{ProgramError, Trap};
 
 use crate::ir::{Function, Size};

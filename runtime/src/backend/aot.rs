@@ -1,22 +1,30 @@
 //! The plan, call by call, with the kernels of one CPU tier.
 
-use super::frame::{Frame, Placed};
+use super::frame::{Frame, Owner, Placed};
 use super::parallel::{GemmFn, Product};
 use super::walk::Walk;
 use crate::LoadError;
-use crate::plan::{DimValue, KernelCall, Plan};
+use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_kernels::{Kernel, find};
 use atome_spec::{Op, Tier};
+use std::sync::Arc;
 
 /// Most arguments of a kernel.
 const MAX_ARGS: usize = 16;
 
-/// The plan for blocks and for single tokens, and the threads that share its products.
+/// The plan for blocks, for single tokens, and for rows of different sessions.
 pub(crate) struct Aot {
-    block: Walk<Prepared>,
-    step: Walk<Prepared>,
-    pool: Option<Pool>,
+    block: Calls,
+    step: Calls,
+    head: Calls,
+    sessions: Calls,
+}
+
+/// Stages as calls of compiled kernels, and the threads that share their products.
+pub(super) struct Calls {
+    walk: Walk<Prepared>,
+    pool: Option<Arc<Pool>>,
 }
 
 /// A kernel and its arguments but for what the frame adds.
@@ -28,46 +36,83 @@ struct Prepared {
 }
 
 impl Aot {
-    pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Pool>) -> Result<Aot, LoadError> {
-        let split = pool.is_some();
-        let prepare = |call: &KernelCall| Prepared::new(plan, call, tier);
-        let block = Walk::new(plan, prepare)?;
-        // A split product needs the distance between outputs, which only `gemm` has.
-        let step = Walk::new(plan, |call| {
-            if split && call.op == Op::Gemm {
-                prepare(&call.bind_one_token())
-            } else {
-                prepare(&call.for_one_token())
-            }
-        })?;
-        Ok(Aot { block, step, pool })
+    pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Aot, LoadError> {
+        let calls = |stages, one_token| Calls::new(plan, stages, tier, pool.clone(), one_token);
+        Ok(Aot {
+            block: calls(&plan.stages, false)?,
+            step: calls(&plan.stages, true)?,
+            head: calls(&plan.head, true)?,
+            sessions: calls(&plan.sessions, false)?,
+        })
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
-        let all = self.block.kernels().chain(self.step.kernels());
-        all.map(|prepared| prepared.kernel.name.to_owned())
-            .collect()
+        let all = [&self.block, &self.step, &self.head, &self.sessions];
+        all.into_iter().flat_map(Calls::kernels).collect()
     }
 
     /// # Safety
     /// As [`super::Backend::block`].
-    pub(crate) unsafe fn block(&self, frame: &mut Frame) {
-        let walk = if frame.tokens == 1 {
+    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
+        let calls = if frame.tokens == 1 {
             &self.step
         } else {
             &self.block
         };
         // SAFETY: the caller's promise, passed on.
-        unsafe { walk.block(frame, |call, frame| call.run(frame, self.pool.as_ref())) }
+        unsafe { calls.run(frame, owner) }
     }
 
     /// # Safety
     /// As [`super::Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame) {
+    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
-        self.step.head(frame, |call, frame| unsafe {
-            call.run(frame, self.pool.as_ref())
-        });
+        unsafe { self.head.run(frame, owner) }
+    }
+
+    /// # Safety
+    /// As [`super::Backend::sessions`].
+    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.sessions.run(frame, owner) }
+    }
+}
+
+impl Calls {
+    /// The kernels of `tier` for `stages`, by the simplest ops if blocks have one token.
+    pub(super) fn new(
+        plan: &Plan,
+        stages: &[Stage],
+        tier: Tier,
+        pool: Option<Arc<Pool>>,
+        one_token: bool,
+    ) -> Result<Calls, LoadError> {
+        let walk = Walk::new(plan, stages, |call| {
+            // A split product needs the distance between outputs, which only `gemm` has.
+            let call = match (one_token, call.op == Op::Gemm && pool.is_some()) {
+                (false, _) => call.clone(),
+                (true, false) => call.for_one_token(),
+                (true, true) => call.bind_one_token(),
+            };
+            Prepared::new(plan, &call, tier)
+        })?;
+        Ok(Calls { walk, pool })
+    }
+
+    pub(super) fn kernels(&self) -> impl Iterator<Item = String> + '_ {
+        let names = self.walk.kernels();
+        names.map(|prepared| prepared.kernel.name.to_owned())
+    }
+
+    /// # Safety
+    /// As [`super::Backend::block`], for the stages at hand.
+    pub(super) unsafe fn run(&self, frame: &mut Frame, owner: Owner<'_>) {
+        let pool = self.pool.as_deref();
+        // SAFETY: the caller's promise, passed on.
+        unsafe {
+            self.walk
+                .run(frame, owner, |call, frame| call.run(frame, pool))
+        }
     }
 }
 

@@ -1,38 +1,51 @@
-use crate::plan::{DimValue, Operand, Plan, Row};
+use crate::plan::{DimValue, Operand, Plan, Row, Section};
 
 /// Where the arena is and which tokens are at hand.
 ///
-/// Addresses made from a frame are valid as long as its two bases are.
+/// Addresses made from a frame are valid as long as its bases are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
-    /// Start of the model's part of the arena.
-    pub model: *const u8,
-    /// Start of the session's slot.
-    pub slot: *mut u8,
-    /// Tokens before this block.
-    pub position: u64,
-    /// Tokens of this block.
+    /// Start of the weights.
+    pub weights: *const u8,
+    /// Start of the constants.
+    pub constants: *const u8,
+    /// Start of the slot whose state and logits are in use.
+    pub state: *mut u8,
+    /// Start of the scratch in use.
+    pub scratch: *mut u8,
+    /// Rows of this block: its tokens.
     pub tokens: u64,
-    /// The token at hand, counted from the block's start.
-    pub token: u64,
+    /// The row at hand.
+    pub row: u64,
+    /// Tokens that the session at hand has seen before the one at hand.
+    pub seen: u64,
     /// Cached positions that attention has room for.
     pub window: u64,
 }
 
+/// Whose state a row of a block belongs to, and how many tokens came before it.
+pub(crate) type Owner<'a> = &'a dyn Fn(u64) -> (*mut u8, u64);
+
 impl Frame {
+    /// Goes to a row, and to the session it belongs to.
+    pub(crate) fn go_to(&mut self, row: u64, owner: Owner<'_>) {
+        self.row = row;
+        (self.state, self.seen) = owner(row);
+    }
+
     /// Place of the token at hand in the attention cache.
-    pub(crate) fn cache_slot(&self) -> u64 {
-        (self.position + self.token) % self.window
+    fn cache_slot(&self) -> u64 {
+        self.seen % self.window
     }
 
     /// Cached positions, the token at hand included.
     pub(crate) fn cache_len(&self) -> u64 {
-        (self.position + self.token + 1).min(self.window)
+        (self.seen + 1).min(self.window)
     }
 
     /// Place of the oldest cached position.
     pub(crate) fn cache_start(&self) -> u64 {
-        let seen = self.position + self.token + 1;
+        let seen = self.seen + 1;
         if seen > self.window {
             seen % self.window
         } else {
@@ -52,14 +65,28 @@ impl Frame {
     }
 }
 
+/// What an operand's offset counts from. The order is that of the entry points' parameters and of
+/// the interpreter's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// The first weight.
+    Weights,
+    /// The first constant.
+    Constants,
+    /// The slot of a session, which begins with its state.
+    State,
+    /// The scratch of a slot.
+    Scratch,
+}
+
 /// An operand whose tensor has its place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed {
-    /// Whether the offset counts from the model's part or from the session's slot.
-    pub shared: bool,
-    /// Bytes from that start to the tensor.
+    /// What the offset counts from.
+    pub base: Base,
+    /// Bytes from the base to the operand's first row.
     pub offset: usize,
-    /// Bytes of the tensor.
+    /// Bytes from there to the end of the tensor.
     pub bytes: usize,
     /// Row at which the operand starts.
     pub row: Row,
@@ -70,20 +97,26 @@ pub(crate) struct Placed {
 impl Placed {
     pub(crate) fn new(plan: &Plan, operand: &Operand) -> Placed {
         let tensor = plan.tensor(operand.tensor);
+        let (base, start) = match tensor.section {
+            Section::Weights => (Base::Weights, 0),
+            Section::Constants => (Base::Constants, 0),
+            Section::State | Section::Logits => (Base::State, 0),
+            Section::Scratch => (Base::Scratch, plan.state_bytes),
+        };
         Placed {
-            shared: tensor.section.is_shared(),
-            offset: tensor.offset,
-            bytes: tensor.bytes,
+            base,
+            offset: tensor.offset - start + operand.offset_bytes,
+            bytes: tensor.bytes - operand.offset_bytes,
             row: operand.row,
             row_bytes: operand.row_bytes,
         }
     }
 
-    /// Bytes from the start of the tensor to the operand's row.
+    /// Bytes from the operand's first row to the one it starts at.
     pub(crate) fn row_offset(&self, frame: &Frame) -> usize {
         let row = match self.row {
             Row::First => 0,
-            Row::Token => frame.token,
+            Row::Token => frame.row,
             Row::Last => frame.tokens.saturating_sub(1),
         };
         row as usize * self.row_bytes
@@ -91,10 +124,11 @@ impl Placed {
 
     /// The operand's address.
     pub(crate) fn address(&self, frame: &Frame) -> *mut u8 {
-        let base = if self.shared {
-            frame.model.cast_mut()
-        } else {
-            frame.slot
+        let base = match self.base {
+            Base::Weights => frame.weights.cast_mut(),
+            Base::Constants => frame.constants.cast_mut(),
+            Base::State => frame.state,
+            Base::Scratch => frame.scratch,
         };
         base.wrapping_add(self.offset + self.row_offset(frame))
     }

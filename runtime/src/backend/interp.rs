@@ -1,10 +1,11 @@
 //! The plan, call by call, interpreted: the meaning of the other backends.
 
-use super::frame::{Frame, Placed};
+use super::frame::{Frame, Owner, Placed};
 use super::walk::Walk;
 use crate::LoadError;
-use crate::plan::{DimValue, Plan};
-use atome_codegen::interp::{Memory, Program, Registers, Span};
+use crate::arena::Sizes;
+use crate::plan::{DimValue, KernelCall, Plan};
+use atome_codegen::interp::{Memory, Part, Program, Registers, Span};
 use atome_codegen::{KernelSpec, compile};
 use atome_spec::Tier;
 use std::collections::BTreeMap;
@@ -12,10 +13,12 @@ use std::sync::{Arc, Mutex};
 
 /// The plan, the programs of its kernels, and registers that serve them all.
 pub(crate) struct Interp {
-    walk: Walk<Prepared>,
+    stages: Walk<Prepared>,
+    head: Walk<Prepared>,
+    sessions: Walk<Prepared>,
     registers: Mutex<Registers>,
-    model_bytes: usize,
-    slot_bytes: usize,
+    sizes: Sizes,
+    state_bytes: usize,
 }
 
 struct Prepared {
@@ -32,7 +35,7 @@ impl Interp {
     pub(crate) fn new(plan: &Plan, tier: Tier) -> Result<Interp, LoadError> {
         let mut programs: BTreeMap<KernelSpec, Arc<Program>> = BTreeMap::new();
         let mut registers = Registers::default();
-        let walk = Walk::new(plan, |call| -> Result<Prepared, LoadError> {
+        let mut prepare = |call: &KernelCall| -> Result<Prepared, LoadError> {
             let spec = call.spec();
             let program = match programs.get(&spec) {
                 Some(program) => Arc::clone(program),
@@ -53,36 +56,52 @@ impl Interp {
                 dims: call.open_dims().collect(),
                 scalars: call.scalars.clone(),
             })
-        })?;
-        let (model_bytes, slot_bytes) = (plan.model_bytes, plan.slot_bytes);
+        };
+        let stages = Walk::new(plan, &plan.stages, &mut prepare)?;
+        let head = Walk::new(plan, &plan.head, &mut prepare)?;
+        let sessions = Walk::new(plan, &plan.sessions, &mut prepare)?;
         Ok(Interp {
-            walk,
+            stages,
+            head,
+            sessions,
             registers: Mutex::new(registers),
-            model_bytes,
-            slot_bytes,
+            sizes: plan.sizes,
+            state_bytes: plan.state_bytes,
         })
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
-        self.walk
-            .kernels()
-            .map(|prepared| prepared.name.clone())
-            .collect()
+        let all = [&self.stages, &self.head, &self.sessions];
+        let kernels = all.into_iter().flat_map(Walk::kernels);
+        kernels.map(|prepared| prepared.name.clone()).collect()
     }
 
     /// # Safety
     /// As [`super::Backend::block`].
-    pub(crate) unsafe fn block(&self, frame: &mut Frame) {
+    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
-        unsafe { self.walk.block(frame, |call, frame| self.run(call, frame)) }
+        unsafe { self.walk(&self.stages, frame, owner) }
     }
 
     /// # Safety
     /// As [`super::Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame) {
+    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
-        self.walk
-            .head(frame, |call, frame| unsafe { self.run(call, frame) });
+        unsafe { self.walk(&self.head, frame, owner) }
+    }
+
+    /// # Safety
+    /// As [`super::Backend::sessions`].
+    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.walk(&self.sessions, frame, owner) }
+    }
+
+    /// # Safety
+    /// As [`super::Backend::block`], for the stages of `walk`.
+    unsafe fn walk(&self, walk: &Walk<Prepared>, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { walk.run(frame, owner, |call, frame| self.run(call, frame)) }
     }
 
     /// # Safety
@@ -91,14 +110,34 @@ impl Interp {
     /// # Panics
     /// If the program traps: the plan would be wrong.
     unsafe fn run(&self, call: &Prepared, frame: &Frame) {
-        // SAFETY: the model's part is that long, initialised, and only read after loading.
-        let shared = unsafe { std::slice::from_raw_parts(frame.model, self.model_bytes) };
-        // SAFETY: the slot is that long and initialised; the caller keeps others away from it.
-        let own = unsafe { std::slice::from_raw_parts_mut(frame.slot, self.slot_bytes) };
+        let Sizes {
+            weights,
+            constants,
+            slot,
+        } = self.sizes;
+        let scratch = slot - self.state_bytes;
+        // SAFETY: the parts are that long, initialised, and only read after loading.
+        let [weights, constants] = unsafe {
+            [(frame.weights, weights), (frame.constants, constants)]
+                .map(|(start, bytes)| std::slice::from_raw_parts(start, bytes))
+        };
+        // SAFETY: a slot's state and its scratch are that long, initialised, and apart from each
+        // other; the caller keeps others away from them.
+        let [state, scratch] = unsafe {
+            [(frame.state, self.state_bytes), (frame.scratch, scratch)]
+                .map(|(start, bytes)| std::slice::from_raw_parts_mut(start, bytes))
+        };
+        // In the order of `Base`.
+        let parts = &mut [
+            Part::Shared(weights),
+            Part::Shared(constants),
+            Part::Own(state),
+            Part::Own(scratch),
+        ];
         let spans: Vec<Span> = call.operands.iter().map(|o| o.span(frame)).collect();
         let dims: Vec<u64> = call.dims.iter().map(|d| frame.dim(*d)).collect();
         let mut registers = self.registers.lock().unwrap_or_else(|e| e.into_inner());
-        let memory = Memory { shared, own };
+        let memory = Memory { parts };
         let result = call
             .program
             .run_split(&mut registers, memory, &spans, &dims, &call.scalars);
@@ -116,7 +155,7 @@ impl Placed {
     fn span(&self, frame: &Frame) -> Span {
         let start = self.offset + self.row_offset(frame);
         Span {
-            shared: self.shared,
+            part: self.base as usize,
             bytes: start..self.offset + self.bytes,
         }
     }

@@ -17,12 +17,13 @@ mod jit;
 mod parallel;
 mod walk;
 
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, Owner};
 
 use crate::plan::Plan;
 use crate::pool::Pool;
 use crate::{BackendKind, LoadError};
 use atome_spec::Tier;
+use std::sync::Arc;
 
 /// A plan, ready to run.
 pub(crate) enum Backend {
@@ -42,6 +43,7 @@ impl Backend {
         tier: Tier,
         pool: Option<Pool>,
     ) -> Result<Backend, LoadError> {
+        let pool = pool.map(Arc::new);
         Ok(match kind {
             BackendKind::Auto | BackendKind::Jit => {
                 Backend::Jit(Box::new(jit::Jit::new(plan, tier, pool)?))
@@ -80,18 +82,20 @@ impl Backend {
         names
     }
 
-    /// Runs the block of tokens that `frame` describes, up to the last residual.
+    /// Runs the block of tokens that `frame` describes, up to the last residual. `owner` gives
+    /// the state and the tokens seen before for each row.
     ///
     /// # Safety
-    /// `frame` points to an arena that was laid out and filled for this plan, and its slot
-    /// is used by nobody else; the token ids in it are below the vocabulary's size.
-    pub(crate) unsafe fn block(&self, frame: &mut Frame) {
+    /// `frame` points to an arena that was laid out and filled for this plan; its state, which
+    /// is the owner of every row, and its scratch are used by nobody else; the token ids in the
+    /// scratch are below the vocabulary's size.
+    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
-                Backend::Jit(jit) => jit.block(frame),
-                Backend::Aot(aot) => aot.block(frame),
-                Backend::Interp(interp) => interp.block(frame),
+                Backend::Jit(jit) => jit.block(frame, owner),
+                Backend::Aot(aot) => aot.block(frame, owner),
+                Backend::Interp(interp) => interp.block(frame, owner),
             }
         }
     }
@@ -100,13 +104,28 @@ impl Backend {
     ///
     /// # Safety
     /// As [`Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame) {
+    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
-                Backend::Jit(jit) => jit.head(frame),
-                Backend::Aot(aot) => aot.head(frame),
-                Backend::Interp(interp) => interp.head(frame),
+                Backend::Jit(jit) => jit.head(frame, owner),
+                Backend::Aot(aot) => aot.head(frame, owner),
+                Backend::Interp(interp) => interp.head(frame, owner),
+            }
+        }
+    }
+
+    /// Runs a block whose rows belong to different sessions, the logits of each row included.
+    ///
+    /// # Safety
+    /// As [`Backend::block`], but that each row's owner is a state of its own.
+    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe {
+            match self {
+                Backend::Jit(jit) => jit.sessions(frame, owner),
+                Backend::Aot(aot) => aot.sessions(frame, owner),
+                Backend::Interp(interp) => interp.sessions(frame, owner),
             }
         }
     }

@@ -1,13 +1,12 @@
 //! Running a plan call by call.
 
-use super::frame::{Frame, Placed};
+use super::frame::{Frame, Owner, Placed};
 use crate::plan::{Call, KernelCall, Plan, Stage, TopKCall};
 use atome_kernels::ops::top_k;
 
-/// A plan whose calls are `K`s, ready to run one after the other.
+/// Stages whose calls are `K`s, ready to run one after the other.
 pub(super) struct Walk<K> {
     stages: Vec<Node<K>>,
-    head: Vec<K>,
 }
 
 enum Node<K> {
@@ -21,9 +20,10 @@ enum Step<K> {
 }
 
 impl<K> Walk<K> {
-    /// Prepares every call of the plan by `prepare`.
+    /// Prepares every call of `stages` by `prepare`.
     pub(super) fn new<E>(
         plan: &Plan,
+        stages: &[Stage],
         mut prepare: impl FnMut(&KernelCall) -> Result<K, E>,
     ) -> Result<Walk<K>, E> {
         let mut step = |call: &Call| {
@@ -32,17 +32,16 @@ impl<K> Walk<K> {
                 Call::TopK(call) => Step::TopK(TopK::new(plan, call)),
             })
         };
-        let mut stages = Vec::with_capacity(plan.stages.len());
-        for stage in &plan.stages {
-            stages.push(match stage {
+        let mut nodes = Vec::with_capacity(stages.len());
+        for stage in stages {
+            nodes.push(match stage {
                 Stage::Block(call) => Node::Block(step(call)?),
                 Stage::EachToken(calls) => {
                     Node::EachToken(calls.iter().map(&mut step).collect::<Result<_, E>>()?)
                 }
             });
         }
-        let head = plan.head.iter().map(prepare).collect::<Result<_, E>>()?;
-        Ok(Walk { stages, head })
+        Ok(Walk { stages: nodes })
     }
 
     /// Every prepared kernel call.
@@ -51,43 +50,40 @@ impl<K> Walk<K> {
             Node::Block(step) => std::slice::from_ref(step),
             Node::EachToken(steps) => steps,
         });
-        steps
-            .filter_map(|step| match step {
-                Step::Kernel(kernel) => Some(kernel),
-                Step::TopK(_) => None,
-            })
-            .chain(&self.head)
+        steps.filter_map(|step| match step {
+            Step::Kernel(kernel) => Some(kernel),
+            Step::TopK(_) => None,
+        })
     }
 
-    /// Runs the stages.
+    /// Runs the stages; `owner` knows whose state each row belongs to.
     ///
     /// # Safety
     /// As [`super::Backend::block`]; `call` relies on the same promise.
-    pub(super) unsafe fn block(&self, frame: &mut Frame, mut call: impl FnMut(&K, &Frame)) {
+    pub(super) unsafe fn run(
+        &self,
+        frame: &mut Frame,
+        owner: Owner<'_>,
+        mut call: impl FnMut(&K, &Frame),
+    ) {
         let mut run = |step: &Step<K>, frame: &Frame| match step {
             Step::Kernel(kernel) => call(kernel, frame),
             // SAFETY: the caller's promise, passed on.
             Step::TopK(top) => unsafe { top.run(frame) },
         };
         for node in &self.stages {
-            frame.token = 0;
             match node {
-                Node::Block(step) => run(step, frame),
+                Node::Block(step) => {
+                    frame.go_to(0, owner);
+                    run(step, frame);
+                }
                 Node::EachToken(steps) => {
-                    for token in 0..frame.tokens {
-                        frame.token = token;
+                    for row in 0..frame.tokens {
+                        frame.go_to(row, owner);
                         steps.iter().for_each(|step| run(step, frame));
                     }
                 }
             }
-        }
-    }
-
-    /// Runs the head.
-    pub(super) fn head(&self, frame: &mut Frame, mut call: impl FnMut(&K, &Frame)) {
-        frame.token = 0;
-        for kernel in &self.head {
-            call(kernel, frame);
         }
     }
 }

@@ -1,22 +1,28 @@
 //! File formats: bytes from strangers in, plain checked models out.
 //!
-//! [`load`] reads a file, [`parse`] reads bytes; both give an [`AtomeModel`], whose trits are unpacked and whose every
-//! number has been checked. `write_*` are the inverse: a file that loads is reproduced byte for byte.
+//! [`load`] reads a file of any family and gives a [`Checkpoint`]. An [`AtomeModel`] has its trits unpacked and its every
+//! number checked; `write_*` are the inverse of [`parse`]: a file that loads is reproduced byte for byte. A
+//! [`BitMamba2Model`] may be large: its headers are checked when it is opened, its elements as they are read.
 //!
 //! | module | job |
 //! |---|---|
-//! | `config` | dimensions from JSON, and their limits |
-//! | `schema` | the tensors of a file in order, and the length they add up to |
-//! | `trits` | the two packings of the files |
-//! | `model` | the neutral form |
-//! | `read`, `write` | bytes to model and back |
+//! | `checkpoint` | a model of any family, and which reader a file is for |
+//! | `config` | dimensions of the Atome family from JSON, and their limits |
+//! | `schema` | the tensors of an Atome file in order, and the length they add up to |
+//! | `trits` | the two packings of Atome files |
+//! | `model` | the neutral form of the Atome family |
+//! | `read`, `write` | bytes to Atome model and back |
 //! | `container` | the project's own format, a safetensors file |
 //! | `quantize`, `floats` | float weights to trits, a file of them to a model |
 //! | `packable` | any file that can be packed |
-//! | `random` | seeded models for tests and benchmarks |
+//! | `random` | seeded Atome models for tests and benchmarks |
+//! | `bitmamba2` | the BitMamba-2 family and its `BIT2` files |
+//! | `source` | tensors that are read a part at a time |
 //!
 //! The bytes themselves are drawn in `docs/formats.md`; what a hostile file can do, in `docs/security.md`.
 
+mod bitmamba2;
+mod checkpoint;
 mod config;
 mod container;
 mod floats;
@@ -26,16 +32,20 @@ mod quantize;
 mod random;
 mod read;
 mod schema;
+mod source;
 mod trits;
 mod write;
 
+pub use bitmamba2::{BitMamba2Config, BitMamba2Layer, BitMamba2Model, FloatTensor, TernaryTensor};
+pub use checkpoint::{Checkpoint, load};
 pub use config::AtomeConfig;
 pub use container::{ContainerError, ContainerInfo, ContainerOptions, write_container};
 pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};
 pub use model::{AtomeBlock, AtomeModel, PATHWAYS, TensorRef, Ternary};
 pub use packable::{Packable, packed_bytes};
 pub use quantize::{quantize, quantize_absmean};
-pub use read::{load, parse, parse_container};
+pub use read::{parse, parse_container};
+pub use source::{Floats, TritRows};
 pub use write::{WriteError, write_atome01, write_atome02, write_atomecl01};
 
 use schema::Frame;
@@ -54,16 +64,19 @@ pub enum Format {
     Atome02,
     /// `ATOMECL01`: a classifier, a class count in the header and a head after the last tensor, trits in `int2`.
     AtomeCl01,
+    /// `BIT2`: a BitMamba-2 model, trits 2 bits each, dimensions in the header.
+    Bit2,
     /// The project's own container: safetensors, either kind of model, trits in either packing.
     Container,
 }
 
 impl Format {
     /// Every format, in the order in which magics are tried.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Atome01,
         Self::Atome02,
         Self::AtomeCl01,
+        Self::Bit2,
         Self::Container,
     ];
 
@@ -74,6 +87,7 @@ impl Format {
             Self::Atome01 => "ATOME01",
             Self::Atome02 => "ATOME02",
             Self::AtomeCl01 => "ATOMECL01",
+            Self::Bit2 => "BIT2",
             Self::Container => "safetensors",
         }
     }
@@ -83,17 +97,19 @@ impl Format {
     pub const fn magic(self) -> Option<&'static str> {
         match self {
             Self::Atome01 | Self::Atome02 | Self::AtomeCl01 => Some(self.name()),
+            // The number 0x42495432, little-endian.
+            Self::Bit2 => Some("2TIB"),
             Self::Container => None,
         }
     }
 
-    /// What an `ATOME` file has around its tensors; `None` for a container, which says so itself.
+    /// What an `ATOME` file has around its tensors; `None` for the formats that say so themselves.
     const fn frame(self) -> Option<Frame> {
         let (classes_bytes, packing) = match self {
             Self::Atome01 => (0, Packing::Int2),
             Self::Atome02 => (0, Packing::Base3),
             Self::AtomeCl01 => (4, Packing::Int2),
-            Self::Container => return None,
+            Self::Bit2 | Self::Container => return None,
         };
         let header_bytes = self.name().len() + classes_bytes;
         Some(Frame {

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::config::open;
 use super::container::{self, ContainerInfo, Outline};
 use super::model::{AtomeModel, Ternary};
 use super::schema::{self, Frame, TensorName, TensorSource};
@@ -12,27 +11,15 @@ use super::trits::{Fault, Packing};
 use super::{AtomeConfig, Format, MAX_CLASSES, detect};
 use crate::error::LoadError;
 
-/// The longest header of an `ATOME` file, in bytes; enough to tell any format.
-const MAX_HEADER_BYTES: usize = 13;
-
-/// Reads a model from a file.
-///
-/// A container says its dimensions itself. Those of the other formats come from `config`, or from the `.json` beside the
-/// model that has the same stem.
-/// Memory: the file's bytes and its unpacked trits, together at most six times the file's length, and about a kilobyte
-/// a block; allocated only after the length has been found to be the one the dimensions ask for.
-///
-/// # Errors
-/// The first fault found, with the path of the file it is in.
-pub fn load(path: &Path, config: Option<&Path>) -> Result<AtomeModel, LoadError> {
+/// Reads the `ATOME` model in `file`, which is at `path`, `file_bytes` long and starts with `bytes`, already read.
+pub(super) fn load(
+    path: &Path,
+    mut file: File,
+    file_bytes: u64,
+    mut bytes: Vec<u8>,
+    config: Option<&Path>,
+) -> Result<AtomeModel, LoadError> {
     let in_model = |fault: LoadError| fault.in_file(path);
-    let (mut file, file_bytes) = open(path).map_err(in_model)?;
-    let mut bytes = Vec::new();
-    read_up_to(&mut file, MAX_HEADER_BYTES as u64, &mut bytes).map_err(in_model)?;
-    if detect(&bytes) == Some(Format::Container) {
-        let config = config.map(AtomeConfig::from_file).transpose()?;
-        return load_container(&mut file, file_bytes, bytes, config.as_ref()).map_err(in_model);
-    }
     let header = FileHeader::parse(&bytes).map_err(in_model)?;
     let config = match config {
         Some(config) => AtomeConfig::from_file(config)?,
@@ -43,13 +30,14 @@ pub fn load(path: &Path, config: Option<&Path>) -> Result<AtomeModel, LoadError>
     parse(&bytes, &config).map_err(in_model)
 }
 
-/// Reads a container whose first bytes have been read already.
-fn load_container(
-    file: &mut File,
+/// Reads the container in `file`, which is `file_bytes` long and starts with `bytes`, already read.
+pub(super) fn load_container(
+    mut file: File,
     file_bytes: u64,
     mut bytes: Vec<u8>,
     config: Option<&AtomeConfig>,
 ) -> Result<AtomeModel, LoadError> {
+    let file = &mut file;
     let header = container::header::length(&bytes).unwrap_or_default();
     let header = header.min(container::header::MAX_HEADER_BYTES) + bytes.len() as u64;
     read_up_to(file, header, &mut bytes)?;
@@ -131,18 +119,10 @@ struct FileHeader {
 }
 
 impl FileHeader {
-    /// Reads a header from the start of a file; [`MAX_HEADER_BYTES`] are enough.
+    /// Reads a header from the start of a file.
     fn parse(bytes: &[u8]) -> Result<Self, LoadError> {
-        if bytes.is_empty() {
-            return Err(LoadError::Empty);
-        }
         let known = detect(bytes).and_then(|format| Some((format, format.frame()?)));
-        let Some((format, frame)) = known else {
-            let found = &bytes[..bytes.len().min(9)];
-            return Err(LoadError::BadMagic {
-                found: found.escape_ascii().to_string(),
-            });
-        };
+        let (format, frame) = known.ok_or_else(|| LoadError::unknown_magic(bytes))?;
         let classes = match format {
             Format::AtomeCl01 => Some(class_count(&bytes[format.name().len()..])?),
             _ => None,

@@ -2,8 +2,8 @@
 //! diagonal state space, top-k attention) mixed by a router, residual; LayerNorm; ternary
 //! unembedding or classifier head.
 
-use super::builder::{PlanBuilder, cache_capacity};
-use super::{Content, DimValue, Operand, Plan, Ports, Tensor, TopKCall};
+use super::builder::{Logits, PlanBuilder, cache_capacity};
+use super::{DimValue, Operand, Planned, Ports, Tensor, TopKCall};
 use crate::format::{AtomeBlock, AtomeConfig, AtomeModel};
 use DimValue::{Const, Kept, Len, Slot, Tokens};
 use atome_kernels::reference::math;
@@ -35,7 +35,7 @@ struct Shared {
 }
 
 /// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
-pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> (Plan, Vec<(Tensor, Content<'_>)>) {
+pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> Planned<'_> {
     let config = &model.config;
     let (d, window) = (config.d_model as u64, config.max_seq as u64);
     let mut b = PlanBuilder::new(block, window);
@@ -55,13 +55,14 @@ pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> (Plan, Vec<(Tensor
         }
         .add(layer);
     }
-    let (logits, argmax) = head(&mut b, model, &shared);
-    let router = shared.router.tensor;
+    let head = head(&mut b, model, &shared);
+    let router = Some(shared.router.tensor);
     b.finish(Ports {
         position,
         ids: ids.tensor,
-        logits,
-        argmax,
+        logits: head.logits,
+        logits_rows: head.rows,
+        argmax: head.argmax,
         router,
     })
 }
@@ -213,27 +214,17 @@ impl<'m> Layer<'_, 'm> {
     }
 }
 
-/// The final norm, the logits and their argmax, for the last token.
-fn head<'m>(b: &mut PlanBuilder<'m>, model: &'m AtomeModel, shared: &Shared) -> (Tensor, Tensor) {
+/// The final norm and the logits.
+fn head<'m>(b: &mut PlanBuilder<'m>, model: &'m AtomeModel, shared: &Shared) -> Logits {
     let d = Const(model.config.d_model as u64);
-    let matrix = model.head.as_ref().unwrap_or(&model.unembed);
+    let source = model.head.as_ref().unwrap_or(&model.unembed);
     let gamma = b.constant("norm.gamma", &model.norm_gamma).whole();
     let beta = b.constant("norm.beta", &model.norm_beta).whole();
-    let normal = b.scratch("normal.last", model.config.d_model).whole();
-    let logits = b.logits("logits", matrix.rows);
-    let argmax = b.logits("argmax", 1);
-    b.head(|b| {
-        let operands = [shared.x.last(), gamma, beta, normal];
-        b.kernel("norm", Op::Norm, &[d, Const(1)], &operands, &[NORM_EPS]);
-        b.linear(matrix, normal, logits.whole());
-        let dims = [Const(matrix.rows as u64)];
-        b.kernel(
-            "argmax",
-            Op::Argmax,
-            &dims,
-            &[logits.whole(), argmax.whole()],
-            &[],
-        );
-    });
-    (logits, argmax)
+    let normal = b.rows("normal.last", model.config.d_model);
+    let matrix = b.matrix(source);
+    b.head(shared.x, source.rows, |b, x, logits| {
+        let operands = [x, gamma, beta, normal];
+        b.kernel("norm", Op::Norm, &[d, Tokens], &operands, &[NORM_EPS]);
+        b.product(source, matrix, normal, logits);
+    })
 }

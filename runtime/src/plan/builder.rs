@@ -1,10 +1,10 @@
 use super::memory::{Unplaced, place};
 use super::{
-    Call, Content, DimValue, KernelCall, Operand, Plan, Ports, Row, Section, Stage, Tensor,
-    TopKCall,
+    Call, Content, DimValue, FloatSource, KernelCall, Operand, Plan, Planned, Ports, Row, Section,
+    Stage, Tensor, TopKCall,
 };
-use crate::format::Ternary;
-use atome_spec::{LANES, Op, Packing, layout};
+use crate::format::{Ternary, TritRows};
+use atome_spec::{LANES, Op, Packing};
 use std::borrow::Cow;
 
 /// Writes a plan down: tensors first come, first numbered; calls in order.
@@ -14,8 +14,16 @@ pub(super) struct PlanBuilder<'m> {
     unplaced: Vec<Unplaced>,
     contents: Vec<(Tensor, Content<'m>)>,
     stages: Vec<Stage>,
-    head: Vec<KernelCall>,
+    head: Vec<Stage>,
+    sessions_head: Vec<Stage>,
     each_token: Option<Vec<Call>>,
+}
+
+/// The tensors that a head writes.
+pub(super) struct Logits {
+    pub logits: Tensor,
+    pub argmax: Tensor,
+    pub rows: Tensor,
 }
 
 impl<'m> PlanBuilder<'m> {
@@ -27,6 +35,7 @@ impl<'m> PlanBuilder<'m> {
             contents: Vec::new(),
             stages: Vec::new(),
             head: Vec::new(),
+            sessions_head: Vec::new(),
             each_token: None,
         }
     }
@@ -40,29 +49,23 @@ impl<'m> PlanBuilder<'m> {
         Tensor(self.unplaced.len() - 1)
     }
 
-    fn shared(&mut self, name: &str, bytes: usize, content: Content<'m>) -> Tensor {
-        let section = match content {
-            Content::F32(_) => Section::Constants,
-            _ => Section::Weights,
-        };
-        let tensor = self.tensor(name, section, bytes);
+    /// A tensor that all sessions share.
+    fn shared(&mut self, name: &str, section: Section, content: Content<'m>) -> Tensor {
+        let tensor = self.tensor(name, section, content.bytes());
         self.contents.push((tensor, content));
         tensor
     }
 
-    pub(super) fn matrix(&mut self, w: &'m Ternary) -> Tensor {
-        let bytes = 4 * layout::gemv_words(Packing::Int2, w.rows, w.cols);
-        self.shared(&w.name, bytes, Content::Matrix(w))
+    pub(super) fn matrix(&mut self, w: &'m dyn TritRows) -> Tensor {
+        self.shared(w.name(), Section::Weights, Content::Matrix(w))
     }
 
-    pub(super) fn embedding(&mut self, w: &'m Ternary) -> Tensor {
-        let bytes = w.rows * layout::embed_row_bytes(Packing::Int2, w.cols);
-        self.shared(&w.name, bytes, Content::Embedding(w))
+    pub(super) fn embedding(&mut self, w: &'m dyn TritRows) -> Tensor {
+        self.shared(w.name(), Section::Weights, Content::Embedding(w))
     }
 
-    pub(super) fn taps(&mut self, w: &'m Ternary) -> Tensor {
-        let bytes = 4 * layout::conv_words(w.rows, w.cols);
-        self.shared(&w.name, bytes, Content::Taps(w))
+    pub(super) fn taps(&mut self, w: &'m dyn TritRows) -> Tensor {
+        self.shared(w.name(), Section::Weights, Content::Taps(w))
     }
 
     pub(super) fn constant(
@@ -70,8 +73,8 @@ impl<'m> PlanBuilder<'m> {
         name: impl AsRef<str>,
         values: impl Into<Cow<'m, [f32]>>,
     ) -> Tensor {
-        let values = values.into();
-        self.shared(name.as_ref(), 4 * values.len(), Content::F32(values))
+        let content = Content::F32(FloatSource::Values(values.into()));
+        self.shared(name.as_ref(), Section::Constants, content)
     }
 
     pub(super) fn state(&mut self, name: impl Into<String>, elems: usize) -> Tensor {
@@ -94,6 +97,7 @@ impl<'m> PlanBuilder<'m> {
             tensor,
             row: Row::First,
             row_bytes: 4 * width,
+            offset_bytes: 0,
         }
     }
 
@@ -104,6 +108,7 @@ impl<'m> PlanBuilder<'m> {
             tensor,
             row: Row::First,
             row_bytes: 4 * width,
+            offset_bytes: 0,
         }
     }
 
@@ -133,6 +138,11 @@ impl<'m> PlanBuilder<'m> {
     /// `out[t, ..rows] = scale * w x[t]` for every token.
     pub(super) fn linear(&mut self, w: &'m Ternary, x: Operand, out: Operand) {
         let tensor = self.matrix(w);
+        self.product(w, tensor, x, out);
+    }
+
+    /// [`PlanBuilder::linear`] with a matrix that has its tensor already.
+    pub(super) fn product(&mut self, w: &'m Ternary, tensor: Tensor, x: Operand, out: Operand) {
         let (rows, cols) = (
             DimValue::Const(w.rows as u64),
             DimValue::Const(w.cols as u64),
@@ -166,31 +176,56 @@ impl<'m> PlanBuilder<'m> {
         self.stages.push(Stage::EachToken(calls));
     }
 
-    /// Calls that `body` adds give the logits of the last token.
-    pub(super) fn head(&mut self, body: impl FnOnce(&mut PlanBuilder<'m>)) {
-        let body_stages = std::mem::take(&mut self.stages);
-        body(self);
-        let head = std::mem::replace(&mut self.stages, body_stages);
-        self.head = head
-            .iter()
-            .flat_map(Stage::calls)
-            .filter_map(|call| match call {
-                Call::Kernel(kernel) => Some(kernel.bind_one_token()),
-                Call::TopK(_) => None,
-            })
-            .collect();
+    /// Calls that `body` adds give the logits of each row of its first argument, the residual
+    /// stream, in its second: once for the last token of a block, once for a block whose rows
+    /// belong to different sessions. The argmax of the logits follows.
+    pub(super) fn head(
+        &mut self,
+        x: Operand,
+        classes: usize,
+        body: impl Fn(&mut PlanBuilder<'m>, Operand, Operand),
+    ) -> Logits {
+        let logits = self.logits("logits", classes);
+        let argmax = self.logits("argmax", 1);
+        let rows = self.rows("logits.rows", classes);
+        let stages = std::mem::take(&mut self.stages);
+        let pick = |b: &mut PlanBuilder<'m>, logits: Operand| {
+            let dims = [DimValue::Const(classes as u64)];
+            b.kernel("argmax", Op::Argmax, &dims, &[logits, argmax.whole()], &[]);
+        };
+
+        body(self, x.last(), logits.whole());
+        pick(self, logits.whole());
+        let head = std::mem::take(&mut self.stages);
+        let one_token = |stage: &Stage| stage.map(KernelCall::bind_one_token);
+        self.head = head.iter().map(one_token).collect();
+
+        body(self, x, rows);
+        self.each_token(|b| pick(b, rows.token()));
+        self.sessions_head = std::mem::replace(&mut self.stages, stages);
+        Logits {
+            logits,
+            argmax,
+            rows: rows.tensor,
+        }
     }
 
-    pub(super) fn finish(self, ports: Ports) -> (Plan, Vec<(Tensor, Content<'m>)>) {
-        let memory = place(self.unplaced, &self.stages, &self.head);
+    pub(super) fn finish(self, ports: Ports) -> Planned<'m> {
+        let is_state = |tensor: Tensor| {
+            let section = self.unplaced[tensor.0].section;
+            matches!(section, Section::State | Section::Logits)
+        };
+        let body = self.stages.iter().map(|s| s.for_sessions(is_state));
+        let sessions = body.chain(self.sessions_head.iter().cloned()).collect();
+        let memory = place(self.unplaced, &self.stages, &self.head, &self.sessions_head);
         let plan = Plan {
             block: self.block,
             window: self.window,
             stages: self.stages,
             head: self.head,
+            sessions,
             tensors: memory.tensors,
-            model_bytes: memory.model_bytes,
-            slot_bytes: memory.slot_bytes,
+            sizes: memory.sizes,
             state_bytes: memory.state_bytes,
             ports,
         };
@@ -205,11 +240,21 @@ impl Tensor {
             tensor: self,
             row: Row::First,
             row_bytes: 0,
+            offset_bytes: 0,
         }
     }
 }
 
 impl Operand {
+    /// The operand from an element of its rows on.
+    #[allow(dead_code, reason = "for families with fused projections")]
+    pub(super) fn from(self, elem: usize) -> Operand {
+        Operand {
+            offset_bytes: self.offset_bytes + 4 * elem,
+            ..self
+        }
+    }
+
     /// The row of the token at hand.
     pub(super) fn token(self) -> Operand {
         Operand {

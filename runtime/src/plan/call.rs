@@ -3,7 +3,7 @@ use atome_codegen::{KernelSpec, spec};
 use atome_spec::{Op, Packing};
 
 /// A part of the plan that is run once a block, or once for each of its tokens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Stage {
     /// One call over all tokens of the block.
     Block(Call),
@@ -22,7 +22,7 @@ impl Stage {
 }
 
 /// One call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Call {
     /// A compiled kernel.
     Kernel(KernelCall),
@@ -75,7 +75,7 @@ pub(crate) enum DimValue {
     Kept(u64),
 }
 
-/// A tensor, from a row on.
+/// A tensor, from a row and an element of the row on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Operand {
     /// The tensor.
@@ -84,6 +84,8 @@ pub(crate) struct Operand {
     pub row: Row,
     /// Distance between rows.
     pub row_bytes: usize,
+    /// Bytes from the start of a row to the first element.
+    pub offset_bytes: usize,
 }
 
 /// The first row of an operand.
@@ -95,6 +97,39 @@ pub(crate) enum Row {
     Token,
     /// The row of the block's last token.
     Last,
+}
+
+impl Stage {
+    /// The stage with every kernel call replaced.
+    pub(crate) fn map(&self, call: impl Fn(&KernelCall) -> KernelCall) -> Stage {
+        let map = |step: &Call| match step {
+            Call::Kernel(kernel) => Call::Kernel(call(kernel)),
+            Call::TopK(top) => Call::TopK(top.clone()),
+        };
+        match self {
+            Stage::Block(step) => Stage::Block(map(step)),
+            Stage::EachToken(steps) => Stage::EachToken(steps.iter().map(map).collect()),
+        }
+    }
+
+    /// The stage for a block whose rows are tokens of different sessions: what has a state is
+    /// run once for each.
+    pub(super) fn for_sessions(&self, is_state: impl Fn(Tensor) -> bool) -> Stage {
+        match self {
+            Stage::Block(Call::Kernel(call))
+                if call.operands.iter().any(|o| is_state(o.tensor)) =>
+            {
+                let mut call = call.bind_one_token();
+                for operand in &mut call.operands {
+                    if operand.row == Row::First && !is_state(operand.tensor) {
+                        operand.row = Row::Token;
+                    }
+                }
+                Stage::EachToken(vec![Call::Kernel(call)])
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 impl KernelCall {

@@ -1,8 +1,8 @@
-//! Offsets of tensors: shared sections one after the other, then a slot of state, logits and
-//! scratch. Scratch tensors that are never alive together share bytes.
+//! Offsets of tensors: within the weights, within the constants, and within a slot of state,
+//! logits and scratch. Scratch tensors that are never alive together share bytes.
 
 use super::{Call, Operand, Section, Stage, Tensor, TensorInfo};
-use crate::plan::KernelCall;
+use crate::arena::Sizes;
 use atome_spec::TENSOR_ALIGN_BYTES;
 
 /// A tensor before it has a place.
@@ -17,8 +17,7 @@ pub(crate) struct Unplaced {
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub tensors: Vec<TensorInfo>,
-    pub model_bytes: usize,
-    pub slot_bytes: usize,
+    pub sizes: Sizes,
     pub state_bytes: usize,
 }
 
@@ -36,11 +35,19 @@ impl Live {
 }
 
 /// Places every tensor.
-pub(crate) fn place(unplaced: Vec<Unplaced>, stages: &[Stage], head: &[KernelCall]) -> Memory {
-    let live = liveness(&unplaced, stages, head);
+pub(super) fn place(
+    unplaced: Vec<Unplaced>,
+    stages: &[Stage],
+    head: &[Stage],
+    sessions_head: &[Stage],
+) -> Memory {
+    let live = liveness(&unplaced, stages, head, sessions_head);
     let mut offsets = vec![0; unplaced.len()];
-    let mut model_bytes = 0;
-    let mut slot_bytes = 0;
+    let mut sizes = Sizes {
+        weights: 0,
+        constants: 0,
+        slot: 0,
+    };
     let sections = [
         Section::Weights,
         Section::Constants,
@@ -48,10 +55,10 @@ pub(crate) fn place(unplaced: Vec<Unplaced>, stages: &[Stage], head: &[KernelCal
         Section::Logits,
     ];
     for section in sections {
-        let end = if section.is_shared() {
-            &mut model_bytes
-        } else {
-            &mut slot_bytes
+        let end = match section {
+            Section::Weights => &mut sizes.weights,
+            Section::Constants => &mut sizes.constants,
+            _ => &mut sizes.slot,
         };
         for (tensor, offset) in unplaced.iter().zip(&mut offsets) {
             if tensor.section == section {
@@ -60,8 +67,8 @@ pub(crate) fn place(unplaced: Vec<Unplaced>, stages: &[Stage], head: &[KernelCal
             }
         }
     }
-    let state_bytes = slot_bytes;
-    slot_bytes = place_scratch(&unplaced, &live, state_bytes, &mut offsets);
+    let state_bytes = sizes.slot;
+    sizes.slot = place_scratch(&unplaced, &live, state_bytes, &mut offsets);
     let tensors = unplaced
         .into_iter()
         .zip(offsets)
@@ -84,8 +91,7 @@ pub(crate) fn place(unplaced: Vec<Unplaced>, stages: &[Stage], head: &[KernelCal
         .collect();
     Memory {
         tensors,
-        model_bytes,
-        slot_bytes,
+        sizes,
         state_bytes,
     }
 }
@@ -127,7 +133,13 @@ fn place_scratch(
     end
 }
 
-fn liveness(unplaced: &[Unplaced], stages: &[Stage], head: &[KernelCall]) -> Vec<Option<Live>> {
+/// The two heads both follow the stages, and never each other.
+fn liveness(
+    unplaced: &[Unplaced],
+    stages: &[Stage],
+    head: &[Stage],
+    sessions_head: &[Stage],
+) -> Vec<Option<Live>> {
     let mut live: Vec<Option<Live>> = vec![None; unplaced.len()];
     let mut touch = |tensor: Tensor, time: usize| {
         if unplaced[tensor.0].section == Section::Scratch {
@@ -135,19 +147,17 @@ fn liveness(unplaced: &[Unplaced], stages: &[Stage], head: &[KernelCall]) -> Vec
                 first: time,
                 last: time,
             });
-            entry.last = time;
+            entry.first = entry.first.min(time);
+            entry.last = entry.last.max(time);
         }
     };
-    for (time, stage) in stages.iter().enumerate() {
-        for call in stage.calls() {
-            for operand in operands(call) {
-                touch(operand.tensor, time);
+    for last in [head, sessions_head] {
+        for (time, stage) in stages.iter().chain(last).enumerate() {
+            for call in stage.calls() {
+                for operand in operands(call) {
+                    touch(operand.tensor, time);
+                }
             }
-        }
-    }
-    for (i, call) in head.iter().enumerate() {
-        for operand in &call.operands {
-            touch(operand.tensor, stages.len() + i);
         }
     }
     live

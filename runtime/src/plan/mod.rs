@@ -11,6 +11,8 @@
 //! A plan is written once, for a block of up to [`Plan::block`] tokens. A step is the same
 //! plan with one token.
 
+use crate::arena::Sizes;
+
 mod atome;
 mod builder;
 mod call;
@@ -19,8 +21,11 @@ mod tensor;
 
 pub(crate) use atome::plan_atome;
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
-pub(crate) use tensor::{Content, Tensor};
+pub(crate) use tensor::{Content, FloatSource, Tensor};
 pub use tensor::{Section, TensorInfo};
+
+/// A plan, and what fills its weights and constants.
+pub(crate) type Planned<'m> = (Plan, Vec<(Tensor, Content<'m>)>);
 
 /// A planned model.
 #[derive(Debug)]
@@ -32,13 +37,14 @@ pub(crate) struct Plan {
     /// What a block of tokens runs, in order.
     pub stages: Vec<Stage>,
     /// What gives the logits of the block's last token.
-    pub head: Vec<KernelCall>,
+    pub head: Vec<Stage>,
+    /// What a block runs whose rows are tokens of different sessions, logits included.
+    pub sessions: Vec<Stage>,
     /// Every tensor, placed.
     pub tensors: Vec<TensorInfo>,
-    /// Bytes of the model's part of the arena.
-    pub model_bytes: usize,
-    /// Bytes of a session's slot; the state comes first.
-    pub slot_bytes: usize,
+    /// Bytes of the weights, of the constants, and of a session's slot, where the state comes
+    /// first.
+    pub sizes: Sizes,
     /// Bytes of a session's state, logits included, from the start of its slot.
     pub state_bytes: usize,
     /// Tensors a session reads or writes itself.
@@ -54,10 +60,12 @@ pub(crate) struct Ports {
     pub ids: Tensor,
     /// Logits out, `f32[vocab]` or `f32[classes]`.
     pub logits: Tensor,
+    /// Logits out of a block whose rows belong to different sessions, `f32[block, vocab]`.
+    pub logits_rows: Tensor,
     /// Index of the greatest logit out, `i32[1]`.
     pub argmax: Tensor,
-    /// Router weights of the last block, `f32[block, 3]`.
-    pub router: Tensor,
+    /// Router weights of the last block of an Atome model, `f32[block, 3]`.
+    pub router: Option<Tensor>,
 }
 
 impl Plan {

@@ -1,5 +1,7 @@
-use crate::format::Ternary;
+use crate::format::{Floats, TritRows};
+use atome_spec::{Packing, layout};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// A tensor of the plan, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,8 +49,8 @@ pub struct TensorInfo {
     pub name: String,
     /// Section.
     pub section: Section,
-    /// Offset in bytes, from the model's part for shared sections and from the session's
-    /// slot for the others. A multiple of 256.
+    /// Offset in bytes: from the first weight, from the first constant, or from the start of the
+    /// session's slot. A multiple of 256.
     pub offset: usize,
     /// Length in bytes, padding of the layout included.
     pub bytes: usize,
@@ -58,11 +60,51 @@ pub struct TensorInfo {
 #[derive(Debug)]
 pub(crate) enum Content<'m> {
     /// A matrix for `gemv`/`gemm`.
-    Matrix(&'m Ternary),
+    Matrix(&'m dyn TritRows),
     /// An embedding table.
-    Embedding(&'m Ternary),
+    Embedding(&'m dyn TritRows),
     /// Taps of a depthwise convolution, `[channels, taps]`.
-    Taps(&'m Ternary),
+    Taps(&'m dyn TritRows),
     /// Floats.
-    F32(std::borrow::Cow<'m, [f32]>),
+    F32(FloatSource<'m>),
+}
+
+/// Where floats come from.
+#[derive(Debug)]
+pub(crate) enum FloatSource<'m> {
+    /// They are in memory.
+    Values(Cow<'m, [f32]>),
+    /// They are read.
+    #[allow(dead_code, reason = "for families with large float tables")]
+    Tensor(&'m dyn Floats),
+}
+
+impl Content<'_> {
+    /// Bytes of the arena that `parts` take: rows of a matrix or a table, elements of floats.
+    pub(crate) fn bytes_of(&self, parts: usize) -> usize {
+        match self {
+            Content::Matrix(w) => 4 * layout::gemv_words(Packing::Int2, parts, w.shape().1),
+            Content::Embedding(w) => parts * layout::embed_row_bytes(Packing::Int2, w.shape().1),
+            Content::Taps(w) => 4 * layout::conv_words(parts, w.shape().1),
+            Content::F32(_) => 4 * parts,
+        }
+    }
+
+    /// Bytes of the arena that everything takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes_of(match self {
+            Content::Matrix(w) | Content::Embedding(w) | Content::Taps(w) => w.shape().0,
+            Content::F32(values) => values.elems(),
+        })
+    }
+}
+
+impl FloatSource<'_> {
+    /// Number of elements.
+    pub(crate) fn elems(&self) -> usize {
+        match self {
+            FloatSource::Values(values) => values.len(),
+            FloatSource::Tensor(tensor) => tensor.elems(),
+        }
+    }
 }

@@ -1,5 +1,5 @@
 use super::run_words;
-use crate::interp::{Memory, Program, Registers, Span, Trap, run};
+use crate::interp::{Memory, Part, Program, Registers, Span, Trap, run};
 use crate::ir::{Access, Address, Builder, Elem, Lanes, Size};
 
 #[test]
@@ -143,19 +143,17 @@ fn a_memory_of_two_parts() {
     let shared = [0, 0, 0, 0, 3, 0, 0, 0, 5, 0, 0, 0];
     let mut own = [9; 9];
     let mut call = |x: Span, y: Span| {
-        let memory = Memory {
-            shared: &shared,
-            own: &mut own,
-        };
+        let parts = &mut [Part::Shared(&shared), Part::Own(&mut own)];
+        let memory = Memory { parts };
         program.run_split(&mut program.registers(), memory, &[x, y], &[], &[])
     };
-    let span = |shared, bytes| Span { shared, bytes };
-    assert_eq!(call(span(true, 4..12), span(false, 1..9)), Ok(()));
+    let span = |part, bytes| Span { part, bytes };
+    assert_eq!(call(span(0, 4..12), span(1, 1..9)), Ok(()));
     // Bytes 4..12 are in the shared part, but not in the own one.
-    let outside = call(span(false, 4..12), span(false, 1..9));
+    let outside = call(span(1, 4..12), span(1, 1..9));
     assert!(matches!(outside, Err(Trap::Range { memory: 9, .. })));
     let buffer = "y".to_owned();
     let read_only = Err(Trap::ReadOnly { buffer });
-    assert_eq!(call(span(true, 4..12), span(true, 0..8)), read_only);
+    assert_eq!(call(span(0, 4..12), span(0, 0..8)), read_only);
     assert_eq!(own, [9, 6, 0, 0, 0, 10, 0, 0, 0]);
 }

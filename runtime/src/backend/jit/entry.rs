@@ -1,5 +1,5 @@
-//! An entry point: one call after the other, with addresses computed from the arena's two
-//! bases and dimensions from the position.
+//! An entry point: one call after the other, with addresses computed from the arena's bases and
+//! dimensions from the position.
 
 use super::kernels::{Imports, Prepared};
 use crate::LoadError;
@@ -41,14 +41,14 @@ impl Entry<'_> {
         imports: &Imports,
     ) -> Result<FuncId, LoadError> {
         let mut signature = code.signature();
-        signature.params.extend([AbiParam::new(I64); 4]);
+        signature.params.extend([AbiParam::new(I64); 6]);
         let id = code.define_clif(self.name, signature, |body| {
-            let [model, slot, position, tokens] = [0, 1, 2, 3].map(|i| body.param(i));
+            let bases = [0, 1, 2, 3].map(|i| body.param(i));
+            let [position, tokens] = [4, 5].map(|i| body.param(i));
             let zero = body.builder.ins().iconst(I64, 0);
             let window = self.plan.window as i64;
             let at = Token {
-                model,
-                slot,
+                bases,
                 position,
                 tokens,
                 token: zero,
@@ -129,8 +129,8 @@ fn arguments(body: &mut Body<'_>, at: &Token, call: &Prepared) -> Vec<Value> {
 /// What addresses and dimensions are computed from.
 #[derive(Clone, Copy)]
 struct Token {
-    model: Value,
-    slot: Value,
+    /// In the order of `Base`.
+    bases: [Value; 4],
     position: Value,
     tokens: Value,
     token: Value,
@@ -188,11 +188,7 @@ impl Token {
     }
 
     fn address(&self, body: &mut Body<'_>, operand: &Placed) -> Value {
-        let base = if operand.shared {
-            self.model
-        } else {
-            self.slot
-        };
+        let base = self.bases[operand.base as usize];
         let base = body.builder.ins().iadd_imm_s(base, operand.offset as i64);
         let row = match operand.row {
             Row::First => return base,

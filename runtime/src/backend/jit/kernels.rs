@@ -66,10 +66,15 @@ impl<'p> Kernels<'p> {
         })
     }
 
-    /// The plan's stages, for blocks of one token or of any number.
-    pub(super) fn prepare(&mut self, plan: &Plan, one_token: bool) -> Result<Vec<Node>, LoadError> {
-        let mut nodes = Vec::with_capacity(plan.stages.len());
-        for stage in &plan.stages {
+    /// Stages of the plan, for blocks of one token or of any number.
+    pub(super) fn prepare(
+        &mut self,
+        plan: &Plan,
+        stages: &[Stage],
+        one_token: bool,
+    ) -> Result<Vec<Node>, LoadError> {
+        let mut nodes = Vec::with_capacity(stages.len());
+        for stage in stages {
             let steps = stage
                 .calls()
                 .iter()
@@ -81,14 +86,6 @@ impl<'p> Kernels<'p> {
             });
         }
         Ok(nodes)
-    }
-
-    pub(super) fn prepare_head(&mut self, plan: &Plan) -> Result<Vec<Node>, LoadError> {
-        let steps = plan
-            .head
-            .iter()
-            .map(|call| Ok(Step::Kernel(self.kernel(plan, call, true)?)));
-        Ok(vec![Node::Block(steps.collect::<Result<_, LoadError>>()?)])
     }
 
     fn step(&mut self, plan: &Plan, call: &Call, one_token: bool) -> Result<Step, LoadError> {

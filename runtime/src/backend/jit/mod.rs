@@ -9,7 +9,8 @@
 mod entry;
 mod kernels;
 
-use super::frame::Frame;
+use super::aot::Calls;
+use super::frame::{Frame, Owner};
 use crate::LoadError;
 use crate::jit::Code;
 use crate::plan::Plan;
@@ -17,9 +18,10 @@ use crate::pool::Pool;
 use atome_spec::Tier;
 use entry::Entry;
 use kernels::Kernels;
+use std::sync::Arc;
 
-/// An entry point: the model's part, the session's slot, the position, the tokens.
-type EntryFn = unsafe extern "C" fn(*const u8, *mut u8, u64, u64);
+/// An entry point: weights, constants, state, scratch, position, tokens.
+type EntryFn = unsafe extern "C" fn(*const u8, *const u8, *mut u8, *mut u8, u64, u64);
 
 /// Machine code for one plan.
 pub(crate) struct Jit {
@@ -29,16 +31,19 @@ pub(crate) struct Jit {
     kernels: Vec<String>,
     // The code holds the pool's address, so it is listed, and dropped, first.
     code: Code,
-    _pool: Option<Box<Pool>>,
+    _pool: Option<Arc<Pool>>,
+    /// Blocks whose rows belong to different sessions: products dominate them, so they are
+    /// walked call by call.
+    sessions: Calls,
 }
 
 impl Jit {
-    pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Pool>) -> Result<Jit, LoadError> {
-        let pool = pool.map(Box::new);
+    pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Jit, LoadError> {
+        let sessions = Calls::new(plan, &plan.sessions, tier, pool.clone(), false)?;
         let mut kernels = Kernels::new(tier, pool.as_deref())?;
-        let step = kernels.prepare(plan, true)?;
-        let block = kernels.prepare(plan, false)?;
-        let head = kernels.prepare_head(plan)?;
+        let step = kernels.prepare(plan, &plan.stages, true)?;
+        let block = kernels.prepare(plan, &plan.stages, false)?;
+        let head = kernels.prepare(plan, &plan.head, true)?;
         let step = kernels.define(Entry {
             name: "step",
             plan,
@@ -55,7 +60,7 @@ impl Jit {
             name: "head",
             plan,
             calls: &head,
-            one_token: false,
+            one_token: true,
         })?;
         let (code, names) = kernels.finish()?;
         let entry = |id| {
@@ -70,11 +75,13 @@ impl Jit {
             kernels: names,
             code,
             _pool: pool,
+            sessions,
         })
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
-        self.kernels.clone()
+        let sessions = self.sessions.kernels();
+        self.kernels.iter().cloned().chain(sessions).collect()
     }
 
     pub(crate) fn code_bytes(&self) -> usize {
@@ -83,21 +90,45 @@ impl Jit {
 
     /// # Safety
     /// As [`super::Backend::block`].
-    pub(crate) unsafe fn block(&self, frame: &mut Frame) {
+    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
         let entry = if frame.tokens == 1 {
             self.step
         } else {
             self.block
         };
-        // SAFETY: the code lives as long as `self` and was compiled for this plan; the caller
-        // vouches for the arena and the token ids.
-        unsafe { entry(frame.model, frame.slot, frame.position, frame.tokens) }
+        // SAFETY: the caller's promise, passed on.
+        unsafe { enter(entry, frame, owner) }
     }
 
     /// # Safety
     /// As [`super::Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame) {
-        // SAFETY: as for `block`.
-        unsafe { (self.head)(frame.model, frame.slot, frame.position, frame.tokens) }
+    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { enter(self.head, frame, owner) }
     }
+
+    /// # Safety
+    /// As [`super::Backend::sessions`].
+    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.sessions.run(frame, owner) }
+    }
+}
+
+/// # Safety
+/// As [`super::Backend::block`], and `entry` is one of this plan.
+unsafe fn enter(entry: EntryFn, frame: &mut Frame, owner: Owner<'_>) {
+    frame.go_to(0, owner);
+    let Frame {
+        weights,
+        constants,
+        state,
+        scratch,
+        seen,
+        tokens,
+        ..
+    } = *frame;
+    // SAFETY: the code lives as long as the value it was taken from, and was compiled for this
+    // plan; the caller vouches for the arena and the token ids.
+    unsafe { entry(weights, constants, state, scratch, seen, tokens) }
 }

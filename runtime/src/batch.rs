@@ -1,0 +1,76 @@
+//! A step of several sessions at once: the weights are read once for all of them.
+#![allow(
+    unsafe_code,
+    reason = "rows of a block belong to slots of different sessions"
+)]
+
+use crate::{Model, RunError, Session};
+
+impl Model {
+    /// Takes in one token for each session, the same bits as [`Session::step`] on each alone.
+    /// Matrix products run once for all of them.
+    ///
+    /// # Errors
+    /// If there is not one token for each session, a token is not below the vocabulary's size, or
+    /// a session is of another model; nothing has changed then.
+    pub fn step_batch(
+        &self,
+        sessions: &mut [&mut Session],
+        tokens: &[u32],
+    ) -> Result<(), RunError> {
+        if sessions.len() != tokens.len() {
+            return Err(RunError::BatchLength {
+                sessions: sessions.len(),
+                tokens: tokens.len(),
+            });
+        }
+        self.inner.check_ids(tokens)?;
+        if let Some(session) = sessions.iter().position(|s| !self.is_of(s)) {
+            return Err(RunError::OtherModel { session });
+        }
+        let block = self.inner.plan.block;
+        for (sessions, tokens) in sessions.chunks_mut(block).zip(tokens.chunks(block)) {
+            self.step_block(sessions, tokens);
+        }
+        Ok(())
+    }
+
+    fn is_of(&self, session: &Session) -> bool {
+        std::sync::Arc::ptr_eq(&self.inner, &session.model().inner)
+    }
+
+    /// Runs a block of checked tokens, a row a session, in the scratch of the first.
+    fn step_block(&self, sessions: &mut [&mut Session], tokens: &[u32]) {
+        let Some(first) = sessions.first_mut() else {
+            return;
+        };
+        first.write_ids(tokens);
+        let mut frame = first.frame(tokens.len());
+        let slots = &*sessions;
+        let owner = |row: u64| {
+            let session = &slots[row as usize];
+            (session.slot_base(), session.position())
+        };
+        // SAFETY: the arena was laid out and filled for this plan when the model was loaded. Each
+        // session claimed its slot, `&mut` keeps everyone else away from them, and one session is
+        // not in the list twice. The caller checked the ids; a block is at most `plan.block` long.
+        unsafe { self.inner.backend.sessions(&mut frame, &owner) };
+        self.hand_out_logits(sessions);
+        sessions.iter_mut().for_each(|session| session.advance(1));
+    }
+
+    /// Copies each session's row of logits to its slot.
+    fn hand_out_logits(&self, sessions: &mut [&mut Session]) {
+        let ports = &self.inner.plan.ports;
+        let Some((first, others)) = sessions.split_first_mut() else {
+            return;
+        };
+        let (rows, logits) = (first.range(ports.logits_rows), first.range(ports.logits));
+        let row = |i: usize| rows.start + i * logits.len()..rows.start + (i + 1) * logits.len();
+        for (i, session) in (1..).zip(others) {
+            let source = first.bytes(row(i));
+            session.bytes_mut(logits.clone()).copy_from_slice(source);
+        }
+        first.copy_within_slot(row(0), logits.start);
+    }
+}

@@ -1,0 +1,84 @@
+//! What a family of models gives the runtime: what the model is, and its plan.
+
+use crate::LoadError;
+use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint, Format};
+use crate::plan::{Planned, plan_atome};
+use serde::Serialize;
+
+/// The dimensions of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Config {
+    /// Of the Atome family.
+    Atome(AtomeConfig),
+    /// Of the BitMamba-2 family.
+    BitMamba2(BitMamba2Config),
+}
+
+/// What a model is, whatever its family.
+pub(crate) struct Identity {
+    pub architecture: &'static str,
+    pub format: &'static str,
+    pub config: Config,
+    pub vocab: usize,
+    /// Classes of the head; `None` for a language model.
+    pub classes: Option<usize>,
+    /// Trits and floats.
+    pub parameters: usize,
+}
+
+/// A checkpoint of some family.
+pub(crate) trait Family {
+    /// What the model is.
+    fn identity(&self) -> Identity;
+
+    /// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
+    fn plan(&self, block: usize) -> Result<Planned<'_>, LoadError>;
+}
+
+impl Family for AtomeModel {
+    fn identity(&self) -> Identity {
+        Identity {
+            architecture: "atome",
+            format: self.format.name(),
+            config: Config::Atome(self.config.clone()),
+            vocab: self.config.vocab_size,
+            classes: self.classes(),
+            parameters: self.parameters(),
+        }
+    }
+
+    fn plan(&self, block: usize) -> Result<Planned<'_>, LoadError> {
+        Ok(plan_atome(self, block))
+    }
+}
+
+impl Family for BitMamba2Model {
+    fn identity(&self) -> Identity {
+        Identity {
+            architecture: "bitmamba2",
+            format: Format::Bit2.name(),
+            config: Config::BitMamba2(self.config.clone()),
+            vocab: self.config.vocab_size,
+            classes: None,
+            parameters: self.parameters(),
+        }
+    }
+
+    fn plan(&self, _block: usize) -> Result<Planned<'_>, LoadError> {
+        Err(LoadError::NoKernel {
+            kernel: "gemm-int2-i8".into(),
+            tier: atome_kernels::detect(),
+        })
+    }
+}
+
+impl Checkpoint {
+    pub(crate) fn family(&self) -> &dyn Family {
+        match self {
+            Checkpoint::Atome(model) => model,
+            Checkpoint::BitMamba2(model) => model,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Tensors that are read a part at a time, so that a large file is never in memory twice.
+
+use super::model::Ternary;
+use crate::error::LoadError;
+use std::fmt;
+use std::fs::File;
+use std::ops::Range;
+
+/// A ternary matrix whose rows are read when they are wanted.
+pub trait TritRows: Send + Sync + fmt::Debug {
+    /// Where the matrix stands in the model, such as `layers.3.in_proj`.
+    fn name(&self) -> &str;
+
+    /// Rows and columns.
+    fn shape(&self) -> (usize, usize);
+
+    /// Writes `rows` to `trits`, row-major, each element -1, 0 or 1.
+    ///
+    /// # Errors
+    /// If the rows cannot be read or hold something else than trits.
+    ///
+    /// # Panics
+    /// If there are no such rows or `trits` is not as long as they are.
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError>;
+}
+
+/// Floats that are read when they are wanted.
+pub trait Floats: Send + Sync + fmt::Debug {
+    /// Where the tensor stands in the model, such as `layers.3.dt_bias`.
+    fn name(&self) -> &str;
+
+    /// Number of elements.
+    fn elems(&self) -> usize;
+
+    /// Writes the elements from `first` on to `values`.
+    ///
+    /// # Errors
+    /// If they cannot be read or are not finite.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), LoadError>;
+
+    /// All elements.
+    ///
+    /// # Errors
+    /// As [`Floats::read`].
+    fn all(&self) -> Result<Vec<f32>, LoadError> {
+        let mut values = vec![0.0; self.elems()];
+        self.read(0, &mut values)?;
+        Ok(values)
+    }
+}
+
+impl TritRows for Ternary {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
+        trits.copy_from_slice(&self.trits[rows.start * self.cols..rows.end * self.cols]);
+        Ok(())
+    }
+}
+
+/// The bytes of a file: in it, or in memory.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Read where and when they are wanted.
+    File { file: File, bytes: u64 },
+    /// In memory.
+    Memory(Vec<u8>),
+}
+
+impl Source {
+    /// Number of bytes.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Source::File { bytes, .. } => *bytes,
+            Source::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Reads the bytes from `offset` on, which the caller has checked to be there.
+    pub(super) fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), LoadError> {
+        match self {
+            Source::File { file, .. } => {
+                read_exact_at(file, to, offset).map_err(|cause| LoadError::Io { cause })
+            }
+            Source::Memory(bytes) => {
+                let start = offset as usize;
+                to.copy_from_slice(&bytes[start..start + to.len()]);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, to: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, to, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut to: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !to.is_empty() {
+        match file.seek_read(to, offset)? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            n => {
+                to = &mut to[n..];
+                offset += n as u64;
+            }
+        }
+    }
+    Ok(())
+}
