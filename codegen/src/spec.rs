@@ -209,7 +209,12 @@ pub fn dims(op: Op) -> &'static [&'static str] {
         Op::KvAppend => &["d_head", "d_model", "capacity", "slot"],
         Op::AttnScores => &["d_head", "capacity", "len"],
         Op::AttnMix => &["d_model", "capacity", "k"],
-        Op::RouterMix => &["width", "tokens"],
+        Op::RouterMix | Op::Add => &["width", "tokens"],
+        Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => &["vocab", "d_model", "tokens"],
+        Op::RmsNorm => &["width", "rows"],
+        Op::ConvSilu => &["channels", "taps", "tokens", "x_stride"],
+        Op::Discretize => &["heads", "tokens", "stride"],
+        Op::SelectiveScan => &["heads", "head_dim", "d_state", "tokens", "stride"],
         _ => &["n"],
     }
 }

@@ -17,6 +17,10 @@
 //! stored `[ceil(taps / 16)][channels]`.
 //!
 //! Trits that only pad hold the code of 0.
+//!
+//! Rows of a float table for `lookup_f16` and `lookup_i8`: tiles of 16 `u32` lanes. Half `k` of
+//! `lane` is column `16 k + lane` of a tile of 32, byte `k` of `lane` is column `16 k + lane` of
+//! a tile of 64. What only pads is 0.
 
 use crate::{LANES, Packing};
 
@@ -74,4 +78,14 @@ pub const fn embed_row_bytes(packing: Packing, cols: usize) -> usize {
 /// `u32` words of the taps of `channels` depthwise filters of width `taps`.
 pub const fn conv_words(channels: usize, taps: usize) -> usize {
     taps.div_ceil(WORD_COLS) * channels
+}
+
+/// `u32` words of a row of `cols` columns in a table of f16.
+pub const fn f16_row_words(cols: usize) -> usize {
+    cols.div_ceil(2 * LANES) * LANES
+}
+
+/// `u32` words of a row of `cols` columns in a table of int8.
+pub const fn i8_row_words(cols: usize) -> usize {
+    cols.div_ceil(4 * LANES) * LANES
 }

@@ -38,13 +38,32 @@ pub enum Op {
     Softplus,
     /// Elementwise x / (1 + e^-x).
     Silu,
+    /// Row lookup in a table of f32: `out[t, c] = table[ids[t], c]`.
+    LookupF32,
+    /// Row lookup in a table of f16.
+    LookupF16,
+    /// Row lookup in a table of int8 with a scale a row.
+    LookupI8,
+    /// Root mean square normalisation of each row.
+    RmsNorm,
+    /// Depthwise causal convolution with f32 taps and a bias, then silu.
+    ConvSilu,
+    /// Step sizes and decays of a selective scan: `step = softplus(dt + bias)`, `decay = e^(a step)`.
+    Discretize,
+    /// The Mamba-2 recurrence of each head, and its gated output.
+    SelectiveScan,
+    /// Elementwise `x = x + y`.
+    Add,
 }
 
 named!(Op, "op", {
     Embed => "embed", Gemv => "gemv", Gemm => "gemm", Conv1d => "conv1d", Scan => "scan",
     Norm => "norm", Quantize => "quantize", Softmax => "softmax", KvAppend => "kv_append", AttnScores => "attn_scores",
     AttnMix => "attn_mix", RouterMix => "router_mix", Argmax => "argmax", Exp => "exp",
-    Tanh => "tanh", Softplus => "softplus", Silu => "silu",
+    Tanh => "tanh", Softplus => "softplus", Silu => "silu", LookupF32 => "lookup_f32",
+    LookupF16 => "lookup_f16", LookupI8 => "lookup_i8", RmsNorm => "rms_norm",
+    ConvSilu => "conv_silu", Discretize => "discretize", SelectiveScan => "selective_scan",
+    Add => "add",
 });
 
 impl Op {

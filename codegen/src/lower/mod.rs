@@ -6,20 +6,26 @@
 //! | `gemm` | `gemv`, `gemm` |
 //! | `conv1d` | `conv1d` |
 //! | `scan` | `scan` |
-//! | `norm` | `norm` |
+//! | `norm` | `norm`, `rms_norm` |
 //! | `quantize` | `quantize` |
+//! | `lookup` | `lookup_f32`, `lookup_f16`, `lookup_i8` |
+//! | `conv_silu` | `conv_silu` |
+//! | `selective_scan` | `discretize`, `selective_scan`, `add` |
 //! | `softmax` | `softmax`, `argmax` |
 //! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 //! | `math` | `exp`, `tanh`, `softplus`, `silu` |
 
 mod attention;
 mod conv1d;
+mod conv_silu;
 mod embed;
 mod gemm;
+mod lookup;
 pub mod math;
 mod norm;
 mod quantize;
 mod scan;
+mod selective_scan;
 mod softmax;
 
 use crate::ir::{Builder, Function, Size};
@@ -46,6 +52,12 @@ pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
         Op::AttnScores => attention::lower_scores(l),
         Op::AttnMix => attention::lower_mix(l),
         Op::RouterMix => attention::lower_router_mix(l),
+        Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => lookup::lower(l),
+        Op::RmsNorm => norm::lower_rms(l),
+        Op::ConvSilu => conv_silu::lower(l),
+        Op::Discretize => selective_scan::lower_discretize(l),
+        Op::SelectiveScan => selective_scan::lower(l),
+        Op::Add => selective_scan::lower_add(l),
         _ => math::lower(l),
     }
     lowering.b.finish()
@@ -84,6 +96,11 @@ impl<'a> Lowering<'a> {
             .map(|(_, size)| size.clone())
             .expect("`spec::dims` lists the op's dimensions")
     }
+}
+
+/// Elements from the first of `rows` rows, `stride` apart, to the last of `width` in the last.
+fn strided(rows: &Size, stride: &Size, width: &Size) -> Size {
+    rows.clone().sub(1) * stride.clone() + width.clone()
 }
 
 /// 1 if `n`, which is below `limit`, is not 0; else 0. As a trip count: "if there are any".

@@ -12,8 +12,11 @@
 //! | `gemm` | [`gemv`], [`gemm`], [`gemm_i8`] |
 //! | `conv1d` | [`conv1d`] |
 //! | `scan` | [`scan`] |
-//! | `norm` | [`norm`] |
+//! | `norm` | [`norm`], [`rms_norm`] |
 //! | `quantize` | [`quantize`] |
+//! | `lookup` | [`lookup_f32`], [`lookup_f16`], [`lookup_i8`] |
+//! | `conv_silu` | [`conv_silu`] |
+//! | `selective_scan` | [`discretize`], [`selective_scan`], [`add`] |
 //! | `softmax` | [`softmax`], [`argmax`] |
 //! | `attention` | [`kv_append`], [`attn_scores`], [`attn_mix`], [`router_mix`] |
 //! | `top_k` | [`top_k`] |
@@ -32,26 +35,32 @@
 
 mod attention;
 mod conv1d;
+mod conv_silu;
 mod elementwise;
 mod embed;
 mod gemm;
+mod lookup;
 pub mod math;
 mod norm;
 mod quantize;
 mod reduce;
 mod scan;
+mod selective_scan;
 mod softmax;
 mod ternary;
 mod top_k;
 
 pub use attention::{attn_mix, attn_scores, kv_append, router_mix};
+pub use conv_silu::conv_silu;
 pub use conv1d::conv1d;
 pub use elementwise::{exp, silu, softplus, tanh};
 pub use embed::embed;
 pub use gemm::{gemm, gemm_i8, gemv};
-pub use norm::norm;
+pub use lookup::{lookup_f16, lookup_f32, lookup_i8};
+pub use norm::{norm, rms_norm};
 pub use quantize::quantize;
 pub use scan::{Diagonal, scan};
+pub use selective_scan::{Heads, ScanInputs, Strided, add, discretize, selective_scan};
 pub use softmax::{argmax, softmax};
 pub use ternary::Ternary;
 pub use top_k::top_k;

@@ -12,12 +12,16 @@
 //! | `ternary` | cases of `embed`, `gemv`, `gemm`, `conv1d` |
 //! | `int8` | cases of `quantize`, and of `gemv` and `gemm` with int8 activations |
 //! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax`, elementwise functions |
+//! | `mamba` | cases of `rms_norm`, `conv_silu`, `discretize`, `selective_scan`, `add` |
+//! | `lookup` | cases of `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `attention` | cases of `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 
 mod argument;
 mod attention;
 mod data;
 mod int8;
+mod lookup;
+mod mamba;
 mod memory;
 mod rows;
 mod ternary;
@@ -151,6 +155,12 @@ pub fn of(op: Op) -> Vec<Case> {
         Op::AttnScores => attention::attn_scores(),
         Op::AttnMix => attention::attn_mix(),
         Op::RouterMix => attention::router_mix(),
+        Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => lookup::lookup(op),
+        Op::RmsNorm => mamba::rms_norm(),
+        Op::ConvSilu => mamba::conv_silu(),
+        Op::Discretize => mamba::discretize(),
+        Op::SelectiveScan => mamba::selective_scan(),
+        Op::Add => mamba::add(),
         Op::Exp | Op::Tanh | Op::Softplus | Op::Silu => rows::elementwise(op),
         _ => Vec::new(),
     }

@@ -1,0 +1,56 @@
+//! Depthwise causal convolution with f32 taps and a bias, over tokens, with its history, then silu.
+
+use super::{Lowering, math, strided};
+use crate::ir::{Access, Address, Builder, Elem, Size};
+
+/// Most taps that are unrolled where their number is bound.
+const UNROLLED_TAPS: u64 = 16;
+
+pub(super) fn lower(l: &mut Lowering<'_>) {
+    let (channels, taps, tokens) = (l.dim("channels"), l.dim("taps"), l.dim("tokens"));
+    let x_stride = l.dim("x_stride");
+    // Taps but the last; each has a row of the history. A filter has at least one tap.
+    let past = taps.sub(1);
+    let unroll = match past {
+        Size::Const(n @ 1..=UNROLLED_TAPS) => n as u32,
+        _ => 1,
+    };
+    let history_len = past.clone() * channels.clone();
+    let b = &mut l.b;
+    let w_len = (past.clone() + Size::ONE) * channels.clone();
+    let w = b.buffer("w", Access::In, Elem::F32, w_len);
+    let bias = b.buffer("bias", Access::In, Elem::F32, channels.clone());
+    let x_len = strided(&tokens, &x_stride, &channels);
+    let x = b.buffer("x", Access::In, Elem::F32, x_len);
+    let history = b.buffer("history", Access::InOut, Elem::F32, history_len);
+    let out_len = tokens.clone() * channels.clone();
+    let out = b.buffer("out", Access::Out, Elem::F32, out_len);
+
+    b.for_each_vector(&channels, &[], |b, at, lanes, _| {
+        let start = b.load_vector(bias, at.clone(), lanes.clone());
+        b.for_loop(tokens.clone(), &[], |b, t, _| {
+            let weigh = |b: &mut Builder, row: Address, sample, acc| {
+                let tap = b.load_vector(w, row, lanes.clone());
+                let term = b.mul(tap, sample);
+                b.add(acc, term)
+            };
+            let newest = at.clone().step(t, x_stride.clone());
+            let sample = b.load_vector(x, newest, lanes.clone());
+            // One tap: adds the sample, then moves it one place into the past.
+            let inits = [start, sample];
+            let carried = b.for_unrolled(past.clone(), unroll, &inits, |b, k, carried| {
+                let row = at.clone().step(k, channels.clone());
+                let acc = weigh(b, row.clone(), carried[1], carried[0]);
+                let older = b.load_vector(history, row.clone(), lanes.clone());
+                b.store(history, row, carried[1], lanes.clone());
+                vec![acc, older]
+            });
+            let last = at.clone().offset(past.clone() * channels.clone());
+            let acc = weigh(b, last, carried[1], carried[0]);
+            let y = math::silu(b, acc);
+            b.store(out, at.clone().step(t, channels.clone()), y, lanes.clone());
+            vec![]
+        });
+        vec![]
+    });
+}

@@ -1,0 +1,84 @@
+use atome_spec::LANES;
+
+/// Looks up rows of a table of floats: `out[t, c] = table[ids[t], c]`.
+///
+/// - `table`: `[vocab, d_model]`; `ids`: one row number a token, below `vocab`.
+/// - `out`: `[tokens, d_model]`, overwritten.
+///
+/// # Panics
+/// If an id is not below `vocab`, or `out` is not `tokens * d_model` long.
+pub fn lookup_f32(table: &[f32], d_model: usize, ids: &[i32], out: &mut [f32]) {
+    rows(ids, d_model, out, |id, c| table[id * d_model + c]);
+}
+
+/// Looks up rows of a table of f16, exactly.
+///
+/// - `table`: `[vocab]` rows of [`atome_spec::layout::f16_row_words`]: half `k` of word `lane` in
+///   tile `j` is column `32 j + 16 k + lane`.
+/// - `ids`, `out`: as for [`lookup_f32`].
+///
+/// # Panics
+/// As [`lookup_f32`].
+pub fn lookup_f16(table: &[u32], d_model: usize, ids: &[i32], out: &mut [f32]) {
+    let row_words = atome_spec::layout::f16_row_words(d_model);
+    rows(ids, d_model, out, |id, c| {
+        let word = table[id * row_words + c / (2 * LANES) * LANES + c % LANES];
+        f16_to_f32((word >> (16 * (c / LANES % 2))) as u16)
+    });
+}
+
+/// Looks up rows of a table of int8 with a scale a row: `out[t, c] = table[id, c] * scales[id]`.
+///
+/// - `table`: `[vocab]` rows of [`atome_spec::layout::i8_row_words`]: byte `k` of word `lane` in
+///   tile `j` is column `64 j + 16 k + lane`.
+/// - `scales`: `vocab`; `ids`, `out`: as for [`lookup_f32`].
+///
+/// # Panics
+/// As [`lookup_f32`].
+pub fn lookup_i8(table: &[u32], scales: &[f32], d_model: usize, ids: &[i32], out: &mut [f32]) {
+    let row_words = atome_spec::layout::i8_row_words(d_model);
+    rows(ids, d_model, out, |id, c| {
+        let word = table[id * row_words + c / (4 * LANES) * LANES + c % LANES];
+        let byte = (word >> (8 * (c / LANES % 4))) as u8 as i8;
+        f32::from(byte) * scales[id]
+    });
+}
+
+fn rows(ids: &[i32], d_model: usize, out: &mut [f32], get: impl Fn(usize, usize) -> f32) {
+    assert_eq!(out.len(), ids.len() * d_model, "length of out");
+    for (t, &id) in ids.iter().enumerate() {
+        let id = usize::try_from(id).expect("an id is not negative");
+        for c in 0..d_model {
+            out[t * d_model + c] = get(id, c);
+        }
+    }
+}
+
+/// The f16 of these bits, which is finite.
+fn f16_to_f32(half: u16) -> f32 {
+    // 2^112: an f16's exponent has a bias of 15, an f32's of 127.
+    let bias = f32::from_bits((127 + 112) << 23);
+    let magnitude = f32::from_bits(u32::from(half & 0x7fff) << 13) * bias;
+    f32::from_bits(magnitude.to_bits() + (u32::from(half & 0x8000) << 16))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_what_ieee_says() {
+        for (half, value) in [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x7bff, 65_504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x0400, 6.103_515_6e-5),
+        ] {
+            assert_eq!(f16_to_f32(half), value, "{half:#06x}");
+        }
+        assert_eq!(f16_to_f32(0x8000).to_bits(), (-0.0f32).to_bits());
+    }
+}
