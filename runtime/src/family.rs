@@ -2,7 +2,7 @@
 
 use crate::LoadError;
 use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint, Format};
-use crate::plan::{Planned, plan_atome};
+use crate::plan::{Planned, plan_atome, plan_bitmamba2};
 use serde::Serialize;
 
 /// The dimensions of a model.
@@ -66,11 +66,8 @@ impl Family for BitMamba2Model {
         }
     }
 
-    fn plan(&self, _block: usize) -> Result<Planned<'_>, LoadError> {
-        Err(LoadError::NoKernel {
-            kernel: "gemm-int2-i8".into(),
-            tier: atome_kernels::detect(),
-        })
+    fn plan(&self, block: usize) -> Result<Planned<'_>, LoadError> {
+        plan_bitmamba2(self, block)
     }
 }
 

@@ -16,8 +16,18 @@ pub const CLASSIFIERS: [&str; 6] = [
 
 /// The folder of the published Atome models; `None`, with a note, where there is none.
 pub fn folder() -> Option<PathBuf> {
+    data("atome")
+}
+
+/// The folder of the BitMamba-2 models and their golden outputs; `None`, with a note, where there
+/// is none.
+pub fn bitmamba2_folder() -> Option<PathBuf> {
+    data("bitmamba2")
+}
+
+fn data(family: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.parent()?;
-    let folder = root.join("shared/data/atome");
+    let folder = root.join("shared/data").join(family);
     if folder.is_dir() {
         return Some(folder);
     }

@@ -1,13 +1,14 @@
 //! The plan, call by call, with the kernels of one CPU tier.
 
 use super::frame::{Frame, Owner, Placed};
-use super::parallel::{GemmFn, Product};
+use super::parallel::{Factor, GemmFn, GemmI8Fn, Product};
 use super::walk::Walk;
 use crate::LoadError;
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_kernels::{Kernel, find};
-use atome_spec::{Op, Tier};
+use atome_spec::layout::word_cols;
+use atome_spec::{Activation, Op, Packing, Tier};
 use std::sync::Arc;
 
 /// Most arguments of a kernel.
@@ -161,15 +162,29 @@ impl Prepared {
     }
 
     fn product(&self, frame: &Frame) -> Product {
-        let [w, x, out] = [0, 1, 2].map(|i| self.operands[i].address(frame));
+        let address = |i: usize| self.operands[i].address(frame);
         let [rows, cols, tokens, out_stride] = [0, 1, 2, 3].map(|i| frame.dim(self.dims[i]));
-        // SAFETY: the entry of a `gemm` kernel has this signature.
-        let kernel = unsafe { std::mem::transmute::<*const (), GemmFn>(self.kernel.entry()) };
+        let entry = self.kernel.entry();
+        let factor = match self.kernel.kind.activation {
+            Activation::F32 => Factor::F32 {
+                // SAFETY: the entry of such a `gemm` kernel has this signature.
+                kernel: unsafe { std::mem::transmute::<*const (), GemmFn>(entry) },
+                x: address(1).cast(),
+            },
+            Activation::I8 => Factor::I8 {
+                // SAFETY: the entry of such a `gemm` kernel has this signature.
+                kernel: unsafe { std::mem::transmute::<*const (), GemmI8Fn>(entry) },
+                x: address(1).cast(),
+                x_scale: address(2).cast(),
+                x_sum: address(3).cast(),
+            },
+        };
+        let packing = self.kernel.kind.packing.unwrap_or(Packing::Int2);
         Product {
-            kernel,
-            w: w.cast(),
-            x: x.cast(),
-            out: out.cast(),
+            factor,
+            w: address(0).cast(),
+            word_cols: word_cols(packing) as u64,
+            out: address(self.operands.len() - 1).cast(),
             rows,
             cols,
             tokens,

@@ -2,9 +2,9 @@
 //! thread in the order of its columns, so the bits do not depend on their number.
 
 use crate::pool::Pool;
-use atome_spec::layout::{BLOCK_ROWS, WORD_COLS};
+use atome_spec::layout::BLOCK_ROWS;
 
-/// The C signature of a `gemm` kernel with all dimensions open.
+/// The C signature of a `gemm` kernel of f32 activations with all dimensions open.
 pub(super) type GemmFn = unsafe extern "C" fn(
     *const i32,
     *const f32,
@@ -16,12 +16,42 @@ pub(super) type GemmFn = unsafe extern "C" fn(
     scale: f32,
 );
 
+/// The C signature of a `gemm` kernel of int8 activations with all dimensions open.
+pub(super) type GemmI8Fn = unsafe extern "C" fn(
+    *const i32,
+    *const i32,
+    *const f32,
+    *const i32,
+    *mut f32,
+    rows: u64,
+    cols: u64,
+    tokens: u64,
+    out_stride: u64,
+    scale: f32,
+);
+
+/// A kernel and the activations it takes.
+#[derive(Clone, Copy)]
+pub(super) enum Factor {
+    F32 {
+        kernel: GemmFn,
+        x: *const f32,
+    },
+    I8 {
+        kernel: GemmI8Fn,
+        x: *const i32,
+        x_scale: *const f32,
+        x_sum: *const i32,
+    },
+}
+
 /// One product.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
-    pub kernel: GemmFn,
+    pub factor: Factor,
     pub w: *const i32,
-    pub x: *const f32,
+    /// Columns of a word of the weights.
+    pub word_cols: u64,
     pub out: *mut f32,
     pub rows: u64,
     pub cols: u64,
@@ -38,7 +68,7 @@ impl Product {
     /// Computes the product, in parts of whole 64-row blocks.
     ///
     /// # Safety
-    /// `w`, `x` and `out` are valid for the kernel's buffers with these dimensions.
+    /// `w`, `out` and the factor are valid for the kernel's buffers with these dimensions.
     pub(super) unsafe fn run(&self, pool: &Pool) {
         let blocks = self.rows.div_ceil(BLOCK_ROWS as u64);
         if blocks < 2 {
@@ -62,35 +92,48 @@ impl Product {
         let row = first * BLOCK_ROWS as u64;
         let rows = (end * BLOCK_ROWS as u64).min(self.rows) - row;
         // Every block before a part is a full one, so its words are its rows' words.
-        let word = row * self.cols.div_ceil(WORD_COLS as u64);
+        let word = row * self.cols.div_ceil(self.word_cols);
+        let Product {
+            cols,
+            tokens,
+            out_stride,
+            scale,
+            ..
+        } = *self;
         // SAFETY: the offsets stay within the matrix and the output, whose rows from `row`
         // on are what the kernel touches.
         unsafe {
-            (self.kernel)(
-                self.w.add(word as usize),
-                self.x,
-                self.out.add(row as usize),
-                rows,
-                self.cols,
-                self.tokens,
-                self.out_stride,
-                self.scale,
-            );
+            let (w, out) = (self.w.add(word as usize), self.out.add(row as usize));
+            match self.factor {
+                Factor::F32 { kernel, x } => {
+                    kernel(w, x, out, rows, cols, tokens, out_stride, scale);
+                }
+                Factor::I8 {
+                    kernel,
+                    x,
+                    x_scale,
+                    x_sum,
+                } => kernel(
+                    w, x, x_scale, x_sum, out, rows, cols, tokens, out_stride, scale,
+                ),
+            }
         }
     }
 }
 
-/// [`Product::run`] with the product's fields as arguments, for compiled plans.
+/// [`Product::run`] with f32 activations and the product's fields as arguments, for compiled
+/// plans.
 ///
 /// # Safety
 /// `pool` is valid; otherwise as [`Product::run`].
 #[allow(
     clippy::too_many_arguments,
-    reason = "a kernel's arguments, behind two more"
+    reason = "a kernel's arguments, behind three more"
 )]
 pub(super) unsafe extern "C" fn parallel_gemm(
     pool: *const Pool,
     kernel: GemmFn,
+    word_cols: u64,
     w: *const i32,
     x: *const f32,
     out: *mut f32,
@@ -101,9 +144,52 @@ pub(super) unsafe extern "C" fn parallel_gemm(
     scale: f32,
 ) {
     let product = Product {
-        kernel,
+        factor: Factor::F32 { kernel, x },
         w,
-        x,
+        word_cols,
+        out,
+        rows,
+        cols,
+        tokens,
+        out_stride,
+        scale,
+    };
+    // SAFETY: the caller's promise.
+    unsafe { product.run(&*pool) }
+}
+
+/// [`parallel_gemm`] with int8 activations.
+///
+/// # Safety
+/// As [`parallel_gemm`].
+#[allow(
+    clippy::too_many_arguments,
+    reason = "a kernel's arguments, behind three more"
+)]
+pub(super) unsafe extern "C" fn parallel_gemm_i8(
+    pool: *const Pool,
+    kernel: GemmI8Fn,
+    word_cols: u64,
+    w: *const i32,
+    x: *const i32,
+    x_scale: *const f32,
+    x_sum: *const i32,
+    out: *mut f32,
+    rows: u64,
+    cols: u64,
+    tokens: u64,
+    out_stride: u64,
+    scale: f32,
+) {
+    let product = Product {
+        factor: Factor::I8 {
+            kernel,
+            x,
+            x_scale,
+            x_sum,
+        },
+        w,
+        word_cols,
         out,
         rows,
         cols,

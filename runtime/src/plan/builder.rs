@@ -3,8 +3,8 @@ use super::{
     Call, Content, DimValue, FloatSource, KernelCall, Operand, Plan, Planned, Ports, Row, Section,
     Stage, Tensor, TopKCall,
 };
-use crate::format::{Ternary, TritRows};
-use atome_spec::{LANES, Op, Packing};
+use crate::format::{Floats, Ternary, TritRows};
+use atome_spec::{Activation, LANES, Op, Packing, layout};
 use std::borrow::Cow;
 
 /// Writes a plan down: tensors first come, first numbered; calls in order.
@@ -17,6 +17,14 @@ pub(super) struct PlanBuilder<'m> {
     head: Vec<Stage>,
     sessions_head: Vec<Stage>,
     each_token: Option<Vec<Call>>,
+}
+
+/// Rows of int8 activations, with their scales and sums.
+pub(super) struct Quantized {
+    width: usize,
+    q: Operand,
+    scale: Operand,
+    sum: Operand,
 }
 
 /// The tensors that a head writes.
@@ -77,6 +85,12 @@ impl<'m> PlanBuilder<'m> {
         self.shared(name.as_ref(), Section::Constants, content)
     }
 
+    /// A table of floats, which lies among the weights because it is as large.
+    pub(super) fn table(&mut self, values: &'m dyn Floats) -> Tensor {
+        let content = Content::F32(FloatSource::Tensor(values));
+        self.shared(values.name(), Section::Weights, content)
+    }
+
     pub(super) fn state(&mut self, name: impl Into<String>, elems: usize) -> Tensor {
         self.tensor(name, Section::State, 4 * elems)
     }
@@ -128,6 +142,7 @@ impl<'m> PlanBuilder<'m> {
             label,
             op,
             packing,
+            activation: Activation::F32,
             dims,
             operands,
             scalars,
@@ -155,6 +170,44 @@ impl<'m> PlanBuilder<'m> {
             &[tensor.whole(), x, out],
             &[w.scale],
         );
+    }
+
+    /// Scratch for int8 activations of `width` columns.
+    pub(super) fn quantized(&mut self, name: &str, width: usize) -> Quantized {
+        Quantized {
+            width,
+            q: self.rows(&format!("{name}.q"), layout::q_words(width)),
+            scale: self.rows(&format!("{name}.scale"), 1),
+            sum: self.rows(&format!("{name}.sum"), 1),
+        }
+    }
+
+    /// Rounds rows to int8.
+    pub(super) fn quantize(&mut self, label: impl Into<String>, x: Operand, to: &Quantized) {
+        let dims = [DimValue::Const(to.width as u64), DimValue::Tokens];
+        let operands = [x, to.q, to.scale, to.sum];
+        self.kernel(label, Op::Quantize, &dims, &operands, &[]);
+    }
+
+    /// `out[t, ..rows] = scale * w x[t]` for every token, from int8 activations.
+    pub(super) fn product_i8(
+        &mut self,
+        label: &str,
+        ((rows, cols), scale): ((usize, usize), f32),
+        w: Tensor,
+        x: &Quantized,
+        out: Operand,
+    ) {
+        let [rows, cols] = [rows, cols].map(|n| DimValue::Const(n as u64));
+        self.push(Call::Kernel(KernelCall {
+            label: label.to_owned(),
+            op: Op::Gemm,
+            packing: Some(Packing::Int2),
+            activation: Activation::I8,
+            dims: vec![rows, cols, DimValue::Tokens, rows],
+            operands: vec![w.whole(), x.q, x.scale, x.sum, out],
+            scalars: vec![scale],
+        }));
     }
 
     pub(super) fn top_k(&mut self, call: TopKCall) {
@@ -247,7 +300,6 @@ impl Tensor {
 
 impl Operand {
     /// The operand from an element of its rows on.
-    #[allow(dead_code, reason = "for families with fused projections")]
     pub(super) fn from(self, elem: usize) -> Operand {
         Operand {
             offset_bytes: self.offset_bytes + 4 * elem,

@@ -6,7 +6,7 @@
 //! | `tensor` | tensors of the arena, and what fills the constant ones |
 //! | `memory` | offsets: sections in order, scratch by liveness |
 //! | `builder` | how a family's plan is written down |
-//! | `atome` | the plan of the Atome family |
+//! | `atome`, `bitmamba2` | the plans of the families |
 //!
 //! A plan is written once, for a block of up to [`Plan::block`] tokens. A step is the same
 //! plan with one token.
@@ -14,12 +14,14 @@
 use crate::arena::Sizes;
 
 mod atome;
+mod bitmamba2;
 mod builder;
 mod call;
 mod memory;
 mod tensor;
 
 pub(crate) use atome::plan_atome;
+pub(crate) use bitmamba2::plan_bitmamba2;
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
 pub(crate) use tensor::{Content, FloatSource, Tensor};
 pub use tensor::{Section, TensorInfo};

@@ -75,7 +75,6 @@ pub(crate) enum FloatSource<'m> {
     /// They are in memory.
     Values(Cow<'m, [f32]>),
     /// They are read.
-    #[allow(dead_code, reason = "for families with large float tables")]
     Tensor(&'m dyn Floats),
 }
 

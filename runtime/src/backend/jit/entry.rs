@@ -1,12 +1,13 @@
 //! An entry point: one call after the other, with addresses computed from the arena's bases and
 //! dimensions from the position.
 
-use super::kernels::{Imports, Prepared};
+use super::kernels::{Imports, Parallel, Prepared};
 use crate::LoadError;
 use crate::backend::frame::Placed;
 use crate::backend::walk::TopK;
 use crate::jit::{Body, CodeBuilder, FuncId};
 use crate::plan::{DimValue, Plan, Row};
+use atome_spec::Activation;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Value};
@@ -93,11 +94,13 @@ fn emit_loop(body: &mut Body<'_>, imports: &Imports, at: &Token, steps: &[Step])
 fn emit_steps(body: &mut Body<'_>, imports: &Imports, at: &Token, steps: &[Step]) {
     for step in steps {
         match step {
-            Step::Kernel(call) if call.parallel => emit_parallel(body, imports, at, call),
-            Step::Kernel(call) => {
-                let args = arguments(body, at, call);
-                body.call(call.function, &args);
-            }
+            Step::Kernel(call) => match call.parallel {
+                Some(parallel) => emit_parallel(body, imports, at, call, parallel),
+                None => {
+                    let args = arguments(body, at, call);
+                    body.call(call.function, &args);
+                }
+            },
             Step::TopK(top) => {
                 let [scores, chosen, picked] =
                     [&top.scores, &top.chosen, &top.picked].map(|o| at.address(body, o));
@@ -110,13 +113,25 @@ fn emit_steps(body: &mut Body<'_>, imports: &Imports, at: &Token, steps: &[Step]
     }
 }
 
-/// A product that the pool splits: the kernel's address comes after the pool's.
-fn emit_parallel(body: &mut Body<'_>, imports: &Imports, at: &Token, call: &Prepared) {
+/// A product that the pool splits: the kernel's address comes after the pool's, then how many
+/// columns a word holds.
+fn emit_parallel(
+    body: &mut Body<'_>,
+    imports: &Imports,
+    at: &Token,
+    call: &Prepared,
+    parallel: Parallel,
+) {
     let pool = body.builder.ins().iconst(I64, imports.pool as i64);
     let kernel = body.address(call.function);
-    let mut args = vec![pool, kernel];
+    let word_cols = body.builder.ins().iconst(I64, parallel.word_cols as i64);
+    let mut args = vec![pool, kernel, word_cols];
     args.extend(arguments(body, at, call));
-    body.call(imports.parallel_gemm, &args);
+    let function = match parallel.activation {
+        Activation::F32 => imports.parallel_gemm,
+        Activation::I8 => imports.parallel_gemm_i8,
+    };
+    body.call(function, &args);
 }
 
 fn arguments(body: &mut Body<'_>, at: &Token, call: &Prepared) -> Vec<Value> {

@@ -1,13 +1,13 @@
 //! Which function runs a call.
 //!
-//! Where the tier's vectors are wider than Cranelift's 128 bits, matrix products are calls of
-//! the microkernels compiled ahead of time; everything else is compiled here, for the plan's
-//! shapes.
+//! Where the tier's vectors are wider than Cranelift's 128 bits, matrix products and the long
+//! loops over channels are calls of the microkernels compiled ahead of time; everything else is
+//! compiled here, for the plan's shapes.
 
 use super::entry::{Entry, Node, Step};
 use crate::LoadError;
 use crate::backend::frame::Placed;
-use crate::backend::parallel::parallel_gemm;
+use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
 use crate::backend::walk::{TopK, select_top_k};
 use crate::jit::{Code, CodeBuilder, FuncId};
 use crate::plan::{Call, DimValue, KernelCall, Plan, Stage};
@@ -15,7 +15,8 @@ use crate::pool::Pool;
 use atome_codegen::emit::clif;
 use atome_codegen::{KernelSpec, compile};
 use atome_kernels::{Kernel, find};
-use atome_spec::{Op, Target, Tier};
+use atome_spec::layout::word_cols;
+use atome_spec::{Activation, Op, Packing, Target, Tier};
 use cranelift_codegen::ir::Type;
 use cranelift_codegen::ir::types::{F32, I64};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use std::collections::BTreeMap;
 const TOP_K: &str = "atome_top_k";
 /// Symbol of a matrix product split over threads.
 const PARALLEL_GEMM: &str = "atome_parallel_gemm";
+/// The same with int8 activations.
+const PARALLEL_GEMM_I8: &str = "atome_parallel_gemm_i8";
 
 /// The functions of one module, made as calls ask for them.
 pub(super) struct Kernels<'p> {
@@ -42,7 +45,15 @@ pub(super) struct Prepared {
     pub dims: Vec<DimValue>,
     pub scalars: Vec<f32>,
     /// Runs through the pool: the function is then an argument.
-    pub parallel: bool,
+    pub parallel: Option<Parallel>,
+}
+
+/// How a product is split.
+#[derive(Clone, Copy)]
+pub(super) struct Parallel {
+    pub activation: Activation,
+    /// Columns of a word of the weights.
+    pub word_cols: usize,
 }
 
 impl<'p> Kernels<'p> {
@@ -51,6 +62,7 @@ impl<'p> Kernels<'p> {
         let mut symbols: Vec<(&str, *const u8)> = vec![
             (TOP_K, select_top_k as *const u8),
             (PARALLEL_GEMM, parallel_gemm as *const u8),
+            (PARALLEL_GEMM_I8, parallel_gemm_i8 as *const u8),
         ];
         symbols.extend(microkernels(tier).map(|k| (k.name, k.entry().cast())));
         // SAFETY: these are functions of this program, and none of them unwinds.
@@ -115,6 +127,10 @@ impl<'p> Kernels<'p> {
             None => (self.compiled(call.spec())?, call.open_dims().collect()),
         };
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
+        let parallel = parallel.then(|| Parallel {
+            activation: call.activation,
+            word_cols: word_cols(call.packing.unwrap_or(Packing::Int2)),
+        });
         Ok(Prepared {
             function,
             operands,
@@ -158,6 +174,9 @@ impl<'p> Kernels<'p> {
             parallel_gemm: self
                 .code
                 .declare_symbol(PARALLEL_GEMM, &PARALLEL_GEMM_PARAMS)?,
+            parallel_gemm_i8: self
+                .code
+                .declare_symbol(PARALLEL_GEMM_I8, &PARALLEL_GEMM_I8_PARAMS)?,
             pool: self.pool.map_or(std::ptr::null(), std::ptr::from_ref),
         };
         entry.define(&mut self.code, &imports)
@@ -172,16 +191,30 @@ impl<'p> Kernels<'p> {
 pub(super) struct Imports {
     pub top_k: FuncId,
     pub parallel_gemm: FuncId,
+    pub parallel_gemm_i8: FuncId,
     pub pool: *const Pool,
 }
 
 /// Parameters of [`select_top_k`].
 const TOP_K_PARAMS: [Type; 6] = [I64; 6];
 /// Parameters of [`parallel_gemm`].
-const PARALLEL_GEMM_PARAMS: [Type; 10] = [I64, I64, I64, I64, I64, I64, I64, I64, I64, F32];
+const PARALLEL_GEMM_PARAMS: [Type; 11] = params();
+/// Parameters of [`parallel_gemm_i8`].
+const PARALLEL_GEMM_I8_PARAMS: [Type; 13] = params();
+
+/// Addresses and numbers, then a scale.
+const fn params<const N: usize>() -> [Type; N] {
+    let mut params = [I64; N];
+    params[N - 1] = F32;
+    params
+}
 
 fn is_microkernel(op: Op, tier: Tier) -> bool {
-    tier.vector_bits() > 128 && matches!(op, Op::Gemv | Op::Gemm)
+    let heavy = matches!(
+        op,
+        Op::Gemv | Op::Gemm | Op::Quantize | Op::RmsNorm | Op::ConvSilu | Op::SelectiveScan
+    );
+    heavy && tier.vector_bits() > 128
 }
 
 fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {

@@ -4,8 +4,8 @@
 use super::schema::{self, HEADER_BYTES, Shape, TensorName, TensorSpec};
 use super::{BitMamba2Config, BitMamba2Layer, BitMamba2Model, FloatTensor, TernaryTensor};
 use crate::error::LoadError;
-use crate::format::{Format, detect};
 use crate::format::source::{Floats, Source, TritRows};
+use crate::format::{Format, detect};
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,0 +1,230 @@
+//! The BitMamba-2 family: embedding; layers of RMS norm, ternary projection of int8 activations,
+//! convolution, recurrence and gate, RMS norm, ternary projection, residual; two norms and the
+//! ternary head.
+
+use super::builder::{PlanBuilder, Quantized};
+use super::{DimValue, Operand, Planned, Ports, Tensor};
+use crate::LoadError;
+use crate::format::{BitMamba2Config, BitMamba2Layer, BitMamba2Model, FloatTensor, TernaryTensor};
+use DimValue::{Const, Tokens};
+use atome_kernels::reference::math;
+use atome_spec::Op;
+
+/// Added to the mean square of an RMS norm.
+const NORM_EPS: f32 = 1e-6;
+
+/// Scratch that every layer uses in turn.
+struct Shared {
+    x: Operand,
+    /// Of `d_model`.
+    normal: Operand,
+    narrow: Quantized,
+    /// Gate, input, B, C and dt.
+    projected: Operand,
+    mixed: Operand,
+    step: Operand,
+    decay: Operand,
+    y: Operand,
+    /// Of `d_inner`.
+    inner_normal: Operand,
+    wide: Quantized,
+    added: Operand,
+}
+
+/// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
+///
+/// # Errors
+/// If the small parameters cannot be read.
+pub(crate) fn plan_bitmamba2(
+    model: &BitMamba2Model,
+    block: usize,
+) -> Result<Planned<'_>, LoadError> {
+    let config = &model.config;
+    // No attention, so any window will do.
+    let mut b = PlanBuilder::new(block, 1);
+    let position = b.state("position", 4);
+    let ids = b.rows("ids", 1);
+    let shared = Shared::new(&mut b, config);
+    let table = b.table(&*model.embed);
+    let (vocab, d_model) = (config.vocab_size as u64, config.d_model as u64);
+    let dims = [Const(vocab), Const(d_model), Tokens];
+    let operands = [ids, table.whole(), shared.x];
+    b.kernel("embed", Op::LookupF32, &dims, &operands, &[]);
+    for (i, layer) in model.layers.iter().enumerate() {
+        let adding = Layer {
+            b: &mut b,
+            s: &shared,
+            config,
+            name: format!("layers.{i}"),
+        };
+        adding.add(layer)?;
+    }
+    let norms = [
+        constant(&mut b, &model.norm_f)?,
+        constant(&mut b, &model.head_norm)?,
+    ];
+    let matrix = b.matrix(&*model.head.rows);
+    let last = b.rows("normal.last", config.d_model);
+    let head = b.head(shared.x, config.vocab_size, |b, x, logits| {
+        rms_norm(b, "norm_f", config.d_model, [x, norms[0].whole(), last]);
+        let operands = [last, norms[1].whole(), shared.normal];
+        rms_norm(b, "lm_head.norm", config.d_model, operands);
+        b.quantize("lm_head.quantize", shared.normal, &shared.narrow);
+        project(b, &model.head, matrix, &shared.narrow, logits);
+    });
+    Ok(b.finish(Ports {
+        position,
+        ids: ids.tensor,
+        logits: head.logits,
+        logits_rows: head.rows,
+        argmax: head.argmax,
+        router: None,
+    }))
+}
+
+impl Shared {
+    fn new(b: &mut PlanBuilder<'_>, config: &BitMamba2Config) -> Shared {
+        let (d_model, d_inner, heads) = (config.d_model, config.d_inner(), config.n_heads);
+        Shared {
+            x: b.rows("x", d_model),
+            normal: b.rows("normal", d_model),
+            narrow: b.quantized("narrow", d_model),
+            projected: b.rows("projected", config.in_proj_rows()),
+            mixed: b.rows("mixed", d_inner),
+            step: b.rows("step", heads),
+            decay: b.rows("decay", heads),
+            y: b.rows("y", d_inner),
+            inner_normal: b.rows("inner_normal", d_inner),
+            wide: b.quantized("wide", d_inner),
+            added: b.rows("added", d_model),
+        }
+    }
+}
+
+/// One layer, being added.
+struct Layer<'b, 'm> {
+    b: &'b mut PlanBuilder<'m>,
+    s: &'b Shared,
+    config: &'m BitMamba2Config,
+    name: String,
+}
+
+impl<'m> Layer<'_, 'm> {
+    fn add(mut self, layer: &'m BitMamba2Layer) -> Result<(), LoadError> {
+        let (s, config) = (self.s, self.config);
+        let gamma = constant(self.b, &layer.in_norm)?.whole();
+        let operands = [s.x, gamma, s.normal];
+        rms_norm(self.b, &self.label("in_norm"), config.d_model, operands);
+        let label = self.label("in_quantize");
+        self.b.quantize(label, s.normal, &s.narrow);
+        let matrix = self.b.matrix(&*layer.in_proj.rows);
+        project(self.b, &layer.in_proj, matrix, &s.narrow, s.projected);
+
+        self.convolution(layer)?;
+        self.scan(layer)?;
+
+        let gamma = constant(self.b, &layer.out_norm)?.whole();
+        let operands = [s.y, gamma, s.inner_normal];
+        rms_norm(self.b, &self.label("out_norm"), config.d_inner(), operands);
+        let label = self.label("out_quantize");
+        self.b.quantize(label, s.inner_normal, &s.wide);
+        let matrix = self.b.matrix(&*layer.out_proj.rows);
+        project(self.b, &layer.out_proj, matrix, &s.wide, s.added);
+        let dims = [Const(config.d_model as u64), Tokens];
+        let label = self.label("residual");
+        self.b.kernel(label, Op::Add, &dims, &[s.added, s.x], &[]);
+        Ok(())
+    }
+
+    fn label(&self, part: &str) -> String {
+        format!("{}.{part}", self.name)
+    }
+
+    fn convolution(&mut self, layer: &'m BitMamba2Layer) -> Result<(), LoadError> {
+        let (channels, taps) = (self.config.d_inner(), self.config.d_conv());
+        let stored = layer.conv_weight.all()?;
+        // Stored a channel after the other, the oldest tap first; wanted a tap after the other,
+        // the newest first.
+        let places = (0..taps).flat_map(|k| (0..channels).map(move |c| c * taps + taps - 1 - k));
+        let weights: Vec<f32> = places.map(|i| stored[i]).collect();
+        let w = self.b.constant(layer.conv_weight.name(), weights).whole();
+        let bias = constant(self.b, &layer.conv_bias)?.whole();
+        let past = self.label("conv.history");
+        let history = self.b.state(past, (taps - 1) * channels).whole();
+        let stride = self.config.in_proj_rows() as u64;
+        let dims = [
+            Const(channels as u64),
+            Const(taps as u64),
+            Tokens,
+            Const(stride),
+        ];
+        let u = self.s.projected.from(self.config.d_inner());
+        let operands = [w, bias, u, history, self.s.mixed];
+        let label = self.label("conv");
+        self.b.kernel(label, Op::ConvSilu, &dims, &operands, &[]);
+        Ok(())
+    }
+
+    fn scan(&mut self, layer: &'m BitMamba2Layer) -> Result<(), LoadError> {
+        let (s, c) = (self.s, self.config);
+        let (heads, d_state, d_inner) = (c.n_heads, c.d_state(), c.d_inner());
+        let stride = Const(c.in_proj_rows() as u64);
+        let [input, output, dt] = [0, 1, 2].map(|i| {
+            let first = 2 * d_inner + i * heads * d_state;
+            s.projected.from(first)
+        });
+
+        let bias = constant(self.b, &layer.dt_bias)?.whole();
+        let rates = layer.a_log.all()?;
+        let rates: Vec<f32> = rates.iter().map(|&a| -math::exp(a)).collect();
+        let a = self.b.constant(self.label("a"), rates).whole();
+        let dims = [Const(heads as u64), Tokens, stride];
+        let operands = [dt, bias, a, s.step, s.decay];
+        let label = self.label("discretize");
+        self.b.kernel(label, Op::Discretize, &dims, &operands, &[]);
+
+        let d = constant(self.b, &layer.d)?.whole();
+        let label = self.label("ssm.h");
+        let state = self.b.state(label, d_inner * d_state).whole();
+        let dims = [heads, c.head_dim(), d_state].map(|n| Const(n as u64));
+        let dims = [&dims[..], &[Tokens, stride]].concat();
+        let operands = [
+            s.mixed,
+            s.step,
+            s.decay,
+            input,
+            output,
+            s.projected,
+            d,
+            state,
+            s.y,
+        ];
+        let label = self.label("ssm");
+        self.b
+            .kernel(label, Op::SelectiveScan, &dims, &operands, &[]);
+        Ok(())
+    }
+}
+
+/// A small parameter, read now.
+fn constant(b: &mut PlanBuilder<'_>, tensor: &FloatTensor) -> Result<Tensor, LoadError> {
+    let values = tensor.all()?;
+    Ok(b.constant(tensor.name(), values))
+}
+
+/// `operands` are the input, the gain and the output.
+fn rms_norm(b: &mut PlanBuilder<'_>, label: &str, width: usize, operands: [Operand; 3]) {
+    let dims = [Const(width as u64), Tokens];
+    b.kernel(label, Op::RmsNorm, &dims, &operands, &[NORM_EPS]);
+}
+
+/// `out[t] = w x[t]` for every token.
+fn project(
+    b: &mut PlanBuilder<'_>,
+    w: &TernaryTensor,
+    matrix: Tensor,
+    x: &Quantized,
+    out: Operand,
+) {
+    b.product_i8(w.rows.name(), (w.rows.shape(), w.scale), matrix, x, out);
+}

@@ -1,0 +1,208 @@
+//! The BitMamba-2 family: golden outputs, and the same bits however a model is run.
+
+use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
+use atome::{Model, Options, Session};
+use atome_tests::published::{bitmamba2_folder, distance, floats, golden, tokens};
+use atome_tests::runs::{self, bits};
+
+/// Activations are rounded to int8, so a difference in the last bit before may become one of a
+/// whole step: the goldens, of an oracle in f64, are at most this far (logits have variance 1).
+const FLIPPED: f64 = 5e-2;
+/// Where nothing flips, and so for most records, they are this near.
+const NEAR: f64 = 2e-3;
+/// Below this distance of the two best logits another choice may be as right.
+const CLEAR: f64 = 0.05;
+
+#[test]
+fn goldens_on_every_backend() {
+    let Some(folder) = bitmamba2_folder() else {
+        return;
+    };
+    for name in ["tiny", "small"] {
+        let records = golden(&folder, &format!("golden_{name}.json"));
+        let mut reference: Vec<Vec<u32>> = Vec::new();
+        for run in runs::all() {
+            let path = folder.join(format!("{name}.bin"));
+            let model = Model::load(&path, None, &run.options).expect("loads");
+            let mut session = model.session().expect("a slot");
+            let mut near = 0;
+            for (i, record) in records.iter().enumerate() {
+                let prompt = tokens(&record["tokens"]);
+                session.reset();
+                session.prefill(&prompt).expect("tokens");
+                let apart = distance(session.logits(), &floats(&record["logits"]));
+                assert!(apart <= FLIPPED, "{name}, {}: {apart:e}", run.name);
+                near += usize::from(apart <= NEAR);
+                match reference.get(i) {
+                    Some(expected) => assert_eq!(&bits(session.logits()), expected, "{}", run.name),
+                    None => reference.push(bits(session.logits())),
+                }
+                let greedy = tokens(&record["greedy"]);
+                let margins = floats(&record["greedy_margin"]);
+                for (token, margin) in greedy.into_iter().zip(margins) {
+                    let found = session.argmax();
+                    assert!(found == token || margin <= CLEAR, "{name}, {}", run.name);
+                    session.step(token).expect("a token");
+                }
+            }
+            assert!(2 * near >= records.len(), "{name}: only {near} are near");
+        }
+    }
+}
+
+/// A small model of awkward shape and a sequence for it.
+fn random_case(seed: u64) -> (BitMamba2Model, Vec<u32>) {
+    let mut state = seed;
+    let mut below = |n: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let d_model = 4 * (1 + below(24) as usize);
+    let divisors: Vec<usize> = (1..=2 * d_model).filter(|n| 2 * d_model % n == 0).collect();
+    let config = BitMamba2Config {
+        vocab_size: 1 + below(300) as usize,
+        d_model,
+        n_layers: 1 + below(3) as usize,
+        n_heads: divisors[below(divisors.len() as u64) as usize],
+    };
+    let vocab = config.vocab_size as u64;
+    let tokens = (0..1 + below(40)).map(|_| below(vocab) as u32).collect();
+    (BitMamba2Model::random(&config, seed), tokens)
+}
+
+fn steps(session: &mut Session, tokens: &[u32]) -> Vec<Vec<u32>> {
+    let step = |token: &u32| {
+        session.step(*token).expect("a token");
+        bits(session.logits())
+    };
+    tokens.iter().map(step).collect()
+}
+
+#[test]
+fn random_models_of_awkward_shapes() {
+    let runs = runs::all();
+    for seed in 0..24 {
+        let (model, tokens) = random_case(seed);
+        let mut expected: Option<Vec<Vec<u32>>> = None;
+        for run in &runs {
+            let case = format!("seed {seed}, {:?}, {}", model.config, run.name);
+            let options = Options {
+                block: 1 + (seed as usize * 7) % 40,
+                ..run.options.clone()
+            };
+            let model = Model::from_bitmamba2(&model, &options).expect("loads");
+            let mut session = model.session().expect("a slot");
+            let found = steps(&mut session, &tokens);
+            assert!(
+                found
+                    .iter()
+                    .flatten()
+                    .all(|b| f32::from_bits(*b).is_finite())
+            );
+            let expected = expected.get_or_insert_with(|| found.clone());
+            assert_eq!(&found, expected, "{case}: step by step");
+            session.reset();
+            session.prefill(&tokens).expect("tokens");
+            assert_eq!(
+                Some(&bits(session.logits())),
+                expected.last(),
+                "{case}: prefill"
+            );
+        }
+    }
+}
+
+/// Steps of several sessions at once against each alone, for one way to run `open`'s model.
+fn batch_agrees(case: &str, open: impl Fn(&Options) -> Model, options: &Options, prompt: &[u32]) {
+    const SESSIONS: usize = 5;
+    let options = Options {
+        sessions: 2 * SESSIONS,
+        block: 3,
+        ..options.clone()
+    };
+    let model = open(&options);
+    let mut sessions: Vec<Session> = (0..2 * SESSIONS)
+        .map(|_| model.session().expect("a slot"))
+        .collect();
+    let (alone, together) = sessions.split_at_mut(SESSIONS);
+    // Histories of different lengths.
+    for (i, (a, b)) in alone.iter_mut().zip(together.iter_mut()).enumerate() {
+        let seen = &prompt[..i * prompt.len() / SESSIONS];
+        if !seen.is_empty() {
+            a.prefill(seen).expect("tokens");
+            b.prefill(seen).expect("tokens");
+        }
+    }
+    for round in 0..3 {
+        let ids: Vec<u32> = (0..SESSIONS)
+            .map(|i| prompt[(round + i) % prompt.len()])
+            .collect();
+        for (session, id) in alone.iter_mut().zip(&ids) {
+            session.step(*id).expect("a token");
+        }
+        let mut batch: Vec<&mut Session> = together.iter_mut().collect();
+        model.step_batch(&mut batch, &ids).expect("tokens");
+        for (i, (a, b)) in alone.iter().zip(together.iter()).enumerate() {
+            let case = format!("{case}: session {i} in round {round}");
+            assert_eq!(bits(a.logits()), bits(b.logits()), "{case}");
+            assert_eq!(
+                (a.argmax(), a.position()),
+                (b.argmax(), b.position()),
+                "{case}"
+            );
+            assert_eq!(saved(a), saved(b), "{case}: state");
+        }
+    }
+}
+
+fn saved(session: &Session) -> Vec<u8> {
+    let mut state = vec![0; session.state_bytes()];
+    session.save_into(&mut state).expect("the right length");
+    state
+}
+
+#[test]
+fn a_batch_of_sessions_steps_like_each_alone() {
+    let config = AtomeConfig {
+        vocab_size: 50,
+        d_model: 70,
+        n_layers: 2,
+        d_head: 12,
+        top_k: 3,
+        kernel_size: 4,
+        max_seq: 6,
+    };
+    let atome = AtomeModel::random(config, None, 1);
+    let prompt: Vec<u32> = (0..20).map(|i| i * 7 % 50).collect();
+    for run in runs::all() {
+        let open = |options: &Options| Model::from_atome(&atome, options).expect("loads");
+        batch_agrees(&format!("atome, {}", run.name), open, &run.options, &prompt);
+        let (model, tokens) = random_case(3);
+        let open = |options: &Options| Model::from_bitmamba2(&model, options).expect("loads");
+        let case = format!("bitmamba2, {}", run.name);
+        batch_agrees(&case, open, &run.options, &tokens);
+    }
+}
+
+#[test]
+fn a_batch_is_checked() {
+    let (model, _) = random_case(3);
+    let options = Options {
+        sessions: 2,
+        ..Options::default()
+    };
+    let open = || Model::from_bitmamba2(&model, &options).expect("loads");
+    let (model, other) = (open(), open());
+    let (mut a, mut b) = (
+        model.session().expect("a slot"),
+        other.session().expect("a slot"),
+    );
+    let vocab = model.vocab() as u32;
+    assert!(model.step_batch(&mut [&mut a], &[0, 0]).is_err());
+    assert!(model.step_batch(&mut [&mut a], &[vocab]).is_err());
+    assert!(model.step_batch(&mut [&mut a, &mut b], &[0, 0]).is_err());
+    assert_eq!((a.position(), b.position()), (0, 0));
+    assert!(model.step_batch(&mut [], &[]).is_ok());
+}
