@@ -2,7 +2,7 @@
 
 use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run, train};
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, progress};
 use atome::{BackendKind, Model, Options, Tier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Train(train::TrainArgs),
     Bench(bench::BenchArgs),
 }
+
+/// Bytes of a model from which its loading is shown.
+const WORTH_A_BAR: usize = 64 << 20;
 
 /// Flags of every command that loads a model.
 #[derive(Clone, Debug, Args)]
@@ -113,12 +116,25 @@ impl LoadArgs {
         options: &Options,
     ) -> Result<Model, Failure> {
         match model {
-            Some(model) => Ok(Model::load(model, self.config.as_deref(), options)?),
+            Some(model) => self.load_file(model, options),
             #[cfg(feature = "default-model")]
             None => Ok(Model::default_model(options)?),
             #[cfg(not(feature = "default-model"))]
             None => Err(Failure::NoModel),
         }
+    }
+
+    /// Loads a model file, with a bar if it is large.
+    fn load_file(&self, model: &Path, options: &Options) -> Result<Model, Failure> {
+        let config = self.config.as_deref();
+        let mut bar = None;
+        let mut progress = |done, of| {
+            if of >= WORTH_A_BAR {
+                let new = || progress::bar(self.machine.quiet, of as u64, "load", "bytes");
+                bar.get_or_insert_with(new).set(done);
+            }
+        };
+        Ok(Model::load_with(model, config, options, &mut progress)?)
     }
 }
 

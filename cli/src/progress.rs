@@ -25,6 +25,11 @@ pub(crate) fn bar(quiet: bool, length: u64, what: &'static str, unit: &str) -> B
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
+    /// Goes to `n`.
+    pub(crate) fn set(&self, n: usize) {
+        self.0.set_position(n as u64);
+    }
+
     /// Counts on by `n`.
     pub(crate) fn advance(&self, n: usize) {
         self.0.inc(n as u64);

@@ -16,6 +16,17 @@ pub enum Config {
     BitMamba2(BitMamba2Config),
 }
 
+impl Config {
+    /// Positions that attention looks back; `None` for a model without attention.
+    #[must_use]
+    pub fn max_seq(&self) -> Option<usize> {
+        match self {
+            Config::Atome(config) => Some(config.max_seq),
+            Config::BitMamba2(_) => None,
+        }
+    }
+}
+
 /// What a model is, whatever its family.
 pub(crate) struct Identity {
     pub architecture: &'static str,

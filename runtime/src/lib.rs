@@ -31,6 +31,7 @@ mod backend;
 #[cfg(feature = "default-model")]
 mod default_model;
 mod batch;
+mod cores;
 pub mod error;
 pub mod eval;
 mod family;

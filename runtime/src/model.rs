@@ -2,6 +2,7 @@
 
 use crate::arena::{Arena, Weights};
 use crate::backend::Backend;
+use crate::cores;
 use crate::family::{Config, Family};
 use crate::fill::{Progress, fill};
 use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
@@ -245,7 +246,7 @@ fn default_threads(parameters: usize) -> usize {
     if parameters < WEIGHTS_WORTH_THREADS {
         return 1;
     }
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    cores::physical()
 }
 
 fn choose_tier(asked: Option<Tier>) -> Result<Tier, LoadError> {

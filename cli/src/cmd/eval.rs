@@ -137,9 +137,12 @@ fn read_text(path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
+/// How far a model without attention is taken to look back.
+const RECURRENT_REACH: usize = 2048;
+
 /// The windows asked for; where nothing is, those that suit the model.
 fn windows(args: &EvalArgs, model: &Model) -> Result<Windows, Failure> {
-    let suits = Windows::for_reach(model.info().config.max_seq);
+    let suits = Windows::for_reach(model.info().config.max_seq().unwrap_or(RECURRENT_REACH));
     let window = args.window.unwrap_or(suits.window());
     let stride = args.stride.unwrap_or((window / 2).max(1));
     Ok(Windows::new(window, stride)?)

@@ -6,6 +6,7 @@ mod bench_table;
 pub(crate) mod classify;
 pub(crate) mod emit;
 pub(crate) mod eval;
+mod ids;
 pub(crate) mod inspect;
 pub(crate) mod logits;
 pub(crate) mod pack;

@@ -256,7 +256,11 @@ fn config_beside(
 
 /// Reads back the file that was written and compares it with the source, bit by bit.
 fn verify(source: &AtomeModel, path: &Path) -> Result<Verified, Failure> {
-    let written = format::load(path, None)?;
+    let foreign = || Failure::Differs {
+        path: path.to_owned(),
+        tensor: "config".to_owned(),
+    };
+    let written = format::load(path, None)?.into_atome().ok_or_else(foreign)?;
     let mut same = Verified::default();
     let differs = |tensor| Failure::Differs {
         path: path.to_owned(),

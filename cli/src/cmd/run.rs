@@ -1,8 +1,9 @@
+use super::ids;
 use crate::args::{LoadArgs, decimal, whole};
 use crate::failure::Failure;
 use crate::text::TextWriter;
 use crate::units::{bytes, count, duration, significant};
-use crate::{input, output};
+use crate::{input, output, tokens};
 use atome::sampler::{Sampler, Sampling};
 use atome::{Model, Session};
 use clap::Args;
@@ -30,6 +31,16 @@ pub(crate) struct RunArgs {
     /// the model inside: `In the beginning`]
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: Option<OsString>,
+
+    /// Token ids in place of a prompt, such as 1,2,3, or @FILE; what follows is printed as ids. For
+    /// models whose tokens are not bytes
+    #[arg(
+        long,
+        value_name = "LIST",
+        conflicts_with = "prompt",
+        allow_hyphen_values = true
+    )]
+    tokens: Option<String>,
 
     /// How many tokens to generate; with 0 only the prompt is printed
     #[arg(short, value_name = "N", default_value_t = 200)]
@@ -100,6 +111,12 @@ impl SamplingArgs {
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let sampling = args.sampling.sampling();
     sampling.validate()?;
+    if let Some(list) = &args.tokens {
+        let ids = tokens::read(list)?;
+        let model = args.load.load(args.model.as_deref())?;
+        let quiet = args.load.machine.quiet;
+        return ids::run(&model, &ids, (args.n, sampling), (args.json, quiet));
+    }
     let prompt = read_prompt(args)?;
     let model = args.load.load(args.model.as_deref())?;
     super::continues_bytes(&model)?;
@@ -195,7 +212,7 @@ impl Generation {
     }
 }
 
-fn describe(quiet: bool, model: &Model) {
+pub(super) fn describe(quiet: bool, model: &Model) {
     let info = model.info();
     let line = format!(
         "load {}, compile {} ({}, {}, {}), arena {}",
@@ -210,7 +227,7 @@ fn describe(quiet: bool, model: &Model) {
 }
 
 /// Reports speeds; each pair is a number of tokens and the time they took.
-fn report(quiet: bool, prefill: (usize, Duration), decode: (usize, Duration)) {
+pub(super) fn report(quiet: bool, prefill: (usize, Duration), decode: (usize, Duration)) {
     let mut line = format!("prefill {}", speed(prefill));
     if decode.0 > 0 {
         line.push_str(&format!(", decode {}", speed(decode)));
@@ -229,7 +246,7 @@ fn speed((tokens, time): (usize, Duration)) -> String {
     )
 }
 
-fn per_second(tokens: usize, time: Duration) -> Option<f64> {
+pub(super) fn per_second(tokens: usize, time: Duration) -> Option<f64> {
     (tokens > 0 && !time.is_zero()).then(|| tokens as f64 / time.as_secs_f64())
 }
 

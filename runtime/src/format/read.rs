@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::config::open;
 use super::container::{self, ContainerInfo, Outline};
 use super::model::{AtomeModel, Ternary};
 use super::schema::{self, Frame, TensorName, TensorSource};
