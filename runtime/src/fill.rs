@@ -93,7 +93,12 @@ fn split<'a>(
     let (parts, step) = match content {
         Content::Matrix(w) => {
             let (rows, cols) = w.shape();
-            (rows, (JOB_ELEMS / cols.max(1)).next_multiple_of(BLOCK_ROWS))
+            (
+                rows,
+                (JOB_ELEMS / cols.max(1))
+                    .max(1)
+                    .next_multiple_of(BLOCK_ROWS),
+            )
         }
         Content::Embedding(w) => {
             let (rows, cols) = w.shape();

@@ -28,10 +28,10 @@
 mod arena;
 pub mod atomic_file;
 mod backend;
-#[cfg(feature = "default-model")]
-mod default_model;
 mod batch;
 mod cores;
+#[cfg(feature = "default-model")]
+mod default_model;
 pub mod error;
 pub mod eval;
 mod family;

@@ -17,15 +17,20 @@ impl BitMamba2Model {
     /// If the config does not [validate](BitMamba2Config::validate).
     #[must_use]
     pub fn random(config: &BitMamba2Config, seed: u64) -> Self {
-        match Self::parse(random_bytes(config, seed)) {
+        match Self::parse(Self::random_file(config, seed)) {
             Ok(model) => model,
             Err(fault) => panic!("a random model of impossible dimensions: {fault}"),
         }
     }
+
+    /// The bytes of the file that [`BitMamba2Model::random`] reads.
+    #[must_use]
+    pub fn random_file(config: &BitMamba2Config, seed: u64) -> Vec<u8> {
+        random_file(config, seed)
+    }
 }
 
-/// The bytes of a random file.
-fn random_bytes(config: &BitMamba2Config, seed: u64) -> Vec<u8> {
+fn random_file(config: &BitMamba2Config, seed: u64) -> Vec<u8> {
     let mut rng = SplitMix64::new(seed);
     let mut out: Vec<u8> = Format::Bit2.magic().unwrap_or_default().into();
     let dims = [
