@@ -129,7 +129,10 @@ fn float_weights_are_quantised_by_the_formula() {
         fixture.write("floats.safetensors", &float_file(&weights, dtype));
         let args = ["pack", "floats.safetensors", "out.safetensors", "--json"];
         let answer = fixture.json(&[&args[..], &dims].concat());
-        let packed = load(&fixture.path("out.safetensors"), None).unwrap();
+        let packed = load(&fixture.path("out.safetensors"), None)
+            .unwrap()
+            .into_atome()
+            .unwrap();
         assert_eq!(packed.config, CONFIG);
         for (((tensor, shape, values), (_, packed)), row) in weights
             .iter()
@@ -198,7 +201,10 @@ fn scales_may_be_kept_or_given() {
     assert!(pack(&["-q"]).err.is_empty());
 
     assert_eq!(pack(&["--scale", "0.125"]).code, Some(0));
-    let scaled = load(&fixture.path("out.atome01"), None).unwrap();
+    let scaled = load(&fixture.path("out.atome01"), None)
+        .unwrap()
+        .into_atome()
+        .unwrap();
     assert!(scaled.tensors().all(|(_, t)| match t {
         TensorRef::Ternary(w) => w.scale == 0.125,
         TensorRef::Floats(_) => true,
