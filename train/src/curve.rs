@@ -39,11 +39,11 @@ pub(crate) fn svg(points: &[Point]) -> Result<String, Box<dyn Error + Send + Syn
             .label_style(("sans-serif", 16))
             .light_line_style(WHITE)
             .draw()?;
-        let curves: [(&str, RGBColor, fn(&Point) -> f64); 2] = [
-            ("training text", TRAINING, |p| p.training),
-            ("held-out text", HELD_OUT, |p| p.held_out),
-        ];
-        for (label, color, bits) in curves {
+        for (label, color, held_out) in [
+            ("training text", TRAINING, false),
+            ("held-out text", HELD_OUT, true),
+        ] {
+            let bits = |p: &Point| if held_out { p.held_out } else { p.training };
             let line = LineSeries::new(
                 points.iter().map(|p| (p.step, bits(p))),
                 color.stroke_width(2),
