@@ -62,7 +62,9 @@ fn random_case(seed: u64) -> (BitMamba2Model, Vec<u32>) {
         (state >> 33) % n
     };
     let d_model = 4 * (1 + below(24) as usize);
-    let divisors: Vec<usize> = (1..=2 * d_model).filter(|n| 2 * d_model % n == 0).collect();
+    let divisors: Vec<usize> = (1..=2 * d_model)
+        .filter(|n| (2 * d_model).is_multiple_of(*n))
+        .collect();
     let config = BitMamba2Config {
         vocab_size: 1 + below(300) as usize,
         d_model,
