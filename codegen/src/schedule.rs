@@ -3,7 +3,7 @@
 //! Every choice gives the same bits; only speed depends on it.
 
 use crate::{KernelSpec, spec};
-use atome_spec::{Activation, Isa, Method, Op};
+use atome_spec::{Activation, Isa, Method, Op, Packing};
 use std::fmt;
 
 /// The choices for one kernel on one instruction set.
@@ -109,20 +109,35 @@ const fn int8(isa: Isa) -> Products {
     }
 }
 
+/// Where base-3 codes are found by arithmetic, a group of rows is enough: its code is long, and
+/// further tokens share it.
+const fn base3(isa: Isa) -> Products {
+    match isa {
+        Isa::Avx512Vnni => int8(isa),
+        _ => products(1, (1, int8(isa).gemm.1), 0),
+    }
+}
+
 /// The table's choice for `spec` on an instruction set; a tier stands for its baseline.
 pub fn select(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
     let isa = isa.into();
-    let products = match spec.activation {
-        Activation::F32 => float(isa),
-        Activation::I8 => int8(isa),
-    };
-    let (row_groups, tokens, fields) = match spec.op {
-        Op::Gemv => (products.gemv, 1, products.fields),
-        _ => (products.gemm.0, products.gemm.1, Fields::Shifted),
+    let products = match (spec.activation, spec.packing) {
+        (Activation::F32, _) => float(isa),
+        (Activation::I8, Some(Packing::Base3)) => base3(isa),
+        (Activation::I8, _) => int8(isa),
     };
     let usual = spec::methods(spec.op, spec.activation).first();
+    let method = spec.method.or(usual.copied()).unwrap_or(Method::Select);
+    let (row_groups, tokens, fields) = match spec.op {
+        Op::Gemv => (products.gemv, 1, products.fields),
+        // Four times the code of `dot` for each token, and little to gain from a second one.
+        _ if spec.activation == Activation::I8 && method != Method::Dot => {
+            (products.gemm.0, 1, Fields::Shifted)
+        }
+        _ => (products.gemm.0, products.gemm.1, Fields::Shifted),
+    };
     Schedule {
-        method: spec.method.or(usual.copied()).unwrap_or(Method::Select),
+        method,
         row_groups,
         tokens,
         fields,

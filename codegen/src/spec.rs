@@ -77,6 +77,17 @@ impl KernelSpec {
         self
     }
 
+    /// Forbids to multiply by a weight: where the method of choice would, the best one that does
+    /// not is set.
+    #[must_use]
+    pub fn without_multiply(mut self) -> KernelSpec {
+        let known = methods(self.op, self.activation);
+        if self.method.or(known.first().copied()) == Some(Method::Dot) {
+            self.method = known.iter().copied().find(|m| *m != Method::Dot);
+        }
+        self
+    }
+
     /// Binds a dimension to a number.
     #[must_use]
     pub fn bind(mut self, dim: &str, value: u64) -> KernelSpec {
@@ -231,6 +242,7 @@ pub fn activations(op: Op) -> &'static [Activation] {
 pub fn packings(op: Op, activation: Activation) -> &'static [Packing] {
     match (op, activation) {
         (Op::Embed, _) => &[Packing::Int2, Packing::Base3],
+        (Op::Gemv | Op::Gemm, Activation::I8) => &[Packing::Int2, Packing::Base3],
         (Op::Gemv | Op::Gemm | Op::Conv1d, _) => &[Packing::Int2],
         _ => &[],
     }
@@ -239,7 +251,7 @@ pub fn packings(op: Op, activation: Activation) -> &'static [Packing] {
 /// Methods an op has kernels for, the one that is chosen unless another is asked for first.
 pub fn methods(op: Op, activation: Activation) -> &'static [Method] {
     match (op, activation) {
-        (Op::Gemv | Op::Gemm, Activation::I8) => &[Method::Dot],
+        (Op::Gemv | Op::Gemm, Activation::I8) => &[Method::Dot, Method::Lut, Method::Select],
         _ if op.is_ternary() => &[Method::Select],
         _ => &[],
     }

@@ -1,7 +1,7 @@
 //! Data for the tests that `#[ternary_kernel]` generates. Not part of the public interface.
 
-use atome_spec::LANES;
-use atome_spec::layout::{BLOCK_ROWS, WORD_COLS, ZERO_WORD, gemv_bit, q_words};
+use atome_spec::layout::{BLOCK_ROWS, WORD_COLS, ZERO_WORD, gemv_bit, q_words, word_cols};
+use atome_spec::{LANES, Packing};
 
 /// Calls that a test compares.
 pub const ROUNDS: u64 = 24;
@@ -79,8 +79,9 @@ impl Random {
     }
 
     /// The matrix of `gemv` and `gemm`; padding is zero trits.
-    pub fn matrix(&mut self, rows: usize, cols: usize, out: &mut [u32]) {
-        let words = cols.div_ceil(WORD_COLS);
+    pub fn matrix(&mut self, packing: Packing, rows: usize, cols: usize, out: &mut [u32]) {
+        let word_cols = word_cols(packing);
+        let words = cols.div_ceil(word_cols);
         for (i, word) in out.iter_mut().enumerate() {
             let block = i / (BLOCK_ROWS * words);
             let block_rows = (rows - block * BLOCK_ROWS)
@@ -88,15 +89,22 @@ impl Random {
                 .next_multiple_of(LANES);
             let at = i % (BLOCK_ROWS * words);
             let row = block * BLOCK_ROWS + at % block_rows;
-            let first = at / block_rows * WORD_COLS;
-            *word = (0..WORD_COLS).fold(0, |word, k| {
-                let code = if row < rows && first + k < cols {
-                    self.code()
-                } else {
-                    1
-                };
-                word | code << gemv_bit(k)
-            });
+            let first = at / block_rows * word_cols;
+            let mut code = |k| match row < rows && first + k < cols {
+                true => self.code(),
+                false => 1,
+            };
+            *word = match packing {
+                Packing::Int2 => (0..word_cols).fold(0, |word, k| word | code(k) << gemv_bit(k)),
+                Packing::Base3 => {
+                    let mut bytes = [0i32; 4];
+                    (0..word_cols).for_each(|k| {
+                        bytes[k % 4] = 3 * bytes[k % 4] + code(k) as i32 - 1;
+                    });
+                    let byte = |v: i32| (v.unsigned_abs() | u32::from(v < 0) << 7) as u8;
+                    u32::from_le_bytes(bytes.map(byte))
+                }
+            };
         }
     }
 
@@ -140,9 +148,11 @@ mod tests {
         for round in 0..12 {
             let mut random = Random::new(round);
             for (rows, cols) in [(1, 1), (17, 16), (64, 33), (65, 5), (129, 70)] {
-                let mut w = vec![0; packing::gemv::words(rows, cols)];
-                random.matrix(rows, cols, &mut w);
-                packing::gemv::check(&w, rows, cols).unwrap();
+                for packing in [Packing::Int2, Packing::Base3] {
+                    let mut w = vec![0; packing::matrix::words(packing, rows, cols)];
+                    random.matrix(packing, rows, cols, &mut w);
+                    packing::matrix::check(packing, &w, rows, cols).unwrap();
+                }
                 let mut w = vec![0; packing::conv::words(rows, cols)];
                 random.filters(rows, cols, &mut w);
                 packing::conv::check(&w, rows, cols).unwrap();

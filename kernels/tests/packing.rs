@@ -1,26 +1,27 @@
 //! Packings: known bits, round trips around every block edge, faults with their position,
 //! and agreement of `get`, `unpack_into` and the layout's arithmetic.
 
-use atome_kernels::packing::{PackError, conv, embed, gemv};
+use atome_kernels::packing::{PackError, conv, embed, matrix};
 use atome_spec::layout::{self, ZERO_WORD};
 use atome_spec::{Packing, Packing::Base3, Packing::Int2};
 use proptest::prelude::*;
 
 /// Sizes around every edge: lanes, words, blocks, both tiles.
-const SIZES: [usize; 16] = [
-    0, 1, 2, 15, 16, 17, 63, 64, 65, 128, 255, 256, 257, 319, 320, 321,
+const SIZES: [usize; 17] = [
+    0, 1, 2, 15, 16, 17, 21, 63, 64, 65, 128, 255, 256, 257, 319, 320, 321,
 ];
 
 /// A layout as the tests see it.
 #[derive(Clone, Copy, Debug)]
 enum Layout {
-    Gemv,
+    Gemv(Packing),
     Embed(Packing),
     Conv,
 }
 
-const LAYOUTS: [Layout; 4] = [
-    Layout::Gemv,
+const LAYOUTS: [Layout; 5] = [
+    Layout::Gemv(Int2),
+    Layout::Gemv(Base3),
     Layout::Embed(Int2),
     Layout::Embed(Base3),
     Layout::Conv,
@@ -29,7 +30,7 @@ const LAYOUTS: [Layout; 4] = [
 impl Layout {
     fn words(self, rows: usize, cols: usize) -> usize {
         match self {
-            Layout::Gemv => gemv::words(rows, cols),
+            Layout::Gemv(packing) => matrix::words(packing, rows, cols),
             Layout::Embed(p) => embed::words(p, rows, cols),
             Layout::Conv => conv::words(rows, cols),
         }
@@ -38,7 +39,7 @@ impl Layout {
     fn pack(self, trits: &[i8], rows: usize, cols: usize) -> Result<Vec<u32>, PackError> {
         let mut out = vec![0xDEAD_BEEF; self.words(rows, cols)];
         match self {
-            Layout::Gemv => gemv::pack_into(trits, rows, cols, &mut out),
+            Layout::Gemv(packing) => matrix::pack_into(packing, trits, rows, cols, &mut out),
             Layout::Embed(p) => embed::pack_into(p, trits, rows, cols, &mut out),
             Layout::Conv => conv::pack_into(trits, rows, cols, &mut out),
         }?;
@@ -48,7 +49,7 @@ impl Layout {
     fn unpack(self, words: &[u32], rows: usize, cols: usize) -> Result<Vec<i8>, PackError> {
         let mut out = vec![99; rows * cols];
         match self {
-            Layout::Gemv => gemv::unpack_into(words, rows, cols, &mut out),
+            Layout::Gemv(packing) => matrix::unpack_into(packing, words, rows, cols, &mut out),
             Layout::Embed(p) => embed::unpack_into(p, words, rows, cols, &mut out),
             Layout::Conv => conv::unpack_into(words, rows, cols, &mut out),
         }?;
@@ -57,7 +58,7 @@ impl Layout {
 
     fn check(self, words: &[u32], rows: usize, cols: usize) -> Result<(), PackError> {
         match self {
-            Layout::Gemv => gemv::check(words, rows, cols),
+            Layout::Gemv(packing) => matrix::check(packing, words, rows, cols),
             Layout::Embed(p) => embed::check(p, words, rows, cols),
             Layout::Conv => conv::check(words, rows, cols),
         }
@@ -65,7 +66,7 @@ impl Layout {
 
     fn get(self, words: &[u32], rows: usize, cols: usize, r: usize, c: usize) -> i8 {
         match self {
-            Layout::Gemv => gemv::get(words, rows, cols, r, c),
+            Layout::Gemv(packing) => matrix::get(packing, words, rows, cols, r, c),
             Layout::Embed(p) => embed::get(p, words, rows, cols, r, c),
             Layout::Conv => conv::get(words, rows, cols, r, c),
         }
@@ -111,12 +112,10 @@ fn round_trip(layout: Layout, trits: &[i8], rows: usize, cols: usize) {
 fn sizes_follow_the_layout() {
     for rows in SIZES {
         for cols in SIZES {
-            assert_eq!(
-                gemv::words(rows, cols),
-                layout::gemv_words(Packing::Int2, rows, cols)
-            );
             assert_eq!(conv::words(rows, cols), layout::conv_words(rows, cols));
             for packing in [Int2, Base3] {
+                let words = layout::gemv_words(packing, rows, cols);
+                assert_eq!(matrix::words(packing, rows, cols), words);
                 let bytes = rows * layout::embed_row_bytes(packing, cols);
                 assert_eq!(embed::words(packing, rows, cols) * 4, bytes);
             }
@@ -175,12 +174,29 @@ fn a_gemv_matrix_has_the_bits_of_its_drawing() {
     t[5] = -1;
     t[17] = 1;
     t[66 * cols + 16] = -1;
-    let words = Layout::Gemv.pack(&t, rows, cols).unwrap();
+    let words = Layout::Gemv(Int2).pack(&t, rows, cols).unwrap();
     assert_eq!(words.len(), 64 * 2 + 16 * 2);
     let mut expected = vec![ZERO_WORD; words.len()];
     expected[0] = 0x5555_5156;
     expected[64] = 0x5555_5655;
     expected[128 + 16 + 2] = 0x5555_5554;
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn a_base_3_matrix_has_the_bits_of_its_drawing() {
+    // Row 0: +1 in columns 0 and 5, -1 in column 16 (byte 0's fifth digit), -1 in column 21 (its
+    // second word, byte 1).
+    let (rows, cols) = (3, 22);
+    let mut t = vec![0; rows * cols];
+    t[0] = 1;
+    t[5] = 1;
+    t[16] = -1;
+    t[21] = -1;
+    let words = Layout::Gemv(Base3).pack(&t, rows, cols).unwrap();
+    let mut expected = vec![0; 32];
+    expected[0] = 0x0000_1b50; // 81 - 1 = 80; 27
+    expected[16] = 0x0000_d100; // -81
     assert_eq!(words, expected);
 }
 
@@ -275,9 +291,15 @@ fn invalid_codes_are_found_wherever_they_are() {
                 let mut words = clean.clone();
                 words[word] |= 3 << bit;
                 // Bytes 0 and 2 are those of the values 0 and 1; 1 is none.
-                if matches!(layout, Layout::Embed(Base3)) {
+                // In a matrix 0x80, a negative zero, is none.
+                let none = match layout {
+                    Layout::Embed(Base3) => Some(1),
+                    Layout::Gemv(Base3) => Some(0x80),
+                    _ => None,
+                };
+                if let Some(none) = none {
                     words[word] &= !(0xFF << (bit & 24));
-                    words[word] |= 1 << (bit & 24);
+                    words[word] |= none << (bit & 24);
                 }
                 let bits = words[word];
                 let expected = Err(PackError::Code { word, bits });
@@ -330,6 +352,17 @@ fn other_codes(layout: Layout, word: u32) -> Vec<(u32, u32)> {
                 let digit = value / power % 3;
                 let other = value - digit * power + (digit + 1) % 3 * power;
                 changes.push((0xFF << shift, (other * 256).div_ceil(243) << shift));
+            }
+        }
+    } else if matches!(layout, Layout::Gemv(Base3)) {
+        let value = |byte: u8| i32::from(byte & 0x7f) * if byte < 128 { 1 } else { -1 };
+        let byte = |value: i32| value.unsigned_abs() | u32::from(value < 0) << 7;
+        for (i, old) in word.to_le_bytes().into_iter().enumerate() {
+            for power in [81, 27, 9, 3, 1] {
+                let from_0 = value(old) + 121;
+                let digit = from_0 / power % 3;
+                let other = from_0 - digit * power + (digit + 1) % 3 * power - 121;
+                changes.push((0xFF << (8 * i), byte(other) << (8 * i)));
             }
         }
     } else {

@@ -5,7 +5,7 @@ use atome_codegen::emit::{clif, rust};
 use atome_codegen::ir::Function;
 use atome_codegen::{CodegenError, KernelSpec, compile, schedule, spec};
 use atome_kernels::detect;
-use atome_spec::{Method, Op, Packing, Target, Tier};
+use atome_spec::{Activation, Method, Op, Packing, Target, Tier};
 use clap::{Args, ValueEnum};
 use std::str::FromStr;
 
@@ -26,6 +26,11 @@ pub(crate) struct EmitArgs {
     /// Packing of the ternary weights [default: int2 for the ops that have some]
     #[arg(long, value_name = "P", value_parser = named::<Packing>(Packing::NAMES))]
     packing: Option<Packing>,
+
+    /// Activations of a matrix product
+    #[arg(long, value_name = "A", default_value = "f32")]
+    #[arg(value_parser = named::<Activation>(Activation::NAMES))]
+    activation: Activation,
 
     /// Method of the ternary product [default: chosen by the schedule]
     #[arg(long, value_name = "M", value_parser = named::<Method>(Method::NAMES))]
@@ -99,7 +104,7 @@ pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {
 
 impl EmitArgs {
     fn spec(&self) -> Result<KernelSpec, Failure> {
-        let mut spec = KernelSpec::new(self.op);
+        let mut spec = KernelSpec::new(self.op).activation(self.activation);
         for Binding { name, value } in &self.shape {
             if spec.shape.contains_key(name) {
                 return Err(Failure::RepeatedDim { name: name.clone() });

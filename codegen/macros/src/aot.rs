@@ -2,7 +2,7 @@
 
 use atome_codegen::ir::Function;
 use atome_codegen::{KernelSpec, compile, emit::rust, spec};
-use atome_spec::{Activation, Isa, Kind, Op, Tier};
+use atome_spec::{Activation, Isa, Kind, Method, Op, Tier};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::LitStr;
@@ -50,9 +50,12 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
     })
 }
 
-/// Whether an instruction set has a kernel of its own: its tier's baseline has every kernel, an
-/// extension those of products of int8.
+/// Whether an instruction set has a kernel of its own: its tier's baseline has every kernel but
+/// those that select int8, which look-ups beat; an extension has dot products.
 fn gains(kind: Kind, isa: Isa) -> bool {
+    if kind.method == Some(Method::Select) {
+        return false;
+    }
     let product = matches!(kind.op, Op::Gemv | Op::Gemm);
     let dot = kind.method.is_none() && kind.activation == Activation::I8;
     !isa.is_extension() || (product && dot)

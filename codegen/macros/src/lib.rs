@@ -52,9 +52,9 @@ use quote::quote;
 /// |---|---|
 /// | `op` | `embed`, `gemv`, `gemm`, `conv1d` or `scan` |
 /// | a dimension of the op | a whole number: the kernel is unrolled and folded for it |
-/// | `packing` | `int2`; `base3` for `embed` too |
+/// | `packing` | `int2`; `base3` for `embed`, and for `gemv` and `gemm` with `i8` activations |
 /// | `activation` | `f32` (default); `i8` for `gemv` and `gemm` too |
-/// | `method` | with f32 activations `select`: add, subtract or skip; with `i8` `dot` |
+/// | `method` | with f32 activations `select`: add, subtract or skip; with `i8` `dot` (default), `lut` or `select` |
 /// | `cpu` | `dispatch` (default): kernels for every tier of the architecture, the best one called; or one tier or target |
 /// | `crate` | path of `atome-kernels`, if it is not `::atome_kernels` |
 ///

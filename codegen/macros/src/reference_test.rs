@@ -143,10 +143,13 @@ fn fill_weights(kernel: &Kernel<'_>) -> TokenStream {
         }
         (Op::Gemv | Op::Gemm, _) => {
             let (rows, cols) = (dim("rows"), dim("cols"));
+            let (krate, packing) = (kernel.krate, kernel.spec.packing);
+            let packing = variable(&format!("{:?}", packing.unwrap_or(Packing::Int2)));
+            let packing = quote!(#krate::Packing::#packing);
             let x = (kernel.spec.activation == Activation::I8)
                 .then(|| quote!(random.quantized(#cols, &mut x, &mut x_sum);));
             quote! {
-                random.matrix(#rows, #cols, &mut w);
+                random.matrix(#packing, #rows, #cols, &mut w);
                 #x
             }
         }

@@ -94,6 +94,13 @@ impl Run<'_, '_> {
                 let parts = parts.map(|slot| &vectors[slot as usize]);
                 vectors[dst as usize] = lanes::narrow(parts);
             }
+            Op::Base3(dst, part, x) => {
+                vectors[dst as usize] = lanes::base3(part, &vectors[x as usize]);
+            }
+            Op::Lookup(dst, table, index, bit) => {
+                let [table, index] = [table, index].map(|slot| &vectors[slot as usize]);
+                vectors[dst as usize] = lanes::lookup(table, index, bit);
+            }
             Op::SumI32(dst, x) => {
                 scalars[dst as usize] = [lanes::sum(&vectors[x as usize])];
             }

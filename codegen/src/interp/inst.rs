@@ -56,6 +56,11 @@ impl Compiler<'_> {
                 let [x, y, z, w] = parts;
                 Op::Narrow(dst, [x?, y?, z?, w?])
             }
+            Inst::Base3(part, x) => Op::Base3(dst, *part, self.vector(*x)?),
+            Inst::Lookup { table, index, bit } => {
+                let bit = check("bits of a lookup", *bit, 31)?;
+                Op::Lookup(dst, self.vector(*table)?, self.vector(*index)?, bit)
+            }
             Inst::Load(buffer, address, lanes) => {
                 let place = self.place(*buffer, address)?;
                 match (ty, lanes) {
@@ -112,6 +117,8 @@ impl Compiler<'_> {
             | Op::TritSelect(..)
             | Op::Dot4(..)
             | Op::Narrow(..)
+            | Op::Base3(..)
+            | Op::Lookup(..)
             | Op::LoadVector(..)
             | Op::LoadFirst(..) => ("a vector", ty.is_vector()),
             _ => ("a scalar", matches!(ty, Type::Scalar(_))),

@@ -1,7 +1,7 @@
 //! What the arithmetic instructions do to bits, for scalars (`N` = 1) and vectors (`N` = 16)
 //! alike. The passes fold constants with these same functions.
 
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::LANES;
 
 const SIGN: u32 = 1 << 31;
@@ -195,6 +195,38 @@ pub(crate) fn narrow(parts: [&[u32; LANES]; 4]) -> [u32; LANES] {
         x.clamp(i8::MIN.into(), i8::MAX.into()) as u8
     };
     std::array::from_fn(|lane| u32::from_le_bytes(std::array::from_fn(|i| byte(4 * lane + i))))
+}
+
+/// [`crate::ir::Inst::Base3`] of one byte.
+pub(crate) const fn base3_byte(part: Base3Part, byte: u8) -> u8 {
+    let magnitude = byte & 0x7f;
+    let magnitude = if magnitude > 121 { 0 } else { magnitude };
+    let value = if byte & 0x80 == 0 {
+        121 + magnitude
+    } else {
+        121 - magnitude
+    };
+    match part {
+        Base3Part::Fields => {
+            let (second, third, fourth) = (value / 27 % 3, value / 9 % 3, value / 3 % 3);
+            (value / 81) | (second << 2) | (third << 4) | (fourth << 6)
+        }
+        Base3Part::Fifth => value % 3,
+    }
+}
+
+/// [`crate::ir::Inst::Base3`].
+#[inline]
+pub(crate) fn base3(part: Base3Part, x: &[u32; LANES]) -> [u32; LANES] {
+    map(x, |word| {
+        u32::from_le_bytes(word.to_le_bytes().map(|byte| base3_byte(part, byte)))
+    })
+}
+
+/// [`crate::ir::Inst::Lookup`]; `bit` is at most 31.
+#[inline]
+pub(crate) fn lookup(table: &[u32; LANES], index: &[u32; LANES], bit: u8) -> [u32; LANES] {
+    map(index, |index| table[((index >> bit) & 15) as usize])
 }
 
 /// [`crate::ir::Inst::Reduce`] of i32, a sum.

@@ -1,6 +1,6 @@
 use super::{
-    Access, Address, BinaryOp, Block, Buffer, BufferParam, Carried, Compare, Dim, Elem, Function,
-    Inst, Lanes, Loop, ReduceOp, Scalar, ShiftOp, Size, Stmt, Type, UnaryOp, Value,
+    Access, Address, Base3Part, BinaryOp, Block, Buffer, BufferParam, Carried, Compare, Dim, Elem,
+    Function, Inst, Lanes, Loop, ReduceOp, Scalar, ShiftOp, Size, Stmt, Type, UnaryOp, Value,
 };
 use atome_spec::LANES;
 
@@ -257,6 +257,16 @@ impl Builder {
     /// Four vectors of i32 as one of 64 signed bytes.
     pub fn narrow(&mut self, parts: [Value; 4]) -> Value {
         self.push(Type::I32X16, Inst::Narrow(parts))
+    }
+
+    /// Codes of the trits of base-3 bytes.
+    pub fn base3(&mut self, part: Base3Part, x: Value) -> Value {
+        self.push(Type::I32X16, Inst::Base3(part, x))
+    }
+
+    /// The lanes of `table` that four bits of `index` name.
+    pub fn lookup(&mut self, table: Value, index: Value, bit: u8) -> Value {
+        self.push(Type::I32X16, Inst::Lookup { table, index, bit })
     }
 
     /// A row number read as i32, as an index.

@@ -69,6 +69,20 @@ pub enum Inst {
     /// Four i32 vectors as 64 signed bytes in the order of their lanes, four a lane, the first
     /// in the lowest byte; numbers out of range become the nearest byte.
     Narrow([Value; 4]),
+    /// Codes of the trits that each byte of an i32 vector holds in base 3: bit 7 is the sign and
+    /// the other bits the magnitude of `81 t0 + 27 t1 + 9 t2 + 3 t3 + t4`; a magnitude above
+    /// 121 counts as 0.
+    Base3(Base3Part, Value),
+    /// For each lane, the lane of `table` that the four bits at `bit` of `index` name; those
+    /// beyond bit 31 are 0.
+    Lookup {
+        /// i32 vector.
+        table: Value,
+        /// i32 vector.
+        index: Value,
+        /// First bit of the lane's number, at most 31.
+        bit: u8,
+    },
     /// An element or sixteen consecutive ones. Lanes not named by `lanes` are not read and
     /// become zero bits.
     Load(Buffer, Address, Lanes),
@@ -149,6 +163,15 @@ pub enum ReduceOp {
     Max,
 }
 
+/// Which codes [`Inst::Base3`] gives; a code is its trit + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Base3Part {
+    /// Those of `t0` to `t3`, in the 2-bit fields of the byte, `t0`'s the lowest.
+    Fields,
+    /// That of `t4`, as a byte.
+    Fifth,
+}
+
 /// An affine element offset into a buffer: `base + sum(index * stride)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
@@ -186,6 +209,7 @@ impl Inst {
             | Inst::Reduce(_, x)
             | Inst::Extract(x, _)
             | Inst::Keep(x, _)
+            | Inst::Base3(_, x)
             | Inst::ToIndex(x)
             | Inst::FromIndex(x) => *x = f(*x),
             Inst::Binary(_, x, y) | Inst::Compare(_, x, y) => {
@@ -207,6 +231,10 @@ impl Inst {
                 *x = f(*x);
             }
             Inst::Narrow(parts) => *parts = parts.map(f),
+            Inst::Lookup { table, index, .. } => {
+                *table = f(*table);
+                *index = f(*index);
+            }
             Inst::Load(_, address, _) => address.map_values(f),
         }
         self

@@ -28,7 +28,9 @@ pub mod verify;
 
 pub use builder::Builder;
 pub use function::{Access, Block, Buffer, BufferParam, Carried, Function, Loop, Scalar, Stmt};
-pub use inst::{Address, BinaryOp, Compare, Inst, Lanes, ReduceOp, ShiftOp, UnaryOp, Value};
+pub use inst::{
+    Address, Base3Part, BinaryOp, Compare, Inst, Lanes, ReduceOp, ShiftOp, UnaryOp, Value,
+};
 pub use size::{Dim, Size};
 pub use text::{ParseError, parse};
 pub use types::{Elem, Type};

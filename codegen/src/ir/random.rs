@@ -1,8 +1,8 @@
 //! Random functions that the verifier accepts, for property tests.
 
 use super::{
-    Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Function, Inst, Lanes, ReduceOp,
-    ShiftOp, Size, Stmt, Type, UnaryOp, Value,
+    Access, Address, Base3Part, BinaryOp, Buffer, Builder, Compare, Elem, Function, Inst, Lanes,
+    ReduceOp, ShiftOp, Size, Stmt, Type, UnaryOp, Value,
 };
 
 /// The function of a seed: every instruction, loops up to three deep, values carried
@@ -165,7 +165,7 @@ impl Random {
         let (f, i) = self.pick(&[(Type::F32, Type::I32), (Type::F32X16, Type::I32X16)]);
         let (fx, fy) = (self.value(b, f), self.value(b, f));
         let (ix, iy) = (self.value(b, i), self.value(b, i));
-        match self.below(20) {
+        match self.below(22) {
             0 => self.constant(b),
             1 => {
                 let size = self.size(3);
@@ -223,6 +223,15 @@ impl Random {
                 b.reduce(ReduceOp::Add, x)
             }
             18 => {
+                let part = self.pick(&[Base3Part::Fields, Base3Part::Fifth]);
+                let x = self.value(b, Type::I32X16);
+                b.base3(part, x)
+            }
+            19 => {
+                let [table, index] = [(); 2].map(|()| self.value(b, Type::I32X16));
+                b.lookup(table, index, self.below(32) as u8)
+            }
+            20 => {
                 let (buffer, _, address) = self.place(b, Access::Out);
                 if self.below(2) == 0 {
                     return b.load(buffer, address);
@@ -293,6 +302,8 @@ fn every_kind_of_instruction_and_statement_occurs() {
         "TritSelect",
         "Dot4",
         "Narrow",
+        "Base3",
+        "Lookup",
         "ToIndex",
         "FromIndex",
         "Store",

@@ -9,6 +9,7 @@
 //! | [`unroll`] | loops become straight code or do several iterations at once |
 //! | [`dce`] | what nothing needs goes |
 //! | [`renumber`] | values numbered in the order of their definitions |
+//! | [`expand`] | base-3 codes by arithmetic; not in the pipeline: emitters ask for it |
 //!
 //! ```
 //! use atome_codegen::ir::{Access, Address, Builder, Elem, Lanes};
@@ -29,6 +30,7 @@
 
 pub mod cse;
 pub mod dce;
+pub mod expand;
 pub mod fold;
 pub mod hoist;
 pub mod renumber;

@@ -1,7 +1,9 @@
 //! Random arithmetic that stays finite.
 
 use super::random::{Generator, Kind, Known};
-use crate::ir::{BinaryOp, Builder, Compare, Lanes, ReduceOp, ShiftOp, Type, UnaryOp, Value};
+use crate::ir::{
+    Base3Part, BinaryOp, Builder, Compare, Lanes, ReduceOp, ShiftOp, Type, UnaryOp, Value,
+};
 
 /// No f32 is greater than two to this power; products and quotients of two stay finite.
 const GREATEST_LIMIT: u32 = 60;
@@ -246,10 +248,10 @@ impl Generator {
     }
 
     /// Dot products of bytes, often of ones with a few bits as kernels have them; narrowing;
-    /// sums of i32.
+    /// base 3; lookups; sums of i32.
     fn bytes(&mut self, b: &mut Builder) {
         let [acc, codes, x] = [(); 3].map(|()| self.i32(true));
-        let result = match self.rng.below(4) {
+        let result = match self.rng.below(6) {
             0 => b.dot4(acc, codes, x),
             1 => {
                 let mask = self.rng.pick(&[0x0303_0303, 0x3030_3030, 0x7f7f_7f7f, -1]);
@@ -260,6 +262,14 @@ impl Generator {
             2 => {
                 let more = self.i32(true);
                 b.narrow([acc, codes, x, more])
+            }
+            3 => {
+                let part = self.rng.pick(&[Base3Part::Fields, Base3Part::Fifth]);
+                b.base3(part, x)
+            }
+            4 => {
+                let bit = self.rng.below(32) as u8;
+                b.lookup(codes, x, bit)
             }
             _ => b.reduce(ReduceOp::Add, x),
         };

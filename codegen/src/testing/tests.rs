@@ -71,8 +71,9 @@ fn together_they_use_everything() {
         collect(&random_function(seed).body, 0, &mut found);
     }
     let found: Vec<&str> = found.iter().map(String::as_str).collect();
-    let everything = "0 carried,1 carried,2 carried,3 carried,Abs,Add,And,CompareEq,CompareLe,\
-        CompareLt,Div,Dot4,Extract,F32,FromBits,FromIndex,I32,Iota,Keep,Load,Max,Min,Mul,Narrow,Neg,\
+    let everything = "0 carried,1 carried,2 carried,3 carried,Abs,Add,And,Base3,CompareEq,CompareLe,\
+        CompareLt,Div,Dot4,Extract,F32,FromBits,FromIndex,I32,Iota,Keep,Load,Lookup,Max,Min,Mul,\
+        Narrow,Neg,\
         Or,Param,Prefetch,ReduceAdd,ReduceMax,Select,ShiftLeft,ShiftRight,ShiftRightSigned,SizeF32,Splat,\
         Sqrt,Store,Sub,ToBits,ToFloat,ToIndex,TritSelect,Xor,\
         loop bound depth 0,loop bound depth 1,loop bound depth 2,loop open depth 0,loop open depth 1";

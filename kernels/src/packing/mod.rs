@@ -6,25 +6,27 @@
 //!
 //! | module | matrix | packings |
 //! |---|---|---|
-//! | [`gemv`] | weights of `gemv` and `gemm`, `[rows, cols]` | `int2` |
+//! | [`matrix`] | weights of `gemv` and `gemm`, `[rows, cols]` | `int2`, `base3` |
+//! | [`gemv`] | the same | `int2` |
 //! | [`embed`] | embedding table, `[vocab, d_model]` | `int2`, `base3` |
 //! | [`conv`] | depthwise filters, `[channels, taps]` | `int2` |
 //! | [`int8`] | activations of `gemv` and `gemm`, `[tokens, cols]` | int8 |
 //!
-//! Each of the first three has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
+//! Each but the last has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
 //! (invalid codes and padding, without unpacking) and `get` (one weight).
 //!
 //! ```
-//! use atome_kernels::packing::gemv;
+//! use atome_kernels::Packing::Base3;
+//! use atome_kernels::packing::matrix;
 //!
 //! let trits = [-1, 0, 1, 1];
 //! let mut words = [0; 16];
-//! assert_eq!(gemv::words(1, 4), words.len());
-//! gemv::pack_into(&trits, 1, 4, &mut words).unwrap();
-//! assert_eq!(gemv::get(&words, 1, 4, 0, 2), 1);
+//! assert_eq!(matrix::words(Base3, 1, 4), words.len());
+//! matrix::pack_into(Base3, &trits, 1, 4, &mut words).unwrap();
+//! assert_eq!(matrix::get(Base3, &words, 1, 4, 0, 2), 1);
 //!
 //! let mut back = [0; 4];
-//! gemv::unpack_into(&words, 1, 4, &mut back).unwrap();
+//! matrix::unpack_into(Base3, &words, 1, 4, &mut back).unwrap();
 //! assert_eq!(back, trits);
 //! ```
 
@@ -33,7 +35,9 @@ pub mod embed;
 mod error;
 pub mod gemv;
 pub mod int8;
+pub mod matrix;
 mod tile;
+mod word;
 
 pub use error::PackError;
 

@@ -1,4 +1,5 @@
 use atome_codegen::testing::Rng;
+use atome_spec::Method;
 
 /// What kind of activations a case has.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +102,11 @@ impl Series {
             Values::Zeros => 0,
         };
         (0..n).map(|_| byte()).collect()
+    }
+
+    /// A method that does not multiply.
+    pub(super) fn method(&mut self) -> Method {
+        self.0.pick(&[Method::Lut, Method::Select])
     }
 
     /// A scale, seldom negative or tiny.

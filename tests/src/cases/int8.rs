@@ -60,9 +60,14 @@ pub(super) fn gemv() -> Vec<Case> {
     let mut cases = Vec::new();
     for rows in [0, 1, 15, 16, 17, 33, 48, 63, 64, 65, 100, 129] {
         for cols in [0, 1, 3, 4, 7, 15, 16, 17, 20, 21, 33, 96, 120] {
-            let shape = [rows, cols, 1];
             let dims = [("rows", rows), ("cols", cols)];
-            cases.push(product(&mut series, Op::Gemv, &dims, shape, rows));
+            cases.extend(products(
+                &mut series,
+                Op::Gemv,
+                &dims,
+                [rows, cols, 1],
+                rows,
+            ));
         }
     }
     cases
@@ -82,20 +87,21 @@ pub(super) fn gemm() -> Vec<Case> {
                     ("out_stride", out_stride),
                 ];
                 let shape = [rows, cols, tokens];
-                cases.push(product(&mut series, Op::Gemm, &dims, shape, out_stride));
+                cases.extend(products(&mut series, Op::Gemm, &dims, shape, out_stride));
             }
         }
     }
     cases
 }
 
-fn product(
+/// A product in both packings; the method is another each time.
+fn products(
     series: &mut Series,
     op: Op,
     dims: &[(&'static str, usize)],
     [rows, cols, tokens]: [usize; 3],
     out_stride: usize,
-) -> Case {
+) -> Vec<Case> {
     let (weights, values) = series.kinds();
     let scale = series.scale();
     let trits = series.trits(weights, rows * cols);
@@ -107,20 +113,26 @@ fn product(
             .map(|x| i32::from(*x))
             .sum::<i32>()
     };
-    let x_sum = (0..tokens).map(|t| sum(t).cast_unsigned()).collect();
+    let x_sum: Vec<u32> = (0..tokens).map(|t| sum(t).cast_unsigned()).collect();
     let w = Ternary::new(&trits, rows, cols, scale);
     let mut out = blank(tokens.saturating_sub(1) * out_stride + rows);
     reference::gemm_i8(w, &x, &x_scale, out_stride, &mut out);
-    let mut packed = vec![0; packing::gemv::words(rows, cols)];
-    packing::gemv::pack_into(&trits, rows, cols, &mut packed).expect("trits");
-    let arguments = vec![
-        Argument::words("w", packed),
-        Argument::words("x", words(&x, [tokens, cols])),
-        Argument::input("x_scale", &x_scale),
-        Argument::words("x_sum", x_sum),
-        Argument::output("out", &out),
-    ];
-    let case = Case::new(op, dims, arguments).packing(Packing::Int2);
-    let case = case.activation(Activation::I8).scalar(scale);
-    case.values((weights, values, scale))
+    let case = |packing| {
+        let mut packed = vec![0; packing::matrix::words(packing, rows, cols)];
+        packing::matrix::pack_into(packing, &trits, rows, cols, &mut packed).expect("trits");
+        let arguments = vec![
+            Argument::words("w", packed),
+            Argument::words("x", words(&x, [tokens, cols])),
+            Argument::input("x_scale", &x_scale),
+            Argument::words("x_sum", x_sum.clone()),
+            Argument::output("out", &out),
+        ];
+        let case = Case::new(op, dims, arguments).packing(packing);
+        let case = case.activation(Activation::I8).scalar(scale);
+        case.values((weights, values, scale))
+    };
+    let method = series.method();
+    let both = Packing::ALL.iter().map(|packing| case(*packing));
+    both.flat_map(|case| [case.clone(), case.method(method)])
+        .collect()
 }

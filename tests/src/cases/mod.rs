@@ -31,7 +31,7 @@ pub use memory::{Memory, Mismatch};
 
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::Function;
-use atome_spec::{Activation, Op, Packing};
+use atome_spec::{Activation, Method, Op, Packing};
 use std::fmt;
 
 /// One call of a kernel and its result.
@@ -91,6 +91,11 @@ impl Case {
 
     fn packing(mut self, packing: Packing) -> Case {
         self.spec = self.spec.packing(packing);
+        self
+    }
+
+    fn method(mut self, method: Method) -> Case {
+        self.spec = self.spec.method(method);
         self
     }
 

@@ -198,6 +198,9 @@ impl Emitter<'_> {
     fn single(&mut self, inst: &Inst, value: Value) -> Repr {
         Repr::Scalar(match inst {
             Inst::Reduce(op, x) => self.reduce(*op, *x),
+            Inst::Lookup { table, index, bit } => {
+                return Repr::Vector(self.lookup(*table, *index, *bit));
+            }
             Inst::Narrow(parts) => return Repr::Vector(self.narrow(*parts)),
             Inst::Extract(x, lane) => {
                 let lane = usize::from(*lane);

@@ -1,7 +1,7 @@
-//! Dot products of bytes, and what makes bytes of wider numbers.
+//! Dot products of bytes, what makes bytes of wider numbers, and lookups.
 
 use super::emitter::{Dot, Emitter, PARTS};
-use crate::ir::Value;
+use crate::ir::{Elem, ShiftOp, Value};
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
 
 /// How a vector of bytes is widened.
@@ -79,6 +79,35 @@ impl Emitter<'_> {
             let high = self.cur.ins().snarrow(c, d);
             let bytes = self.cur.ins().snarrow(low, high);
             self.cast(types::I32X4, bytes)
+        })
+    }
+
+    /// The lanes of a table that four bits of each lane name, quarter by quarter of the table:
+    /// bytes are looked up where their number is below 16, and are 0 elsewhere.
+    pub(super) fn lookup(&mut self, table: Value, index: Value, bit: u8) -> [clif::Value; PARTS] {
+        let low = self.splat_const(Elem::I32, 15);
+        let spread = self.splat_const(Elem::I32, 0x0404_0404);
+        let bytes = self.splat_const(Elem::I32, 0x0302_0100);
+        let quarter = self.splat_const(Elem::I32, 0x1010_1010);
+        let quarter = self.cast(types::I8X16, quarter);
+        let table: [clif::Value; PARTS] = std::array::from_fn(|part| {
+            let part = self.part(table, part);
+            self.cast(types::I8X16, part)
+        });
+        std::array::from_fn(|part| {
+            let index = self.part(index, part);
+            let lane = self.shift(ShiftOp::Right, index, bit);
+            let lane = self.cur.ins().band(lane, low);
+            let byte = self.cur.ins().imul(lane, spread);
+            let byte = self.cur.ins().iadd(byte, bytes);
+            let mut byte = self.cast(types::I8X16, byte);
+            let mut found = self.cur.ins().swizzle(table[0], byte);
+            for quarter_of_table in &table[1..] {
+                byte = self.cur.ins().isub(byte, quarter);
+                let more = self.cur.ins().swizzle(*quarter_of_table, byte);
+                found = self.cur.ins().bor(found, more);
+            }
+            self.cast(types::I32X4, found)
         })
     }
 }

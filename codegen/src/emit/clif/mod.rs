@@ -12,7 +12,7 @@
 //! | `block` | statements and their order |
 //! | `control` | loops |
 //! | `lanes` | lane-wise instructions |
-//! | `dot` | dot products of bytes, narrowing |
+//! | `dot` | dot products of bytes, narrowing, lookups |
 //! | `memory` | loads and stores |
 //! | `address` | sizes and pointers |
 //! | `object` | object files |
@@ -50,6 +50,7 @@ pub use isa::isa;
 pub use object::object;
 
 use crate::ir::{Function, verify};
+use crate::passes::expand;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self as clif, Signature};
 use cranelift_codegen::isa::TargetIsa;
@@ -67,6 +68,11 @@ pub fn signature(function: &Function, isa: &dyn TargetIsa) -> Signature {
 /// If the verifier rejects the function: its code would go wherever it was told to.
 pub fn emit(function: &Function, isa: &dyn TargetIsa) -> Result<clif::Function, EmitError> {
     verify(function).map_err(EmitError::Invalid)?;
+    if expand::applies(function) {
+        let mut expanded = function.clone();
+        expand::run(&mut expanded);
+        return Ok(emitter::translate(&expanded, isa));
+    }
     Ok(emitter::translate(function, isa))
 }
 

@@ -188,6 +188,24 @@ impl Isa for Avx2 {
         }
     }
 
+    /// Bit 3 of the index chooses between the halves of the table.
+    fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream {
+        let (low, high) = (&table[0], &table[1]);
+        let entry = match bit {
+            0 => quote!(#index),
+            _ => YMM.shift(ShiftOp::Right, index, bit),
+        };
+        let [low, high] = [low, high]
+            .map(|table| YMM.as_floats(&quote!(_mm256_permutevar8x32_epi32(#table, entry))));
+        let chosen = YMM.as_bits(&quote!(_mm256_blendv_ps(#low, #high, half)));
+        let half = YMM.as_floats(&quote!(_mm256_slli_epi32::<28>(entry)));
+        quote! {{
+            let entry = #entry;
+            let half = #half;
+            #chosen
+        }}
+    }
+
     fn sum_i32(&self, x: &Ident) -> TokenStream {
         let rest = sum_quarter();
         quote! {{

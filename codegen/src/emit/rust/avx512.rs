@@ -1,7 +1,8 @@
 use super::isa::{Helper, Isa};
 use super::size::number;
 use super::x86::{Width, extract_quarter, reduce_quarter};
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::interp::lanes::base3_byte;
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -40,10 +41,38 @@ impl Isa for Avx512 {
                 ((1u32 << n.min(16)) - 1) as __mmask16
             }
         };
-        vec![Helper {
-            name: "first",
-            item,
-        }]
+        let table = |part| {
+            let bytes = (0..128).map(|byte| number(base3_byte(part, byte).into()));
+            quote!([#(#bytes),*])
+        };
+        let (fields, fifths) = (table(Base3Part::Fields), table(Base3Part::Fifth));
+        let tables = quote! {
+            /// Codes of the first four trits of every magnitude.
+            static FIELDS: [u8; 128] = #fields;
+        };
+        let fifth = quote! {
+            /// Codes of the fifth trit of every magnitude.
+            static FIFTHS: [u8; 128] = #fifths;
+        };
+        let base3 = quote! {
+            /// Codes by the low seven bits; those of negative values are mirrored.
+            #[inline]
+            #[target_feature(enable = #VNNI_FEATURES)]
+            fn base3(table: &'static [u8; 128], twos: __m512i, x: __m512i) -> __m512i {
+                let at = table.as_ptr().cast::<i8>();
+                let low = unsafe { _mm512_loadu_epi8(at) };
+                let high = unsafe { _mm512_loadu_epi8(at.add(64)) };
+                let codes = _mm512_permutex2var_epi8(low, x, high);
+                _mm512_mask_sub_epi8(codes, _mm512_movepi8_mask(x), twos, codes)
+            }
+        };
+        let helper = |name, item| Helper { name, item };
+        vec![
+            helper("first", item),
+            helper("FIELDS", tables),
+            helper("FIFTHS", fifth),
+            helper("base3", base3),
+        ]
     }
 
     fn register(&self, elem: Elem) -> TokenStream {
@@ -208,6 +237,25 @@ impl Isa for Avx512 {
                 #w,
             )
         }
+    }
+
+    fn base3(&self, part: Base3Part, x: &Ident) -> Option<TokenStream> {
+        self.vnni.then(|| match part {
+            Base3Part::Fields => {
+                quote!(base3(&FIELDS, _mm512_set1_epi32(0xaaaaaaaau32 as i32), #x))
+            }
+            Base3Part::Fifth => quote!(base3(&FIFTHS, _mm512_set1_epi32(0x02020202), #x)),
+        })
+    }
+
+    /// A permutation reads the low four bits of its index.
+    fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream {
+        let table = &table[0];
+        let index = match bit {
+            0 => quote!(#index),
+            _ => ZMM.shift(ShiftOp::Right, index, bit),
+        };
+        quote!(_mm512_permutexvar_epi32(#index, #table))
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {

@@ -1,6 +1,6 @@
 use super::EmitError;
 use super::function::Walk;
-use super::{scalar, size};
+use super::{base3, scalar, size};
 use crate::ir::{BinaryOp, Elem, Inst, ReduceOp, Size, Type, UnaryOp, Value};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -25,6 +25,7 @@ impl Walk<'_> {
             }
             Inst::Reduce(op, x) => Ok(self.reduce(value, *op, *x)),
             Inst::Narrow(parts) => Ok(self.narrow(value, *parts)),
+            Inst::Lookup { table, index, bit } => Ok(self.lookup(value, *table, *index, *bit)),
             _ if self.function.type_of(value).is_vector() => self.vector(value, inst),
             _ => self.scalar(value, inst),
         }
@@ -124,6 +125,10 @@ impl Walk<'_> {
             (Inst::Dot4 { codes: v, .. }, [acc, codes, x]) => {
                 isa.dot4(acc, codes, x, self.small_bytes.contains(*v))
             }
+            (Inst::Base3(part, _), [x]) => {
+                let native = isa.base3(*part, x);
+                native.unwrap_or_else(|| base3::call(*part, x))
+            }
             (Inst::Keep(v, n), [x]) => self.keep(elem(v)?, x, n, first as u64),
             _ => return Err(EmitError::IllTyped { value }),
         })
@@ -219,6 +224,17 @@ impl Walk<'_> {
         narrowed.collect()
     }
 
+    fn lookup(&self, value: Value, table: Value, index: Value, bit: u8) -> TokenStream {
+        let ty = self.isa.register(Elem::I32);
+        let table = self.variables(table);
+        let registers = self.variables(value).into_iter().zip(self.variables(index));
+        let found = registers.map(|(variable, index)| {
+            let x = self.isa.lookup(&table, &index, bit);
+            quote!(let #variable: #ty = #x;)
+        });
+        found.collect()
+    }
+
     fn trit_select(&mut self, value: Value, codes: Value, bit: u8, x: Value) -> TokenStream {
         let mut tokens = TokenStream::new();
         let table = self.trit_table(bit, x, &mut tokens);
@@ -297,6 +313,11 @@ impl Walk<'_> {
             Inst::Dot4 { acc, codes, x } => {
                 let all = [ty(acc), ty(codes), ty(x), result];
                 all.iter().all(|ty| *ty == Type::I32X16)
+            }
+            Inst::Base3(_, x) => result == Type::I32X16 && ty(x) == Type::I32X16,
+            Inst::Lookup { table, index, bit } => {
+                let types = [ty(table), ty(index), result];
+                *bit <= 31 && types == [Type::I32X16; 3]
             }
             Inst::Narrow(parts) => {
                 result == Type::I32X16 && parts.iter().all(|v| ty(v) == Type::I32X16)

@@ -1,7 +1,7 @@
 use super::EmitError;
 use super::isa::Isa;
 use super::names::{Names, parameter};
-use super::size;
+use super::{base3, size};
 use crate::emit::bytes::SmallBytes;
 use crate::ir::{Access, Block, Elem, Function, Loop, Stmt, Type, Value};
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -100,7 +100,8 @@ fn used_helpers(isa: &dyn Isa, body: &TokenStream) -> Vec<TokenStream> {
     identifiers(body.clone(), &mut used);
     let mut items = Vec::new();
     // A helper comes after every helper that it calls.
-    for helper in isa.helpers().into_iter().rev() {
+    let all = isa.helpers().into_iter().chain(base3::helpers(isa));
+    for helper in all.rev() {
         if used.contains(helper.name) {
             identifiers(helper.item.clone(), &mut used);
             items.push(helper.item);

@@ -1,4 +1,4 @@
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 
 /// The registers of one tier: an expression for each IR operation over one register.
@@ -103,6 +103,14 @@ pub(super) trait Isa {
 
     /// Register `register` of [`crate::ir::Inst::Narrow`], from all registers of its operands.
     fn narrow(&self, parts: &[Vec<Ident>; 4], register: usize) -> TokenStream;
+
+    /// [`crate::ir::Inst::Base3`]; `None` where arithmetic has to do it.
+    fn base3(&self, _part: Base3Part, _x: &Ident) -> Option<TokenStream> {
+        None
+    }
+
+    /// [`crate::ir::Inst::Lookup`] of one register of indices, in all registers of the table.
+    fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream;
 
     /// The wrapping sum of the lanes of an i32 register.
     fn sum_i32(&self, x: &Ident) -> TokenStream;

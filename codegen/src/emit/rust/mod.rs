@@ -14,12 +14,14 @@
 //! | `size` | shape arithmetic and addresses |
 //! | `names` | identifiers |
 //! | `scalar` | scalar operations in plain Rust |
+//! | `base3` | base-3 codes by arithmetic |
 //! | `isa` | what a tier provides |
 //! | `avx512`, `avx2`, `sse41`, `neon`, `portable` | the tiers |
 //! | `x86` | what the x86 tiers share |
 
 mod avx2;
 mod avx512;
+mod base3;
 mod caller;
 mod expr;
 mod function;

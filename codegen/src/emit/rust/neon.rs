@@ -248,6 +248,14 @@ impl Isa for Neon {
         }
     }
 
+    fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream {
+        let index = match bit {
+            0 => quote!(#index),
+            _ => self.shift(ShiftOp::Right, index, bit),
+        };
+        quote!(lookup([#(#table),*], #index))
+    }
+
     fn sum_i32(&self, x: &Ident) -> TokenStream {
         quote!(vaddvq_s32(#x))
     }
@@ -361,8 +369,26 @@ fn helpers() -> Vec<Helper> {
             acc
         }
     };
+    let lookup = quote! {
+        /// The lanes of a table that the low four bits of `index` name.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn lookup(table: [int32x4_t; 4], index: int32x4_t) -> int32x4_t {
+            let lane = vandq_s32(index, vdupq_n_s32(15));
+            let byte = vmlaq_s32(vdupq_n_s32(0x03020100), lane, vdupq_n_s32(0x04040404));
+            let [a, b, c, d] = table;
+            let table = uint8x16x4_t(
+                vreinterpretq_u8_s32(a),
+                vreinterpretq_u8_s32(b),
+                vreinterpretq_u8_s32(c),
+                vreinterpretq_u8_s32(d),
+            );
+            vreinterpretq_s32_u8(vqtbl4q_u8(table, vreinterpretq_u8_s32(byte)))
+        }
+    };
     let helper = |name, item| Helper { name, item };
     vec![
+        helper("lookup", lookup),
         helper("sums", sums),
         helper("dot4_small", dot4_small),
         helper("dot4", dot4),

@@ -166,6 +166,11 @@ impl Isa for Portable {
         quote!(narrow([#x, #y, #z, #w]))
     }
 
+    fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream {
+        let (table, bit) = (&table[0], number(bit.into()));
+        each(&quote!(#table[(#index[l] as u32 >> #bit & 15) as usize]))
+    }
+
     fn sum_i32(&self, x: &Ident) -> TokenStream {
         quote!(#x.iter().fold(0i32, |sum, x| sum.wrapping_add(*x)))
     }

@@ -164,6 +164,14 @@ impl Isa for Sse41 {
         quote!(_mm_packs_epi16(_mm_packs_epi32(#x, #y), _mm_packs_epi32(#z, #w)))
     }
 
+    fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream {
+        let index = match bit {
+            0 => quote!(#index),
+            _ => XMM.shift(ShiftOp::Right, index, bit),
+        };
+        quote!(lookup([#(#table),*], #index))
+    }
+
     fn sum_i32(&self, x: &Ident) -> TokenStream {
         let rest = sum_quarter();
         quote! {{
@@ -224,8 +232,29 @@ fn helpers() -> Vec<Helper> {
             }
         }
     };
+    let lookup = quote! {
+        /// The lanes of a table that the low four bits of `index` name, quarter by quarter:
+        /// bytes are looked up where their number is below 16.
+        #[inline]
+        #[target_feature(enable = "sse4.1")]
+        fn lookup(table: [__m128i; 4], index: __m128i) -> __m128i {
+            let lane = _mm_and_si128(index, _mm_set1_epi32(15));
+            let byte = _mm_add_epi32(
+                _mm_mullo_epi32(lane, _mm_set1_epi32(0x04040404)),
+                _mm_set1_epi32(0x03020100),
+            );
+            let mut found = _mm_setzero_si128();
+            for (i, part) in table.into_iter().enumerate() {
+                let at = _mm_sub_epi8(byte, _mm_set1_epi8(16 * i as i8));
+                let at = _mm_adds_epu8(at, _mm_set1_epi8(0x70));
+                found = _mm_or_si128(found, _mm_shuffle_epi8(part, at));
+            }
+            found
+        }
+    };
     let helper = |name, item| Helper { name, item };
     vec![
+        helper("lookup", lookup),
         helper("first", first),
         helper("load_first", load),
         helper("store_first", store),

@@ -1,6 +1,6 @@
 //! The words of the operations, one table for the printer and the parser.
 
-use crate::ir::{Access, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, Type, UnaryOp};
+use crate::ir::{Access, Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, Type, UnaryOp};
 
 /// Something that is written as one word.
 pub(super) trait Mnemonic: Copy + PartialEq + Sized + 'static {
@@ -66,6 +66,13 @@ impl Mnemonic for ReduceOp {
         &[(ReduceOp::Add, "reduce.add"), (ReduceOp::Max, "reduce.max")];
 }
 
+impl Mnemonic for Base3Part {
+    const WORDS: &'static [(Base3Part, &'static str)] = &[
+        (Base3Part::Fields, "base3.fields"),
+        (Base3Part::Fifth, "base3.fifth"),
+    ];
+}
+
 impl Mnemonic for Access {
     const WORDS: &'static [(Access, &'static str)] = &[
         (Access::In, "in"),
@@ -110,6 +117,7 @@ mod tests {
         words.extend(ShiftOp::WORDS.iter().map(|(_, w)| w));
         words.extend(Compare::WORDS.iter().map(|(_, w)| w));
         words.extend(ReduceOp::WORDS.iter().map(|(_, w)| w));
+        words.extend(Base3Part::WORDS.iter().map(|(_, w)| w));
         let count = words.len();
         words.sort_unstable();
         words.dedup();

@@ -5,8 +5,8 @@ use super::error::{ParseError, Problem};
 use super::lex::Token;
 use super::mnemonic::Mnemonic;
 use crate::ir::{
-    Address, BinaryOp, Buffer, Compare, Dim, Function, Inst, Lanes, ReduceOp, ShiftOp, Size,
-    UnaryOp, Value,
+    Address, Base3Part, BinaryOp, Buffer, Compare, Dim, Function, Inst, Lanes, ReduceOp, ShiftOp,
+    Size, UnaryOp, Value,
 };
 
 /// Operators and parentheses that a size may have one inside the other.
@@ -50,6 +50,7 @@ impl Operands<'_, '_> {
                 let [acc, codes, x] = self.values()?;
                 Ok(Inst::Dot4 { acc, codes, x })
             }
+            "lookup" => self.lookup(),
             "narrow" => Ok(Inst::Narrow(self.values()?)),
             "load" => {
                 let (buffer, address) = self.place()?;
@@ -67,6 +68,8 @@ impl Operands<'_, '_> {
             Some(self.cursor.value().map(|x| Inst::Unary(op, x)))
         } else if let Some(op) = ReduceOp::of_word(word) {
             Some(self.cursor.value().map(|x| Inst::Reduce(op, x)))
+        } else if let Some(part) = Base3Part::of_word(word) {
+            Some(self.cursor.value().map(|x| Inst::Base3(part, x)))
         } else if let Some(op) = BinaryOp::of_word(word) {
             Some(self.two_values().map(|(x, y)| Inst::Binary(op, x, y)))
         } else if let Some(op) = Compare::of_word(word) {
@@ -110,6 +113,14 @@ impl Operands<'_, '_> {
         self.cursor.symbol(",")?;
         let x = self.cursor.value()?;
         Ok(Inst::TritSelect { codes, bit, x })
+    }
+
+    fn lookup(&mut self) -> Result<Inst, ParseError> {
+        let [table, index] = self.values()?;
+        self.cursor.symbol(",")?;
+        self.cursor.word("bit")?;
+        let bit = self.cursor.natural("a number, 0 to 255")?;
+        Ok(Inst::Lookup { table, index, bit })
     }
 
     /// `, 7`

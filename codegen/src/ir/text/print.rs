@@ -209,6 +209,8 @@ impl Display for Shown<'_, Inst> {
             Inst::TritSelect { codes, bit, x } => write!(f, "trit_select {codes}, bit {bit}, {x}"),
             Inst::Dot4 { acc, codes, x } => write!(f, "dot4 {acc}, {codes}, {x}"),
             Inst::Narrow([x, y, z, w]) => write!(f, "narrow {x}, {y}, {z}, {w}"),
+            Inst::Base3(part, x) => write!(f, "{} {x}", part.word()),
+            Inst::Lookup { table, index, bit } => write!(f, "lookup {table}, {index}, bit {bit}"),
             Inst::Load(buffer, address, lanes) => {
                 let (name, address) = (function.buffer_name(*buffer), function.shown(address));
                 write!(f, "load {name}[{address}]{}", function.shown(lanes))

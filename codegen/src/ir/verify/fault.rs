@@ -179,6 +179,12 @@ pub enum Fault {
         /// The place.
         bit: u8,
     },
+    /// The bits of a lookup are none of the lane's (8).
+    #[error("a lookup by the bits from {bit}, expected at most 31")]
+    LookupBit {
+        /// The place.
+        bit: u8,
+    },
     /// A lane that vectors do not have (8).
     #[error("lane {lane} of sixteen, expected at most 15")]
     NoSuchLane {

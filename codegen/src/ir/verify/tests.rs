@@ -311,6 +311,9 @@ fn small_numbers_are_in_range() {
         let body = format!("%5: f32x16 = trit_select %3, bit {bit}, %0");
         assert_fault(&body, Fault::TritBit { bit });
     }
+    assert_eq!(faults("%5: i32x16 = lookup %3, %3, bit 31"), []);
+    let body = "%5: i32x16 = lookup %3, %3, bit 32";
+    assert_fault(body, Fault::LookupBit { bit: 32 });
     assert_eq!(faults("%5: f32 = extract %2, 15"), []);
     assert_fault("%5: f32 = extract %2, 16", Fault::NoSuchLane { lane: 16 });
 }

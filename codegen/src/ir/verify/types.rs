@@ -85,6 +85,11 @@ impl<'a> Verifier<'a> {
                 self.bytes(&operands)
             }
             Inst::Narrow([x, y, z, w]) => self.bytes(&[("x", *x), ("y", *y), ("z", *z), ("w", *w)]),
+            Inst::Base3(_, x) => self.bytes(&[("x", *x)]),
+            Inst::Lookup { table, index, bit } => {
+                self.require(*bit <= 31, || Fault::LookupBit { bit: *bit });
+                self.bytes(&[("table", *table), ("index", *index)])
+            }
             Inst::ToIndex(x) => {
                 self.operand("x", *x, Expected::Exactly(Type::I32));
                 Some(Type::Index)

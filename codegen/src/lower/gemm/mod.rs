@@ -5,9 +5,11 @@
 //! | `walk` | blocks of rows and tiles of tokens |
 //! | `float` | f32 activations |
 //! | `int8` | int8 activations |
+//! | `product` | the methods of an int8 product |
 
 mod float;
 mod int8;
+mod product;
 mod walk;
 
 use super::Lowering;

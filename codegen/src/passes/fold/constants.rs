@@ -102,6 +102,10 @@ impl Folder<'_> {
                 self.constant(*z)?,
                 self.constant(*w)?,
             ]),
+            Inst::Base3(part, x) => lanes::base3(*part, self.constant(*x)?),
+            Inst::Lookup { table, index, bit } => {
+                lanes::lookup(self.constant(*table)?, self.constant(*index)?, *bit)
+            }
             Inst::Keep(..)
             | Inst::Param(_)
             | Inst::Load(..)

@@ -37,6 +37,8 @@ fn operands_have_the_right_types() {
         ("f32 = reduce.add %0", "x", 0, Vector),
         ("i32x16 = dot4 %3, %2, %3", "codes", 2, Exactly(i32x16)),
         ("i32x16 = dot4 %3, %3, %1", "x", 1, Exactly(i32x16)),
+        ("i32x16 = base3.fields %1", "x", 1, Exactly(i32x16)),
+        ("i32x16 = lookup %3, %2, bit 0", "index", 2, Exactly(i32x16)),
         ("i32x16 = narrow %3, %3, %3, %2", "w", 2, Exactly(i32x16)),
         ("f32 = reduce.max %3", "x", 3, Exactly(f32x16)),
         ("f32 = extract %0, 3", "x", 0, Vector),

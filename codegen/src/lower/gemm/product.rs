@@ -1,0 +1,197 @@
+//! How the product of a quad of codes and a word of activations is formed.
+
+use crate::ir::{BinaryOp, Builder, ShiftOp, Value};
+use crate::schedule::{Fields, Schedule};
+use atome_spec::Method;
+
+/// The lowest field of every byte.
+const FIELD: i32 = 0x0303_0303;
+/// Bytes of a word.
+const BYTES: u8 = 4;
+
+/// A method and how it sums.
+pub(super) struct Product {
+    method: Method,
+    fields: Fields,
+}
+
+/// A quad's codes of some groups of rows, as the method wants them.
+pub(super) enum Codes {
+    /// A code a byte, times a power of two.
+    Bytes(Vec<Value>),
+    /// Words with a code at this bit of each byte.
+    Words(Vec<Value>, u8),
+}
+
+impl Codes {
+    /// Groups of rows.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Codes::Bytes(codes) | Codes::Words(codes, _) => codes.len(),
+        }
+    }
+}
+
+impl Product {
+    pub(super) fn new(schedule: &Schedule) -> Product {
+        Product {
+            method: schedule.method,
+            fields: schedule.fields,
+        }
+    }
+
+    /// Accumulators of a token and a group of rows.
+    pub(super) fn sums(&self) -> usize {
+        match self.method {
+            Method::Dot => self.fields.sums(),
+            _ => 1,
+        }
+    }
+
+    /// Whether a sum is of products with codes, so that it exceeds the one with trits by the
+    /// sum of the activations.
+    pub(super) fn sums_codes(&self) -> bool {
+        self.method == Method::Dot
+    }
+
+    /// How many quads from `q` on are added at once, where all are there.
+    pub(super) fn quads_from(&self, q: usize) -> usize {
+        match self.method {
+            Method::Lut if q < 4 => 2,
+            _ => 1,
+        }
+    }
+
+    /// The codes of a quad: words and the field they are in, a group of rows each.
+    pub(super) fn codes(&self, b: &mut Builder, quads: &[(Value, usize)]) -> Codes {
+        match self.method {
+            Method::Dot => Codes::Bytes(
+                quads
+                    .iter()
+                    .map(|&(codes, q)| self.field(b, codes, q))
+                    .collect(),
+            ),
+            _ => {
+                let bit = quads.first().map_or(0, |(_, q)| 2 * *q as u8);
+                Codes::Words(quads.iter().map(|(codes, _)| *codes).collect(), bit)
+            }
+        }
+    }
+
+    /// The codes of field `q`, times the power of two that [`Fields::shift_of`] gives.
+    fn field(&self, b: &mut Builder, codes: Value, q: usize) -> Value {
+        let left = self.fields.shift_of(q);
+        let codes = b.shift(ShiftOp::Right, codes, 2 * q as u8 - left);
+        let mask = b.i32_like(codes, FIELD << left);
+        b.and(codes, mask)
+    }
+
+    /// Adds the products of quad `q` of a word, and of the next one, with four activations of
+    /// `x` each to the sums of each group.
+    pub(super) fn add(
+        &self,
+        b: &mut Builder,
+        codes: &Codes,
+        q: usize,
+        x: &[Value],
+        acc: &mut [Value],
+    ) {
+        match codes {
+            Codes::Bytes(codes) => {
+                // The fifth quad's codes are where the lowest field's are.
+                let sum = self.fields.sum_of(q % 4);
+                let x = b.splat(x[0]);
+                for (codes, acc) in codes.iter().zip(acc.chunks_mut(self.sums())) {
+                    acc[sum] = b.dot4(acc[sum], *codes, x);
+                }
+            }
+            Codes::Words(codes, bit) => {
+                for byte in 0..BYTES {
+                    let x: Vec<Value> = x.iter().map(|&x| signed_byte(b, x, byte)).collect();
+                    let table = self.table(b, &x);
+                    for (&codes, acc) in codes.iter().zip(acc.iter_mut()) {
+                        let term = self.term(b, &table, codes, 8 * byte + bit);
+                        *acc = b.add(*acc, term);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the products of an activation with any code, or of two with any two, are made from.
+    fn table(&self, b: &mut Builder, x: &[Value]) -> Table {
+        if self.method != Method::Lut {
+            return Table::Signs(Signs::new(b, x[0]));
+        }
+        let numbers = b.iota();
+        let mut entries = None;
+        for (i, &x) in x.iter().enumerate() {
+            let products = Signs::new(b, x).select(b, numbers, 2 * i as u8);
+            entries = Some(match entries {
+                Some(entries) => b.add(entries, products),
+                None => products,
+            });
+        }
+        Table::Entries(entries.unwrap_or(numbers))
+    }
+
+    /// The products by the code, or the two, at `bit` of each word.
+    fn term(&self, b: &mut Builder, table: &Table, codes: Value, bit: u8) -> Value {
+        match table {
+            Table::Entries(entries) => b.lookup(*entries, codes, bit),
+            Table::Signs(signs) => signs.select(b, codes, bit),
+        }
+    }
+
+    /// The sum of a group's accumulators.
+    pub(super) fn total(&self, b: &mut Builder, sums: &[Value]) -> Value {
+        let mut total = sums[0];
+        for (i, &sum) in sums.iter().enumerate().skip(1) {
+            let sum = b.shift(ShiftOp::RightSigned, sum, 2 * i as u8);
+            total = b.add(total, sum);
+        }
+        total
+    }
+}
+
+enum Table {
+    /// The sums by four bits, one code or two.
+    Entries(Value),
+    Signs(Signs),
+}
+
+/// An activation, ready to be selected.
+struct Signs {
+    /// `-x` in all lanes.
+    negated: Value,
+    /// What turns it into `x`.
+    differ: Value,
+}
+
+impl Signs {
+    fn new(b: &mut Builder, x: Value) -> Signs {
+        let zero = b.i32(0);
+        let negated = b.binary(BinaryOp::Sub, zero, x);
+        let (x, negated) = (b.splat(x), b.splat(negated));
+        let differ = b.binary(BinaryOp::Xor, x, negated);
+        Signs { negated, differ }
+    }
+
+    /// `-x`, 0 or `x` by the code at `bit`: its high bit chooses the sign, its low bit clears.
+    fn select(&self, b: &mut Builder, codes: Value, bit: u8) -> Value {
+        let high = b.shift(ShiftOp::Left, codes, 30 - bit);
+        let positive = b.shift(ShiftOp::RightSigned, high, 31);
+        let flips = b.and(positive, self.differ);
+        let term = b.binary(BinaryOp::Xor, self.negated, flips);
+        let low = b.shift(ShiftOp::Left, codes, 31 - bit);
+        let clear = b.shift(ShiftOp::RightSigned, low, 31);
+        let zero = b.i32_like(term, 0);
+        b.select(clear, zero, term)
+    }
+}
+
+/// Byte `byte` of a word, with its sign.
+fn signed_byte(b: &mut Builder, word: Value, byte: u8) -> Value {
+    let high = b.shift(ShiftOp::Left, word, 24 - 8 * byte);
+    b.shift(ShiftOp::RightSigned, high, 24)
+}

@@ -1,0 +1,166 @@
+//! The codecs of one matrix word: some columns of one row.
+
+use atome_spec::layout::{self, ZERO_WORD, gemv_bit};
+
+use super::{code, is_valid_int2, trit};
+
+/// Columns to a word and back. Trits are -1, 0 or +1.
+pub(super) trait Word {
+    /// Columns of a word.
+    const COLS: usize;
+    /// A word of zeros.
+    const ZERO: u32;
+
+    /// A word of at most [`Word::COLS`] trits; zeros fill it up.
+    fn pack(trits: &[i8]) -> u32;
+
+    /// The first trits of a word, at most [`Word::COLS`].
+    fn unpack(word: u32, trits: &mut [i8]);
+
+    /// The trit of one column.
+    fn get(word: u32, col: usize) -> i8;
+
+    /// Whether a word is one that [`Word::pack`] gives.
+    fn is_valid(word: u32) -> bool;
+}
+
+/// Sixteen columns, 2 bits each.
+pub(super) struct Int2;
+/// Twenty columns, five a byte.
+pub(super) struct Base3;
+
+const INT2_COLS: usize = layout::word_cols(atome_spec::Packing::Int2);
+const BASE3_COLS: usize = layout::word_cols(atome_spec::Packing::Base3);
+
+/// Columns side by side, one a byte.
+const QUAD: usize = 4;
+/// The greatest magnitude of five balanced digits: 81 + 27 + 9 + 3 + 1.
+const GREATEST: u8 = 121;
+const SIGN: u8 = 0x80;
+
+impl Word for Int2 {
+    const COLS: usize = INT2_COLS;
+    const ZERO: u32 = ZERO_WORD;
+
+    /// Four columns share the 2-bit field `q` of the four bytes: [`gemv_bit`]`(4 q + i)` is
+    /// `8 i + 2 q`, so a quad of byte codes needs one shift.
+    fn pack(trits: &[i8]) -> u32 {
+        let Ok(full) = <&[i8; INT2_COLS]>::try_from(trits) else {
+            let mut full = [0; INT2_COLS];
+            full[..trits.len()].copy_from_slice(trits);
+            return Int2::pack(&full);
+        };
+        let quads = full.as_chunks::<QUAD>().0.iter().enumerate();
+        quads.fold(0, |word, (q, quad)| {
+            word | u32::from_le_bytes(quad.map(code)) << (2 * q)
+        })
+    }
+
+    fn unpack(word: u32, trits: &mut [i8]) {
+        for (q, quad) in trits.chunks_mut(QUAD).enumerate() {
+            let codes = (word >> (2 * q) & 0x0303_0303).to_le_bytes().map(trit);
+            quad.copy_from_slice(&codes[..quad.len()]);
+        }
+    }
+
+    fn get(word: u32, col: usize) -> i8 {
+        trit((word >> gemv_bit(col) & 3) as u8)
+    }
+
+    fn is_valid(word: u32) -> bool {
+        is_valid_int2(word)
+    }
+}
+
+impl Word for Base3 {
+    const COLS: usize = BASE3_COLS;
+    const ZERO: u32 = 0;
+
+    /// Digit `k` of byte `b` is column `4 k + b`, the first digit the most significant.
+    fn pack(trits: &[i8]) -> u32 {
+        let Ok(full) = <&[i8; BASE3_COLS]>::try_from(trits) else {
+            let mut full = [0; BASE3_COLS];
+            full[..trits.len()].copy_from_slice(trits);
+            return Base3::pack(&full);
+        };
+        let mut values = [0i8; QUAD];
+        for quad in full.as_chunks::<QUAD>().0 {
+            for (value, trit) in values.iter_mut().zip(quad) {
+                *value = *value * 3 + trit;
+            }
+        }
+        u32::from_le_bytes(values.map(|value| match value {
+            ..0 => SIGN | value.unsigned_abs(),
+            _ => value.unsigned_abs(),
+        }))
+    }
+
+    fn unpack(word: u32, trits: &mut [i8]) {
+        // From 0 on, so that digits are quotients.
+        let mut rest = word.to_le_bytes().map(|byte| match byte & SIGN {
+            0 => GREATEST.wrapping_add(byte),
+            _ => GREATEST.wrapping_sub(byte & !SIGN),
+        });
+        let mut place = 81;
+        for quad in trits.chunks_mut(QUAD) {
+            for (trit, rest) in quad.iter_mut().zip(&mut rest) {
+                *trit = super::trit(*rest / place);
+                *rest %= place;
+            }
+            place = (place / 3).max(1);
+        }
+    }
+
+    fn get(word: u32, col: usize) -> i8 {
+        let mut trits = [0; BASE3_COLS];
+        Base3::unpack(word, &mut trits);
+        trits[col]
+    }
+
+    fn is_valid(word: u32) -> bool {
+        let valid = |byte: u8| byte & !SIGN <= GREATEST && byte != SIGN;
+        word.to_le_bytes().into_iter().all(valid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quads_are_where_the_layout_says() {
+        for k in 0..INT2_COLS {
+            for t in [-1, 0, 1] {
+                let mut trits = [0; INT2_COLS];
+                trits[k] = t;
+                let word = Int2::pack(&trits);
+                let bit = gemv_bit(k);
+                assert_eq!(word, ZERO_WORD & !(3 << bit) | u32::from(code(t)) << bit);
+                assert_eq!(Int2::get(word, k), t);
+            }
+        }
+    }
+
+    #[test]
+    fn base_3_bytes_are_the_valid_ones_and_come_back() {
+        let mut seen = [false; 256];
+        for value in 0..243usize {
+            let digits = [81, 27, 9, 3, 1].map(|place| (value / place % 3) as i8 - 1);
+            let mut trits = [0; BASE3_COLS];
+            for (k, digit) in digits.into_iter().enumerate() {
+                trits[QUAD * k + 2] = digit;
+            }
+            let word = Base3::pack(&trits);
+            seen[usize::from(word.to_le_bytes()[2])] = true;
+            assert_eq!(word & 0xff00_ffff, Base3::ZERO);
+            let mut back = [7; BASE3_COLS];
+            Base3::unpack(word, &mut back);
+            assert_eq!(back, trits);
+            assert_eq!(Base3::pack(&trits[..19]), word, "a column is missing");
+        }
+        for byte in 0..=255u8 {
+            let valid = Base3::is_valid(u32::from(byte) << 8);
+            assert_eq!(valid, seen[usize::from(byte)], "{byte}");
+        }
+    }
+}
