@@ -71,7 +71,8 @@ pub(super) struct Emitter<'a> {
     scalars: Vec<clif::Value>,
     values: Vec<Option<(Repr, usize)>>,
     scopes: Vec<Scope>,
-    memo: HashMap<Key, clif::Value>,
+    /// Each with the scope that it is computed in.
+    memo: HashMap<Key, (clif::Value, usize)>,
     slot: Option<clif::StackSlot>,
     blends_by_sign: bool,
     dot: Dot,
@@ -237,15 +238,18 @@ impl<'a> Emitter<'a> {
     }
 
     /// The value for `key`, computed by `make` at the end of what scope `scope` has so far,
-    /// or reused.
+    /// or reused if it was computed there or further out. (One value of CLIF can stand for values
+    /// of different scopes, so an inner scope may have come first.)
     pub(super) fn once(
         &mut self,
         scope: usize,
         key: Key,
         make: impl FnOnce(&mut Self) -> clif::Value,
     ) -> clif::Value {
-        if let Some(value) = self.memo.get(&key) {
-            return *value;
+        if let Some(&(value, made_in)) = self.memo.get(&key)
+            && made_in <= scope
+        {
+            return value;
         }
         let here = self.cur.position();
         if let Some(inner) = self.scopes.get(scope + 1) {
@@ -254,7 +258,7 @@ impl<'a> Emitter<'a> {
         }
         let value = make(self);
         self.cur.set_position(here);
-        self.memo.insert(key.clone(), value);
+        self.memo.insert(key.clone(), (value, scope));
         self.scopes[scope].keys.push(key);
         value
     }
