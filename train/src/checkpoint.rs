@@ -2,7 +2,7 @@
 //! parameter and moment, and the rest as JSON in its metadata.
 
 use crate::corpus::Corpus;
-use crate::optimizer::Adam;
+use crate::optimizer::Moments;
 use crate::parameters::Parameters;
 use crate::trainer::{Point, Running};
 use crate::{Settings, TrainError, Trainer};
@@ -94,8 +94,8 @@ impl Trainer {
         for (i, p) in self.parameters.list.iter().enumerate() {
             let parts = [
                 ("latent", &p.values),
-                ("first", &self.adam.first[i]),
-                ("second", &self.adam.second[i]),
+                ("first", &self.moments.first[i]),
+                ("second", &self.moments.second[i]),
             ];
             for (part, values) in parts {
                 let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -108,7 +108,7 @@ impl Trainer {
     fn fill(&mut self, tensors: &SafeTensors<'_>) -> Result<(), String> {
         let Trainer {
             parameters: Parameters { list },
-            adam: Adam { first, second },
+            moments: Moments { first, second },
             ..
         } = self;
         for ((p, first), second) in list.iter_mut().zip(first).zip(second) {

@@ -6,6 +6,7 @@ use crate::Settings;
 use crate::corpus::Corpus;
 use crate::forward::{leaves, loss, total_nats};
 use crate::ops::vector;
+use crate::parallel::in_parallel;
 use crate::parameters::Parameters;
 use candle_core::{Result, Tensor, Var};
 use multiversion::multiversion;
@@ -118,28 +119,4 @@ fn squares(values: &[f32]) -> f64 {
     }
     let rest: f64 = rest.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
     lanes.iter().sum::<f64>() + rest
-}
-
-/// `f` of every item, in the items' order, on up to `threads` threads.
-fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    threads: usize,
-    f: impl Fn(&T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let threads = threads.clamp(1, items.len().max(1));
-    if threads == 1 {
-        return items.iter().map(f).collect();
-    }
-    let mut results: Vec<Option<Result<R>>> = items.iter().map(|_| None).collect();
-    let share = items.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        for (items, results) in items.chunks(share).zip(results.chunks_mut(share)) {
-            scope.spawn(|| {
-                for (item, result) in items.iter().zip(results) {
-                    *result = Some(f(item));
-                }
-            });
-        }
-    });
-    results.into_iter().flatten().collect()
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! text ── corpus ── batches ──┐
 //!                             ▼
-//! parameters ── quantise ── forward ── loss ── gradients ── AdamW ──┐
+//! parameters ── quantise ── forward ── loss ── gradients ── update ─┐
 //!      ▲                                                            │
 //!      └────────────────────────────────────────────────────────────┘
 //!      │
@@ -20,7 +20,8 @@
 //! | `ops` | the differentiable operations |
 //! | `forward` | from bytes to logits |
 //! | `gradient` | the loss of a batch and its gradients, on several threads |
-//! | `optimizer` | AdamW, clipping, the learning rate |
+//! | `optimizer` | Muon and AdamW, clipping, the learning rate |
+//! | `parallel` | work shared among threads |
 //! | `checkpoint` | saved and resumed training |
 //! | [`trainer`] | one training, step by step |
 //! | [`session`] | the whole training: evaluation, saving, stopping |
@@ -48,6 +49,7 @@ mod forward;
 mod gradient;
 mod ops;
 mod optimizer;
+mod parallel;
 mod parameters;
 pub mod session;
 pub mod settings;

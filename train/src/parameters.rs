@@ -27,6 +27,15 @@ pub(crate) struct Segment {
     pub rows: usize,
     /// Whether the forward pass makes it ternary, with a scale of its own.
     pub ternary: bool,
+    /// What moves it.
+    pub rule: Rule,
+}
+
+/// How the optimizer moves a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    AdamW,
+    Muon,
 }
 
 /// Parameters of a block.
@@ -110,7 +119,7 @@ impl Parameters {
                 .normal(taps, 1.0 / (taps as f32).sqrt());
             let mut projections = init.add(format!("blocks.{i}.projections"), d);
             for rows in [settings.d_head, settings.d_head, d] {
-                projections.normal(rows, spread);
+                projections.matrix(rows, spread);
             }
             projections.normal(PATHWAYS, 0.3 * spread);
         }
@@ -203,28 +212,47 @@ struct Growing<'a> {
 }
 
 impl Growing<'_> {
-    fn segment(&mut self, ternary: bool, values: impl IntoIterator<Item = f32>) -> &mut Self {
+    fn segment(
+        &mut self,
+        ternary: bool,
+        rule: Rule,
+        values: impl IntoIterator<Item = f32>,
+    ) -> &mut Self {
         let before = self.parameter.values.len();
         self.parameter.values.extend(values);
         let rows = (self.parameter.values.len() - before) / self.parameter.cols;
         self.parameter.rows += rows;
-        self.parameter.segments.push(Segment { rows, ternary });
+        self.parameter.segments.push(Segment {
+            rows,
+            ternary,
+            rule,
+        });
         self
     }
 
-    /// Normally distributed latent ternary weights.
+    /// Normally distributed latent ternary weights, as a table of rows.
     fn normal(&mut self, rows: usize, deviation: f32) -> &mut Self {
+        let values = self.random(rows, deviation);
+        self.segment(true, Rule::AdamW, values)
+    }
+
+    /// Normally distributed latent ternary weights, as a map of the residual stream.
+    fn matrix(&mut self, rows: usize, deviation: f32) -> &mut Self {
+        let values = self.random(rows, deviation);
+        self.segment(true, Rule::Muon, values)
+    }
+
+    fn random(&mut self, rows: usize, deviation: f32) -> Vec<f32> {
         let count = rows * self.parameter.cols;
-        let values: Vec<f32> = (0..count)
+        (0..count)
             .map(|_| deviation * self.rng.sample::<f32, _>(StandardNormal))
-            .collect();
-        self.segment(true, values)
+            .collect()
     }
 
     fn norm(&mut self) -> &mut Self {
         let d = self.parameter.cols;
         let gains = std::iter::repeat_n(1.0, d);
-        self.segment(false, gains.chain(std::iter::repeat_n(0.0, d)))
+        self.segment(false, Rule::AdamW, gains.chain(std::iter::repeat_n(0.0, d)))
     }
 
     /// Memories of many lengths, each with an output of about the variance of its input.
@@ -236,6 +264,10 @@ impl Growing<'_> {
             .collect();
         let a = decay.iter().map(|decay| decay.atanh());
         let b = decay.iter().map(|decay| (1.0 - decay * decay).sqrt());
-        self.segment(false, a.chain(b).chain(std::iter::repeat_n(1.0, d)))
+        self.segment(
+            false,
+            Rule::AdamW,
+            a.chain(b).chain(std::iter::repeat_n(1.0, d)),
+        )
     }
 }

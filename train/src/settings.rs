@@ -28,9 +28,13 @@ pub struct Settings {
     pub batch: usize,
     /// Steps of the whole training.
     pub steps: u64,
-    /// Learning rate at its highest.
+    /// Learning rate of AdamW at its highest.
     pub learning_rate: f64,
-    /// Learning rate at the end, as a part of the highest.
+    /// Learning rate of Muon at its highest: the root mean square of a projection's update.
+    pub matrix_rate: f64,
+    /// What Muon's running mean keeps of itself in a step.
+    pub momentum: f64,
+    /// Learning rates at the end, as a part of the highest.
     pub final_rate: f64,
     /// Steps over which the learning rate rises from 0.
     pub warmup: u64,
@@ -55,7 +59,9 @@ impl Default for Settings {
             sequence: 128,
             batch: 16,
             steps: 1000,
-            learning_rate: 4e-3,
+            learning_rate: 6e-3,
+            matrix_rate: 4e-3,
+            momentum: 0.85,
             final_rate: 0.02,
             warmup: 100,
             weight_decay: 0.02,
@@ -99,6 +105,8 @@ impl Settings {
         }
         let real = [
             ("learning-rate", self.learning_rate, 0.0, 1.0),
+            ("matrix-rate", self.matrix_rate, 0.0, 1.0),
+            ("momentum", self.momentum, 0.0, 0.999),
             ("final-rate", self.final_rate, 0.0, 1.0),
             ("weight-decay", self.weight_decay, 0.0, 1.0),
             ("clip", self.clip, 1e-6, 1e6),

@@ -2,7 +2,7 @@
 
 use crate::corpus::Corpus;
 use crate::gradient::{gradients, mean_nats};
-use crate::optimizer::{Adam, learning_rate};
+use crate::optimizer::{Moments, learning_rate};
 use crate::parameters::Parameters;
 use crate::{Settings, TrainError};
 use atome::format::AtomeModel;
@@ -18,7 +18,7 @@ pub struct Trainer {
     pub(crate) settings: Settings,
     pub(crate) corpus: Corpus,
     pub(crate) parameters: Parameters,
-    pub(crate) adam: Adam,
+    pub(crate) moments: Moments,
     pub(crate) step: u64,
     pub(crate) running: Running,
     pub(crate) history: Vec<Point>,
@@ -70,7 +70,7 @@ impl Trainer {
         let corpus = Corpus::new(text, &settings)?;
         let parameters = Parameters::new(&settings);
         Ok(Trainer {
-            adam: Adam::new(&parameters),
+            moments: Moments::new(&parameters),
             parameters,
             corpus,
             step: 0,
@@ -129,8 +129,9 @@ impl Trainer {
             let loss = gradients.nats;
             return Err(TrainError::Diverged { step, loss });
         }
-        self.adam
-            .update(settings, step, &mut self.parameters, &gradients);
+        let parameters = &mut self.parameters;
+        self.moments
+            .update(settings, step, parameters, &gradients, self.threads)?;
         self.step += 1;
         let bits_per_byte = gradients.nats / LN_2;
         self.running.sum += bits_per_byte;

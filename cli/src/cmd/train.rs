@@ -126,12 +126,22 @@ struct CourseArgs {
     #[arg(value_parser = whole::<usize>)]
     batch: usize,
 
-    /// Learning rate at its highest
+    /// Learning rate of AdamW, which moves everything else, at its highest
     #[arg(long, value_name = "X", default_value_t = Settings::default().learning_rate)]
     #[arg(value_parser = real, allow_negative_numbers = true)]
     learning_rate: f64,
 
-    /// Learning rate at the end, as a part of the highest
+    /// Learning rate of Muon, which moves the projections, at its highest
+    #[arg(long, value_name = "X", default_value_t = Settings::default().matrix_rate)]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    matrix_rate: f64,
+
+    /// What Muon's running mean keeps of itself in a step
+    #[arg(long, value_name = "X", default_value_t = Settings::default().momentum)]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    momentum: f64,
+
+    /// Learning rates at the end, as a part of the highest
     #[arg(long, value_name = "X", default_value_t = Settings::default().final_rate)]
     #[arg(value_parser = real, allow_negative_numbers = true)]
     final_rate: f64,
@@ -175,6 +185,8 @@ impl TrainArgs {
             steps: course.steps,
             batch: course.batch,
             learning_rate: course.learning_rate,
+            matrix_rate: course.matrix_rate,
+            momentum: course.momentum,
             final_rate: course.final_rate,
             warmup: course.warmup,
             weight_decay: course.weight_decay,

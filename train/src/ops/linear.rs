@@ -53,7 +53,7 @@ impl CustomOp2 for Linear {
 
 /// A matrix over borrowed numbers, row-major or the transpose of such a one.
 #[derive(Clone, Copy)]
-pub(super) struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     values: &'a [f32],
     rows: usize,
     cols: usize,
@@ -66,7 +66,7 @@ impl<'a> Matrix<'a> {
     ///
     /// # Panics
     /// If there are fewer numbers.
-    pub(super) fn new(values: &'a [f32], rows: usize, cols: usize) -> Matrix<'a> {
+    pub(crate) fn new(values: &'a [f32], rows: usize, cols: usize) -> Matrix<'a> {
         Matrix::strided(values, rows, cols, cols)
     }
 
@@ -92,7 +92,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    pub(super) fn transposed(self) -> Matrix<'a> {
+    pub(crate) fn transposed(self) -> Matrix<'a> {
         Matrix {
             rows: self.cols,
             cols: self.rows,
@@ -107,23 +107,17 @@ impl<'a> Matrix<'a> {
 ///
 /// # Panics
 /// If their shapes do not fit.
-pub(super) fn product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
-    let mut out = vec![0.0; a.rows * b.cols];
-    add_product(&mut out, a, b);
-    out
-}
-
-/// Adds the product of two matrices to `out`, row-major, on the calling thread.
-///
-/// # Panics
-/// If the shapes do not fit.
-fn add_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
+pub(crate) fn product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     assert_eq!(a.cols, b.rows, "inner dimensions");
     let (m, n, k) = (a.rows, b.cols, a.cols);
-    assert_eq!(out.len(), m * n, "outer dimensions");
+    if k == 0 {
+        return vec![0.0; m * n];
+    }
+    let mut out = Vec::with_capacity(m * n);
     let stride = |n: usize| n as isize;
-    // SAFETY: `Matrix` checked that every element of `a` and `b` lies in its slice; `out` has
-    // m * n elements, and its borrow is exclusive.
+    // SAFETY: `Matrix` checked that every element of `a` and `b` lies in its slice. `out` has room for
+    // m * n elements, is read by nobody else, and is written before it is read: its old values are
+    // not asked for, and each element is a sum of k > 0 products. So all m * n are then initialised.
     unsafe {
         gemm::gemm(
             m,
@@ -132,19 +126,21 @@ fn add_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
             out.as_mut_ptr(),
             1,
             stride(n),
-            true,
+            false,
             a.values.as_ptr(),
             stride(a.col_stride),
             stride(a.row_stride),
             b.values.as_ptr(),
             stride(b.col_stride),
             stride(b.row_stride),
-            1.0,
+            0.0,
             1.0,
             false,
             false,
             false,
             Parallelism::None,
         );
+        out.set_len(m * n);
     }
+    out
 }

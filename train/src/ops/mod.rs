@@ -28,7 +28,7 @@ pub(crate) mod vector;
 
 pub(crate) use block::Block;
 pub(crate) use embed::Embed;
-pub(crate) use linear::Linear;
+pub(crate) use linear::{Linear, Matrix, product};
 pub(crate) use loss::{CrossEntropy, nats};
 pub(crate) use mix::Mix;
 pub(crate) use norm::LayerNorm;
