@@ -1,7 +1,9 @@
 //! What the machine can do at most, measured.
 
+use crate::dot_peak::dot_peak;
 use crate::record::{Limit, LimitKind};
 use crate::time::time;
+use atome_spec::{Isa, Method};
 use std::convert::Infallible;
 use std::fs;
 use std::hint::black_box;
@@ -27,6 +29,20 @@ pub(crate) fn read(bytes: usize) -> Limit {
     Limit {
         kind,
         value: (buffer.len() * 8) as f64 / ns,
+    }
+}
+
+/// What takes longer at its best on one thread: reading weights of so many bytes, or so many
+/// multiply-accumulates of bytes.
+pub(crate) fn product(isa: Isa, method: Method, bytes: usize, macs: usize) -> Limit {
+    let read = read(bytes);
+    let peak = (method == Method::Dot).then(|| dot_peak(isa)).flatten();
+    match peak {
+        Some(value) if macs as f64 / value > bytes as f64 / read.value => Limit {
+            kind: LimitKind::DotPeak,
+            value,
+        },
+        _ => read,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::random::Random;
 use crate::record::{Measured, Record, rounded};
 use crate::time::time;
 use atome_kernels::{Packing, packing, reference};
+use atome_spec::Method;
 use std::cell::OnceCell;
 use std::hint::black_box;
 use std::rc::Rc;
@@ -66,7 +67,7 @@ pub(crate) fn run(
         bytes: tokens * ROW_BYTES,
         limit,
     };
-    Ok(measured.kernel(name, bits_per_weight(packing)))
+    Ok(measured.kernel(name, Method::Select, bits_per_weight(packing)))
 }
 
 /// A copy of a row's bytes, the yardstick of the lookups.
@@ -82,7 +83,7 @@ pub(crate) fn run_copy(name: &str) -> Record {
     Record {
         method: None,
         bits_per_weight: None,
-        ..measured.kernel(name, 0.0)
+        ..measured.kernel(name, Method::Select, 0.0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Kernels of the shapes that are timed, made for each CPU tier by `#[ternary_kernel]`.
 
 use atome_kernels::{KernelError, Packing, Tier};
+use atome_spec::{Method, Op};
 
 /// Rows of the embedding table.
 pub(crate) const VOCAB: usize = 32_000;
@@ -12,6 +13,21 @@ pub(crate) type Embed = fn(&[u32], &[i32], f32, &mut [f32]) -> Result<(), Kernel
 /// `(w, x, scale, out)`
 pub(crate) type Product = fn(&[u32], &[f32], f32, &mut [f32]) -> Result<(), KernelError>;
 
+/// `(w, x, x_scale, x_sum, scale, out)`
+pub(crate) type ProductI8 =
+    fn(&[u32], &[u32], &[f32], &[i32], f32, &mut [f32]) -> Result<(), KernelError>;
+
+/// A product of int8 activations.
+#[derive(Clone, Copy)]
+pub(crate) struct KernelI8 {
+    pub(crate) op: Op,
+    pub(crate) packing: Packing,
+    pub(crate) method: Method,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) kernel: ProductI8,
+}
+
 /// The kernels of one tier.
 pub(crate) struct Kernels {
     pub(crate) embed_int2: Embed,
@@ -20,6 +36,8 @@ pub(crate) struct Kernels {
     pub(crate) gemv: [(usize, usize, Product); 3],
     /// `(rows, cols, kernel)`; the number of columns of `x` is open.
     pub(crate) gemm: [(usize, usize, Product); 2],
+    /// With int8 activations; the number of columns of `gemm`'s `x` is open.
+    pub(crate) int8: [KernelI8; 14],
 }
 
 impl Kernels {
@@ -47,11 +65,40 @@ pub(crate) fn kernels(tier: Tier) -> &'static Kernels {
     }
 }
 
+/// One product of int8 activations.
+macro_rules! int8 {
+    ($cpu:literal, $Op:ident $op:literal, $Packing:ident $packing:literal,
+     $Method:ident $method:literal, $rows:literal x $cols:literal) => {{
+        #[ternary_kernel(
+                op = $op, packing = $packing, activation = "i8", method = $method,
+                rows = $rows, cols = $cols, cpu = $cpu
+            )]
+        fn kernel(
+            w: &[u32],
+            x: &[u32],
+            x_scale: &[f32],
+            x_sum: &[i32],
+            scale: f32,
+            out: &mut [f32],
+        ) -> Result<(), KernelError>;
+
+        KernelI8 {
+            op: Op::$Op,
+            packing: Packing::$Packing,
+            method: Method::$Method,
+            rows: $rows,
+            cols: $cols,
+            kernel,
+        }
+    }};
+}
+
 macro_rules! tier {
     ($module:ident, $cpu:literal) => {
         mod $module {
-            use super::Kernels;
-            use atome_kernels::{KernelError, ternary_kernel};
+            use super::{KernelI8, Kernels};
+            use atome_kernels::{KernelError, Packing, ternary_kernel};
+            use atome_spec::{Method, Op};
 
             #[ternary_kernel(
                         op = "embed", packing = "int2", vocab = 32000, d_model = 4096, cpu = $cpu
@@ -122,6 +169,22 @@ macro_rules! tier {
                     (4096, 4096, gemv_4096x4096),
                 ],
                 gemm: [(1024, 4096, gemm_1024x4096), (4096, 4096, gemm_4096x4096)],
+                int8: [
+                    int8!($cpu, Gemv "gemv", Int2 "int2", Dot "dot", 256 x 256),
+                    int8!($cpu, Gemv "gemv", Int2 "int2", Dot "dot", 1024 x 4096),
+                    int8!($cpu, Gemv "gemv", Int2 "int2", Dot "dot", 4096 x 4096),
+                    int8!($cpu, Gemv "gemv", Int2 "int2", Lut "lut", 1024 x 4096),
+                    int8!($cpu, Gemv "gemv", Base3 "base3", Dot "dot", 256 x 256),
+                    int8!($cpu, Gemv "gemv", Base3 "base3", Dot "dot", 1024 x 4096),
+                    int8!($cpu, Gemv "gemv", Base3 "base3", Dot "dot", 4096 x 4096),
+                    int8!($cpu, Gemv "gemv", Base3 "base3", Lut "lut", 1024 x 4096),
+                    int8!($cpu, Gemm "gemm", Int2 "int2", Dot "dot", 1024 x 4096),
+                    int8!($cpu, Gemm "gemm", Int2 "int2", Dot "dot", 4096 x 4096),
+                    int8!($cpu, Gemm "gemm", Int2 "int2", Lut "lut", 1024 x 4096),
+                    int8!($cpu, Gemm "gemm", Base3 "base3", Dot "dot", 1024 x 4096),
+                    int8!($cpu, Gemm "gemm", Base3 "base3", Dot "dot", 4096 x 4096),
+                    int8!($cpu, Gemm "gemm", Base3 "base3", Lut "lut", 1024 x 4096),
+                ],
             };
         }
     };

@@ -9,9 +9,9 @@
 //! |---|---|
 //! | `record` | what a benchmark says |
 //! | `time` | how long something takes |
-//! | `ceiling` | limits of the machine |
+//! | `ceiling`, `dot_peak` | limits of the machine |
 //! | `kernels` | kernels of fixed shapes, by `#[ternary_kernel]` |
-//! | `embed`, `product`, `models` | the benchmarks |
+//! | `embed`, `product`, `product_i8`, `models` | the benchmarks |
 //! | `suite` | the list of them |
 //! | `random` | seeded numbers |
 //!
@@ -29,14 +29,16 @@
 //!
 //! f32 `select` kernels are bound by arithmetic: of the memory limits that their records
 //! carry they reach only a part, the smaller the more columns share a weight.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod ceiling;
+mod dot_peak;
 mod embed;
 mod error;
 mod kernels;
 mod models;
 mod product;
+mod product_i8;
 mod random;
 mod record;
 mod suite;

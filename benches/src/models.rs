@@ -7,7 +7,8 @@ use crate::record::{Limit, Record, rounded};
 use crate::suite::same;
 use crate::time::{least_median, time};
 use atome::format::{AtomeModel, Checkpoint, TernaryTensor, write_atome01, write_atomecl01};
-use atome::{BackendKind, Config, Model, Options, Tier};
+use atome::{BackendKind, Config, Model, Options, Session, Tier};
+use atome_spec::{Isa, Method};
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,12 @@ use tempfile::TempDir;
 pub(crate) const POSITION: usize = 100;
 /// Steps timed one after the other, around [`POSITION`].
 const STEPS: usize = 32;
-/// Tokens of a prompt.
-pub(crate) const PROMPT: usize = 256;
+/// Sessions that step together.
+pub(crate) const SESSIONS: usize = 16;
+/// Steps of all sessions, timed one after the other.
+const BATCHES: usize = 4;
+/// Most tokens of a prompt.
+const MAX_PROMPT: usize = 512;
 /// Tokens of a classification.
 pub(crate) const CLASSIFIED: usize = 32;
 /// Tokens whose answer is held to the interpreter's, which is slow.
@@ -33,19 +38,26 @@ const SEED: u64 = 0xa70e;
 pub(crate) enum What {
     /// One token, with [`POSITION`] before it.
     Step,
-    /// A prompt of [`PROMPT`] tokens.
+    /// A prompt of [`prompt`] tokens.
     Prefill,
+    /// One token for each of [`SESSIONS`] sessions.
+    Sessions,
     /// A sequence of [`CLASSIFIED`] tokens.
     Classify,
     /// From the file to a model ready to run.
     Load,
 }
 
+/// Tokens of a prompt for a family.
+pub(crate) fn prompt(family: &str) -> usize {
+    if family == "atome" { 256 } else { MAX_PROMPT }
+}
+
 /// The benchmark called `name`.
 pub(crate) fn run(
     name: &str,
     source: &Checkpoint,
-    what: What,
+    (what, isa): (What, Isa),
     options: &Options,
 ) -> Result<Record, BenchError> {
     let model = Model::from_checkpoint(source, options)?;
@@ -53,17 +65,23 @@ pub(crate) fn run(
     check(name, source, &model, &tokens)?;
     let timing = match what {
         What::Step => step(&model, &tokens)?,
-        What::Prefill => prefill(&model, &tokens[..PROMPT])?,
+        What::Prefill => prefill(&model, &tokens[..prompt(model.info().architecture)])?,
+        What::Sessions => sessions(source, options, &tokens)?,
         What::Classify => classify(&model, &tokens[..CLASSIFIED])?,
         What::Load => load(source, options)?,
     };
-    Ok(timing.record(name, source, &model))
+    let method = match source {
+        Checkpoint::Atome(_) => Method::Select,
+        _ if options.no_multiply => Method::Lut,
+        _ => Method::Dot,
+    };
+    Ok(timing.record(name, source, &model, (isa, method)))
 }
 
 /// Random token ids.
 fn tokens(vocab: usize) -> Vec<u32> {
     let mut random = Random::new(SEED);
-    (0..PROMPT.max(POSITION + STEPS))
+    (0..MAX_PROMPT.max(POSITION + STEPS))
         .map(|_| random.below(vocab) as u32)
         .collect()
 }
@@ -103,6 +121,8 @@ struct Timing {
     limit: Limit,
     /// Tokens a call takes in; 0 if it loads.
     tokens: usize,
+    /// How often a call runs the head.
+    heads: usize,
 }
 
 fn step(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
@@ -126,6 +146,7 @@ fn step(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
         bytes,
         limit,
         tokens: 1,
+        heads: 1,
     })
 }
 
@@ -144,6 +165,35 @@ fn prefill(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
         bytes,
         limit,
         tokens: tokens.len(),
+        heads: 1,
+    })
+}
+
+fn sessions(source: &Checkpoint, options: &Options, tokens: &[u32]) -> Result<Timing, BenchError> {
+    let options = Options {
+        sessions: SESSIONS,
+        ..options.clone()
+    };
+    let model = Model::from_checkpoint(source, &options)?;
+    let bytes = read_bytes(&model, 0);
+    let limit = ceiling::read(bytes);
+    let mut sessions = (0..SESSIONS)
+        .map(|_| model.session())
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut batch: Vec<&mut Session> = sessions.iter_mut().collect();
+    let ns = least_median(|| {
+        let start = Instant::now();
+        for ids in tokens.chunks_exact(SESSIONS).take(BATCHES) {
+            model.step_batch(&mut batch, black_box(ids))?;
+        }
+        Ok::<_, BenchError>(start.elapsed().as_secs_f64() * 1e9 / BATCHES as f64)
+    })?;
+    Ok(Timing {
+        ns,
+        bytes,
+        limit,
+        tokens: SESSIONS,
+        heads: SESSIONS,
     })
 }
 
@@ -160,6 +210,7 @@ fn classify(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
         bytes,
         limit,
         tokens: tokens.len(),
+        heads: 1,
     })
 }
 
@@ -177,6 +228,7 @@ fn load(source: &Checkpoint, options: &Options) -> Result<Timing, BenchError> {
             bytes,
             limit,
             tokens: 0,
+            heads: 0,
         });
     };
     let files = Files::write(source)?;
@@ -190,6 +242,7 @@ fn load(source: &Checkpoint, options: &Options) -> Result<Timing, BenchError> {
         bytes: files.bytes,
         limit,
         tokens: 0,
+        heads: 0,
     })
 }
 
@@ -209,37 +262,50 @@ fn read_bytes(model: &Model, position: usize) -> usize {
 }
 
 impl Timing {
-    fn record(self, name: &str, source: &Checkpoint, model: &Model) -> Record {
+    fn record(
+        self,
+        name: &str,
+        source: &Checkpoint,
+        model: &Model,
+        (isa, method): (Isa, Method),
+    ) -> Record {
         let Timing {
             ns,
             bytes,
             limit,
             tokens,
+            heads,
         } = self;
         let info = model.info();
         let gbps = bytes as f64 / ns;
-        let ran = tokens > 0;
+        let (ran, macs) = (tokens > 0, macs(source, tokens, heads));
+        let gmacs = ran.then(|| macs as f64 / ns);
+        // Measured again where multiplying may be what takes longer.
+        let limit = match ran && method == Method::Dot {
+            true => ceiling::product(isa, method, bytes, macs),
+            false => limit,
+        };
         Record {
             name: name.to_owned(),
             threads: info.threads,
             ns: rounded(ns),
-            gmacs: ran.then(|| rounded(macs(source, tokens) as f64 / ns)),
+            gmacs: gmacs.map(rounded),
             gbps: rounded(gbps),
             limit: Limit {
                 value: rounded(limit.value),
                 ..limit
             },
-            of_limit: rounded(gbps / limit.value),
+            of_limit: rounded(limit.part(gbps, gmacs)),
             bits_per_weight: Some(2.0),
-            method: matches!(source, Checkpoint::Atome(_)).then_some("select"),
+            method: Some(method.name()),
             backend: info.backend,
             tok_s: ran.then(|| rounded(tokens as f64 * 1e9 / ns)),
         }
     }
 }
 
-/// Multiply-accumulates of ternary weights that so many tokens take; the head runs once.
-fn macs(source: &Checkpoint, tokens: usize) -> usize {
+/// Multiply-accumulates of ternary weights that so many tokens and runs of the head take.
+fn macs(source: &Checkpoint, tokens: usize, heads: usize) -> usize {
     let (blocks, head): (usize, usize) = match source {
         Checkpoint::Atome(model) => {
             let blocks = model.blocks.iter();
@@ -255,7 +321,7 @@ fn macs(source: &Checkpoint, tokens: usize) -> usize {
         }
         _ => (0, 0),
     };
-    tokens * blocks + head
+    tokens * blocks + heads * head
 }
 
 /// A model's files, while they are needed.

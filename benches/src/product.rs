@@ -7,6 +7,7 @@ use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time;
 use atome_kernels::{packing, reference};
+use atome_spec::Method;
 use std::hint::black_box;
 
 /// Columns of a product that are checked against the reference, which is slow.
@@ -49,7 +50,11 @@ pub(crate) fn run(name: &str, kernel: Product, shape: Shape) -> Result<Record, B
         bytes,
         limit,
     };
-    Ok(measured.kernel(name, (8 * bytes) as f64 / (rows * cols) as f64))
+    Ok(measured.kernel(
+        name,
+        Method::Select,
+        (8 * bytes) as f64 / (rows * cols) as f64,
+    ))
 }
 
 /// Holds up to eight columns, the first and the last among them, to the scalar reference.

@@ -1,3 +1,4 @@
+use atome_spec::Method;
 use serde::Serialize;
 
 /// What a benchmark says, one JSON object.
@@ -15,7 +16,7 @@ pub struct Record {
     pub gbps: f64,
     /// What the machine can do at most.
     pub limit: Limit,
-    /// `gbps` as a part of the limit.
+    /// What was reached, as a part of the limit.
     pub of_limit: f64,
     /// Bits of memory a ternary weight takes.
     pub bits_per_weight: Option<f64>,
@@ -33,7 +34,7 @@ pub struct Record {
 pub struct Limit {
     /// Of what.
     pub kind: LimitKind,
-    /// 10^9 bytes a second.
+    /// 10^9 bytes a second; for [`LimitKind::DotPeak`] 10^9 multiply-accumulates a second.
     pub value: f64,
 }
 
@@ -48,6 +49,8 @@ pub enum LimitKind {
     L2,
     /// Reading what is in the level 3 cache.
     L3,
+    /// Multiplying and adding bytes that are in registers.
+    DotPeak,
     /// Writing rows.
     Store,
 }
@@ -59,7 +62,28 @@ impl LimitKind {
             LimitKind::DramRead => "dram_read",
             LimitKind::L2 => "l2",
             LimitKind::L3 => "l3",
+            LimitKind::DotPeak => "dot_peak",
             LimitKind::Store => "store",
+        }
+    }
+}
+
+impl Limit {
+    /// What was reached, as a part of the limit.
+    pub(crate) fn part(self, gbps: f64, gmacs: Option<f64>) -> f64 {
+        match self.kind {
+            LimitKind::DotPeak => gmacs.unwrap_or(0.0) / self.value,
+            _ => gbps / self.value,
+        }
+    }
+}
+
+impl LimitKind {
+    /// What the limit's value counts, in units of 10^9 a second.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            LimitKind::DotPeak => "GMAC/s",
+            _ => "GB/s",
         }
     }
 }
@@ -78,7 +102,7 @@ pub(crate) struct Measured {
 
 impl Measured {
     /// The record of a kernel that runs alone.
-    pub(crate) fn kernel(self, name: &str, bits_per_weight: f64) -> Record {
+    pub(crate) fn kernel(self, name: &str, method: Method, bits_per_weight: f64) -> Record {
         let Measured {
             ns,
             macs,
@@ -86,19 +110,20 @@ impl Measured {
             limit,
         } = self;
         let gbps = bytes as f64 / ns;
+        let gmacs = macs.map(|macs| macs as f64 / ns);
         Record {
             name: name.to_owned(),
             threads: 1,
             ns: rounded(ns),
-            gmacs: macs.map(|macs| rounded(macs as f64 / ns)),
+            gmacs: gmacs.map(rounded),
             gbps: rounded(gbps),
             limit: Limit {
                 value: rounded(limit.value),
                 ..limit
             },
-            of_limit: rounded(gbps / limit.value),
+            of_limit: rounded(limit.part(gbps, gmacs)),
             bits_per_weight: Some(bits_per_weight),
-            method: Some("select"),
+            method: Some(method.name()),
             backend: "aot",
             tok_s: None,
         }
@@ -126,7 +151,7 @@ mod tests {
             bytes: 16_384,
             limit,
         };
-        let record = measured.kernel("gemv-int2-f32-avx2/256x256", 2.0);
+        let record = measured.kernel("gemv-int2-f32-avx2/256x256", Method::Select, 2.0);
         let json = concat!(
             r#"{"name":"gemv-int2-f32-avx2/256x256","threads":1,"ns":1000.0,"gmacs":65.536,"#,
             r#""gbps":16.384,"limit":{"kind":"l2","value":100.0},"of_limit":0.1638,"#,
@@ -137,6 +162,7 @@ mod tests {
             LimitKind::DramRead,
             LimitKind::L2,
             LimitKind::L3,
+            LimitKind::DotPeak,
             LimitKind::Store,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());

@@ -3,12 +3,15 @@
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
 use crate::kernels::{D_MODEL, VOCAB, kernels};
-use crate::models::{self, PROMPT, What};
+use crate::models::{self, SESSIONS, What, prompt};
 use crate::product::{self, Shape};
+use crate::product_i8;
 use crate::record::Record;
-use atome::format::{AtomeConfig, AtomeModel, Checkpoint};
+use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
 use atome::{BackendKind, Options, Tier};
-use atome_kernels::Packing;
+use atome_kernels::{Packing, dispatch};
+use atome_spec::{Isa, Method, Op};
+use std::cell::LazyCell;
 use std::rc::Rc;
 
 /// Rows of a batch of lookups.
@@ -42,6 +45,28 @@ const CLASSIFIER: (AtomeConfig, usize) = (
     },
     5,
 );
+
+/// The published BitMamba-2 models' dimensions.
+const BITMAMBA2: [(&str, BitMamba2Config); 2] = [
+    (
+        "255m",
+        BitMamba2Config {
+            vocab_size: 50_257,
+            d_model: 1024,
+            n_layers: 24,
+            n_heads: 16,
+        },
+    ),
+    (
+        "1b",
+        BitMamba2Config {
+            vocab_size: 50_257,
+            d_model: 2048,
+            n_layers: 32,
+            n_heads: 32,
+        },
+    ),
+];
 
 /// What to benchmark.
 #[derive(Clone, Debug)]
@@ -108,9 +133,10 @@ pub fn suite(settings: &Settings) -> Vec<Bench> {
     if matches!(settings.backend, BackendKind::Auto | BackendKind::Aot) {
         add_embed(&mut benches, settings.tier);
         add_products(&mut benches, settings.tier);
+        add_int8_products(&mut benches, settings);
     }
     for model in models(settings) {
-        add_model(&mut benches, settings, Rc::new(model));
+        add_model(&mut benches, settings, &Rc::new(model));
     }
     benches
 }
@@ -162,45 +188,118 @@ fn add_products(benches: &mut Vec<Bench>, tier: Tier) {
     }
 }
 
-fn models(settings: &Settings) -> Vec<NamedModel> {
-    match &settings.model {
-        Some(model) => vec![model.clone()],
-        None => {
-            let (config, classes) = CLASSIFIER;
-            let random = |shape: &str, config, classes| NamedModel {
-                shape: shape.to_owned(),
-                model: Checkpoint::Atome(AtomeModel::random(config, classes, SEED)),
-            };
-            vec![
-                random("944k", ATOME_944K, None),
-                random("classifier", config, Some(classes)),
-            ]
+fn add_int8_products(benches: &mut Vec<Bench>, settings: &Settings) {
+    let isa = int8_isa(settings.tier);
+    let method = if settings.no_multiply {
+        Method::Lut
+    } else {
+        Method::Dot
+    };
+    for product in &kernels(settings.tier).int8 {
+        if product.method != method {
+            continue;
+        }
+        let columns: &[usize] = if product.op == Op::Gemm {
+            &COLUMNS
+        } else {
+            &[1]
+        };
+        for &tokens in columns {
+            let name = product_i8::name(isa, product, tokens);
+            let work = move |name: &str| product_i8::run(name, isa, product, tokens);
+            benches.push(Bench::new(name, BackendKind::Aot, work));
         }
     }
 }
 
-fn add_model(benches: &mut Vec<Bench>, settings: &Settings, model: Rc<NamedModel>) {
+/// The instructions that kernels of int8 activations use on a tier of this machine.
+fn int8_isa(tier: Tier) -> Isa {
+    let extension = |isa: &&Isa| isa.is_extension() && dispatch::has(**isa);
+    let found = tier.isas().iter().find(extension);
+    found.copied().unwrap_or(tier.baseline())
+}
+
+/// A model to be timed, made when it is first needed.
+struct Source {
+    shape: String,
+    family: &'static str,
+    is_classifier: bool,
+    model: LazyCell<Checkpoint, Box<dyn FnOnce() -> Checkpoint>>,
+}
+
+impl Source {
+    fn atome(shape: &str, config: AtomeConfig, classes: Option<usize>) -> Source {
+        Source {
+            shape: shape.to_owned(),
+            family: "atome",
+            is_classifier: classes.is_some(),
+            model: LazyCell::new(Box::new(move || {
+                Checkpoint::Atome(AtomeModel::random(config, classes, SEED))
+            })),
+        }
+    }
+
+    fn bitmamba2(shape: &str, config: BitMamba2Config) -> Source {
+        Source {
+            shape: shape.to_owned(),
+            family: "bitmamba2",
+            is_classifier: false,
+            model: LazyCell::new(Box::new(move || {
+                Checkpoint::BitMamba2(BitMamba2Model::random(&config, SEED))
+            })),
+        }
+    }
+
+    fn given(NamedModel { shape, model }: NamedModel) -> Source {
+        let (family, is_classifier) = match &model {
+            Checkpoint::Atome(model) => ("atome", model.head.is_some()),
+            _ => ("bitmamba2", false),
+        };
+        Source {
+            shape,
+            family,
+            is_classifier,
+            model: LazyCell::new(Box::new(move || model)),
+        }
+    }
+}
+
+fn models(settings: &Settings) -> Vec<Source> {
+    if let Some(model) = &settings.model {
+        return vec![Source::given(model.clone())];
+    }
+    let (config, classes) = CLASSIFIER;
+    let atome = [
+        Source::atome("944k", ATOME_944K, None),
+        Source::atome("classifier", config, Some(classes)),
+    ];
+    let bitmamba2 = BITMAMBA2.map(|(shape, config)| Source::bitmamba2(shape, config));
+    atome.into_iter().chain(bitmamba2).collect()
+}
+
+fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>) {
     let backends = match settings.backend {
         BackendKind::Auto => &[BackendKind::Jit, BackendKind::Aot][..],
         _ => std::slice::from_ref(&settings.backend),
     };
-    let (isa, shape) = (settings.tier.isa(), &model.shape);
-    let (family, is_classifier) = match &model.model {
-        Checkpoint::Atome(model) => ("atome", model.head.is_some()),
-        _ => ("bitmamba2", false),
+    let (family, shape) = (source.family, &source.shape);
+    let isa = match family {
+        "atome" => settings.tier.baseline(),
+        _ => int8_isa(settings.tier),
     };
-    let step = (What::Step, format!("step-{family}-{isa}/{shape}"));
-    let prefill = (
-        What::Prefill,
-        format!("prefill-{family}-{isa}/{shape}/T={PROMPT}"),
-    );
-    let classify = (What::Classify, format!("classify-{family}-{isa}/{shape}"));
-    let load = (What::Load, format!("load-{family}-{isa}/{shape}"));
-    let cases = match is_classifier {
-        false => vec![step, prefill, load],
-        true => vec![classify, load],
+    let whats = match (family, source.is_classifier) {
+        (_, true) => &[What::Classify, What::Load][..],
+        ("atome", _) => &[What::Step, What::Prefill, What::Load],
+        _ => &[What::Step, What::Prefill, What::Sessions, What::Load],
     };
-    for (what, name) in cases {
+    for &what in whats {
+        let name = match what {
+            What::Step => format!("step-{family}-{isa}/{shape}"),
+            What::Prefill => format!("prefill-{family}-{isa}/{shape}/T={}", prompt(family)),
+            What::Sessions => format!("sessions-{family}-{isa}/{shape}/B={SESSIONS}"),
+            What::Classify => format!("classify-{family}-{isa}/{shape}"),
+            What::Load => format!("load-{family}-{isa}/{shape}"),
+        };
         for &backend in backends {
             let options = Options {
                 backend,
@@ -209,9 +308,9 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, model: Rc<NamedModel
                 no_multiply: settings.no_multiply,
                 ..Options::default()
             };
-            let model = Rc::clone(&model);
+            let source = Rc::clone(source);
             benches.push(Bench::new(name.clone(), backend, move |name| {
-                models::run(name, &model.model, what, &options)
+                models::run(name, &source.model, (what, isa), &options)
             }));
         }
     }

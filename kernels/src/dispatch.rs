@@ -68,6 +68,7 @@ use x86_64::{has_extension, runs};
 mod x86_64 {
     use atome_spec::{Isa, Tier};
     use core::arch::x86_64::__cpuid_count;
+    use core::sync::atomic::{AtomicU8, Ordering};
 
     cpufeatures::new!(v2, "sse4.1", "sse4.2");
     cpufeatures::new!(v3, "sse4.1", "sse4.2", "avx2");
@@ -83,7 +84,20 @@ mod x86_64 {
 
     /// Asks for what the tier does not say; the tier says that wide registers are saved.
     pub(super) fn has_extension(isa: Isa) -> bool {
-        isa == Isa::Avx512Vnni && vbmi::get() && __cpuid_count(EXTENDED, 0).ecx & VNNI != 0
+        isa == Isa::Avx512Vnni && vbmi::get() && has_vnni()
+    }
+
+    /// Asked once: in a virtual machine the question takes microseconds.
+    fn has_vnni() -> bool {
+        const UNKNOWN: u8 = 2;
+        static KNOWN: AtomicU8 = AtomicU8::new(UNKNOWN);
+        let known = KNOWN.load(Ordering::Relaxed);
+        if known != UNKNOWN {
+            return known == 1;
+        }
+        let found = __cpuid_count(EXTENDED, 0).ecx & VNNI != 0;
+        KNOWN.store(u8::from(found), Ordering::Relaxed);
+        found
     }
 
     pub(super) fn runs(tier: Tier) -> bool {

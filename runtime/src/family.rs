@@ -2,7 +2,7 @@
 
 use crate::LoadError;
 use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint, Format};
-use crate::plan::{Planned, plan_atome, plan_bitmamba2};
+use crate::plan::{Planned, Products, plan_atome, plan_bitmamba2};
 use serde::Serialize;
 
 /// The dimensions of a model.
@@ -45,7 +45,7 @@ pub(crate) trait Family {
     fn identity(&self) -> Identity;
 
     /// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
-    fn plan(&self, block: usize) -> Result<Planned<'_>, LoadError>;
+    fn plan(&self, block: usize, products: Products) -> Result<Planned<'_>, LoadError>;
 }
 
 impl Family for AtomeModel {
@@ -60,7 +60,7 @@ impl Family for AtomeModel {
         }
     }
 
-    fn plan(&self, block: usize) -> Result<Planned<'_>, LoadError> {
+    fn plan(&self, block: usize, _: Products) -> Result<Planned<'_>, LoadError> {
         Ok(plan_atome(self, block))
     }
 }
@@ -77,8 +77,8 @@ impl Family for BitMamba2Model {
         }
     }
 
-    fn plan(&self, block: usize) -> Result<Planned<'_>, LoadError> {
-        plan_bitmamba2(self, block)
+    fn plan(&self, block: usize, products: Products) -> Result<Planned<'_>, LoadError> {
+        plan_bitmamba2(self, block, products)
     }
 }
 

@@ -91,7 +91,7 @@ fn split<'a>(
     jobs: &mut Vec<Job<'a>>,
 ) {
     let (parts, step) = match content {
-        Content::Matrix(w) => {
+        Content::Matrix(w, _) => {
             let (rows, cols) = w.shape();
             (
                 rows,
@@ -220,7 +220,7 @@ impl Job<'_> {
             Content::F32(FloatSource::Tensor(tensor)) => {
                 return tensor.read(first, as_f32_mut(to));
             }
-            Content::Matrix(w) | Content::Embedding(w) | Content::Taps(w) => *w,
+            Content::Matrix(w, _) | Content::Embedding(w) | Content::Taps(w) => *w,
         };
         let cols = source.shape().1;
         buffers.read(source, part)?;
@@ -228,9 +228,9 @@ impl Job<'_> {
         let words = as_u32_mut(to);
         let int2 = Packing::Int2;
         match content {
-            Content::Matrix(_) => {
-                packing::gemv::pack_into(source, rows, cols, words).map_err(pack)?;
-                packing::gemv::unpack_into(words, rows, cols, read_back)
+            Content::Matrix(_, packing) => {
+                packing::matrix::pack_into(*packing, source, rows, cols, words).map_err(pack)?;
+                packing::matrix::unpack_into(*packing, words, rows, cols, read_back)
             }
             Content::Embedding(_) => {
                 packing::embed::pack_into(int2, source, rows, cols, words).map_err(pack)?;

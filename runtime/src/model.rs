@@ -6,7 +6,7 @@ use crate::cores;
 use crate::family::{Config, Family};
 use crate::fill::{Progress, fill};
 use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
-use crate::plan::{Plan, Section, Tensor, TensorInfo};
+use crate::plan::{Plan, Products, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::{BackendKind, LoadError, Options, RunError, Session};
 use atome_kernels::{available, detect};
@@ -152,7 +152,12 @@ impl Model {
             None => fault,
         };
         let identity = family.identity();
-        let (plan, contents) = family.plan(options.block.max(1)).map_err(in_file)?;
+        let products = Products {
+            packing: options.packing,
+            no_multiply: options.no_multiply,
+        };
+        let plan = family.plan(options.block.max(1), products);
+        let (plan, contents) = plan.map_err(in_file)?;
         let mut arena = Arena::new(plan.sizes, options.sessions, Weights::Owned)?;
         fill(&plan, &contents, arena.model_mut(), progress).map_err(in_file)?;
         let load_time = start.elapsed();

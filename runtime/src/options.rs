@@ -1,4 +1,4 @@
-use atome_spec::{Tier, UnknownName};
+use atome_spec::{Packing, Tier, UnknownName};
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,8 +16,12 @@ pub struct Options {
     pub sessions: usize,
     /// Most tokens that [`crate::Session::prefill`] runs at once.
     pub block: usize,
-    /// Refuses kernels that multiply by a weight. The f32 kernels never do.
+    /// Refuses kernels that multiply by a weight: products of int8 activations are then looked up. The
+    /// f32 kernels never multiply.
     pub no_multiply: bool,
+    /// How matrices that multiply int8 activations are kept: base3 takes a fifth less memory, and
+    /// more instructions.
+    pub packing: Packing,
 }
 
 impl Default for Options {
@@ -29,6 +33,7 @@ impl Default for Options {
             sessions: 1,
             block: 32,
             no_multiply: false,
+            packing: Packing::Int2,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Every way to run a model: backends, the CPU tiers of this machine, threads.
 
-use atome::{BackendKind, Options, Tier};
+use atome::{BackendKind, Options, Packing, Tier};
 
 /// A way to run a model, and its name for messages.
 #[derive(Clone, Debug)]
@@ -25,6 +25,34 @@ pub fn all() -> Vec<Run> {
     }
     runs.push(run(BackendKind::Aot, None, 2));
     runs.push(run(BackendKind::Jit, None, 2));
+    runs
+}
+
+/// All ways to run a model of int8 activations: those of [`all`], and the other packing and method on
+/// every backend, on one thread and on two.
+pub fn int8() -> Vec<Run> {
+    let mut runs = all();
+    for (packing, no_multiply) in [
+        (Packing::Int2, true),
+        (Packing::Base3, false),
+        (Packing::Base3, true),
+    ] {
+        for (backend, threads) in [
+            (BackendKind::Interp, 1),
+            (BackendKind::Aot, 1),
+            (BackendKind::Jit, 2),
+        ] {
+            let Run { name, options } = run(backend, None, threads);
+            runs.push(Run {
+                name: format!("{name}, {packing}, no_multiply: {no_multiply}"),
+                options: Options {
+                    packing,
+                    no_multiply,
+                    ..options
+                },
+            });
+        }
+    }
     runs
 }
 

@@ -22,7 +22,7 @@ fn goldens_on_every_backend() {
     for name in ["tiny", "small"] {
         let records = golden(&folder, &format!("golden_{name}.json"));
         let mut reference: Vec<Vec<u32>> = Vec::new();
-        for run in runs::all() {
+        for run in runs::int8() {
             let path = folder.join(format!("{name}.bin"));
             let model = Model::load(&path, None, &run.options).expect("loads");
             let mut session = model.session().expect("a slot");
@@ -86,7 +86,7 @@ fn steps(session: &mut Session, tokens: &[u32]) -> Vec<Vec<u32>> {
 
 #[test]
 fn random_models_of_awkward_shapes() {
-    let runs = runs::all();
+    let runs = runs::int8();
     for seed in 0..24 {
         let (model, tokens) = random_case(seed);
         let mut expected: Option<Vec<Vec<u32>>> = None;
@@ -180,7 +180,7 @@ fn a_batch_of_sessions_steps_like_each_alone() {
     };
     let atome = AtomeModel::random(config, None, 1);
     let prompt: Vec<u32> = (0..20).map(|i| i * 7 % 50).collect();
-    for run in runs::all() {
+    for run in runs::int8() {
         let open = |options: &Options| Model::from_atome(&atome, options).expect("loads");
         batch_agrees(&format!("atome, {}", run.name), open, &run.options, &prompt);
         let (model, tokens) = random_case(3);

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
-use atome::format::{AtomeConfig, AtomeModel};
+use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
 use atome::sampler::{Sampler, Sampling};
 use atome::{BackendKind, Model, Options, Session};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -82,6 +82,8 @@ fn main() {
     }
     steps_prefill_sampling_and_classification();
     println!("test steps_prefill_sampling_and_classification_do_not_allocate ... ok");
+    int8_steps_prefill_and_batches();
+    println!("test int8_steps_prefill_and_batches_do_not_allocate ... ok");
 }
 
 fn steps_prefill_sampling_and_classification() {
@@ -116,6 +118,43 @@ fn steps_prefill_sampling_and_classification() {
                 session.classify(&tokens[..32]).expect("bytes");
             });
             assert_eq!(count, 0, "{backend}, {threads} threads: a classification");
+        }
+    }
+}
+
+fn int8_steps_prefill_and_batches() {
+    const SESSIONS: usize = 4;
+    let config = BitMamba2Config {
+        vocab_size: 300,
+        d_model: 64,
+        n_layers: 2,
+        n_heads: 4,
+    };
+    let source = BitMamba2Model::random(&config, 5);
+    let tokens: Vec<u32> = (0..200).map(|t| t % 300).collect();
+    for backend in [BackendKind::Aot, BackendKind::Jit] {
+        for threads in [1, 2] {
+            let options = Options {
+                backend,
+                threads: Some(threads),
+                sessions: SESSIONS,
+                ..Options::default()
+            };
+            let model = Model::from_bitmamba2(&source, &options).expect("loads");
+            let mut sessions: Vec<Session> = (0..SESSIONS)
+                .map(|_| model.session().expect("a slot"))
+                .collect();
+            let mut sampler = Sampler::new(Sampling::default(), model.vocab()).expect("valid");
+            let count = allocations(|| generate(&mut sessions[0], &mut sampler, &tokens));
+            assert_eq!(count, 0, "{backend}, {threads} threads: 1,000 steps");
+
+            let mut batch: Vec<&mut Session> = sessions.iter_mut().collect();
+            let count = allocations(|| {
+                for ids in tokens.chunks_exact(SESSIONS) {
+                    model.step_batch(&mut batch, ids).expect("tokens");
+                }
+            });
+            assert_eq!(count, 0, "{backend}, {threads} threads: 50 batches");
         }
     }
 }

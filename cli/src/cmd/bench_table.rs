@@ -29,9 +29,10 @@ impl Table {
         };
         self.rows += 1;
         let limit = format!(
-            "{} {} GB/s",
+            "{} {} {}",
             record.limit.kind.name(),
-            significant(record.limit.value)
+            significant(record.limit.value),
+            record.limit.kind.unit(),
         );
         format!(
             "{heading}{:<width$}  {:<6} {:>9}  {:>14} {:>11}  {limit:<20} {:>6.1} %\n",

@@ -3,7 +3,7 @@
 //! ternary head.
 
 use super::builder::{PlanBuilder, Quantized};
-use super::{DimValue, Operand, Planned, Ports, Tensor};
+use super::{DimValue, Operand, Planned, Ports, Products, Tensor};
 use crate::LoadError;
 use crate::format::{BitMamba2Config, BitMamba2Layer, BitMamba2Model, FloatTensor, TernaryTensor};
 use DimValue::{Const, Tokens};
@@ -38,10 +38,11 @@ struct Shared {
 pub(crate) fn plan_bitmamba2(
     model: &BitMamba2Model,
     block: usize,
+    products: Products,
 ) -> Result<Planned<'_>, LoadError> {
     let config = &model.config;
     // No attention, so any window will do.
-    let mut b = PlanBuilder::new(block, 1);
+    let mut b = PlanBuilder::new(block, 1).with(products);
     let position = b.state("position", 4);
     let ids = b.rows("ids", 1);
     let shared = Shared::new(&mut b, config);
@@ -63,7 +64,7 @@ pub(crate) fn plan_bitmamba2(
         constant(&mut b, &model.norm_f)?,
         constant(&mut b, &model.head_norm)?,
     ];
-    let matrix = b.matrix(&*model.head.rows);
+    let matrix = b.matrix_i8(&*model.head.rows);
     let last = b.rows("normal.last", config.d_model);
     let head = b.head(shared.x, config.vocab_size, |b, x, logits| {
         rms_norm(b, "norm_f", config.d_model, [x, norms[0].whole(), last]);
@@ -117,7 +118,7 @@ impl<'m> Layer<'_, 'm> {
         rms_norm(self.b, &self.label("in_norm"), config.d_model, operands);
         let label = self.label("in_quantize");
         self.b.quantize(label, s.normal, &s.narrow);
-        let matrix = self.b.matrix(&*layer.in_proj.rows);
+        let matrix = self.b.matrix_i8(&*layer.in_proj.rows);
         project(self.b, &layer.in_proj, matrix, &s.narrow, s.projected);
 
         self.convolution(layer)?;
@@ -128,7 +129,7 @@ impl<'m> Layer<'_, 'm> {
         rms_norm(self.b, &self.label("out_norm"), config.d_inner(), operands);
         let label = self.label("out_quantize");
         self.b.quantize(label, s.inner_normal, &s.wide);
-        let matrix = self.b.matrix(&*layer.out_proj.rows);
+        let matrix = self.b.matrix_i8(&*layer.out_proj.rows);
         project(self.b, &layer.out_proj, matrix, &s.wide, s.added);
         let dims = [Const(config.d_model as u64), Tokens];
         let label = self.label("residual");

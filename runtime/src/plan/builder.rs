@@ -1,9 +1,10 @@
 use super::memory::{Unplaced, place};
 use super::{
-    Call, Content, DimValue, FloatSource, KernelCall, Operand, Plan, Planned, Ports, Row, Section,
-    Stage, Tensor, TopKCall,
+    Call, Content, DimValue, FloatSource, KernelCall, Operand, Plan, Planned, Ports, Products, Row,
+    Section, Stage, Tensor, TopKCall,
 };
 use crate::format::{Floats, Ternary, TritRows};
+use atome_codegen::KernelSpec;
 use atome_spec::{Activation, LANES, Op, Packing, layout};
 use std::borrow::Cow;
 
@@ -17,6 +18,7 @@ pub(super) struct PlanBuilder<'m> {
     head: Vec<Stage>,
     sessions_head: Vec<Stage>,
     each_token: Option<Vec<Call>>,
+    products: Products,
 }
 
 /// Rows of int8 activations, with their scales and sums.
@@ -45,7 +47,13 @@ impl<'m> PlanBuilder<'m> {
             head: Vec::new(),
             sessions_head: Vec::new(),
             each_token: None,
+            products: Products::default(),
         }
+    }
+
+    /// Sets how products of int8 activations are formed.
+    pub(super) fn with(self, products: Products) -> PlanBuilder<'m> {
+        PlanBuilder { products, ..self }
     }
 
     fn tensor(&mut self, name: impl Into<String>, section: Section, bytes: usize) -> Tensor {
@@ -65,7 +73,14 @@ impl<'m> PlanBuilder<'m> {
     }
 
     pub(super) fn matrix(&mut self, w: &'m dyn TritRows) -> Tensor {
-        self.shared(w.name(), Section::Weights, Content::Matrix(w))
+        let content = Content::Matrix(w, Packing::Int2);
+        self.shared(w.name(), Section::Weights, content)
+    }
+
+    /// A matrix for [`PlanBuilder::product_i8`].
+    pub(super) fn matrix_i8(&mut self, w: &'m dyn TritRows) -> Tensor {
+        let content = Content::Matrix(w, self.products.packing);
+        self.shared(w.name(), Section::Weights, content)
     }
 
     pub(super) fn embedding(&mut self, w: &'m dyn TritRows) -> Tensor {
@@ -143,6 +158,7 @@ impl<'m> PlanBuilder<'m> {
             op,
             packing,
             activation: Activation::F32,
+            method: None,
             dims,
             operands,
             scalars,
@@ -199,11 +215,17 @@ impl<'m> PlanBuilder<'m> {
         out: Operand,
     ) {
         let [rows, cols] = [rows, cols].map(|n| DimValue::Const(n as u64));
+        let spec = KernelSpec::new(Op::Gemm).activation(Activation::I8);
+        let method = match self.products.no_multiply {
+            true => spec.without_multiply().method,
+            false => spec.method,
+        };
         self.push(Call::Kernel(KernelCall {
             label: label.to_owned(),
             op: Op::Gemm,
-            packing: Some(Packing::Int2),
+            packing: Some(self.products.packing),
             activation: Activation::I8,
+            method,
             dims: vec![rows, cols, DimValue::Tokens, rows],
             operands: vec![w.whole(), x.q, x.scale, x.sum, out],
             scalars: vec![scale],

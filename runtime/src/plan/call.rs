@@ -1,6 +1,6 @@
 use super::Tensor;
 use atome_codegen::{KernelSpec, spec};
-use atome_spec::{Activation, Op, Packing};
+use atome_spec::{Activation, Method, Op, Packing};
 
 /// A part of the plan that is run once a block, or once for each of its tokens.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct KernelCall {
     pub packing: Option<Packing>,
     /// Type of its activations.
     pub activation: Activation,
+    /// Method of its product; `None` for the one that the schedule prefers.
+    pub method: Option<Method>,
     /// A value for each of the op's dimensions, in the order of `spec::dims`.
     pub dims: Vec<DimValue>,
     /// An operand for each of the op's buffers, in the kernel's order.
@@ -169,10 +171,11 @@ impl KernelCall {
 
     /// The specification with every dimension open.
     pub(crate) fn open_spec(&self) -> KernelSpec {
-        let kernel = KernelSpec::new(self.op).activation(self.activation);
-        match self.packing {
-            Some(packing) => kernel.packing(packing),
-            None => kernel,
+        KernelSpec {
+            packing: self.packing,
+            activation: self.activation,
+            method: self.method,
+            ..KernelSpec::new(self.op)
         }
     }
 

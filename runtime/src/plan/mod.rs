@@ -12,6 +12,7 @@
 //! plan with one token.
 
 use crate::arena::Sizes;
+use atome_spec::Packing;
 
 mod atome;
 mod bitmamba2;
@@ -28,6 +29,24 @@ pub use tensor::{Section, TensorInfo};
 
 /// A plan, and what fills its weights and constants.
 pub(crate) type Planned<'m> = (Plan, Vec<(Tensor, Content<'m>)>);
+
+/// How products of int8 activations are formed. The answers do not depend on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Products {
+    /// Packing of the matrices.
+    pub packing: Packing,
+    /// Forbids the methods that multiply by a weight.
+    pub no_multiply: bool,
+}
+
+impl Default for Products {
+    fn default() -> Products {
+        Products {
+            packing: Packing::Int2,
+            no_multiply: false,
+        }
+    }
+}
 
 /// A planned model.
 #[derive(Debug)]

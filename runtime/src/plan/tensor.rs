@@ -60,7 +60,7 @@ pub struct TensorInfo {
 #[derive(Debug)]
 pub(crate) enum Content<'m> {
     /// A matrix for `gemv`/`gemm`.
-    Matrix(&'m dyn TritRows),
+    Matrix(&'m dyn TritRows, Packing),
     /// An embedding table.
     Embedding(&'m dyn TritRows),
     /// Taps of a depthwise convolution, `[channels, taps]`.
@@ -82,7 +82,7 @@ impl Content<'_> {
     /// Bytes of the arena that `parts` take: rows of a matrix or a table, elements of floats.
     pub(crate) fn bytes_of(&self, parts: usize) -> usize {
         match self {
-            Content::Matrix(w) => 4 * layout::gemv_words(Packing::Int2, parts, w.shape().1),
+            Content::Matrix(w, packing) => 4 * layout::gemv_words(*packing, parts, w.shape().1),
             Content::Embedding(w) => parts * layout::embed_row_bytes(Packing::Int2, w.shape().1),
             Content::Taps(w) => 4 * layout::conv_words(parts, w.shape().1),
             Content::F32(_) => 4 * parts,
@@ -92,7 +92,7 @@ impl Content<'_> {
     /// Bytes of the arena that everything takes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes_of(match self {
-            Content::Matrix(w) | Content::Embedding(w) | Content::Taps(w) => w.shape().0,
+            Content::Matrix(w, _) | Content::Embedding(w) | Content::Taps(w) => w.shape().0,
             Content::F32(values) => values.elems(),
         })
     }

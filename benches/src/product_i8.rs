@@ -1,0 +1,89 @@
+//! Ternary matrix by one vector of int8 activations, and by several.
+
+use crate::ceiling;
+use crate::error::BenchError;
+use crate::kernels::KernelI8;
+use crate::random::Random;
+use crate::record::{Measured, Record};
+use crate::suite::same;
+use crate::time::time;
+use atome_kernels::{packing, reference};
+use atome_spec::{Isa, Op};
+use std::hint::black_box;
+
+/// Columns of a product that are checked against the reference, which is slow.
+const CHECKED: usize = 8;
+const SCALE: f32 = 0.0375;
+const SEED: u64 = 0x1e8;
+
+/// The benchmark called `name` of a product by `tokens` vectors.
+pub(crate) fn run(
+    name: &str,
+    isa: Isa,
+    product: &KernelI8,
+    tokens: usize,
+) -> Result<Record, BenchError> {
+    let &KernelI8 {
+        packing,
+        method,
+        rows,
+        cols,
+        kernel,
+        ..
+    } = product;
+    let mut random = Random::new(SEED);
+    let trits = random.trits(rows * cols);
+    let mut w = vec![0; packing::matrix::words(packing, rows, cols)];
+    packing::matrix::pack_into(packing, &trits, rows, cols, &mut w)?;
+    let floats = random.floats(tokens * cols);
+    let (mut q, mut x_scale, mut x_sum) =
+        (vec![0; floats.len()], vec![0.0; tokens], vec![0; tokens]);
+    reference::quantize(&floats, cols, &mut q, &mut x_scale, &mut x_sum);
+    let mut x = vec![0; tokens * cols.div_ceil(16) * 4];
+    packing::int8::pack_into(&q, cols, &mut x);
+
+    let mut out = vec![f32::NAN; tokens * rows];
+    kernel(&w, &x, &x_scale, &x_sum, SCALE, &mut out)?;
+    let checked = tokens.min(CHECKED);
+    let mut expected = vec![0.0; checked * rows];
+    let weights = reference::Ternary::new(&trits, rows, cols, SCALE);
+    reference::gemm_i8(
+        weights,
+        &q[..checked * cols],
+        &x_scale[..checked],
+        rows,
+        &mut expected,
+    );
+    same(name, &expected, &out[..checked * rows])?;
+
+    let (bytes, macs) = (4 * w.len(), rows * cols * tokens);
+    let limit = ceiling::product(isa, method, bytes, macs);
+    let ns = time(|| {
+        let (x, out) = (black_box(&x), black_box(&mut out));
+        kernel(black_box(&w), x, &x_scale, &x_sum, SCALE, out)
+    })?;
+    let measured = Measured {
+        ns,
+        macs: Some(macs),
+        bytes,
+        limit,
+    };
+    let bits_per_weight = (8 * bytes) as f64 / (rows * cols) as f64;
+    Ok(measured.kernel(name, method, bits_per_weight))
+}
+
+/// `{op}-{packing}-i8-{isa}/{shape}`.
+pub(crate) fn name(isa: Isa, product: &KernelI8, tokens: usize) -> String {
+    let KernelI8 {
+        op,
+        packing,
+        rows,
+        cols,
+        ..
+    } = product;
+    let shape = format!("{op}-{packing}-i8-{isa}/{rows}x{cols}");
+    match op {
+        Op::Gemm => format!("{shape}/T={tokens}"),
+        _ => shape,
+    }
+}
