@@ -66,6 +66,8 @@ pub(crate) fn kernels(tier: Tier) -> &'static Kernels {
 }
 
 /// One product of int8 activations.
+// rustfmt moves the attribute's lines to the right each time it is run.
+#[rustfmt::skip]
 macro_rules! int8 {
     ($cpu:literal, $Op:ident $op:literal, $Packing:ident $packing:literal,
      $Method:ident $method:literal, $rows:literal x $cols:literal) => {{
