@@ -11,7 +11,8 @@
 //! | `time` | how long something takes |
 //! | `ceiling`, `dot_peak` | limits of the machine |
 //! | `kernels` | kernels of fixed shapes, by `#[ternary_kernel]` |
-//! | `embed`, `product`, `product_i8`, `models` | the benchmarks |
+//! | `embed`, `product`, `product_i8`, `models`, `load` | the benchmarks |
+//! | `source` | the models that are timed |
 //! | `suite` | the list of them |
 //! | `random` | seeded numbers |
 //!
@@ -36,11 +37,13 @@ mod dot_peak;
 mod embed;
 mod error;
 mod kernels;
+mod load;
 mod models;
 mod product;
 mod product_i8;
 mod random;
 mod record;
+mod source;
 mod suite;
 mod time;
 

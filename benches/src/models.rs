@@ -2,18 +2,16 @@
 
 use crate::ceiling;
 use crate::error::BenchError;
+use crate::load::load;
 use crate::random::Random;
 use crate::record::{Limit, Record, rounded};
 use crate::suite::same;
 use crate::time::{least_median, time};
-use atome::format::{AtomeModel, Checkpoint, TernaryTensor, write_atome01, write_atomecl01};
+use atome::format::{Checkpoint, TernaryTensor};
 use atome::{BackendKind, Config, Model, Options, Session, Tier};
 use atome_spec::{Isa, Method};
-use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
-use tempfile::TempDir;
 
 /// A step is timed at this position.
 pub(crate) const POSITION: usize = 100;
@@ -57,25 +55,30 @@ pub(crate) fn prompt(family: &str) -> usize {
 pub(crate) fn run(
     name: &str,
     source: &Checkpoint,
-    (what, isa): (What, Isa),
+    what: What,
+    (method, isa): (Method, Isa),
     options: &Options,
 ) -> Result<Record, BenchError> {
-    let model = Model::from_checkpoint(source, options)?;
+    let sessions = if what == What::Sessions { SESSIONS } else { 1 };
+    let options = Options {
+        sessions,
+        ..options.clone()
+    };
+    let model = Model::from_checkpoint(source, &options)?;
     let tokens = tokens(model.vocab());
     check(name, source, &model, &tokens)?;
+    let bound = |bytes, (tokens, heads)| {
+        let macs = macs(source, tokens, heads);
+        ceiling::product(isa, method, bytes, macs)
+    };
     let timing = match what {
-        What::Step => step(&model, &tokens)?,
-        What::Prefill => prefill(&model, &tokens[..prompt(model.info().architecture)])?,
-        What::Sessions => sessions(source, options, &tokens)?,
-        What::Classify => classify(&model, &tokens[..CLASSIFIED])?,
-        What::Load => load(source, options)?,
+        What::Step => step(&model, &tokens, bound)?,
+        What::Prefill => prefill(&model, &tokens[..prompt(model.info().architecture)], bound)?,
+        What::Sessions => batch(&model, &tokens, bound)?,
+        What::Classify => classify(&model, &tokens[..CLASSIFIED], bound)?,
+        What::Load => load(source, &options)?,
     };
-    let method = match source {
-        Checkpoint::Atome(_) => Method::Select,
-        _ if options.no_multiply => Method::Lut,
-        _ => Method::Dot,
-    };
-    Ok(timing.record(name, source, &model, (isa, method)))
+    Ok(timing.record(name, source, &model, method))
 }
 
 /// Random token ids.
@@ -111,23 +114,27 @@ fn check(name: &str, source: &Checkpoint, model: &Model, tokens: &[u32]) -> Resu
     Ok(())
 }
 
+/// The limit of a call that reads so many bytes, takes in so many tokens and runs the head so often.
+trait Bound: FnOnce(usize, (usize, usize)) -> Limit {}
+impl<F: FnOnce(usize, (usize, usize)) -> Limit> Bound for F {}
+
 /// What was measured of a model.
-struct Timing {
+pub(crate) struct Timing {
     /// Nanoseconds a call.
-    ns: f64,
+    pub(crate) ns: f64,
     /// Bytes a call reads at least.
-    bytes: usize,
-    /// How fast they can be read.
-    limit: Limit,
+    pub(crate) bytes: usize,
+    /// What takes longer at its best: reading them or multiplying.
+    pub(crate) limit: Limit,
     /// Tokens a call takes in; 0 if it loads.
-    tokens: usize,
+    pub(crate) tokens: usize,
     /// How often a call runs the head.
-    heads: usize,
+    pub(crate) heads: usize,
 }
 
-fn step(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
+fn step(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
     let bytes = read_bytes(model, POSITION);
-    let limit = ceiling::read(bytes);
+    let limit = bound(bytes, (1, 1));
     let mut session = model.session()?;
     // The cost grows evenly with the position, so that of the middle is the mean.
     let (before, steps) = tokens[..POSITION + STEPS / 2].split_at(POSITION - STEPS / 2);
@@ -150,9 +157,9 @@ fn step(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
     })
 }
 
-fn prefill(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
+fn prefill(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
     let bytes = read_bytes(model, tokens.len() / 2);
-    let limit = ceiling::read(bytes);
+    let limit = bound(bytes, (tokens.len(), 1));
     let mut session = model.session()?;
     let ns = time(|| {
         session.reset();
@@ -169,14 +176,9 @@ fn prefill(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
     })
 }
 
-fn sessions(source: &Checkpoint, options: &Options, tokens: &[u32]) -> Result<Timing, BenchError> {
-    let options = Options {
-        sessions: SESSIONS,
-        ..options.clone()
-    };
-    let model = Model::from_checkpoint(source, &options)?;
-    let bytes = read_bytes(&model, 0);
-    let limit = ceiling::read(bytes);
+fn batch(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
+    let bytes = read_bytes(model, 0);
+    let limit = bound(bytes, (SESSIONS, SESSIONS));
     let mut sessions = (0..SESSIONS)
         .map(|_| model.session())
         .collect::<Result<Vec<_>, _>>()?;
@@ -197,9 +199,9 @@ fn sessions(source: &Checkpoint, options: &Options, tokens: &[u32]) -> Result<Ti
     })
 }
 
-fn classify(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
+fn classify(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
     let bytes = read_bytes(model, tokens.len() / 2);
-    let limit = ceiling::read(bytes);
+    let limit = bound(bytes, (tokens.len(), 1));
     let mut session = model.session()?;
     let ns = time(|| {
         black_box(session.classify(black_box(tokens))?);
@@ -211,38 +213,6 @@ fn classify(model: &Model, tokens: &[u32]) -> Result<Timing, BenchError> {
         limit,
         tokens: tokens.len(),
         heads: 1,
-    })
-}
-
-/// From a file for a model whose format is written here, else from memory.
-fn load(source: &Checkpoint, options: &Options) -> Result<Timing, BenchError> {
-    let Checkpoint::Atome(source) = source else {
-        let bytes = Model::from_checkpoint(source, options)?.info().model_bytes;
-        let limit = ceiling::read(bytes);
-        let ns = time(|| {
-            black_box(Model::from_checkpoint(source, options)?);
-            Ok::<_, BenchError>(())
-        })?;
-        return Ok(Timing {
-            ns,
-            bytes,
-            limit,
-            tokens: 0,
-            heads: 0,
-        });
-    };
-    let files = Files::write(source)?;
-    let limit = ceiling::read(files.bytes);
-    let ns = time(|| {
-        black_box(Model::load(&files.model, Some(&files.config), options)?);
-        Ok::<_, BenchError>(())
-    })?;
-    Ok(Timing {
-        ns,
-        bytes: files.bytes,
-        limit,
-        tokens: 0,
-        heads: 0,
     })
 }
 
@@ -262,13 +232,7 @@ fn read_bytes(model: &Model, position: usize) -> usize {
 }
 
 impl Timing {
-    fn record(
-        self,
-        name: &str,
-        source: &Checkpoint,
-        model: &Model,
-        (isa, method): (Isa, Method),
-    ) -> Record {
+    fn record(self, name: &str, source: &Checkpoint, model: &Model, method: Method) -> Record {
         let Timing {
             ns,
             bytes,
@@ -280,11 +244,6 @@ impl Timing {
         let gbps = bytes as f64 / ns;
         let (ran, macs) = (tokens > 0, macs(source, tokens, heads));
         let gmacs = ran.then(|| macs as f64 / ns);
-        // Measured again where multiplying may be what takes longer.
-        let limit = match ran && method == Method::Dot {
-            true => ceiling::product(isa, method, bytes, macs),
-            false => limit,
-        };
         Record {
             name: name.to_owned(),
             threads: info.threads,
@@ -322,33 +281,4 @@ fn macs(source: &Checkpoint, tokens: usize, heads: usize) -> usize {
         _ => (0, 0),
     };
     tokens * blocks + heads * head
-}
-
-/// A model's files, while they are needed.
-struct Files {
-    model: PathBuf,
-    config: PathBuf,
-    bytes: usize,
-    _directory: TempDir,
-}
-
-impl Files {
-    fn write(source: &AtomeModel) -> Result<Files, BenchError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| BenchError::Write { path, cause }
-        };
-        let directory = TempDir::new().map_err(failed(&std::env::temp_dir()))?;
-        let [model, config] = ["model.bin", "model.json"].map(|name| directory.path().join(name));
-        let bytes = write_atomecl01(source).unwrap_or_else(|| write_atome01(source));
-        fs::write(&model, &bytes).map_err(failed(&model))?;
-        let json = serde_json::to_vec(&source.config).map_err(|e| failed(&config)(e.into()))?;
-        fs::write(&config, json).map_err(failed(&config))?;
-        Ok(Files {
-            model,
-            config,
-            bytes: bytes.len(),
-            _directory: directory,
-        })
-    }
 }

@@ -34,7 +34,8 @@ pub struct Record {
 pub struct Limit {
     /// Of what.
     pub kind: LimitKind,
-    /// 10^9 bytes a second; for [`LimitKind::DotPeak`] 10^9 multiply-accumulates a second.
+    /// 10^9 bytes a second, or for [`LimitKind::DotPeak`] 10^9 multiply-accumulates a second, of one
+    /// thread: more threads may pass it.
     pub value: f64,
 }
 
@@ -66,6 +67,14 @@ impl LimitKind {
             LimitKind::Store => "store",
         }
     }
+
+    /// What a limit's value counts, in units of 10^9 a second.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            LimitKind::DotPeak => "GMAC/s",
+            _ => "GB/s",
+        }
+    }
 }
 
 impl Limit {
@@ -74,16 +83,6 @@ impl Limit {
         match self.kind {
             LimitKind::DotPeak => gmacs.unwrap_or(0.0) / self.value,
             _ => gbps / self.value,
-        }
-    }
-}
-
-impl LimitKind {
-    /// What the limit's value counts, in units of 10^9 a second.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            LimitKind::DotPeak => "GMAC/s",
-            _ => "GB/s",
         }
     }
 }

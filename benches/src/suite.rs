@@ -7,67 +7,17 @@ use crate::models::{self, SESSIONS, What, prompt};
 use crate::product::{self, Shape};
 use crate::product_i8;
 use crate::record::Record;
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
+use crate::source::{Source, sources};
+use atome::format::Checkpoint;
 use atome::{BackendKind, Options, Tier};
 use atome_kernels::{Packing, dispatch};
 use atome_spec::{Isa, Method, Op};
-use std::cell::LazyCell;
 use std::rc::Rc;
 
 /// Rows of a batch of lookups.
 const BATCH: usize = 64;
 /// Columns of products.
 const COLUMNS: [usize; 3] = [8, 64, 512];
-/// Seed of the models of random weights.
-const SEED: u64 = 944;
-
-/// The published language model's dimensions.
-const ATOME_944K: AtomeConfig = AtomeConfig {
-    vocab_size: 256,
-    d_model: 256,
-    n_layers: 8,
-    d_head: 64,
-    top_k: 4,
-    kernel_size: 5,
-    max_seq: 256,
-};
-
-/// The published classifiers' dimensions, and a number of classes like theirs.
-const CLASSIFIER: (AtomeConfig, usize) = (
-    AtomeConfig {
-        vocab_size: 256,
-        d_model: 32,
-        n_layers: 2,
-        d_head: 8,
-        top_k: 4,
-        kernel_size: 5,
-        max_seq: 32,
-    },
-    5,
-);
-
-/// The published BitMamba-2 models' dimensions.
-const BITMAMBA2: [(&str, BitMamba2Config); 2] = [
-    (
-        "255m",
-        BitMamba2Config {
-            vocab_size: 50_257,
-            d_model: 1024,
-            n_layers: 24,
-            n_heads: 16,
-        },
-    ),
-    (
-        "1b",
-        BitMamba2Config {
-            vocab_size: 50_257,
-            d_model: 2048,
-            n_layers: 32,
-            n_heads: 32,
-        },
-    ),
-];
-
 /// What to benchmark.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -135,8 +85,8 @@ pub fn suite(settings: &Settings) -> Vec<Bench> {
         add_products(&mut benches, settings.tier);
         add_int8_products(&mut benches, settings);
     }
-    for model in models(settings) {
-        add_model(&mut benches, settings, &Rc::new(model));
+    for source in sources(settings) {
+        add_model(&mut benches, settings, &Rc::new(source));
     }
     benches
 }
@@ -189,12 +139,7 @@ fn add_products(benches: &mut Vec<Bench>, tier: Tier) {
 }
 
 fn add_int8_products(benches: &mut Vec<Bench>, settings: &Settings) {
-    let isa = int8_isa(settings.tier);
-    let method = if settings.no_multiply {
-        Method::Lut
-    } else {
-        Method::Dot
-    };
+    let (method, isa) = int8(settings);
     for product in &kernels(settings.tier).int8 {
         if product.method != method {
             continue;
@@ -212,69 +157,15 @@ fn add_int8_products(benches: &mut Vec<Bench>, settings: &Settings) {
     }
 }
 
-/// The instructions that kernels of int8 activations use on a tier of this machine.
-fn int8_isa(tier: Tier) -> Isa {
+/// How products of int8 activations are formed, and the instructions for it on this machine.
+fn int8(settings: &Settings) -> (Method, Isa) {
+    let tier = settings.tier;
+    if settings.no_multiply {
+        return (Method::Lut, tier.baseline());
+    }
     let extension = |isa: &&Isa| isa.is_extension() && dispatch::has(**isa);
     let found = tier.isas().iter().find(extension);
-    found.copied().unwrap_or(tier.baseline())
-}
-
-/// A model to be timed, made when it is first needed.
-struct Source {
-    shape: String,
-    family: &'static str,
-    is_classifier: bool,
-    model: LazyCell<Checkpoint, Box<dyn FnOnce() -> Checkpoint>>,
-}
-
-impl Source {
-    fn atome(shape: &str, config: AtomeConfig, classes: Option<usize>) -> Source {
-        Source {
-            shape: shape.to_owned(),
-            family: "atome",
-            is_classifier: classes.is_some(),
-            model: LazyCell::new(Box::new(move || {
-                Checkpoint::Atome(AtomeModel::random(config, classes, SEED))
-            })),
-        }
-    }
-
-    fn bitmamba2(shape: &str, config: BitMamba2Config) -> Source {
-        Source {
-            shape: shape.to_owned(),
-            family: "bitmamba2",
-            is_classifier: false,
-            model: LazyCell::new(Box::new(move || {
-                Checkpoint::BitMamba2(BitMamba2Model::random(&config, SEED))
-            })),
-        }
-    }
-
-    fn given(NamedModel { shape, model }: NamedModel) -> Source {
-        let (family, is_classifier) = match &model {
-            Checkpoint::Atome(model) => ("atome", model.head.is_some()),
-            _ => ("bitmamba2", false),
-        };
-        Source {
-            shape,
-            family,
-            is_classifier,
-            model: LazyCell::new(Box::new(move || model)),
-        }
-    }
-}
-
-fn models(settings: &Settings) -> Vec<Source> {
-    if let Some(model) = &settings.model {
-        return vec![Source::given(model.clone())];
-    }
-    let (config, classes) = CLASSIFIER;
-    let atome = [
-        Source::atome("944k", ATOME_944K, None),
-        Source::atome("classifier", config, Some(classes)),
-    ];
-    let bitmamba2 = BITMAMBA2.map(|(shape, config)| Source::bitmamba2(shape, config));
-    atome.into_iter().chain(bitmamba2).collect()
+    (Method::Dot, found.copied().unwrap_or(tier.baseline()))
 }
 
 fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>) {
@@ -282,12 +173,12 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
         BackendKind::Auto => &[BackendKind::Jit, BackendKind::Aot][..],
         _ => std::slice::from_ref(&settings.backend),
     };
-    let (family, shape) = (source.family, &source.shape);
-    let isa = match family {
-        "atome" => settings.tier.baseline(),
-        _ => int8_isa(settings.tier),
+    let Source { family, shape, .. } = &**source;
+    let (method, isa) = match *family {
+        "atome" => (Method::Select, settings.tier.baseline()),
+        _ => int8(settings),
     };
-    let whats = match (family, source.is_classifier) {
+    let whats = match (*family, source.is_classifier) {
         (_, true) => &[What::Classify, What::Load][..],
         ("atome", _) => &[What::Step, What::Prefill, What::Load],
         _ => &[What::Step, What::Prefill, What::Sessions, What::Load],
@@ -310,7 +201,7 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
             };
             let source = Rc::clone(source);
             benches.push(Bench::new(name.clone(), backend, move |name| {
-                models::run(name, &source.model, (what, isa), &options)
+                models::run(name, &source.model, what, (method, isa), &options)
             }));
         }
     }

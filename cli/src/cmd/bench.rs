@@ -17,7 +17,8 @@ const BUSY: f64 = 0.05;
 /// Time kernels and whole models, as parts of what the machine can do at most
 ///
 /// Every answer is checked against the reference before it is timed. Limits are measured in
-/// the same run; they are of memory, and `select` kernels are bound by arithmetic. With
+/// the same run, on one thread: of memory, or of int8 dot products where those take longer; f32
+/// `select` kernels are bound by arithmetic that no limit counts. With
 /// --backend auto, models are timed on `jit` and on `aot`; without --threads, on one thread.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {

@@ -1,0 +1,116 @@
+//! The models that are timed.
+
+use crate::suite::{NamedModel, Settings};
+use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
+use std::cell::LazyCell;
+
+/// Seed of the models of random weights.
+const SEED: u64 = 944;
+
+/// The published language model's dimensions.
+const ATOME_944K: AtomeConfig = AtomeConfig {
+    vocab_size: 256,
+    d_model: 256,
+    n_layers: 8,
+    d_head: 64,
+    top_k: 4,
+    kernel_size: 5,
+    max_seq: 256,
+};
+
+/// The published classifiers' dimensions, and a number of classes like theirs.
+const CLASSIFIER: (AtomeConfig, usize) = (
+    AtomeConfig {
+        vocab_size: 256,
+        d_model: 32,
+        n_layers: 2,
+        d_head: 8,
+        top_k: 4,
+        kernel_size: 5,
+        max_seq: 32,
+    },
+    5,
+);
+
+/// The published BitMamba-2 models' dimensions.
+const BITMAMBA2: [(&str, BitMamba2Config); 2] = [
+    (
+        "255m",
+        BitMamba2Config {
+            vocab_size: 50_257,
+            d_model: 1024,
+            n_layers: 24,
+            n_heads: 16,
+        },
+    ),
+    (
+        "1b",
+        BitMamba2Config {
+            vocab_size: 50_257,
+            d_model: 2048,
+            n_layers: 32,
+            n_heads: 32,
+        },
+    ),
+];
+
+/// A model to be timed, made when it is first needed.
+pub(crate) struct Source {
+    /// What the shape is called in names of benchmarks.
+    pub(crate) shape: String,
+    /// `atome` or `bitmamba2`.
+    pub(crate) family: &'static str,
+    pub(crate) is_classifier: bool,
+    pub(crate) model: LazyCell<Checkpoint, Box<dyn FnOnce() -> Checkpoint>>,
+}
+
+impl Source {
+    fn atome(shape: &str, config: AtomeConfig, classes: Option<usize>) -> Source {
+        Source {
+            shape: shape.to_owned(),
+            family: "atome",
+            is_classifier: classes.is_some(),
+            model: LazyCell::new(Box::new(move || {
+                Checkpoint::Atome(AtomeModel::random(config, classes, SEED))
+            })),
+        }
+    }
+
+    fn bitmamba2(shape: &str, config: BitMamba2Config) -> Source {
+        Source {
+            shape: shape.to_owned(),
+            family: "bitmamba2",
+            is_classifier: false,
+            model: LazyCell::new(Box::new(move || {
+                Checkpoint::BitMamba2(BitMamba2Model::random(&config, SEED))
+            })),
+        }
+    }
+
+    fn given(NamedModel { shape, model }: NamedModel) -> Source {
+        let (family, is_classifier) = match &model {
+            Checkpoint::Atome(model) => ("atome", model.head.is_some()),
+            _ => ("bitmamba2", false),
+        };
+        Source {
+            shape,
+            family,
+            is_classifier,
+            model: LazyCell::new(Box::new(move || model)),
+        }
+    }
+}
+
+/// The model of the settings, or those of the published shapes.
+pub(crate) fn sources(settings: &Settings) -> Vec<Source> {
+    if let Some(model) = &settings.model {
+        return vec![Source::given(model.clone())];
+    }
+    let (config, classes) = CLASSIFIER;
+    let atome = [
+        Source::atome("944k", ATOME_944K, None),
+        Source::atome("classifier", config, Some(classes)),
+    ];
+    let bitmamba2 = BITMAMBA2.map(|(shape, config)| Source::bitmamba2(shape, config));
+    atome.into_iter().chain(bitmamba2).collect()
+}
