@@ -145,7 +145,7 @@ impl Shape {
         // Only the trits that pad are compared: `used` come before them.
         let padding = |word: usize, used: usize| {
             let bits = packed[word];
-            if (used..W::COLS).all(|k| W::get(bits, k) == 0) {
+            if W::pads(bits, used) {
                 Ok(())
             } else {
                 Err(PackError::Padding { word, bits })

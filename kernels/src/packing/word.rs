@@ -22,6 +22,13 @@ pub(super) trait Word {
 
     /// Whether a word is one that [`Word::pack`] gives.
     fn is_valid(word: u32) -> bool;
+
+    /// Whether all columns from `used` on are zero.
+    fn pads(word: u32, used: usize) -> bool {
+        let mut trits = [0; MOST_COLS];
+        Self::unpack(word, &mut trits[..Self::COLS]);
+        trits[used..].iter().all(|trit| *trit == 0)
+    }
 }
 
 /// Sixteen columns, 2 bits each.
@@ -31,6 +38,8 @@ pub(super) struct Base3;
 
 const INT2_COLS: usize = layout::word_cols(atome_spec::Packing::Int2);
 const BASE3_COLS: usize = layout::word_cols(atome_spec::Packing::Base3);
+
+const MOST_COLS: usize = BASE3_COLS;
 
 /// Columns side by side, one a byte.
 const QUAD: usize = 4;
@@ -117,9 +126,16 @@ impl Word for Base3 {
         trits[col]
     }
 
+    /// All four bytes at once: no magnitude above 121, and no negative zero.
     fn is_valid(word: u32) -> bool {
-        let valid = |byte: u8| byte & !SIGN <= GREATEST && byte != SIGN;
-        word.to_le_bytes().into_iter().all(valid)
+        const SIGNS: u32 = u32::from_le_bytes([SIGN; 4]);
+        const ONES: u32 = u32::from_le_bytes([1; 4]);
+        const ROOM: u32 = u32::from_le_bytes([SIGN - 1 - GREATEST; 4]);
+        let too_large = (word & !SIGNS) + ROOM;
+        // A byte is 0 here where it is a negative zero there, and then the subtraction borrows.
+        let flipped = word ^ SIGNS;
+        let negative_zero = flipped.wrapping_sub(ONES) & !flipped;
+        (too_large | negative_zero) & SIGNS == 0
     }
 }
 
