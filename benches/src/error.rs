@@ -1,3 +1,4 @@
+use atome::format::WriteError;
 use atome::{LoadError, RunError};
 use atome_kernels::KernelError;
 use atome_kernels::packing::PackError;
@@ -33,6 +34,12 @@ pub enum BenchError {
     /// Weights could not be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// There is no writer for the family of a model whose loading is timed.
+    #[error("no format is written for models of this family")]
+    NoFormat,
+    /// A model could not be packed.
+    #[error(transparent)]
+    Packing(#[from] WriteError),
     /// The model file whose loading is timed could not be written.
     #[error("cannot write `{}`: {cause}", path.display())]
     Write {

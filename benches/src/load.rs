@@ -4,34 +4,23 @@ use crate::ceiling;
 use crate::error::BenchError;
 use crate::models::Timing;
 use crate::time::time;
-use atome::format::{AtomeModel, Checkpoint, write_atome01, write_atomecl01};
+use atome::format::{
+    AtomeModel, Checkpoint, PackOptions, write_atome01, write_atomecl01, write_packed,
+};
 use atome::{Model, Options};
 use std::fs;
 use std::hint::black_box;
+use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// From a file for a model whose format is written here, else from memory.
+/// From a file, which was just written and so is in memory already: of an Atome model one of its own formats, of a
+/// BitMamba-2 model the container that is mapped.
 pub(crate) fn load(source: &Checkpoint, options: &Options) -> Result<Timing, BenchError> {
-    let Checkpoint::Atome(source) = source else {
-        let bytes = Model::from_checkpoint(source, options)?.info().model_bytes;
-        let limit = ceiling::read(bytes);
-        let ns = time(|| {
-            black_box(Model::from_checkpoint(source, options)?);
-            Ok::<_, BenchError>(())
-        })?;
-        return Ok(Timing {
-            ns,
-            bytes,
-            limit,
-            tokens: 0,
-            heads: 0,
-        });
-    };
     let files = Files::write(source)?;
     let limit = ceiling::read(files.bytes);
     let ns = time(|| {
-        black_box(Model::load(&files.model, Some(&files.config), options)?);
+        black_box(Model::load(&files.model, files.config.as_deref(), options)?);
         Ok::<_, BenchError>(())
     })?;
     Ok(Timing {
@@ -46,28 +35,47 @@ pub(crate) fn load(source: &Checkpoint, options: &Options) -> Result<Timing, Ben
 /// A model's files, while they are needed.
 struct Files {
     model: PathBuf,
-    config: PathBuf,
+    config: Option<PathBuf>,
     bytes: usize,
     _directory: TempDir,
 }
 
 impl Files {
-    fn write(source: &AtomeModel) -> Result<Files, BenchError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| BenchError::Write { path, cause }
-        };
+    fn write(source: &Checkpoint) -> Result<Files, BenchError> {
         let directory = TempDir::new().map_err(failed(&std::env::temp_dir()))?;
-        let [model, config] = ["model.bin", "model.json"].map(|name| directory.path().join(name));
-        let bytes = write_atomecl01(source).unwrap_or_else(|| write_atome01(source));
-        fs::write(&model, &bytes).map_err(failed(&model))?;
-        let json = serde_json::to_vec(&source.config).map_err(|e| failed(&config)(e.into()))?;
-        fs::write(&config, json).map_err(failed(&config))?;
+        let model = directory.path().join("model.safetensors");
+        let (config, bytes) = match source {
+            Checkpoint::BitMamba2(source) => {
+                let options = PackOptions::default();
+                let summary = write_packed(source, &model, &options, &mut |_, _| {})?;
+                (None, summary.bytes as usize)
+            }
+            Checkpoint::Atome(source) => {
+                let config = directory.path().join("model.json");
+                let bytes = write_atome(source, &model, &config)?;
+                (Some(config), bytes)
+            }
+            _ => return Err(BenchError::NoFormat),
+        };
         Ok(Files {
             model,
             config,
-            bytes: bytes.len(),
+            bytes,
             _directory: directory,
         })
     }
+}
+
+/// Writes a model and its config; gives the bytes of the model.
+fn write_atome(source: &AtomeModel, model: &Path, config: &Path) -> Result<usize, BenchError> {
+    let bytes = write_atomecl01(source).unwrap_or_else(|| write_atome01(source));
+    fs::write(model, &bytes).map_err(failed(model))?;
+    let json = serde_json::to_vec(&source.config).map_err(|e| failed(config)(e.into()))?;
+    fs::write(config, json).map_err(failed(config))?;
+    Ok(bytes.len())
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> BenchError {
+    let path = path.to_owned();
+    move |cause| BenchError::Write { path, cause }
 }

@@ -73,6 +73,15 @@ pub(crate) enum Failure {
         classes: Option<usize>,
     },
     #[error(
+        "a BitMamba-2 model is written as a container only, not as {format}: leave --format away and name the output .safetensors"
+    )]
+    OnlyContainer { format: Format },
+    #[error("`{flag}` is not for {architecture}")]
+    NotFor {
+        flag: &'static str,
+        architecture: &'static str,
+    },
+    #[error(
         "`{}` has the dimensions of another model: remove it or choose another output",
         path.display()
     )]

@@ -10,11 +10,12 @@
 )]
 
 use crate::LoadError;
+use crate::mapped::MappedFile;
 use atome_spec::TENSOR_ALIGN_BYTES;
-use memmap2::Mmap;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The region and which of its slots are taken.
@@ -42,8 +43,7 @@ pub(crate) enum Weights {
     /// At the start of the region; they are written while loading.
     Owned,
     /// In a mapped file, from a byte of it on.
-    #[allow(dead_code, reason = "made by readers of containers")]
-    Mapped { file: Mmap, start: usize },
+    Mapped { file: Arc<MappedFile>, start: usize },
 }
 
 #[derive(Default)]
@@ -70,7 +70,7 @@ impl Arena {
         let owned = match &weights {
             Weights::Owned => sizes.weights,
             Weights::Mapped { file, start } => {
-                let found = file.len().saturating_sub(*start);
+                let found = file.bytes().len().saturating_sub(*start);
                 if found < sizes.weights {
                     return Err(LoadError::Truncated {
                         tensor: "weights".into(),
@@ -130,7 +130,7 @@ impl Arena {
     pub(crate) fn weights_base(&self) -> *const u8 {
         match &self.weights {
             Weights::Owned => self.base.as_ptr(),
-            Weights::Mapped { file, start } => file.as_ptr().wrapping_add(*start),
+            Weights::Mapped { file, start } => file.bytes().as_ptr().wrapping_add(*start),
         }
     }
 
@@ -326,14 +326,16 @@ mod tests {
     fn mapped_weights_stay_in_their_file() {
         let mut file = tempfile::tempfile().expect("a temporary file");
         std::io::Write::write_all(&mut file, &[7; 1000]).expect("written");
-        // SAFETY: nobody else knows the file.
-        let map = || unsafe { Mmap::map(&file) }.expect("mapped");
+        let file = Arc::new(MappedFile::new(&file).expect("mapped"));
         let sizes = Sizes {
             weights: 600,
             constants: 8,
             slot: 4,
         };
-        let mapped = |start| Weights::Mapped { file: map(), start };
+        let mapped = |start| {
+            let file = Arc::clone(&file);
+            Weights::Mapped { file, start }
+        };
         let mut arena = Arena::new(sizes, 1, mapped(400)).expect("small");
         assert_eq!(arena.bytes(), 512, "no room for the weights");
         assert!(arena.model_mut().0.is_empty());

@@ -254,6 +254,40 @@ pub enum LoadError {
         /// What the packing found.
         cause: PackError,
     },
+    /// A packed matrix of a file holds what no trits give.
+    #[error("`{tensor}` at byte {offset}: {cause}")]
+    Stored {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the words start that the cause counts.
+        offset: u64,
+        /// What was found.
+        cause: PackError,
+    },
+    /// The bytes that fill up a tensor of a file are not all 0.
+    #[error("`{tensor}`: expected 0 as padding at byte {offset}, found {byte:#04x}")]
+    StoredPadding {
+        /// The tensor's name.
+        tensor: String,
+        /// Where the byte is.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+    },
+    /// A row of an embedding table of a file holds what is never written.
+    #[error(
+        "`{tensor}`: expected finite {kind} numbers, padded with 0, in row {row} at byte {offset}, found others"
+    )]
+    StoredRow {
+        /// The table's name.
+        tensor: String,
+        /// Where the row starts.
+        offset: u64,
+        /// The row.
+        row: usize,
+        /// The type of the elements.
+        kind: &'static str,
+    },
     /// A packed tensor does not read back as its source: a fault of this crate or the memory.
     #[error("`{tensor}`: the packed weight at row {row}, column {col} is not the source's")]
     SelfCheck {

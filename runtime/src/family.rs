@@ -1,7 +1,7 @@
 //! What a family of models gives the runtime: what the model is, and its plan.
 
 use crate::LoadError;
-use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint, Format};
+use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
 use crate::plan::{Planned, Products, plan_atome, plan_bitmamba2};
 use serde::Serialize;
 
@@ -69,7 +69,7 @@ impl Family for BitMamba2Model {
     fn identity(&self) -> Identity {
         Identity {
             architecture: "bitmamba2",
-            format: Format::Bit2.name(),
+            format: self.format.name(),
             config: Config::BitMamba2(self.config.clone()),
             vocab: self.config.vocab_size,
             classes: None,

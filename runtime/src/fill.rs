@@ -28,7 +28,7 @@ struct Job<'a> {
     to: &'a mut [u8],
 }
 
-/// Fills the weights and the constants with `contents`.
+/// Fills the weights, unless they stay in their file, and the constants with `contents`.
 ///
 /// # Errors
 /// The first fault of a source, in the order of `contents`.
@@ -42,6 +42,9 @@ pub(crate) fn fill(
     let mut jobs = Vec::new();
     for (tensor, content) in contents {
         let place = plan.tensor(*tensor);
+        if place.section == Section::Weights && plan.image.is_some() {
+            continue;
+        }
         let pieces = match place.section {
             Section::Weights => &mut weights,
             _ => &mut constants,
@@ -90,23 +93,14 @@ fn split<'a>(
     mut to: &'a mut [u8],
     jobs: &mut Vec<Job<'a>>,
 ) {
-    let (parts, step) = match content {
-        Content::Matrix(w, _) => {
-            let (rows, cols) = w.shape();
-            (
-                rows,
-                (JOB_ELEMS / cols.max(1))
-                    .max(1)
-                    .next_multiple_of(BLOCK_ROWS),
-            )
-        }
-        Content::Embedding(w) => {
-            let (rows, cols) = w.shape();
-            (rows, (JOB_ELEMS / cols.max(1)).max(1))
-        }
+    let rows_of = |cols: usize| (JOB_ELEMS / cols.max(1)).max(1);
+    let parts = content.parts();
+    let step = match content {
+        Content::Matrix(w, _) => rows_of(w.shape().1).next_multiple_of(BLOCK_ROWS),
+        Content::Embedding(w) => rows_of(w.shape().1),
         // Taps of one word lie in a row of all channels: not rows of the source.
-        Content::Taps(w) => (w.shape().0, usize::MAX),
-        Content::F32(values) => (values.elems(), JOB_ELEMS),
+        Content::Taps(_) => usize::MAX,
+        Content::F32(_) | Content::Words(_) => JOB_ELEMS,
     };
     let mut start = 0;
     while start < parts {
@@ -212,6 +206,14 @@ impl Job<'_> {
             cause,
         };
         let (rows, first) = (part.len(), part.start);
+        if let Some(stored) = content.stored() {
+            // They were checked when the file was opened.
+            stored.read(content.bytes_of(first), to)?;
+            for word in as_u32_mut(to) {
+                *word = u32::from_le(*word);
+            }
+            return Ok(());
+        }
         let source = match content {
             Content::F32(FloatSource::Values(values)) => {
                 as_f32_mut(to).copy_from_slice(&values[part]);
@@ -220,6 +222,7 @@ impl Job<'_> {
             Content::F32(FloatSource::Tensor(tensor)) => {
                 return tensor.read(first, as_f32_mut(to));
             }
+            Content::Words(_) => return Ok(()),
             Content::Matrix(w, _) | Content::Embedding(w) | Content::Taps(w) => *w,
         };
         let cols = source.shape().1;

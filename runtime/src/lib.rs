@@ -38,6 +38,7 @@ mod family;
 mod fill;
 pub mod format;
 pub mod jit;
+mod mapped;
 mod model;
 mod options;
 mod plan;

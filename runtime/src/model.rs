@@ -6,7 +6,7 @@ use crate::cores;
 use crate::family::{Config, Family};
 use crate::fill::{Progress, fill};
 use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
-use crate::plan::{Plan, Products, Section, Tensor, TensorInfo};
+use crate::plan::{Image, Plan, Products, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::{BackendKind, LoadError, Options, RunError, Session};
 use atome_kernels::{available, detect};
@@ -53,6 +53,8 @@ pub struct ModelInfo {
     pub sessions: usize,
     /// Bytes of the whole arena.
     pub arena_bytes: usize,
+    /// Bytes of weights that stay in the model's file, which is mapped into memory.
+    pub mapped_bytes: usize,
     /// Bytes shared by all sessions: weights and constants.
     pub model_bytes: usize,
     /// Bytes of one session: state, logits and scratch.
@@ -88,8 +90,8 @@ impl Model {
         Model::load_with(path, config, options, &mut |_, _| {})
     }
 
-    /// Like [`Model::load`]; `progress` is told how many bytes of the arena, of how many, have
-    /// been written.
+    /// Like [`Model::load`]; `progress` is told how many bytes, of how many, have been written to
+    /// the arena or, of a mapped file, checked.
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -100,7 +102,7 @@ impl Model {
         progress: Progress<'_>,
     ) -> Result<Model, LoadError> {
         let start = Instant::now();
-        let checkpoint = format::load(path, config)?;
+        let checkpoint = format::load_with(path, config, progress)?;
         Model::prepare(checkpoint.family(), Some(path), options, start, progress)
     }
 
@@ -110,8 +112,8 @@ impl Model {
     /// As [`Model::load`], but for the files.
     pub fn from_bytes(bytes: &[u8], options: &Options) -> Result<Model, LoadError> {
         let start = Instant::now();
-        let (model, _) = format::parse_container(bytes)?;
-        Model::prepare(&model, None, options, start, &mut |_, _| {})
+        let model = format::parse_checkpoint(bytes)?;
+        Model::prepare(model.family(), None, options, start, &mut |_, _| {})
     }
 
     /// Loads an Atome model that is already in memory.
@@ -158,7 +160,11 @@ impl Model {
         };
         let plan = family.plan(options.block.max(1), products);
         let (plan, contents) = plan.map_err(in_file)?;
-        let mut arena = Arena::new(plan.sizes, options.sessions, Weights::Owned)?;
+        let weights = match plan.image.clone() {
+            Some(Image { file, start }) => Weights::Mapped { file, start },
+            None => Weights::Owned,
+        };
+        let mut arena = Arena::new(plan.sizes, options.sessions, weights)?;
         fill(&plan, &contents, arena.model_mut(), progress).map_err(in_file)?;
         let load_time = start.elapsed();
         let start = Instant::now();
@@ -185,6 +191,7 @@ impl Model {
             },
             sessions: arena.slots(),
             arena_bytes: arena.bytes(),
+            mapped_bytes: plan.image.as_ref().map_or(0, |_| plan.sizes.weights),
             model_bytes: plan.sizes.weights + plan.sizes.constants,
             session_bytes: plan.sizes.slot,
             state_bytes: plan.state_bytes,

@@ -20,8 +20,9 @@ pub struct Options {
     /// f32 kernels never multiply.
     pub no_multiply: bool,
     /// How matrices that multiply int8 activations are kept: base3 takes a fifth less memory, and
-    /// more instructions.
-    pub packing: Packing,
+    /// more instructions. `None` leaves them as a container has them, which is then mapped, and makes
+    /// int2 of others.
+    pub packing: Option<Packing>,
 }
 
 impl Default for Options {
@@ -33,7 +34,7 @@ impl Default for Options {
             sessions: 1,
             block: 32,
             no_multiply: false,
-            packing: Packing::Int2,
+            packing: None,
         }
     }
 }

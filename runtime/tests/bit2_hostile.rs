@@ -18,7 +18,8 @@ fn read(bytes: &[u8]) -> Result<(), LoadError> {
         let (rows, cols) = tensor.rows.shape();
         tensor.rows.read(0..rows, &mut vec![0; rows * cols])
     };
-    floats(&model.embed)?;
+    let (rows, cols) = model.embed.shape();
+    model.embed.read(0..rows, &mut vec![0.0; rows * cols])?;
     for layer in &model.layers {
         for tensor in [
             &layer.in_norm,

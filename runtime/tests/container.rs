@@ -1,6 +1,8 @@
 //! The project's own container: what is written is read back as it was, by us and by other safetensors readers, and a
 //! broken one is refused.
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +13,7 @@ use atome::format::{
     parse, parse_container, write_atome01, write_atomecl01, write_container,
 };
 use atome::{Model, Options, Packing};
+use support::{edited, with_metadata};
 
 /// Widths that leave padding in the last byte of every kind of ternary tensor, in both packings.
 const CONFIG: AtomeConfig = AtomeConfig {
@@ -38,36 +41,6 @@ fn refusal(bytes: &[u8]) -> LoadError {
     let error = parse_container(bytes).expect_err("the container is broken");
     assert!(!error.to_string().contains('\n'), "{error}");
     error
-}
-
-/// The container with its header's JSON edited and its length put right.
-fn edited(bytes: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
-    let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
-    let mut json = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
-    edit(&mut json);
-    let json = json.to_string();
-    let mut out = (json.len() as u64).to_le_bytes().to_vec();
-    out.extend(json.as_bytes());
-    out.extend(&bytes[8 + length..]);
-    out
-}
-
-/// The container with its metadata edited and the metadata's checksum put right.
-fn with_metadata(bytes: &[u8], key: &str, value: Option<&str>) -> Vec<u8> {
-    edited(bytes, |json| {
-        let entries = json["__metadata__"].as_object_mut().unwrap();
-        match value {
-            Some(value) => entries.insert(key.into(), value.into()),
-            None => entries.remove(key),
-        };
-        entries.remove("metadata_crc32");
-        // The object's keys are in byte order.
-        let text = entries.iter().fold(String::new(), |text, (key, value)| {
-            format!("{text}{key}\0{}\0", value.as_str().unwrap())
-        });
-        let crc = format!("{:08x}", crc32fast::hash(text.as_bytes()));
-        entries.insert("metadata_crc32".into(), crc.into());
-    })
 }
 
 #[test]

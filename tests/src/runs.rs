@@ -46,7 +46,7 @@ pub fn int8() -> Vec<Run> {
             runs.push(Run {
                 name: format!("{name}, {packing}, no_multiply: {no_multiply}"),
                 options: Options {
-                    packing,
+                    packing: Some(packing),
                     no_multiply,
                     ..options
                 },

@@ -1,7 +1,10 @@
 //! The BitMamba-2 family: golden outputs, and the same bits however a model is run.
 
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
-use atome::{Model, Options, Session};
+use atome::format::{
+    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, EmbeddingType, PackOptions,
+    write_packed,
+};
+use atome::{Model, Options, Packing, Session};
 use atome_tests::published::{bitmamba2_folder, distance, floats, golden, tokens};
 use atome_tests::runs::{self, bits};
 
@@ -114,6 +117,44 @@ fn random_models_of_awkward_shapes() {
                 expected.last(),
                 "{case}: prefill"
             );
+        }
+    }
+}
+
+#[test]
+fn packed_files_give_the_same_bits_however_they_are_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.safetensors");
+    for (seed, embedding) in [
+        (5, EmbeddingType::F32),
+        (6, EmbeddingType::F16),
+        (7, EmbeddingType::Int8),
+    ] {
+        let (source, tokens) = random_case(seed);
+        for packing in [Packing::Int2, Packing::Base3] {
+            let mut options = PackOptions::default();
+            (options.packing, options.embedding) = (packing, embedding);
+            write_packed(&source, &path, &options, &mut |_, _| {}).expect("written");
+            let mut expected: Option<Vec<Vec<u32>>> = None;
+            for run in runs::all() {
+                let case = format!("{embedding}, {packing}, {}", run.name);
+                let model = Model::load(&path, None, &run.options).expect("loads");
+                assert!(model.info().mapped_bytes > 0, "{case}");
+                let mut session = model.session().expect("a slot");
+                let found = steps(&mut session, &tokens);
+                assert_eq!(
+                    &found,
+                    expected.get_or_insert_with(|| found.clone()),
+                    "{case}"
+                );
+                session.reset();
+                session.prefill(&tokens).expect("tokens");
+                assert_eq!(
+                    Some(&bits(session.logits())),
+                    found.last(),
+                    "{case}: prefill"
+                );
+            }
         }
     }
 }

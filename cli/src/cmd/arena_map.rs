@@ -19,9 +19,13 @@ const BAR: usize = 64;
 /// Adds the picture to `text`.
 pub(crate) fn draw(text: &mut String, info: &ModelInfo) {
     let sessions = count(info.sessions, "session", "sessions");
+    let mapped = match info.mapped_bytes {
+        0 => String::new(),
+        bytes => format!(", and {} bytes of weights in the file", grouped(bytes)),
+    };
     let _ = writeln!(
         text,
-        "arena         {} bytes, {sessions}",
+        "arena         {} bytes, {sessions}{mapped}",
         grouped(info.arena_bytes)
     );
     let parts = [

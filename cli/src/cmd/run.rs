@@ -215,13 +215,17 @@ impl Generation {
 pub(super) fn describe(quiet: bool, model: &Model) {
     let info = model.info();
     let line = format!(
-        "load {}, compile {} ({}, {}, {}), arena {}",
+        "load {}, compile {} ({}, {}, {}), arena {}{}",
         duration(info.load_time),
         duration(info.compile_time),
         info.backend,
         info.cpu,
         count(info.threads, "thread", "threads"),
         bytes(info.arena_bytes),
+        match info.mapped_bytes {
+            0 => String::new(),
+            mapped => format!(" and {} mapped", bytes(mapped)),
+        },
     );
     output::note(quiet, line);
 }

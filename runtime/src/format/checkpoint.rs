@@ -1,8 +1,12 @@
 //! A model of any family, and which reader a file is for.
 
 use super::config::open;
-use super::{AtomeConfig, AtomeModel, BitMamba2Model, Format, bitmamba2, detect, read};
+use super::{
+    Architecture, AtomeConfig, AtomeModel, BitMamba2Model, Format, bitmamba2, container, detect,
+    read,
+};
 use crate::error::LoadError;
+use crate::fill::Progress;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -42,23 +46,100 @@ impl Checkpoint {
 /// # Errors
 /// The first fault found, with the path of the file it is in.
 pub fn load(path: &Path, config: Option<&Path>) -> Result<Checkpoint, LoadError> {
+    load_with(path, config, &mut |_, _| {})
+}
+
+/// Like [`load`]; `progress` is told how many bytes of a file that is checked as a whole, of how many, are checked.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    path: &Path,
+    config: Option<&Path>,
+    progress: Progress<'_>,
+) -> Result<Checkpoint, LoadError> {
     let in_model = |fault: LoadError| fault.in_file(path);
-    let (mut file, bytes) = open(path).map_err(in_model)?;
-    let start = start_of(&mut file).map_err(in_model)?;
-    match detect(&start) {
-        None => Err(in_model(LoadError::unknown_magic(&start))),
-        Some(Format::Bit2) => bitmamba2::open_file(file, bytes)
+    let Opened {
+        mut file,
+        bytes,
+        mut start,
+        format,
+    } = Opened::new(path).map_err(in_model)?;
+    match format {
+        Format::Bit2 => bitmamba2::open_file(file, bytes)
             .map(Checkpoint::BitMamba2)
             .map_err(in_model),
-        Some(Format::Container) => {
+        Format::Container => {
             let config = config.map(AtomeConfig::from_file).transpose()?;
-            read::load_container(file, bytes, start, config.as_ref())
-                .map(Checkpoint::Atome)
-                .map_err(in_model)
+            match read::container_architecture(&mut file, bytes, &mut start).map_err(in_model)? {
+                Architecture::BitMamba2 => bitmamba2::packed::open_file(&file, progress)
+                    .map(Checkpoint::BitMamba2)
+                    .map_err(in_model),
+                Architecture::Atome => read::load_container(file, bytes, start, config.as_ref())
+                    .map(Checkpoint::Atome)
+                    .map_err(in_model),
+            }
         }
-        Some(Format::Atome01 | Format::Atome02 | Format::AtomeCl01) => {
+        Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => {
             read::load(path, file, bytes, start, config).map(Checkpoint::Atome)
         }
+    }
+}
+
+/// Reads a model from the bytes of a container.
+///
+/// # Errors
+/// The first fault found; never with a path.
+pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, LoadError> {
+    match container::architecture(bytes, bytes.len() as u64)? {
+        Architecture::BitMamba2 => {
+            bitmamba2::packed::parse(bytes.to_vec()).map(Checkpoint::BitMamba2)
+        }
+        Architecture::Atome => Ok(Checkpoint::Atome(read::parse_container(bytes)?.0)),
+    }
+}
+
+/// Tells the family of the model in a file from its first bytes. Float weights are taken for those of an Atome model.
+///
+/// # Errors
+/// If the file cannot be read or starts like no format.
+pub fn architecture(path: &Path) -> Result<Architecture, LoadError> {
+    let found = || {
+        let mut opened = Opened::new(path)?;
+        match opened.format {
+            Format::Bit2 => Ok(Architecture::BitMamba2),
+            Format::Container => {
+                let Opened {
+                    file, bytes, start, ..
+                } = &mut opened;
+                read::container_architecture(file, *bytes, start)
+            }
+            _ => Ok(Architecture::Atome),
+        }
+    };
+    found().map_err(|fault: LoadError| fault.in_file(path))
+}
+
+/// A file of a known format.
+struct Opened {
+    file: File,
+    bytes: u64,
+    /// What has been read of it.
+    start: Vec<u8>,
+    format: Format,
+}
+
+impl Opened {
+    fn new(path: &Path) -> Result<Opened, LoadError> {
+        let (mut file, bytes) = open(path)?;
+        let start = start_of(&mut file)?;
+        let format = detect(&start).ok_or_else(|| LoadError::unknown_magic(&start))?;
+        Ok(Opened {
+            file,
+            bytes,
+            start,
+            format,
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | `architecture` | the families |
 //! | `checkpoint` | a model of any family, and which reader a file is for |
 //! | `config` | dimensions of the Atome family from JSON, and their limits |
 //! | `schema` | the tensors of an Atome file in order, and the length they add up to |
@@ -16,11 +17,13 @@
 //! | `quantize`, `floats` | float weights to trits, a file of them to a model |
 //! | `packable` | any file that can be packed |
 //! | `random` | seeded Atome models for tests and benchmarks |
-//! | `bitmamba2` | the BitMamba-2 family and its `BIT2` files |
+//! | `bitmamba2` | the BitMamba-2 family, its `BIT2` files and its containers |
 //! | `source` | tensors that are read a part at a time |
+//! | `parallel` | work that all threads share |
 //!
 //! The bytes themselves are drawn in `docs/formats.md`; what a hostile file can do, in `docs/security.md`.
 
+mod architecture;
 mod bitmamba2;
 mod checkpoint;
 mod config;
@@ -28,6 +31,7 @@ mod container;
 mod floats;
 mod model;
 mod packable;
+mod parallel;
 mod quantize;
 mod random;
 mod read;
@@ -36,8 +40,13 @@ mod source;
 mod trits;
 mod write;
 
-pub use bitmamba2::{BitMamba2Config, BitMamba2Layer, BitMamba2Model, FloatTensor, TernaryTensor};
-pub use checkpoint::{Checkpoint, load};
+pub use architecture::Architecture;
+pub(crate) use bitmamba2::Elements;
+pub use bitmamba2::{
+    BitMamba2Config, BitMamba2Layer, BitMamba2Model, EmbeddingTable, EmbeddingType, FloatTensor,
+    PackOptions, PackSummary, PackedTensor, TernaryTensor, compare, write_packed,
+};
+pub use checkpoint::{Checkpoint, architecture, load, load_with, parse_checkpoint};
 pub use config::AtomeConfig;
 pub use container::{ContainerError, ContainerInfo, ContainerOptions, write_container};
 pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};
@@ -45,7 +54,7 @@ pub use model::{AtomeBlock, AtomeModel, PATHWAYS, TensorRef, Ternary};
 pub use packable::{Packable, packed_bytes};
 pub use quantize::{quantize, quantize_absmean};
 pub use read::{parse, parse_container};
-pub use source::{Floats, TritRows};
+pub use source::{Floats, Stored, TritRows};
 pub use write::{WriteError, write_atome01, write_atome02, write_atomecl01};
 
 use schema::Frame;

@@ -9,7 +9,7 @@ use super::container::{self, ContainerInfo, Outline};
 use super::model::{AtomeModel, Ternary};
 use super::schema::{self, Frame, TensorName, TensorSource};
 use super::trits::{Fault, Packing};
-use super::{AtomeConfig, Format, MAX_CLASSES, detect};
+use super::{Architecture, AtomeConfig, Format, MAX_CLASSES, detect};
 use crate::error::LoadError;
 
 /// Reads the `ATOME` model in `file`, which is at `path`, `file_bytes` long and starts with `bytes`, already read.
@@ -31,20 +31,29 @@ pub(super) fn load(
     parse(&bytes, &config).map_err(in_model)
 }
 
-/// Reads the container in `file`, which is `file_bytes` long and starts with `bytes`, already read.
+/// Reads the header of the container in `file`, after the `bytes` already read, and tells the model's architecture.
+pub(super) fn container_architecture(
+    file: &mut File,
+    file_bytes: u64,
+    bytes: &mut Vec<u8>,
+) -> Result<Architecture, LoadError> {
+    let header = container::header::length(bytes).unwrap_or_default();
+    let header = header.min(container::header::MAX_HEADER_BYTES) + bytes.len() as u64;
+    read_up_to(file, header, bytes)?;
+    container::architecture(bytes, file_bytes)
+}
+
+/// Reads the container in `file`, which is `file_bytes` long and starts with `bytes`, already read, the header
+/// among them.
 pub(super) fn load_container(
     mut file: File,
     file_bytes: u64,
     mut bytes: Vec<u8>,
     config: Option<&AtomeConfig>,
 ) -> Result<AtomeModel, LoadError> {
-    let file = &mut file;
-    let header = container::header::length(&bytes).unwrap_or_default();
-    let header = header.min(container::header::MAX_HEADER_BYTES) + bytes.len() as u64;
-    read_up_to(file, header, &mut bytes)?;
     let outline = Outline::parse(&bytes, file_bytes)?;
     config.map_or(Ok(()), |config| outline.agree_with(config))?;
-    read_rest(file, file_bytes, &mut bytes)?;
+    read_rest(&mut file, file_bytes, &mut bytes)?;
     // Once more as a whole: the file may have changed.
     Ok(parse_container(&bytes)?.0)
 }

@@ -2,9 +2,12 @@
 
 use super::model::Ternary;
 use crate::error::LoadError;
+use crate::mapped::MappedFile;
+use atome_spec::Packing;
 use std::fmt;
 use std::fs::File;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A ternary matrix whose rows are read when they are wanted.
 pub trait TritRows: Send + Sync + fmt::Debug {
@@ -22,6 +25,12 @@ pub trait TritRows: Send + Sync + fmt::Debug {
     /// # Panics
     /// If there are no such rows or `trits` is not as long as they are.
     fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError>;
+
+    /// The bytes of the matrix as kernels read it in this packing, if a file holds them.
+    fn stored(&self, packing: Packing) -> Option<&Stored> {
+        let _ = packing;
+        None
+    }
 }
 
 /// Floats that are read when they are wanted.
@@ -50,6 +59,11 @@ pub trait Floats: Send + Sync + fmt::Debug {
         self.read(0, &mut values)?;
         Ok(values)
     }
+
+    /// The bytes of the tensor as kernels read it, if a file holds them.
+    fn stored(&self) -> Option<&Stored> {
+        None
+    }
 }
 
 impl TritRows for Ternary {
@@ -74,6 +88,8 @@ pub(super) enum Source {
     File { file: File, bytes: u64 },
     /// In memory.
     Memory(Vec<u8>),
+    /// In memory as far as they are wanted.
+    Mapped(Arc<MappedFile>),
 }
 
 impl Source {
@@ -82,21 +98,74 @@ impl Source {
         match self {
             Source::File { bytes, .. } => *bytes,
             Source::Memory(bytes) => bytes.len() as u64,
+            Source::Mapped(file) => file.bytes().len() as u64,
+        }
+    }
+
+    /// All bytes, if they are in memory.
+    pub(super) fn in_memory(&self) -> Option<&[u8]> {
+        match self {
+            Source::File { .. } => None,
+            Source::Memory(bytes) => Some(bytes),
+            Source::Mapped(file) => Some(file.bytes()),
         }
     }
 
     /// Reads the bytes from `offset` on, which the caller has checked to be there.
     pub(super) fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), LoadError> {
-        match self {
-            Source::File { file, .. } => {
-                read_exact_at(file, to, offset).map_err(|cause| LoadError::Io { cause })
-            }
-            Source::Memory(bytes) => {
-                let start = offset as usize;
-                to.copy_from_slice(&bytes[start..start + to.len()]);
-                Ok(())
-            }
+        if let Source::File { file, .. } = self {
+            return read_exact_at(file, to, offset).map_err(|cause| LoadError::Io { cause });
         }
+        let (start, bytes) = (offset as usize, self.in_memory().unwrap_or_default());
+        to.copy_from_slice(&bytes[start..start + to.len()]);
+        Ok(())
+    }
+}
+
+/// Part of a file that is as kernels read it.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    source: Arc<Source>,
+    offset: u64,
+    bytes: usize,
+}
+
+impl Stored {
+    /// The `bytes` bytes from `offset` on, which the caller has checked to be there.
+    pub(super) fn new(source: &Arc<Source>, offset: u64, bytes: usize) -> Stored {
+        let source = Arc::clone(source);
+        Stored {
+            source,
+            offset,
+            bytes,
+        }
+    }
+
+    /// Number of bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Offset in the file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The file, if it is mapped into memory.
+    pub(crate) fn file(&self) -> Option<&Arc<MappedFile>> {
+        match &*self.source {
+            Source::Mapped(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Reads the bytes from `first` on.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub(crate) fn read(&self, first: usize, to: &mut [u8]) -> Result<(), LoadError> {
+        assert!(first + to.len() <= self.bytes, "within the part");
+        self.source.read(self.offset + first as u64, to)
     }
 }
 

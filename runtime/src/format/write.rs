@@ -4,15 +4,43 @@ use super::model::{AtomeModel, TensorRef, Ternary};
 use super::schema::{self, Shape};
 use super::trits::Packing;
 use super::{Format, MAX_CLASSES};
+use crate::atomic_file::WriteFileError;
 use crate::error::LoadError;
+use atome_kernels::packing::PackError;
+use std::path::Path;
 
 /// Why a model in memory is not one that a file could hold.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The dimensions are out of range.
+    /// The dimensions are out of range, or a tensor cannot be read from its own file.
     #[error(transparent)]
-    Config(#[from] LoadError),
+    Source(#[from] LoadError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(#[from] WriteFileError),
+    /// A matrix cannot be packed.
+    #[error("`{tensor}`: {cause}")]
+    Pack {
+        /// The tensor's name.
+        tensor: String,
+        /// What the packing found.
+        cause: PackError,
+    },
+    /// An element of an embedding table has no f16 near it.
+    #[error(
+        "`{tensor}`: expected numbers up to 65504 for f16, found {found} in row {row}, column {col}: keep f32"
+    )]
+    TooLargeForF16 {
+        /// The table's name.
+        tensor: String,
+        /// The element's row.
+        row: usize,
+        /// Its column.
+        col: usize,
+        /// Its value.
+        found: f32,
+    },
     /// A classifier has more classes than a file may say.
     #[error("expected 1 to {max} classes, found {found}")]
     Classes {
@@ -67,6 +95,14 @@ pub enum WriteError {
         /// Its value.
         found: f32,
     },
+}
+
+impl WriteError {
+    /// For a file that the system would not write.
+    pub(super) fn file(path: &Path, cause: std::io::Error) -> Self {
+        let path = path.to_owned();
+        Self::File(WriteFileError { path, cause })
+    }
 }
 
 /// Checks that a model is one that a file could hold: whatever passes is read back as it is.

@@ -5,7 +5,10 @@
 use super::builder::{PlanBuilder, Quantized};
 use super::{DimValue, Operand, Planned, Ports, Products, Tensor};
 use crate::LoadError;
-use crate::format::{BitMamba2Config, BitMamba2Layer, BitMamba2Model, FloatTensor, TernaryTensor};
+use crate::format::{
+    BitMamba2Config, BitMamba2Layer, BitMamba2Model, Elements, EmbeddingTable, FloatTensor,
+    TernaryTensor,
+};
 use DimValue::{Const, Tokens};
 use atome_kernels::reference::math;
 use atome_spec::Op;
@@ -41,16 +44,17 @@ pub(crate) fn plan_bitmamba2(
     products: Products,
 ) -> Result<Planned<'_>, LoadError> {
     let config = &model.config;
+    let packing = products.packing.or_else(|| model.packing());
+    let products = Products {
+        packing,
+        ..products
+    };
     // No attention, so any window will do.
     let mut b = PlanBuilder::new(block, 1).with(products);
     let position = b.state("position", 4);
     let ids = b.rows("ids", 1);
     let shared = Shared::new(&mut b, config);
-    let table = b.table(&*model.embed);
-    let (vocab, d_model) = (config.vocab_size as u64, config.d_model as u64);
-    let dims = [Const(vocab), Const(d_model), Tokens];
-    let operands = [ids, table.whole(), shared.x];
-    b.kernel("embed", Op::LookupF32, &dims, &operands, &[]);
+    embed(&mut b, &model.embed, ids, shared.x)?;
     for (i, layer) in model.layers.iter().enumerate() {
         let adding = Layer {
             b: &mut b,
@@ -100,6 +104,30 @@ impl Shared {
             added: b.rows("added", d_model),
         }
     }
+}
+
+/// Looks up the rows of the tokens.
+fn embed<'m>(
+    b: &mut PlanBuilder<'m>,
+    table: &'m EmbeddingTable,
+    ids: Operand,
+    out: Operand,
+) -> Result<(), LoadError> {
+    let name = "embed";
+    let (op, tables) = match table.elements() {
+        Elements::F32(rows) => (Op::LookupF32, vec![b.table(&**rows)]),
+        Elements::F16(rows) => (Op::LookupF16, vec![b.words(name, rows)]),
+        Elements::Int8(rows, scales) => {
+            let rows = b.words(name, rows);
+            (Op::LookupI8, vec![rows, constant(b, scales)?])
+        }
+    };
+    let (vocab, d_model) = table.shape();
+    let dims = [Const(vocab as u64), Const(d_model as u64), Tokens];
+    let tables = tables.into_iter().map(Tensor::whole);
+    let operands: Vec<Operand> = [ids].into_iter().chain(tables).chain([out]).collect();
+    b.kernel(name, op, &dims, &operands, &[]);
+    Ok(())
 }
 
 /// One layer, being added.

@@ -1,9 +1,9 @@
 use super::memory::{Unplaced, place};
 use super::{
-    Call, Content, DimValue, FloatSource, KernelCall, Operand, Plan, Planned, Ports, Products, Row,
-    Section, Stage, Tensor, TopKCall,
+    Call, Content, DimValue, FloatSource, Image, KernelCall, Operand, Plan, Planned, Ports,
+    Products, Row, Section, Stage, Tensor, TopKCall,
 };
-use crate::format::{Floats, Ternary, TritRows};
+use crate::format::{Floats, Stored, Ternary, TritRows};
 use atome_codegen::KernelSpec;
 use atome_spec::{Activation, LANES, Op, Packing, layout};
 use std::borrow::Cow;
@@ -79,8 +79,12 @@ impl<'m> PlanBuilder<'m> {
 
     /// A matrix for [`PlanBuilder::product_i8`].
     pub(super) fn matrix_i8(&mut self, w: &'m dyn TritRows) -> Tensor {
-        let content = Content::Matrix(w, self.products.packing);
+        let content = Content::Matrix(w, self.packing_i8());
         self.shared(w.name(), Section::Weights, content)
+    }
+
+    fn packing_i8(&self) -> Packing {
+        self.products.packing.unwrap_or(Packing::Int2)
     }
 
     pub(super) fn embedding(&mut self, w: &'m dyn TritRows) -> Tensor {
@@ -104,6 +108,11 @@ impl<'m> PlanBuilder<'m> {
     pub(super) fn table(&mut self, values: &'m dyn Floats) -> Tensor {
         let content = Content::F32(FloatSource::Tensor(values));
         self.shared(values.name(), Section::Weights, content)
+    }
+
+    /// A table of packed words.
+    pub(super) fn words(&mut self, name: &str, words: &'m Stored) -> Tensor {
+        self.shared(name, Section::Weights, Content::Words(words))
     }
 
     pub(super) fn state(&mut self, name: impl Into<String>, elems: usize) -> Tensor {
@@ -223,7 +232,7 @@ impl<'m> PlanBuilder<'m> {
         self.push(Call::Kernel(KernelCall {
             label: label.to_owned(),
             op: Op::Gemm,
-            packing: Some(self.products.packing),
+            packing: Some(self.packing_i8()),
             activation: Activation::I8,
             method,
             dims: vec![rows, cols, DimValue::Tokens, rows],
@@ -292,7 +301,16 @@ impl<'m> PlanBuilder<'m> {
         };
         let body = self.stages.iter().map(|s| s.for_sessions(is_state));
         let sessions = body.chain(self.sessions_head.iter().cloned()).collect();
-        let memory = place(self.unplaced, &self.stages, &self.head, &self.sessions_head);
+        let is_weight = |tensor: Tensor| self.unplaced[tensor.0].section == Section::Weights;
+        let weights = self.contents.iter().filter(|(t, _)| is_weight(*t));
+        let (image, offsets) = Image::of(weights).unzip();
+        let memory = place(
+            self.unplaced,
+            &offsets.unwrap_or_default(),
+            &self.stages,
+            &self.head,
+            &self.sessions_head,
+        );
         let plan = Plan {
             block: self.block,
             window: self.window,
@@ -303,6 +321,7 @@ impl<'m> PlanBuilder<'m> {
             sizes: memory.sizes,
             state_bytes: memory.state_bytes,
             ports,
+            image,
         };
         (plan, self.contents)
     }

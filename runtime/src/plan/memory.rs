@@ -34,9 +34,10 @@ impl Live {
     }
 }
 
-/// Places every tensor.
+/// Places every tensor; those of `given` have their offsets.
 pub(super) fn place(
     unplaced: Vec<Unplaced>,
+    given: &[(Tensor, usize)],
     stages: &[Stage],
     head: &[Stage],
     sessions_head: &[Stage],
@@ -66,6 +67,13 @@ pub(super) fn place(
                 *end += round_up(tensor.bytes);
             }
         }
+    }
+    if !given.is_empty() {
+        sizes.weights = 0;
+    }
+    for &(Tensor(i), offset) in given {
+        offsets[i] = offset;
+        sizes.weights = sizes.weights.max(offset + unplaced[i].bytes);
     }
     let state_bytes = sizes.slot;
     sizes.slot = place_scratch(&unplaced, &live, state_bytes, &mut offsets);

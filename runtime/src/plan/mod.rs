@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `call` | kernel calls, their operands and dimensions |
 //! | `tensor` | tensors of the arena, and what fills the constant ones |
+//! | `image` | weights that stay in a mapped file |
 //! | `memory` | offsets: sections in order, scratch by liveness |
 //! | `builder` | how a family's plan is written down |
 //! | `atome`, `bitmamba2` | the plans of the families |
@@ -18,12 +19,14 @@ mod atome;
 mod bitmamba2;
 mod builder;
 mod call;
+mod image;
 mod memory;
 mod tensor;
 
 pub(crate) use atome::plan_atome;
 pub(crate) use bitmamba2::plan_bitmamba2;
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
+pub(crate) use image::Image;
 pub(crate) use tensor::{Content, FloatSource, Tensor};
 pub use tensor::{Section, TensorInfo};
 
@@ -31,21 +34,12 @@ pub use tensor::{Section, TensorInfo};
 pub(crate) type Planned<'m> = (Plan, Vec<(Tensor, Content<'m>)>);
 
 /// How products of int8 activations are formed. The answers do not depend on it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Products {
-    /// Packing of the matrices.
-    pub packing: Packing,
+    /// Packing of the matrices; `None` for that of the file, or the fastest.
+    pub packing: Option<Packing>,
     /// Forbids the methods that multiply by a weight.
     pub no_multiply: bool,
-}
-
-impl Default for Products {
-    fn default() -> Products {
-        Products {
-            packing: Packing::Int2,
-            no_multiply: false,
-        }
-    }
 }
 
 /// A planned model.
@@ -70,6 +64,8 @@ pub(crate) struct Plan {
     pub state_bytes: usize,
     /// Tensors a session reads or writes itself.
     pub ports: Ports,
+    /// Where the weights are, if not in the arena.
+    pub image: Option<Image>,
 }
 
 /// The tensors through which a session talks to the plan.

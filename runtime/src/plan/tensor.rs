@@ -1,4 +1,4 @@
-use crate::format::{Floats, TritRows};
+use crate::format::{Floats, Stored, TritRows};
 use atome_spec::{Packing, layout};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -67,6 +67,8 @@ pub(crate) enum Content<'m> {
     Taps(&'m dyn TritRows),
     /// Floats.
     F32(FloatSource<'m>),
+    /// Words that a file holds as kernels read them.
+    Words(&'m Stored),
 }
 
 /// Where floats come from.
@@ -85,16 +87,32 @@ impl Content<'_> {
             Content::Matrix(w, packing) => 4 * layout::gemv_words(*packing, parts, w.shape().1),
             Content::Embedding(w) => parts * layout::embed_row_bytes(Packing::Int2, w.shape().1),
             Content::Taps(w) => 4 * layout::conv_words(parts, w.shape().1),
-            Content::F32(_) => 4 * parts,
+            Content::F32(_) | Content::Words(_) => 4 * parts,
         }
     }
 
     /// Bytes of the arena that everything takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes_of(match self {
+        self.bytes_of(self.parts())
+    }
+
+    /// Rows of a matrix or a table, elements of floats, words.
+    pub(crate) fn parts(&self) -> usize {
+        match self {
             Content::Matrix(w, _) | Content::Embedding(w) | Content::Taps(w) => w.shape().0,
             Content::F32(values) => values.elems(),
-        })
+            Content::Words(words) => words.len() / 4,
+        }
+    }
+
+    /// The bytes as they will be in the arena, if a file holds them.
+    pub(crate) fn stored(&self) -> Option<&Stored> {
+        match self {
+            Content::Matrix(w, packing) => w.stored(*packing),
+            Content::F32(FloatSource::Tensor(tensor)) => tensor.stored(),
+            Content::Words(words) => Some(words),
+            _ => None,
+        }
     }
 }
 

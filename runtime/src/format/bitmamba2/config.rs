@@ -1,4 +1,5 @@
 use crate::error::LoadError;
+use crate::format::ContainerError;
 
 /// Taps of the convolution.
 const D_CONV: usize = 4;
@@ -68,24 +69,47 @@ impl BitMamba2Config {
         Self::from_header(signed).map(drop)
     }
 
-    /// The dimensions of a header, checked.
+    /// The dimensions of a `BIT2` header, checked.
     pub(super) fn from_header(values: [i64; 4]) -> Result<Self, LoadError> {
-        let fault = |field: usize, expected: String| LoadError::Header {
+        Self::checked(values).map_err(|(field, expected)| LoadError::Header {
             field: FIELDS[field].0,
             offset: FIRST_OFFSET + 4 * field as u64,
             expected,
             found: values[field],
-        };
+        })
+    }
+
+    /// The dimensions of a JSON object, checked; other keys are ignored.
+    pub(super) fn from_json(json: &str) -> Result<Self, LoadError> {
+        let Dimensions {
+            vocab_size,
+            d_model,
+            n_layers,
+            n_heads,
+        } = serde_json::from_str(json).map_err(|cause| LoadError::ConfigJson { cause })?;
+        let values = [vocab_size, d_model, n_layers, n_heads];
+        Self::checked(values).map_err(|(field, expected)| {
+            let fault = ContainerError::Value {
+                key: "config",
+                expected: format!("one with `{}` {expected}", FIELDS[field].0),
+                found: values[field].to_string(),
+            };
+            fault.into()
+        })
+    }
+
+    /// The dimensions, or the number of the field that is wrong and what it should be.
+    fn checked(values: [i64; 4]) -> Result<Self, (usize, String)> {
         let mut sizes = [0; 4];
         for (i, (_, max)) in FIELDS.into_iter().enumerate() {
             let size = usize::try_from(values[i]).ok();
             sizes[i] = size
                 .filter(|n| (1..=max).contains(n))
-                .ok_or_else(|| fault(i, format!("1 to {max}")))?;
+                .ok_or_else(|| (i, format!("1 to {max}")))?;
         }
         let [vocab_size, d_model, n_layers, n_heads] = sizes;
         if !d_model.is_multiple_of(4) {
-            return Err(fault(1, "a multiple of 4".into()));
+            return Err((1, "a multiple of 4".into()));
         }
         let config = Self {
             vocab_size,
@@ -95,8 +119,17 @@ impl BitMamba2Config {
         };
         if !config.d_inner().is_multiple_of(n_heads) {
             let expected = format!("a divisor of 2 d_model, which is {}", config.d_inner());
-            return Err(fault(3, expected));
+            return Err((3, expected));
         }
         Ok(config)
     }
+}
+
+/// The dimensions as a container states them.
+#[derive(serde::Deserialize)]
+struct Dimensions {
+    vocab_size: i64,
+    d_model: i64,
+    n_layers: i64,
+    n_heads: i64,
 }

@@ -1,21 +1,33 @@
-//! The BitMamba-2 family and its `BIT2` files, which store their dimensions and are read a tensor at a time.
+//! The BitMamba-2 family: `BIT2` files, which are read a tensor at a time, and containers, which are mapped.
 //!
 //! | file | job |
 //! |---|---|
 //! | `config` | dimensions and their limits |
 //! | `schema` | the tensors of a file in order, and where they lie |
-//! | `read` | the header and the tensors' headers, checked; tensors that are read on demand |
+//! | `assemble` | a model from its tensors |
+//! | `read` | `BIT2`: the header and the tensors' headers, checked; tensors that are read on demand |
+//! | `floats`, `table` | vectors, and the embedding table |
+//! | `packed` | the container, whose tensors are as kernels read them |
 //! | `random` | seeded models for tests and benchmarks |
 
+mod assemble;
 mod config;
+mod floats;
+pub(super) mod packed;
 mod random;
 mod read;
 mod schema;
+mod table;
 
 pub use config::BitMamba2Config;
+pub use packed::{PackOptions, PackSummary, PackedTensor, compare, write_packed};
 pub(super) use read::open_file;
+pub(crate) use table::Elements;
+pub use table::{EmbeddingTable, EmbeddingType};
 
-use super::source::{Floats, TritRows};
+use super::Format;
+use super::source::{Floats, Stored, TritRows};
+use atome_spec::Packing;
 use std::sync::Arc;
 
 /// A ternary matrix of a model.
@@ -59,7 +71,7 @@ pub struct BitMamba2Model {
     /// The dimensions all shapes follow from.
     pub config: BitMamba2Config,
     /// `[vocab_size, d_model]`.
-    pub embed: FloatTensor,
+    pub embed: EmbeddingTable,
     /// `n_layers` layers, first to last.
     pub layers: Vec<BitMamba2Layer>,
     /// `[d_model]`: RMS norm after the last layer.
@@ -68,6 +80,34 @@ pub struct BitMamba2Model {
     pub head_norm: FloatTensor,
     /// `[vocab_size, d_model]`.
     pub head: TernaryTensor,
+    /// The format the model was read from.
+    pub format: Format,
+    /// How text becomes tokens: `gpt2`, or `none` where nobody said.
+    pub tokenizer: String,
+    /// Where the weights come from, in the words of whoever packed them.
+    pub provenance: Option<String>,
+}
+
+/// A tensor of a model, whatever it is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TensorRef<'m> {
+    /// The embedding table.
+    Table(&'m EmbeddingTable),
+    /// A ternary matrix.
+    Ternary(&'m TernaryTensor),
+    /// A vector of f32.
+    Floats(&'m FloatTensor),
+}
+
+impl TensorRef<'_> {
+    /// Rows and columns; a vector has one column.
+    pub(crate) fn shape(self) -> (usize, usize) {
+        match self {
+            TensorRef::Table(table) => table.shape(),
+            TensorRef::Ternary(w) => w.rows.shape(),
+            TensorRef::Floats(values) => (values.elems(), 1),
+        }
+    }
 }
 
 impl BitMamba2Model {
@@ -75,5 +115,60 @@ impl BitMamba2Model {
     #[must_use]
     pub fn parameters(&self) -> usize {
         schema::tensors(&self.config).map(|t| t.shape.elems()).sum()
+    }
+
+    /// Bytes of a tensor in the file that the model was read from, without headers and scales; 0 if there is no such
+    /// tensor.
+    #[must_use]
+    pub fn source_bytes(&self, name: &str) -> u64 {
+        let tensor = self.tensors().find(|(found, _)| found == name);
+        let Some((_, tensor)) = tensor else { return 0 };
+        let (rows, cols) = tensor.shape();
+        let packings = [Packing::Int2, Packing::Base3];
+        let bytes = match tensor {
+            TensorRef::Ternary(w) => {
+                let stored = packings.into_iter().find_map(|p| w.rows.stored(p));
+                stored.map_or(rows * cols / 4, Stored::len)
+            }
+            TensorRef::Table(table) => rows * table.element_type().row_bytes(cols),
+            TensorRef::Floats(_) => 4 * rows * cols,
+        };
+        bytes as u64
+    }
+
+    /// The packing that the file has the head in, and all other matrices too.
+    pub(crate) fn packing(&self) -> Option<Packing> {
+        let packings = [Packing::Int2, Packing::Base3];
+        let stored = |packing: &Packing| self.head.rows.stored(*packing).is_some();
+        packings.into_iter().find(stored)
+    }
+
+    /// Every tensor with its name, in the order of the schema.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (String, TensorRef<'_>)> {
+        use TensorRef::{Floats, Ternary};
+        let layers = self.layers.iter().flat_map(|layer| {
+            [
+                Floats(&layer.in_norm),
+                Ternary(&layer.in_proj),
+                Floats(&layer.conv_weight),
+                Floats(&layer.conv_bias),
+                Floats(&layer.dt_bias),
+                Floats(&layer.a_log),
+                Floats(&layer.d),
+                Floats(&layer.out_norm),
+                Ternary(&layer.out_proj),
+            ]
+        });
+        let tail = [
+            Floats(&self.norm_f),
+            Floats(&self.head_norm),
+            Ternary(&self.head),
+        ];
+        let tensors = std::iter::once(TensorRef::Table(&self.embed))
+            .chain(layers)
+            .chain(tail);
+        schema::tensors(&self.config)
+            .map(|spec| spec.name.to_string())
+            .zip(tensors)
     }
 }

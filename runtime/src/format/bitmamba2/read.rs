@@ -1,10 +1,12 @@
 //! A `BIT2` file: its header and the headers of its tensors are checked when it is opened, its elements when they are
 //! read.
 
-use super::schema::{self, HEADER_BYTES, Shape, TensorName, TensorSpec};
-use super::{BitMamba2Config, BitMamba2Layer, BitMamba2Model, FloatTensor, TernaryTensor};
+use super::assemble::{TensorSource, assemble};
+use super::floats::FileFloats;
+use super::schema::{self, HEADER_BYTES, Shape, TensorSpec};
+use super::{BitMamba2Config, BitMamba2Model, EmbeddingTable, FloatTensor, TernaryTensor};
 use crate::error::LoadError;
-use crate::format::source::{Floats, Source, TritRows};
+use crate::format::source::{Source, TritRows};
 use crate::format::{Format, detect};
 use std::fs::File;
 use std::ops::Range;
@@ -28,22 +30,11 @@ impl BitMamba2Model {
 fn open(source: Source) -> Result<BitMamba2Model, LoadError> {
     let config = read_config(&source)?;
     schema::check_size(&config, source.len())?;
-    let mut next = InOrder {
-        specs: schema::tensors(&config),
+    let mut reader = InOrder {
         source: Arc::new(source),
         offset: HEADER_BYTES,
     };
-    // Fields of a struct literal are evaluated in the order written, which is the order of the file.
-    Ok(BitMamba2Model {
-        embed: next.floats()?,
-        layers: (0..config.n_layers)
-            .map(|_| next.layer())
-            .collect::<Result<_, _>>()?,
-        norm_f: next.floats()?,
-        head_norm: next.floats()?,
-        head: next.ternary()?,
-        config,
-    })
+    assemble(config, Format::Bit2, &mut reader)
 }
 
 fn read_config(source: &Source) -> Result<BitMamba2Config, LoadError> {
@@ -69,18 +60,17 @@ fn read_config(source: &Source) -> Result<BitMamba2Config, LoadError> {
 }
 
 /// Walks over the tensors of a file and checks their headers.
-struct InOrder<I> {
-    specs: I,
+struct InOrder {
     source: Arc<Source>,
     offset: u64,
 }
 
-impl<I: Iterator<Item = TensorSpec>> InOrder<I> {
-    /// The next tensor's name, shape and scale, and where its elements start.
-    fn next(&mut self) -> Result<(TensorName, Shape, [u8; 4], u64), LoadError> {
-        let Some(TensorSpec { name, shape }) = self.specs.next() else {
-            unreachable!("the schema lists a tensor for each that is asked for");
-        };
+impl InOrder {
+    /// The next tensor's last header word, a ternary one's divisor, and where its elements start.
+    fn next(
+        &mut self,
+        TensorSpec { name, shape }: TensorSpec,
+    ) -> Result<([u8; 4], u64), LoadError> {
         let mut header = vec![0; shape.header_bytes() as usize];
         self.source.read(self.offset, &mut header)?;
         let words = header.as_chunks::<4>().0;
@@ -98,59 +88,46 @@ impl<I: Iterator<Item = TensorSpec>> InOrder<I> {
             }
             offset += 4;
         }
-        let scale = words.last().copied().unwrap_or_default();
+        let last = words.last().copied().unwrap_or_default();
         let data = self.offset + shape.header_bytes();
         self.offset = data + shape.data_bytes();
-        Ok((name, shape, scale, data))
+        Ok((last, data))
+    }
+}
+
+impl TensorSource for InOrder {
+    fn floats(&mut self, spec: TensorSpec) -> Result<FloatTensor, LoadError> {
+        let (_, offset) = self.next(spec)?;
+        let (name, elems) = (spec.name.to_string(), spec.shape.elems());
+        Ok(Arc::new(FileFloats::new(name, elems, &self.source, offset)))
     }
 
-    fn floats(&mut self) -> Result<FloatTensor, LoadError> {
-        let (name, shape, _, offset) = self.next()?;
-        Ok(Arc::new(FileFloats {
-            name: name.to_string(),
-            elems: shape.elems(),
-            offset,
-            source: Arc::clone(&self.source),
-        }))
+    fn table(&mut self, spec: TensorSpec) -> Result<EmbeddingTable, LoadError> {
+        let (rows, cols) = spec.shape.matrix();
+        Ok(EmbeddingTable::f32((rows, cols), self.floats(spec)?))
     }
 
-    fn ternary(&mut self) -> Result<TernaryTensor, LoadError> {
-        let (name, shape, divisor, offset) = self.next()?;
-        let Shape::Trits { rows, cols } = shape else {
-            unreachable!("the schema lists a ternary tensor here, not {shape:?}");
-        };
+    fn ternary(&mut self, spec: TensorSpec) -> Result<TernaryTensor, LoadError> {
+        let (divisor, offset) = self.next(spec)?;
         let found = f32::from_le_bytes(divisor);
         let scale = 1.0 / found;
         let usable = |x: f32| x.is_finite() && x > 0.0;
         if !(usable(found) && usable(scale)) {
             return Err(LoadError::BadDivisor {
-                tensor: name.to_string(),
+                tensor: spec.name.to_string(),
                 offset: offset - 4,
                 found,
             });
         }
+        let (rows, cols) = spec.shape.matrix();
         let rows = Arc::new(FileTrits {
-            name: name.to_string(),
+            name: spec.name.to_string(),
             rows,
             cols,
             offset,
             source: Arc::clone(&self.source),
         });
         Ok(TernaryTensor { rows, scale })
-    }
-
-    fn layer(&mut self) -> Result<BitMamba2Layer, LoadError> {
-        Ok(BitMamba2Layer {
-            in_norm: self.floats()?,
-            in_proj: self.ternary()?,
-            conv_weight: self.floats()?,
-            conv_bias: self.floats()?,
-            dt_bias: self.floats()?,
-            a_log: self.floats()?,
-            d: self.floats()?,
-            out_norm: self.floats()?,
-            out_proj: self.ternary()?,
-        })
     }
 }
 
@@ -162,44 +139,6 @@ fn field(shape: Shape, i: usize) -> &'static str {
         (Shape::Trits { .. }, _) => "cols",
         (_, 1) => "number of dimensions",
         _ => "dimension",
-    }
-}
-
-/// Floats of a file.
-#[derive(Debug)]
-struct FileFloats {
-    name: String,
-    elems: usize,
-    offset: u64,
-    source: Arc<Source>,
-}
-
-impl Floats for FileFloats {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn elems(&self) -> usize {
-        self.elems
-    }
-
-    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), LoadError> {
-        assert!(first + values.len() <= self.elems, "within the tensor");
-        let offset = self.offset + 4 * first as u64;
-        let mut bytes = vec![0; 4 * values.len()];
-        self.source.read(offset, &mut bytes)?;
-        for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
-            *value = f32::from_le_bytes(*bytes);
-        }
-        match values.iter().position(|v| !v.is_finite()) {
-            None => Ok(()),
-            Some(index) => Err(LoadError::NotFinite {
-                tensor: self.name.clone(),
-                offset: offset + 4 * index as u64,
-                index: first + index,
-                found: values[index],
-            }),
-        }
     }
 }
 

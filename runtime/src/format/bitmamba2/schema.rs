@@ -47,6 +47,15 @@ impl Shape {
         }
     }
 
+    /// Rows and columns of a matrix; a vector has one column.
+    pub(super) const fn matrix(self) -> (usize, usize) {
+        match self {
+            Shape::Trits { rows, cols } | Shape::Matrix { rows, cols } => (rows, cols),
+            Shape::Vector(len) => (len, 1),
+            Shape::Taps { channels, taps } => (channels, taps),
+        }
+    }
+
     /// The words of the tensor's header as a file has them, but for a ternary tensor's scale.
     pub(super) fn header(self) -> Vec<i32> {
         let dim = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);

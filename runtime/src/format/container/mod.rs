@@ -3,15 +3,19 @@
 //! | file | concept |
 //! |---|---|
 //! | `header` | the outer format: safetensors |
-//! | `metadata` | what our entries mean |
+//! | `entries` | what our entries of the metadata mean in every architecture |
+//! | `order` | which tensors there are |
+//! | `metadata` | the entries of an Atome model |
 //! | `read`, `write` | container to model and back |
 //! | `error` | why a file was refused |
 //!
 //! `docs/formats.md` describes it byte by byte.
 
+pub(super) mod entries;
 mod error;
 pub(super) mod header;
 mod metadata;
+pub(super) mod order;
 mod read;
 mod write;
 
@@ -24,8 +28,8 @@ pub(super) use read::Outline;
 use atome_spec::Packing;
 use header::Entry;
 
-use super::AtomeConfig;
 use super::schema::{self, Shape};
+use super::{Architecture, AtomeConfig};
 use crate::error::LoadError;
 
 /// Where tensors start: a multiple of this many bytes, as for any safetensors file.
@@ -35,6 +39,14 @@ const ALIGN_BYTES: usize = 8;
 const TRITS_DTYPE: &str = "U8";
 /// Element type of vectors.
 const FLOATS_DTYPE: &str = "F32";
+
+/// The architecture of the model in a container, from the start of its bytes; a safetensors file that is none of ours is
+/// taken for an Atome model.
+pub(super) fn architecture(bytes: &[u8], file_bytes: u64) -> Result<Architecture, LoadError> {
+    let header = header::Header::parse(bytes, file_bytes)?;
+    let stated = entries::architecture(&header.metadata)?;
+    Ok(stated.unwrap_or(Architecture::Atome))
+}
 
 /// The tensors of a container, in the one order that is written and read: f32 vectors, then trits, each in the order
 /// of the schema, so that vectors are aligned.

@@ -2,7 +2,7 @@
 
 use super::header::Header;
 use super::metadata::Facts;
-use super::{ContainerError, ContainerInfo, expected_entries};
+use super::{ContainerError, ContainerInfo, expected_entries, order};
 use crate::error::LoadError;
 use crate::format::model::{AtomeModel, Ternary};
 use crate::format::read::{read_floats, read_trits};
@@ -23,7 +23,9 @@ impl Outline {
     pub(in crate::format) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, LoadError> {
         let header = Header::parse(bytes, file_bytes)?;
         let facts = Facts::parse(&header.metadata)?;
-        check_entries(&header, &facts)?;
+        let expected = expected_entries(&facts.config, facts.classes, facts.info.packing);
+        let expected: Vec<_> = expected.collect::<Result<_, _>>()?;
+        order::check(&header, &expected, facts.checksums.len())?;
         Ok(Self { header, facts })
     }
 
@@ -72,53 +74,6 @@ impl Outline {
             }
         }
         Ok(())
-    }
-}
-
-/// The tensors are those of the model, in the one order that is written.
-fn check_entries(header: &Header, facts: &Facts) -> Result<(), LoadError> {
-    let mut found = header.tensors.iter();
-    for expected in expected_entries(&facts.config, facts.classes, facts.info.packing) {
-        let expected = expected?;
-        let present = found.next().filter(|entry| entry.name == expected.name);
-        let Some(entry) = present else {
-            return Err(misplaced(header, &expected).into());
-        };
-        if entry.dtype != expected.dtype || entry.shape != expected.shape {
-            return Err(ContainerError::Kind {
-                tensor: expected.name.clone(),
-                expected: expected.kind(),
-                found: entry.kind(),
-            }
-            .into());
-        }
-    }
-    if let Some(extra) = found.next() {
-        let tensor = extra.name.clone();
-        return Err(ContainerError::ExtraTensor { tensor }.into());
-    }
-    let tensors = header.tensors.len();
-    if facts.checksums.len() != tensors {
-        return Err(ContainerError::Value {
-            key: super::metadata::CRC32,
-            expected: format!("8 hexadecimal digits for each of {tensors} tensors"),
-            found: format!("{} times 8", facts.checksums.len()),
-        }
-        .into());
-    }
-    Ok(())
-}
-
-/// Says why a tensor is not at its place in the order: it is missing, or elsewhere.
-fn misplaced(header: &Header, expected: &super::Entry) -> ContainerError {
-    let tensor = expected.name.clone();
-    match header.tensors.iter().find(|entry| entry.name == tensor) {
-        None => ContainerError::MissingTensor { tensor },
-        Some(entry) => ContainerError::Place {
-            tensor,
-            expected: header.data_start + expected.begin,
-            found: header.data_start + entry.begin,
-        },
     }
 }
 

@@ -1,0 +1,220 @@
+//! Models of the Atome family: trits in memory, every format.
+
+use super::report::{Answer, Row, Verified};
+use super::{OutFormat, PackArgs};
+use crate::failure::Failure;
+use crate::output;
+use crate::units::count;
+use ::atome::Packing;
+use ::atome::atomic_file;
+use ::atome::format::{
+    self, AtomeConfig, AtomeModel, ContainerOptions, FloatOptions, Packable, ScaleRule, TensorRef,
+    packed_bytes,
+};
+use std::path::{Path, PathBuf};
+
+/// Weights of which more than this share of the length is lost in quantising were hardly trained
+/// to be ternary: random numbers of a normal distribution lose 0.51.
+const LARGE_ERROR: f64 = 0.5;
+
+pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
+    if args.embedding.is_some() {
+        return Err(Failure::NotFor {
+            flag: "--embedding",
+            architecture: "an Atome model, whose embedding table is ternary",
+        });
+    }
+    let packing = out.packing(args.packing)?;
+    let mut floats = FloatOptions::default();
+    let rule = args.scale.unwrap_or_default();
+    (floats.scale, floats.top_k, floats.max_seq) = (rule, args.top_k, args.max_seq);
+    let source = Packable::open(&args.input, args.config.as_deref(), &floats)?;
+    let bytes = encode(args, &source, out, packing)?;
+    let config = config_beside(&source.model.config, out, &args.output)?;
+    atomic_file::write(&args.output, &bytes)?;
+    if let Some((path, json)) = config {
+        atomic_file::write(&path, json.as_bytes())?;
+    }
+    let verified = verify(&source.model, &args.output)?;
+
+    let rows = rows(&source, packing, out);
+    warn(args.quiet, &source, &rows, rule);
+    let answer = Answer {
+        source: source.source,
+        format: out.format().name(),
+        packing: packing.name(),
+        source_bytes: source.tensors.iter().map(|t| t.bytes).sum(),
+        bytes: bytes.len() as u64,
+        parameters: source.model.parameters(),
+        verified,
+        tensors: rows,
+    };
+    answer.print(args)
+}
+
+/// The bytes of the file to write.
+fn encode(
+    args: &PackArgs,
+    source: &Packable,
+    out: OutFormat,
+    packing: Packing,
+) -> Result<Vec<u8>, Failure> {
+    let model = &source.model;
+    let no_place = || Failure::NoPlace {
+        format: out.format(),
+        classes: model.classes(),
+    };
+    match out {
+        OutFormat::Container => {
+            let mut options = ContainerOptions::packing(packing);
+            options.provenance = args
+                .provenance
+                .clone()
+                .or_else(|| source.provenance.clone());
+            Ok(format::write_container(model, &options)?)
+        }
+        OutFormat::Atomecl01 => format::write_atomecl01(model).ok_or_else(no_place),
+        _ if model.classes().is_some() => Err(no_place()),
+        OutFormat::Atome01 => Ok(format::write_atome01(model)),
+        OutFormat::Atome02 => Ok(format::write_atome02(model)),
+    }
+}
+
+/// The config to write beside a file that has no place for dimensions, unless it is there already.
+fn config_beside(
+    config: &AtomeConfig,
+    out: OutFormat,
+    path: &Path,
+) -> Result<Option<(PathBuf, String)>, Failure> {
+    if out == OutFormat::Container {
+        return Ok(None);
+    }
+    let beside = path.with_extension("json");
+    if beside.exists() {
+        let found = AtomeConfig::from_file(&beside)?;
+        if found == *config {
+            return Ok(None);
+        }
+        return Err(Failure::ConfigBeside { path: beside });
+    }
+    let json = serde_json::to_string(config).map_err(|e| Failure::Output(e.into()))?;
+    Ok(Some((beside, format!("{json}\n"))))
+}
+
+/// Reads back the file that was written and compares it with the source, bit by bit.
+fn verify(source: &AtomeModel, path: &Path) -> Result<Verified, Failure> {
+    let foreign = || Failure::Differs {
+        path: path.to_owned(),
+        tensor: "config".to_owned(),
+    };
+    let written = format::load(path, None)?.into_atome().ok_or_else(foreign)?;
+    let mut same = Verified::default();
+    let differs = |tensor| Failure::Differs {
+        path: path.to_owned(),
+        tensor,
+    };
+    if written.config != source.config || written.tensors().count() != source.tensors().count() {
+        return Err(differs("config".to_owned()));
+    }
+    for ((name, a), (_, b)) in source.tensors().zip(written.tensors()) {
+        let equal = match (a, b) {
+            (TensorRef::Ternary(a), TensorRef::Ternary(b)) => {
+                same.trits += a.trits.len();
+                same.scales += 1;
+                (a.rows, a.cols, a.scale.to_bits(), &a.trits)
+                    == (b.rows, b.cols, b.scale.to_bits(), &b.trits)
+            }
+            (TensorRef::Floats(a), TensorRef::Floats(b)) => {
+                same.floats += a.len();
+                let bits = |v: &f32| v.to_bits();
+                a.iter().map(bits).eq(b.iter().map(bits))
+            }
+            _ => false,
+        };
+        if !equal {
+            return Err(differs(name));
+        }
+    }
+    Ok(same)
+}
+
+fn rows(source: &Packable, packing: Packing, out: OutFormat) -> Vec<Row> {
+    let row = |(name, tensor), before: &format::QuantizedTensor| {
+        let (shape, bytes, scale, sparsity) = match tensor {
+            TensorRef::Ternary(w) => {
+                let w: &format::Ternary = w;
+                // Only a container keeps the scales elsewhere.
+                let scale_bytes = if out == OutFormat::Container { 0 } else { 4 };
+                let bytes = packed_bytes(packing, w.trits.len()) + scale_bytes;
+                let zeros = w.trits.iter().filter(|&&trit| trit == 0).count();
+                let sparsity = zeros as f64 / w.trits.len() as f64;
+                let shape = format!("{} x {}", w.rows, w.cols);
+                (shape, bytes, Some(w.scale), Some(sparsity))
+            }
+            TensorRef::Floats(values) => {
+                let values: &[f32] = values;
+                (
+                    values.len().to_string(),
+                    4 * values.len() as u64,
+                    None,
+                    None,
+                )
+            }
+        };
+        Row {
+            name,
+            shape,
+            source_type: before.dtype.clone(),
+            source_bytes: before.bytes,
+            bytes,
+            scale,
+            sparsity,
+            error: before.error,
+            ternary_source: before.ternary,
+        }
+    };
+    let tensors = source.model.tensors();
+    tensors
+        .zip(&source.tensors)
+        .map(|(t, before)| row(t, before))
+        .collect()
+}
+
+/// Says what was lost where weights were hardly trained to be ternary.
+fn warn(quiet: bool, source: &Packable, rows: &[Row], rule: ScaleRule) {
+    let lossy = |row: &&Row| row.error.is_some_and(|error| error > LARGE_ERROR);
+    let ternary = rows.iter().filter(|row| row.ternary_source);
+    let rescaled = ternary
+        .filter(|row| row.error.is_some_and(|error| error > 1e-3))
+        .count();
+    if rescaled > 0 && rule != ScaleRule::Exact {
+        let tensors = count(rescaled, "tensor is", "tensors are");
+        output::note(
+            quiet,
+            format_args!(
+                "warning: {tensors} ternary already and got another scale: use --scale exact"
+            ),
+        );
+    }
+    let worst = rows
+        .iter()
+        .filter(lossy)
+        .filter(|row| !row.ternary_source)
+        .max_by(|a, b| {
+            a.error
+                .unwrap_or_default()
+                .total_cmp(&b.error.unwrap_or_default())
+        });
+    if let Some(worst) = worst {
+        let lossy = rows.iter().filter(lossy).count();
+        let all = rows.iter().filter(|row| row.scale.is_some()).count();
+        let line = format!(
+            "warning: quantising lost over half the length of {lossy} of {all} ternary tensors ({:.2} of `{}`): \
+             was this model trained with ternary weights? ({})",
+            worst.error.unwrap_or_default(),
+            worst.name,
+            source.source,
+        );
+        output::note(quiet, line);
+    }
+}

@@ -1,0 +1,133 @@
+//! Models of the BitMamba-2 family: read, packed and written a part at a time.
+
+use super::report::{Answer, Row, Verified};
+use super::{OutFormat, PackArgs};
+use crate::failure::Failure;
+use crate::progress;
+use ::atome::Progress;
+use ::atome::format::{
+    self, BitMamba2Model, Checkpoint, EmbeddingType, PackOptions, PackSummary, PackedTensor,
+};
+use std::path::Path;
+
+pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
+    refuse_other_flags(args, out)?;
+    let source = with_bar(args, "check", |p| open(&args.input, p))?;
+    let mut options = PackOptions::default();
+    options.embedding = args.embedding.unwrap_or(source.embed.element_type());
+    options.packing = args.packing.unwrap_or(options.packing);
+    options.provenance.clone_from(&args.provenance);
+    let summary = with_bar(args, "pack", |progress| {
+        format::write_packed(&source, &args.output, &options, progress).map_err(Failure::from)
+    })?;
+    let written = with_bar(args, "check", |p| open(&args.output, p))?;
+    let differs = with_bar(args, "compare", |progress| {
+        format::compare(&source, &written, progress).map_err(Failure::from)
+    })?;
+    if let Some(tensor) = differs {
+        let path = args.output.clone();
+        return Err(Failure::Differs { path, tensor });
+    }
+    answer(&source, &options, &summary).print(args)
+}
+
+/// What the files of this family say themselves, or have no place for.
+fn refuse_other_flags(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
+    if out != OutFormat::Container {
+        let format = out.format();
+        return Err(Failure::OnlyContainer { format });
+    }
+    let given = [
+        ("--config", args.config.is_some()),
+        ("--top-k", args.top_k.is_some()),
+        ("--max-seq", args.max_seq.is_some()),
+        ("--scale", args.scale.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Failure::NotFor {
+            flag,
+            architecture: "a BitMamba-2 model, whose file says it all",
+        }),
+    }
+}
+
+fn open(path: &Path, progress: Progress<'_>) -> Result<BitMamba2Model, Failure> {
+    match format::load_with(path, None, progress)? {
+        Checkpoint::BitMamba2(model) => Ok(model),
+        _ => Err(Failure::Differs {
+            path: path.to_owned(),
+            tensor: "architecture".to_owned(),
+        }),
+    }
+}
+
+/// Does what takes long, with a bar of the bytes or numbers that are done.
+fn with_bar<R>(
+    args: &PackArgs,
+    what: &'static str,
+    work: impl FnOnce(Progress<'_>) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let mut bar = None;
+    let quiet = args.quiet || args.json;
+    work(&mut |done, of| {
+        let new = || progress::bar(quiet, of as u64, what, "");
+        bar.get_or_insert_with(new).set(done);
+    })
+}
+
+fn answer(source: &BitMamba2Model, options: &PackOptions, summary: &PackSummary) -> Answer {
+    let tensors: Vec<Row> = summary.tensors.iter().map(|t| row(source, t)).collect();
+    let mut verified = Verified::default();
+    for tensor in &summary.tensors {
+        let elems = tensor.shape.0 * tensor.shape.1;
+        if tensor.scale.is_some() {
+            verified.trits += elems;
+            verified.scales += 1;
+        } else if tensor.name != SCALES {
+            verified.floats += elems;
+        }
+    }
+    Answer {
+        source: source.format.name(),
+        format: format::Format::Container.name(),
+        packing: options.packing.name(),
+        source_bytes: tensors.iter().map(|row| row.source_bytes).sum(),
+        bytes: summary.bytes,
+        parameters: source.parameters(),
+        verified,
+        tensors,
+    }
+}
+
+/// A tensor that only a packed file has.
+const SCALES: &str = "embed.scales";
+
+fn row(source: &BitMamba2Model, tensor: &PackedTensor) -> Row {
+    let (rows, cols) = tensor.shape;
+    let shape = match cols {
+        1 => rows.to_string(),
+        _ => format!("{rows} x {cols}"),
+    };
+    let ternary = tensor.scale.is_some();
+    let (source_type, source_bytes) = match tensor.name.as_str() {
+        _ if ternary => ("trits", source.source_bytes(&tensor.name)),
+        "embed" => (
+            source.embed.element_type().name(),
+            source.source_bytes("embed"),
+        ),
+        SCALES if source.embed.element_type() != EmbeddingType::Int8 => ("-", 0),
+        _ => ("f32", 4 * (rows * cols) as u64),
+    };
+    Row {
+        name: tensor.name.clone(),
+        shape,
+        source_type: source_type.to_owned(),
+        source_bytes,
+        bytes: tensor.bytes,
+        scale: tensor.scale,
+        sparsity: tensor.zeros,
+        error: tensor.error,
+        ternary_source: ternary,
+    }
+}

@@ -1,0 +1,103 @@
+//! Two models, number by number.
+
+use crate::error::LoadError;
+use crate::fill::Progress;
+use crate::format::bitmamba2::{BitMamba2Model, EmbeddingTable, TensorRef};
+use crate::format::parallel;
+use std::ops::Range;
+use std::sync::Mutex;
+
+/// Elements of a job, about.
+const JOB_ELEMS: usize = 1 << 18;
+
+/// Compares every number of two models. Rows of an embedding table are equal if they are what those of `source` become in
+/// the types of `packed`.
+///
+/// Gives the name of the first tensor that differs. `progress` is told how many elements, of how many, are compared.
+///
+/// # Errors
+/// If a tensor cannot be read.
+pub fn compare(
+    source: &BitMamba2Model,
+    packed: &BitMamba2Model,
+    progress: Progress<'_>,
+) -> Result<Option<String>, LoadError> {
+    if source.config != packed.config {
+        return Ok(Some("config".into()));
+    }
+    let pairs = source.tensors().zip(packed.tensors());
+    let pairs: Vec<(String, TensorRef<'_>, TensorRef<'_>)> = pairs
+        .map(|((name, source), (_, packed))| (name, source, packed))
+        .collect();
+    let mut jobs = Vec::new();
+    for pair in &pairs {
+        let (rows, cols) = pair.1.shape();
+        let step = (JOB_ELEMS / cols.max(1)).max(1).next_multiple_of(64);
+        let starts = (0..rows).step_by(step);
+        jobs.extend(starts.map(|start| (pair, start..rows.min(start + step), cols)));
+    }
+    let total = jobs.iter().map(|(_, rows, cols)| rows.len() * cols).sum();
+    let progress = Mutex::new((0, progress));
+    let same = parallel::map(&jobs, |((_, source, packed), rows, cols)| {
+        let same = rows_are_same(*source, *packed, rows);
+        let mut progress = progress.lock().unwrap_or_else(|e| e.into_inner());
+        progress.0 += rows.len() * cols;
+        let done = progress.0;
+        (progress.1)(done, total);
+        same
+    });
+    for (((name, ..), ..), same) in jobs.iter().zip(same) {
+        if !same? {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn rows_are_same(
+    source: TensorRef<'_>,
+    packed: TensorRef<'_>,
+    rows: &Range<usize>,
+) -> Result<bool, LoadError> {
+    let elems = rows.len() * source.shape().1;
+    match (source, packed) {
+        (TensorRef::Ternary(a), TensorRef::Ternary(b)) => {
+            let (mut left, mut right) = (vec![0; elems], vec![0; elems]);
+            a.rows.read(rows.clone(), &mut left)?;
+            b.rows.read(rows.clone(), &mut right)?;
+            Ok(left == right && a.scale.to_bits() == b.scale.to_bits())
+        }
+        (TensorRef::Floats(a), TensorRef::Floats(b)) => {
+            let (mut left, mut right) = (vec![0.0; elems], vec![0.0; elems]);
+            a.read(rows.start, &mut left)?;
+            b.read(rows.start, &mut right)?;
+            Ok(same_bits(&left, &right))
+        }
+        (TensorRef::Table(a), TensorRef::Table(b)) => {
+            let (mut left, mut right) = (vec![0.0; elems], vec![0.0; elems]);
+            a.read(rows.clone(), &mut left)?;
+            b.read(rows.clone(), &mut right)?;
+            Ok(become_as(b, a, &mut left) && same_bits(&left, &right))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Makes of rows of `from` what they are in the type of `to`; false where they cannot.
+fn become_as(to: &EmbeddingTable, from: &EmbeddingTable, rows: &mut [f32]) -> bool {
+    let (kind, cols) = (to.element_type(), to.shape().1);
+    if kind == from.element_type() {
+        return true;
+    }
+    let mut words = vec![0; kind.row_bytes(cols) / 4];
+    rows.chunks_exact_mut(cols).all(|row| {
+        let scale = kind.encode(row, &mut words);
+        scale.map(|scale| kind.decode(&words, scale, row)).is_ok()
+    })
+}
+
+fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.iter()
+        .map(|x| x.to_bits())
+        .eq(b.iter().map(|x| x.to_bits()))
+}

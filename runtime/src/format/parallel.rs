@@ -1,0 +1,48 @@
+//! Work that all threads of the machine share.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{panic, thread};
+
+/// The results of `work` on each job, in the order of the jobs, which are begun in this order too.
+pub(super) fn map<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(number) else {
+                return done;
+            };
+            done.push((number, work(job)));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(jobs.len());
+    let mut done = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
+        let mut done = take();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(cause) => panic::resume_unwind(cause),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_in_the_order_of_the_jobs() {
+        for n in [0usize, 1, 2, 100] {
+            let jobs: Vec<usize> = (0..n).collect();
+            let squares: Vec<usize> = jobs.iter().map(|n| n * n).collect();
+            assert_eq!(map(&jobs, |n| n * n), squares);
+        }
+    }
+}
