@@ -222,7 +222,7 @@ pub fn dims(op: Op) -> &'static [&'static str] {
         Op::AttnMix => &["d_model", "capacity", "k"],
         Op::RouterMix | Op::Add => &["width", "tokens"],
         Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => &["vocab", "d_model", "tokens"],
-        Op::RmsNorm => &["width", "rows"],
+        Op::RmsNorm | Op::RmsQuantize => &["width", "rows"],
         Op::ConvSilu => &["channels", "taps", "tokens", "x_stride"],
         Op::Discretize => &["heads", "tokens", "stride"],
         Op::SelectiveScan => &["heads", "head_dim", "d_state", "tokens", "stride"],

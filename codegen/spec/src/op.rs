@@ -46,6 +46,8 @@ pub enum Op {
     LookupI8,
     /// Root mean square normalisation of each row.
     RmsNorm,
+    /// [`Op::RmsNorm`], then [`Op::Quantize`], with little lost between: rounded once.
+    RmsQuantize,
     /// Depthwise causal convolution with f32 taps and a bias, then silu.
     ConvSilu,
     /// Step sizes and decays of a selective scan: `step = softplus(dt + bias)`, `decay = e^(a step)`.
@@ -62,6 +64,7 @@ named!(Op, "op", {
     AttnMix => "attn_mix", RouterMix => "router_mix", Argmax => "argmax", Exp => "exp",
     Tanh => "tanh", Softplus => "softplus", Silu => "silu", LookupF32 => "lookup_f32",
     LookupF16 => "lookup_f16", LookupI8 => "lookup_i8", RmsNorm => "rms_norm",
+    RmsQuantize => "rms_quantize",
     ConvSilu => "conv_silu", Discretize => "discretize", SelectiveScan => "selective_scan",
     Add => "add",
 });

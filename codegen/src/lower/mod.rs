@@ -7,7 +7,7 @@
 //! | `conv1d` | `conv1d` |
 //! | `scan` | `scan` |
 //! | `norm` | `norm`, `rms_norm` |
-//! | `quantize` | `quantize` |
+//! | `quantize`, `rms_quantize` | the ops of these names |
 //! | `lookup` | `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `conv_silu` | `conv_silu` |
 //! | `selective_scan` | `discretize`, `selective_scan`, `add` |
@@ -24,6 +24,7 @@ mod lookup;
 pub mod math;
 mod norm;
 mod quantize;
+mod rms_quantize;
 mod scan;
 mod selective_scan;
 mod softmax;
@@ -46,6 +47,7 @@ pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
         Op::Scan => scan::lower(l),
         Op::Norm => norm::lower(l),
         Op::Quantize => quantize::lower(l),
+        Op::RmsQuantize => rms_quantize::lower(l),
         Op::Softmax => softmax::lower(l),
         Op::Argmax => softmax::lower_argmax(l),
         Op::KvAppend => attention::lower_append(l),

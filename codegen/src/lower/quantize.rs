@@ -14,17 +14,9 @@ const BLOCK: u64 = 4 * LANES_U64;
 pub(super) fn lower(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
     let b = &mut l.b;
-    let row_words = width.clone().div_ceil(LANES_U64) * (LANES_U64 / 4);
     let all = rows.clone() * width.clone();
     let x = b.buffer("x", Access::In, Elem::F32, all);
-    let q = b.buffer(
-        "q",
-        Access::Out,
-        Elem::I32,
-        rows.clone() * row_words.clone(),
-    );
-    let q_scale = b.buffer("q_scale", Access::Out, Elem::F32, rows.clone());
-    let q_sum = b.buffer("q_sum", Access::Out, Elem::I32, rows.clone());
+    let out = Rows::new(b, &width, &rows);
     b.for_loop(rows, &[], |b, row, _| {
         let greatest = greatest(b, x, row, &width);
         let eps = b.f32(numerics::QUANTIZE_EPS);
@@ -32,10 +24,15 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
         let top = b.f32(127.0);
         let factor = b.div(top, range);
         let step = b.div(range, top);
-        b.store(q_scale, Address::of(&[(row, Size::ONE)]), step, Lanes::All);
-        let quantizer = Quantizer::new(b, x, q, factor);
-        let sum = quantizer.row(b, row, &width, &row_words);
-        b.store(q_sum, Address::of(&[(row, Size::ONE)]), sum, Lanes::All);
+        let factor = b.splat(factor);
+        let rounding = Rounding::new(b);
+        out.write(b, row, step, &mut |b, at, lanes| {
+            let x = b.load_vector(x, at.step(row, width.clone()), lanes);
+            let scaled = b.mul(x, factor);
+            let (number, _) = rounding.to_byte(b, scaled);
+            let is_number = b.compare(Compare::Eq, x, x);
+            b.and(is_number, number)
+        });
         vec![]
     });
 }
@@ -53,23 +50,88 @@ fn greatest(b: &mut Builder, x: Buffer, row: Value, width: &Size) -> Value {
     b.binary(BinaryOp::Min, greatest, most)
 }
 
-/// What one row is quantized by.
-struct Quantizer {
-    x: Buffer,
+/// The rows that are written: bytes, a scale and a sum each.
+pub(super) struct Rows {
+    width: Size,
+    row_words: Size,
     q: Buffer,
-    factor: Value,
+    q_scale: Buffer,
+    q_sum: Buffer,
+}
+
+impl Rows {
+    pub(super) fn new(b: &mut Builder, width: &Size, rows: &Size) -> Rows {
+        let row_words = width.clone().div_ceil(LANES_U64) * (LANES_U64 / 4);
+        let words = rows.clone() * row_words.clone();
+        Rows {
+            width: width.clone(),
+            row_words,
+            q: b.buffer("q", Access::Out, Elem::I32, words),
+            q_scale: b.buffer("q_scale", Access::Out, Elem::F32, rows.clone()),
+            q_sum: b.buffer("q_sum", Access::Out, Elem::I32, rows.clone()),
+        }
+    }
+
+    /// Writes a row. `numbers` gives the i32 numbers of the lanes from a column on; lanes beyond the row are 0.
+    pub(super) fn write(&self, b: &mut Builder, row: Value, scale: Value, numbers: Numbers<'_>) {
+        let at = Address::of(&[(row, Size::ONE)]);
+        b.store(self.q_scale, at.clone(), scale, Lanes::All);
+        let zero = b.splat_i32(0);
+        let full = self.width.clone().div(BLOCK);
+        let sums = b.for_loop(full.clone(), &[zero], |b, block, sums| {
+            let from = Address::of(&[(block, BLOCK.into())]);
+            let to = Address::of(&[(block, LANES_U64.into())]).step(row, self.row_words.clone());
+            let lanes = [(); 4].map(|()| Lanes::All);
+            vec![self.block(b, (from, to), lanes, Lanes::All, sums[0], numbers)]
+        });
+        let rest = self.width.clone().rem(BLOCK);
+        let sums = b.for_loop(any(rest.clone(), BLOCK), &sums, |b, _, sums| {
+            let from = Address::at(full.clone() * BLOCK);
+            let to = Address::of(&[(row, self.row_words.clone())]).offset(full * LANES_U64);
+            let lanes = [0, 1, 2, 3].map(|i| Lanes::First(rest.clone().sub(LANES_U64 * i)));
+            let words = rest.clone().div_ceil(LANES_U64) * (LANES_U64 / 4);
+            vec![self.block(b, (from, to), lanes, Lanes::First(words), sums[0], numbers)]
+        });
+        let sum = b.reduce(ReduceOp::Add, sums[0]);
+        b.store(self.q_sum, at, sum, Lanes::All);
+    }
+
+    /// Up to 64 elements; `words` names the words that are written.
+    fn block(
+        &self,
+        b: &mut Builder,
+        (mut from, to): (Address, Address),
+        lanes: [Lanes; 4],
+        words: Lanes,
+        mut sum: Value,
+        numbers: Numbers<'_>,
+    ) -> Value {
+        let parts = lanes.map(|lanes| {
+            let part = numbers(b, from.clone(), lanes);
+            from = from.clone().offset(LANES_U64);
+            sum = b.add(sum, part);
+            part
+        });
+        let bytes = b.narrow(parts);
+        b.store(self.q, to, bytes, words);
+        sum
+    }
+}
+
+/// Gives the numbers of some columns of a row.
+pub(super) type Numbers<'a> = &'a mut dyn FnMut(&mut Builder, Address, Lanes) -> Value;
+
+/// Rounds to the nearest integer, ties to even.
+pub(super) struct Rounding {
     low: Value,
     high: Value,
     round: Value,
     round_bits: Value,
 }
 
-impl Quantizer {
-    fn new(b: &mut Builder, x: Buffer, q: Buffer, factor: Value) -> Quantizer {
-        Quantizer {
-            x,
-            q,
-            factor: b.splat(factor),
+impl Rounding {
+    pub(super) fn new(b: &mut Builder) -> Rounding {
+        Rounding {
             low: b.splat_f32(-128.0),
             high: b.splat_f32(127.0),
             round: b.splat_f32(numerics::ROUND),
@@ -77,59 +139,13 @@ impl Quantizer {
         }
     }
 
-    /// Writes the row's bytes and gives their sum.
-    fn row(&self, b: &mut Builder, row: Value, width: &Size, row_words: &Size) -> Value {
-        let zero = b.splat_i32(0);
-        let full = width.clone().div(BLOCK);
-        let sums = b.for_loop(full.clone(), &[zero], |b, block, sums| {
-            let x = Address::of(&[(block, BLOCK.into())]).step(row, width.clone());
-            let q = Address::of(&[(block, LANES_U64.into())]).step(row, row_words.clone());
-            let lanes = [(); 4].map(|()| Lanes::All);
-            vec![self.block(b, x, q, lanes, Lanes::All, sums[0])]
-        });
-        let rest = width.clone().rem(BLOCK);
-        let sums = b.for_loop(any(rest.clone(), BLOCK), &sums, |b, _, sums| {
-            let x = Address::of(&[(row, width.clone())]).offset(full.clone() * BLOCK);
-            let q = Address::of(&[(row, row_words.clone())]).offset(full * LANES_U64);
-            let lanes = [0, 1, 2, 3].map(|i| Lanes::First(rest.clone().sub(LANES_U64 * i)));
-            let words = rest.clone().div_ceil(LANES_U64) * (LANES_U64 / 4);
-            vec![self.block(b, x, q, lanes, Lanes::First(words), sums[0])]
-        });
-        b.reduce(ReduceOp::Add, sums[0])
-    }
-
-    /// Up to 64 elements; `words` names the words that are written.
-    fn block(
-        &self,
-        b: &mut Builder,
-        x: Address,
-        q: Address,
-        lanes: [Lanes; 4],
-        words: Lanes,
-        mut sum: Value,
-    ) -> Value {
-        let mut at = x;
-        let parts = lanes.map(|lanes| {
-            let x = b.load_vector(self.x, at.clone(), lanes);
-            at = at.clone().offset(LANES_U64);
-            let part = self.round(b, x);
-            sum = b.add(sum, part);
-            part
-        });
-        let bytes = b.narrow(parts);
-        b.store(self.q, q, bytes, words);
-        sum
-    }
-
-    /// `x * factor` to the nearest integer, ties to even, limited to bytes; 0 for NaN.
-    fn round(&self, b: &mut Builder, x: Value) -> Value {
-        let scaled = b.mul(x, self.factor);
-        let limited = b.binary(BinaryOp::Min, scaled, self.high);
+    /// `x` limited to -128 .. 127 and rounded, as an i32 and as an f32. Any number for NaN.
+    pub(super) fn to_byte(&self, b: &mut Builder, x: Value) -> (Value, Value) {
+        let limited = b.binary(BinaryOp::Min, x, self.high);
         let limited = b.binary(BinaryOp::Max, limited, self.low);
         let rounded = b.add(limited, self.round);
         let bits = b.unary(UnaryOp::ToBits, rounded);
         let number = b.binary(BinaryOp::Sub, bits, self.round_bits);
-        let is_number = b.compare(Compare::Eq, x, x);
-        b.and(is_number, number)
+        (number, b.sub(rounded, self.round))
     }
 }

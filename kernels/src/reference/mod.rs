@@ -14,6 +14,7 @@
 //! | `scan` | [`scan`] |
 //! | `norm` | [`norm`], [`rms_norm`] |
 //! | `quantize` | [`quantize`] |
+//! | `rms_quantize` | [`rms_quantize`] |
 //! | `lookup` | [`lookup_f32`], [`lookup_f16`], [`lookup_i8`] |
 //! | `conv_silu` | [`conv_silu`] |
 //! | `selective_scan` | [`discretize`], [`selective_scan`], [`add`] |
@@ -44,6 +45,7 @@ pub mod math;
 mod norm;
 mod quantize;
 mod reduce;
+mod rms_quantize;
 mod scan;
 mod selective_scan;
 mod softmax;
@@ -59,6 +61,7 @@ pub use gemm::{gemm, gemm_i8, gemv};
 pub use lookup::{lookup_f16, lookup_f32, lookup_i8};
 pub use norm::{norm, rms_norm};
 pub use quantize::quantize;
+pub use rms_quantize::rms_quantize;
 pub use scan::{Diagonal, scan};
 pub use selective_scan::{Heads, ScanInputs, Strided, add, discretize, selective_scan};
 pub use softmax::{argmax, softmax};

@@ -20,7 +20,6 @@ const NORM_EPS: f32 = 1e-6;
 struct Shared {
     x: Operand,
     /// Of `d_model`.
-    normal: Operand,
     narrow: Quantized,
     /// Gate, input, B, C and dt.
     projected: Operand,
@@ -29,7 +28,6 @@ struct Shared {
     decay: Operand,
     y: Operand,
     /// Of `d_inner`.
-    inner_normal: Operand,
     wide: Quantized,
     added: Operand,
 }
@@ -71,10 +69,11 @@ pub(crate) fn plan_bitmamba2(
     let matrix = b.matrix_i8(&*model.head.rows);
     let last = b.rows("normal.last", config.d_model);
     let head = b.head(shared.x, config.vocab_size, |b, x, logits| {
-        rms_norm(b, "norm_f", config.d_model, [x, norms[0].whole(), last]);
-        let operands = [last, norms[1].whole(), shared.normal];
-        rms_norm(b, "lm_head.norm", config.d_model, operands);
-        b.quantize("lm_head.quantize", shared.normal, &shared.narrow);
+        let dims = [Const(config.d_model as u64), Tokens];
+        let operands = [x, norms[0].whole(), last];
+        b.kernel("norm_f", Op::RmsNorm, &dims, &operands, &[NORM_EPS]);
+        let operands = [last, norms[1].whole()];
+        b.rms_quantize("lm_head.norm", operands, NORM_EPS, &shared.narrow);
         project(b, &model.head, matrix, &shared.narrow, logits);
     });
     Ok(b.finish(Ports {
@@ -92,14 +91,12 @@ impl Shared {
         let (d_model, d_inner, heads) = (config.d_model, config.d_inner(), config.n_heads);
         Shared {
             x: b.rows("x", d_model),
-            normal: b.rows("normal", d_model),
             narrow: b.quantized("narrow", d_model),
             projected: b.rows("projected", config.in_proj_rows()),
             mixed: b.rows("mixed", d_inner),
             step: b.rows("step", heads),
             decay: b.rows("decay", heads),
             y: b.rows("y", d_inner),
-            inner_normal: b.rows("inner_normal", d_inner),
             wide: b.quantized("wide", d_inner),
             added: b.rows("added", d_model),
         }
@@ -142,10 +139,9 @@ impl<'m> Layer<'_, 'm> {
     fn add(mut self, layer: &'m BitMamba2Layer) -> Result<(), LoadError> {
         let (s, config) = (self.s, self.config);
         let gamma = constant(self.b, &layer.in_norm)?.whole();
-        let operands = [s.x, gamma, s.normal];
-        rms_norm(self.b, &self.label("in_norm"), config.d_model, operands);
-        let label = self.label("in_quantize");
-        self.b.quantize(label, s.normal, &s.narrow);
+        let label = self.label("in_norm");
+        self.b
+            .rms_quantize(label, [s.x, gamma], NORM_EPS, &s.narrow);
         let matrix = self.b.matrix_i8(&*layer.in_proj.rows);
         project(self.b, &layer.in_proj, matrix, &s.narrow, s.projected);
 
@@ -153,10 +149,8 @@ impl<'m> Layer<'_, 'm> {
         self.scan(layer)?;
 
         let gamma = constant(self.b, &layer.out_norm)?.whole();
-        let operands = [s.y, gamma, s.inner_normal];
-        rms_norm(self.b, &self.label("out_norm"), config.d_inner(), operands);
-        let label = self.label("out_quantize");
-        self.b.quantize(label, s.inner_normal, &s.wide);
+        let label = self.label("out_norm");
+        self.b.rms_quantize(label, [s.y, gamma], NORM_EPS, &s.wide);
         let matrix = self.b.matrix_i8(&*layer.out_proj.rows);
         project(self.b, &layer.out_proj, matrix, &s.wide, s.added);
         let dims = [Const(config.d_model as u64), Tokens];
@@ -239,12 +233,6 @@ impl<'m> Layer<'_, 'm> {
 fn constant(b: &mut PlanBuilder<'_>, tensor: &FloatTensor) -> Result<Tensor, LoadError> {
     let values = tensor.all()?;
     Ok(b.constant(tensor.name(), values))
-}
-
-/// `operands` are the input, the gain and the output.
-fn rms_norm(b: &mut PlanBuilder<'_>, label: &str, width: usize, operands: [Operand; 3]) {
-    let dims = [Const(width as u64), Tokens];
-    b.kernel(label, Op::RmsNorm, &dims, &operands, &[NORM_EPS]);
 }
 
 /// `out[t] = w x[t]` for every token.

@@ -207,11 +207,17 @@ impl<'m> PlanBuilder<'m> {
         }
     }
 
-    /// Rounds rows to int8.
-    pub(super) fn quantize(&mut self, label: impl Into<String>, x: Operand, to: &Quantized) {
+    /// Normalises rows, scales them by the gain and rounds them to int8.
+    pub(super) fn rms_quantize(
+        &mut self,
+        label: impl Into<String>,
+        [x, gamma]: [Operand; 2],
+        eps: f32,
+        to: &Quantized,
+    ) {
         let dims = [DimValue::Const(to.width as u64), DimValue::Tokens];
-        let operands = [x, to.q, to.scale, to.sum];
-        self.kernel(label, Op::Quantize, &dims, &operands, &[]);
+        let operands = [x, gamma, to.q, to.scale, to.sum];
+        self.kernel(label, Op::RmsQuantize, &dims, &operands, &[eps]);
     }
 
     /// `out[t, ..rows] = scale * w x[t]` for every token, from int8 activations.

@@ -47,6 +47,53 @@ fn quantize_case(x: &[f32], [width, rows]: [usize; 2]) -> Case {
     case
 }
 
+pub(super) fn rms_quantize() -> Vec<Case> {
+    let mut series = Series::new(14);
+    let mut cases = Vec::new();
+    for width in [0, 1, 15, 16, 17, 48, 63, 64, 65, 130] {
+        for rows in [0, 1, 3] {
+            for values in [Values::Plain, Values::Extreme, Values::Zeros] {
+                let x = series.floats(values, rows * width);
+                let gamma = series.floats(Values::Plain, width);
+                cases.push(rms_quantize_case(&x, &gamma, rows).values(values));
+            }
+        }
+    }
+    let gamma = series.floats(Values::Extreme, 70);
+    let mut odd = series.floats(Values::Plain, 140);
+    cases.push(rms_quantize_case(&odd, &gamma, 2).values("extreme gains"));
+    for (name, at, value) in [
+        ("a NaN", 3, f32::NAN),
+        ("an infinity", 75, f32::INFINITY),
+        ("an overflow", 69, f32::MAX),
+        ("a subnormal", 4, f32::from_bits(3)),
+    ] {
+        odd[at] = value;
+        cases.push(rms_quantize_case(&odd, &gamma, 2).values(name));
+    }
+    // Products that round to the greatest, but for what they lack, and numbers near a half.
+    let near = |i: usize| f32::from_bits(0x3f80_0000 + (i % 3) as u32 * 0x7fff);
+    let x: Vec<f32> = (0..40).map(near).collect();
+    let gamma: Vec<f32> = (0..40).map(|i| near(i + 1) / (1 + i / 8) as f32).collect();
+    cases.push(rms_quantize_case(&x, &gamma, 1).values("near each other"));
+    cases
+}
+
+fn rms_quantize_case(x: &[f32], gamma: &[f32], rows: usize) -> Case {
+    let (width, eps) = (gamma.len(), 1e-6);
+    let (mut q, mut q_scale, mut q_sum) = (vec![0; x.len()], blank(rows), vec![0; rows]);
+    reference::rms_quantize(x, gamma, eps, &mut q, &mut q_scale, &mut q_sum);
+    let arguments = vec![
+        Argument::input("x", x),
+        Argument::input("gamma", gamma),
+        Argument::words_output("q", words(&q, [rows, width])),
+        Argument::output("q_scale", &q_scale),
+        Argument::words_output("q_sum", q_sum.iter().map(|s| s.cast_unsigned()).collect()),
+    ];
+    let dims = [("width", width), ("rows", rows)];
+    Case::new(Op::RmsQuantize, &dims, arguments).scalar(eps)
+}
+
 fn words(q: &[i8], [rows, width]: [usize; 2]) -> Vec<u32> {
     let mut words = vec![0; rows * layout::q_words(width)];
     if width > 0 {

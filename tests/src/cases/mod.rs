@@ -10,7 +10,7 @@
 //! | `memory` | the arguments in memory, with guards |
 //! | `data` | the numbers and the weights |
 //! | `ternary` | cases of `embed`, `gemv`, `gemm`, `conv1d` |
-//! | `int8` | cases of `quantize`, and of `gemv` and `gemm` with int8 activations |
+//! | `int8` | cases of `quantize`, `rms_quantize`, and of `gemv` and `gemm` with int8 activations |
 //! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax`, elementwise functions |
 //! | `mamba` | cases of `rms_norm`, `conv_silu`, `discretize`, `selective_scan`, `add` |
 //! | `lookup` | cases of `lookup_f32`, `lookup_f16`, `lookup_i8` |
@@ -162,6 +162,7 @@ pub fn of(op: Op) -> Vec<Case> {
         Op::RouterMix => attention::router_mix(),
         Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => lookup::lookup(op),
         Op::RmsNorm => mamba::rms_norm(),
+        Op::RmsQuantize => int8::rms_quantize(),
         Op::ConvSilu => mamba::conv_silu(),
         Op::Discretize => mamba::discretize(),
         Op::SelectiveScan => mamba::selective_scan(),

@@ -212,7 +212,7 @@ const fn params<const N: usize>() -> [Type; N] {
 fn is_microkernel(op: Op, tier: Tier) -> bool {
     let heavy = matches!(
         op,
-        Op::Gemv | Op::Gemm | Op::Quantize | Op::RmsNorm | Op::ConvSilu | Op::SelectiveScan
+        Op::Gemv | Op::Gemm | Op::RmsNorm | Op::RmsQuantize | Op::ConvSilu | Op::SelectiveScan
     );
     heavy && tier.vector_bits() > 128
 }

@@ -26,7 +26,14 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
         };
         let value = match dim {
             "tokens" | "taps" | "k" => few,
-            "rows" if matches!(spec.op, Op::Norm | Op::Quantize | Op::Softmax) => few,
+            "rows"
+                if matches!(
+                    spec.op,
+                    Op::Norm | Op::Quantize | Op::RmsQuantize | Op::Softmax
+                ) =>
+            {
+                few
+            }
             "capacity" => 16 * few,
             "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
             "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),

@@ -1,0 +1,199 @@
+//! RMS norm and rounding to int8 in one, in pairs of f32: a number that is near the middle of two
+//! bytes becomes the one that arithmetic without rounding would give.
+//!
+//! `q = round(127 x gamma / (m + 1e-5 root))`, since the norm's `1 / root` is in the numerator
+//! and in the denominator. `x gamma` is kept as the exact sum of two f32, the quotient as one of about
+//! 45 bits.
+
+use super::Lowering;
+use super::quantize::{Rounding, Rows};
+use crate::ir::{
+    Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Lanes, ReduceOp, Size, UnaryOp,
+    Value,
+};
+use atome_spec::numerics;
+
+/// The upper 12 of an f32's 24 significant bits, with its exponent and sign.
+const UPPER_HALF: i32 = !0xfff;
+/// Half a unit in the last place of the number 1.
+const HALF_ULP: f32 = f32::EPSILON / 2.0;
+
+pub(super) fn lower(l: &mut Lowering<'_>) {
+    let (width, rows) = (l.dim("width"), l.dim("rows"));
+    let all = rows.clone() * width.clone();
+    let b = &mut l.b;
+    let row = Row {
+        x: b.buffer("x", Access::In, Elem::F32, all),
+        gamma: b.buffer("gamma", Access::In, Elem::F32, width.clone()),
+        width: width.clone(),
+    };
+    let out = Rows::new(b, &width, &rows);
+    let eps = b.scalar("eps");
+    let count = b.size_f32(&width);
+    b.for_loop(rows, &[], |b, r, _| {
+        let (square, greatest) = row.sums(b, r, count);
+        let shifted = b.add(square, eps);
+        let root = b.unary(UnaryOp::Sqrt, shifted);
+        let lower = row.lower_half_of_greatest(b, r, greatest);
+        let step = step(b, greatest, root);
+        let factor = factor(b, greatest, lower, root);
+        let factor = Factor::new(b, factor);
+        let rounding = Rounding::new(b);
+        out.write(b, r, step, &mut |b, at, lanes| {
+            let (x, gamma) = row.load(b, r, &at, &lanes);
+            let product = two_product(b, x, gamma);
+            factor.apply(b, &rounding, product)
+        });
+        vec![]
+    });
+}
+
+/// The inputs.
+struct Row {
+    x: Buffer,
+    gamma: Buffer,
+    width: Size,
+}
+
+impl Row {
+    fn load(&self, b: &mut Builder, row: Value, at: &Address, lanes: &Lanes) -> (Value, Value) {
+        let x = at.clone().step(row, self.width.clone());
+        let x = b.load_vector(self.x, x, lanes.clone());
+        (x, b.load_vector(self.gamma, at.clone(), lanes.clone()))
+    }
+
+    /// The mean square of a row of x, and the greatest magnitude of a product.
+    fn sums(&self, b: &mut Builder, row: Value, count: Value) -> (Value, Value) {
+        let zero = b.splat_f32(0.0);
+        let sums = b.for_each_vector(&self.width, &[zero, zero], |b, at, lanes, sums| {
+            let (x, gamma) = self.load(b, row, &at, &lanes);
+            let square = b.mul(x, x);
+            let product = b.mul(x, gamma);
+            let product = b.unary(UnaryOp::Abs, product);
+            let greatest = b.binary(BinaryOp::Max, product, sums[1]);
+            vec![b.add(sums[0], square), greatest]
+        });
+        let square = b.reduce(ReduceOp::Add, sums[0]);
+        let square = b.div(square, count);
+        let greatest = b.reduce(ReduceOp::Max, sums[1]);
+        (square, limited(b, greatest))
+    }
+
+    /// What the greatest magnitude is short of the exact product, the most of all that round to it.
+    fn lower_half_of_greatest(&self, b: &mut Builder, row: Value, greatest: Value) -> Value {
+        let least = b.f32(-HALF_ULP);
+        let least = b.mul(greatest, least);
+        let (least, greatest) = (b.splat(least), b.splat(greatest));
+        let lower = b.for_each_vector(&self.width, &[least], |b, at, lanes, best| {
+            let (x, gamma) = self.load(b, row, &at, &lanes);
+            let (x, gamma) = (b.unary(UnaryOp::Abs, x), b.unary(UnaryOp::Abs, gamma));
+            let (upper, lower) = two_product(b, x, gamma);
+            let is_greatest = b.compare(Compare::Eq, upper, greatest);
+            let lower = b.select(is_greatest, lower, least);
+            vec![b.binary(BinaryOp::Max, lower, best[0])]
+        });
+        b.reduce(ReduceOp::Max, lower[0])
+    }
+}
+
+/// At most the greatest finite number, which NaN becomes too.
+fn limited(b: &mut Builder, x: Value) -> Value {
+    let most = b.f32(f32::MAX);
+    b.binary(BinaryOp::Min, x, most)
+}
+
+/// What a byte of the row stands for: `(greatest / root + 1e-5) / 127`.
+fn step(b: &mut Builder, greatest: Value, root: Value) -> Value {
+    let one = b.f32(1.0);
+    let inverse = b.div(one, root);
+    let normal = b.mul(greatest, inverse);
+    let normal = limited(b, normal);
+    let (eps, top) = (b.f32(numerics::QUANTIZE_EPS), b.f32(127.0));
+    let range = b.add(normal, eps);
+    b.div(range, top)
+}
+
+/// `127 / (greatest + lower + 1e-5 root)` as a sum of two.
+fn factor(b: &mut Builder, greatest: Value, lower: Value, root: Value) -> (Value, Value) {
+    let (eps, top) = (b.f32(numerics::QUANTIZE_EPS), b.f32(127.0));
+    let small = b.mul(eps, root);
+    let small = limited(b, small);
+    let range = b.add(greatest, small);
+    let range = limited(b, range);
+    // What the sum lost.
+    let added = b.sub(range, greatest);
+    let kept = b.sub(range, added);
+    let lost = b.sub(greatest, kept);
+    let more = b.sub(small, added);
+    let lost = b.add(lost, more);
+    let range_lower = b.add(lost, lower);
+
+    let upper = b.div(top, range);
+    let (product, product_lower) = two_product(b, upper, range);
+    let rest = b.sub(top, product);
+    let rest = b.sub(rest, product_lower);
+    let more = b.mul(upper, range_lower);
+    let rest = b.sub(rest, more);
+    (upper, b.div(rest, range))
+}
+
+/// `x y` as the sum of two, the first of which is the product as it is rounded.
+fn two_product(b: &mut Builder, x: Value, y: Value) -> (Value, Value) {
+    let product = b.mul(x, y);
+    let ((xu, xl), (yu, yl)) = (halves(b, x), halves(b, y));
+    // Products of halves are exact.
+    let upper = b.mul(xu, yu);
+    let mut rest = b.sub(upper, product);
+    for (x, y) in [(xu, yl), (xl, yu), (xl, yl)] {
+        let part = b.mul(x, y);
+        rest = b.add(rest, part);
+    }
+    (product, rest)
+}
+
+/// `x` as the sum of two with 12 significant bits each.
+fn halves(b: &mut Builder, x: Value) -> (Value, Value) {
+    let bits = b.unary(UnaryOp::ToBits, x);
+    let mask = b.i32_like(bits, UPPER_HALF);
+    let bits = b.and(bits, mask);
+    let upper = b.unary(UnaryOp::FromBits, bits);
+    (upper, b.sub(x, upper))
+}
+
+/// The factor of a row in all lanes.
+struct Factor {
+    upper: Value,
+    lower: Value,
+    least: Value,
+    most: Value,
+}
+
+impl Factor {
+    fn new(b: &mut Builder, (upper, lower): (Value, Value)) -> Factor {
+        Factor {
+            upper: b.splat(upper),
+            lower: b.splat(lower),
+            least: b.splat_f32(-1.0),
+            most: b.splat_f32(1.0),
+        }
+    }
+
+    /// The product of a pair with the factor, rounded; 0 for NaN.
+    fn apply(&self, b: &mut Builder, rounding: &Rounding, (x, x_lower): (Value, Value)) -> Value {
+        let (product, rest) = two_product(b, x, self.upper);
+        let more = b.mul(x, self.lower);
+        let most = b.mul(x_lower, self.upper);
+        let more = b.add(more, most);
+        let rest = b.add(rest, more);
+        let (number, rounded) = rounding.to_byte(b, product);
+        // What rounding took, which may be a half and a little.
+        let left = b.sub(product, rounded);
+        let left = b.add(left, rest);
+        let is_number = b.compare(Compare::Eq, left, left);
+        let left = b.binary(BinaryOp::Min, left, self.most);
+        let left = b.binary(BinaryOp::Max, left, self.least);
+        let (one, _) = rounding.to_byte(b, left);
+        let number = b.add(number, one);
+        b.and(is_number, number)
+    }
+}
