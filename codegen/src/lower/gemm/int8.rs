@@ -150,6 +150,16 @@ impl Gemm {
         x: &Address,
         acc: &mut [Value],
     ) {
+        // Loads of scalars come first: what follows is lane-wise, so that a part's codes are
+        // multiplied as soon as they are unpacked, and no register keeps them.
+        let x: Vec<Vec<Value>> = (0..tokens.count)
+            .map(|t| {
+                let mut at = tokens.offset(t, &self.x_words).offset(x.base.clone());
+                at.terms.extend(x.terms.iter().cloned());
+                let word = |i| b.load(self.x, at.clone().offset(i as u64));
+                (0..count).map(word).collect()
+            })
+            .collect();
         let codes: Vec<(Value, usize)> = codes
             .iter()
             .map(|codes| match codes.fifth {
@@ -159,13 +169,8 @@ impl Gemm {
             .collect();
         let codes = self.product.codes(b, &codes);
         let each = codes.len() * self.product.sums();
-        for (t, acc) in acc.chunks_mut(each).enumerate() {
-            let mut at = tokens.offset(t, &self.x_words).offset(x.base.clone());
-            at.terms.extend(x.terms.iter().cloned());
-            let x: Vec<Value> = (0..count)
-                .map(|i| b.load(self.x, at.clone().offset(i as u64)))
-                .collect();
-            self.product.add(b, &codes, q, &x, acc);
+        for (x, acc) in x.iter().zip(acc.chunks_mut(each)) {
+            self.product.add(b, &codes, q, x, acc);
         }
     }
 
