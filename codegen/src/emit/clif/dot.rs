@@ -85,9 +85,12 @@ impl Emitter<'_> {
     /// The lanes of a table that four bits of each lane name, quarter by quarter of the table:
     /// bytes are looked up where their number is below 16, and are 0 elsewhere.
     pub(super) fn lookup(&mut self, table: Value, index: Value, bit: u8) -> [clif::Value; PARTS] {
-        let low = self.splat_const(Elem::I32, 15);
-        let spread = self.splat_const(Elem::I32, 0x0404_0404);
+        let quads = self.splat_const(Elem::I32, 15 << 2);
+        // The lowest byte of each lane, four times.
+        let spread = self.lanes_const(Elem::I32, [0, 1, 2, 3].map(|lane| 0x0404_0404 * lane));
+        let spread = self.cast(types::I8X16, spread);
         let bytes = self.splat_const(Elem::I32, 0x0302_0100);
+        let bytes = self.cast(types::I8X16, bytes);
         let quarter = self.splat_const(Elem::I32, 0x1010_1010);
         let quarter = self.cast(types::I8X16, quarter);
         let table: [clif::Value; PARTS] = std::array::from_fn(|part| {
@@ -96,11 +99,15 @@ impl Emitter<'_> {
         });
         std::array::from_fn(|part| {
             let index = self.part(index, part);
-            let lane = self.shift(ShiftOp::Right, index, bit);
-            let lane = self.cur.ins().band(lane, low);
-            let byte = self.cur.ins().imul(lane, spread);
-            let byte = self.cur.ins().iadd(byte, bytes);
-            let mut byte = self.cast(types::I8X16, byte);
+            // The number of the lane's first byte.
+            let first = match bit {
+                0..2 => self.shift(ShiftOp::Left, index, 2 - bit),
+                _ => self.shift(ShiftOp::Right, index, bit - 2),
+            };
+            let first = self.cur.ins().band(first, quads);
+            let first = self.cast(types::I8X16, first);
+            let byte = self.cur.ins().swizzle(first, spread);
+            let mut byte = self.cur.ins().iadd(byte, bytes);
             let mut found = self.cur.ins().swizzle(table[0], byte);
             for quarter_of_table in &table[1..] {
                 byte = self.cur.ins().isub(byte, quarter);

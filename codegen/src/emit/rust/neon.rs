@@ -374,8 +374,10 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "neon")]
         fn lookup(table: [int32x4_t; 4], index: int32x4_t) -> int32x4_t {
-            let lane = vandq_s32(index, vdupq_n_s32(15));
-            let byte = vmlaq_s32(vdupq_n_s32(0x03020100), lane, vdupq_n_s32(0x04040404));
+            let first = vandq_s32(vshlq_n_s32::<2>(index), vdupq_n_s32(60));
+            let spread = lanes([0, 0x04040404, 0x08080808, 0x0c0c0c0c]);
+            let first = vqtbl1q_s8(vreinterpretq_s8_s32(first), vreinterpretq_u8_s32(spread));
+            let byte = vaddq_s8(first, vreinterpretq_s8_s32(vdupq_n_s32(0x03020100)));
             let [a, b, c, d] = table;
             let table = uint8x16x4_t(
                 vreinterpretq_u8_s32(a),
@@ -383,17 +385,17 @@ fn helpers() -> Vec<Helper> {
                 vreinterpretq_u8_s32(c),
                 vreinterpretq_u8_s32(d),
             );
-            vreinterpretq_s32_u8(vqtbl4q_u8(table, vreinterpretq_u8_s32(byte)))
+            vreinterpretq_s32_u8(vqtbl4q_u8(table, vreinterpretq_u8_s8(byte)))
         }
     };
     let helper = |name, item| Helper { name, item };
     vec![
-        helper("lookup", lookup),
         helper("sums", sums),
         helper("dot4_small", dot4_small),
         helper("dot4", dot4),
         helper("sdot", sdot),
         helper("lanes", lanes),
+        helper("lookup", lookup),
         helper("first", first),
         helper("load_first", load),
         helper("store_first", store),

@@ -238,11 +238,9 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "sse4.1")]
         fn lookup(table: [__m128i; 4], index: __m128i) -> __m128i {
-            let lane = _mm_and_si128(index, _mm_set1_epi32(15));
-            let byte = _mm_add_epi32(
-                _mm_mullo_epi32(lane, _mm_set1_epi32(0x04040404)),
-                _mm_set1_epi32(0x03020100),
-            );
+            let first = _mm_and_si128(_mm_slli_epi32::<2>(index), _mm_set1_epi32(60));
+            let spread = _mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c);
+            let byte = _mm_add_epi8(_mm_shuffle_epi8(first, spread), _mm_set1_epi32(0x03020100));
             let mut found = _mm_setzero_si128();
             for (i, part) in table.into_iter().enumerate() {
                 let at = _mm_sub_epi8(byte, _mm_set1_epi8(16 * i as i8));
