@@ -263,7 +263,7 @@ fn emit_binds_dimensions() {
     assert!(function.dims.is_empty());
     assert!(
         said.err
-            .starts_with("gemv-int2-f32 for x86-64-v3: method=select"),
+            .starts_with("gemv-int2-f32 for avx2: method=select"),
         "{}",
         said.err
     );

@@ -4,8 +4,8 @@ use crate::output;
 use atome_codegen::emit::{clif, rust};
 use atome_codegen::ir::Function;
 use atome_codegen::{CodegenError, KernelSpec, compile, schedule, spec};
-use atome_kernels::detect;
-use atome_spec::{Activation, Method, Op, Packing, Target, Tier};
+use atome_kernels::dispatch;
+use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 use clap::{Args, ValueEnum};
 use std::str::FromStr;
 
@@ -87,17 +87,17 @@ impl FromStr for Binding {
 
 pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {
     let spec = args.spec()?;
-    let tier = args.tier();
-    let function = compile(&spec, tier)?;
+    let isa = args.isa();
+    let function = compile(&spec, isa)?;
     let text = match args.form {
         Form::Ir => function.to_string(),
-        Form::Rust => rust::emit_file(&function, tier)?,
+        Form::Rust => rust::emit_file(&function, isa)?,
         Form::Clif | Form::Asm => cranelift(args, &function)?,
     };
-    let schedule = schedule::select(&spec, tier);
+    let schedule = schedule::select(&spec, isa);
     output::note(
         args.quiet,
-        format_args!("{} for {tier}: {schedule}", spec.name()),
+        format_args!("{} for {isa}: {schedule}", spec.name()),
     );
     output::print(&format!("{}\n", text.trim_end()))
 }
@@ -123,14 +123,22 @@ impl EmitArgs {
         }
     }
 
-    /// The tier whose layout of the work suits the code: Cranelift's vectors have 128 bits.
-    fn tier(&self) -> Tier {
-        let tier = self.target.tier().unwrap_or_else(detect);
+    /// The instructions whose layout of the work suits the code: Cranelift's vectors have 128
+    /// bits.
+    fn isa(&self) -> Isa {
+        let isa = self.target.isa().unwrap_or_else(best_isa);
         match self.form {
-            Form::Clif | Form::Asm if tier.vector_bits() > 128 => Tier::X86_64V2,
-            _ => tier,
+            Form::Clif | Form::Asm if isa.tier().vector_bits() > 128 => Isa::Sse41,
+            _ => isa,
         }
     }
+}
+
+/// The best instructions of this machine.
+fn best_isa() -> Isa {
+    let tier = dispatch::detect();
+    let known = tier.isas().iter().copied().find(|&isa| dispatch::has(isa));
+    known.unwrap_or_else(|| tier.baseline())
 }
 
 fn cranelift(args: &EmitArgs, function: &Function) -> Result<String, Failure> {

@@ -1,3 +1,4 @@
+use crate::Isa;
 use crate::name::named;
 
 /// The machine a kernel is generated for.
@@ -36,6 +37,15 @@ impl Target {
             Target::CortexA76 | Target::Aarch64 => Some(Tier::Neon),
             Target::Interp => Some(Tier::Portable),
             Target::Native => None,
+        }
+    }
+
+    /// The instructions that every CPU of this target has; `None` for [`Target::Native`].
+    pub const fn isa(self) -> Option<Isa> {
+        match (self, self.tier()) {
+            (Target::CortexA76, _) => Some(Isa::Dotprod),
+            (_, Some(tier)) => Some(tier.baseline()),
+            (_, None) => None,
         }
     }
 }

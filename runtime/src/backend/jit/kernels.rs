@@ -14,9 +14,9 @@ use crate::plan::{Call, DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
 use atome_codegen::{KernelSpec, compile};
-use atome_kernels::{Kernel, find};
+use atome_kernels::{Kernel, dispatch, find};
 use atome_spec::layout::word_cols;
-use atome_spec::{Activation, Op, Packing, Target, Tier};
+use atome_spec::{Activation, Isa, Op, Packing, Target, Tier};
 use cranelift_codegen::ir::Type;
 use cranelift_codegen::ir::types::{F32, I64};
 use std::collections::BTreeMap;
@@ -162,7 +162,7 @@ impl<'p> Kernels<'p> {
         if let Some(&function) = self.compiled.get(&spec) {
             return Ok(function);
         }
-        let function = self.code.define(&compile(&spec, clif_tier())?)?;
+        let function = self.code.define(&compile(&spec, clif_isa())?)?;
         self.names.push(format!("{}-clif", spec.name()));
         self.compiled.insert(spec, function);
         Ok(function)
@@ -233,11 +233,13 @@ fn target(tier: Tier) -> Target {
     }
 }
 
-/// The tier whose schedule suits code in 128-bit vectors on this architecture.
-fn clif_tier() -> Tier {
-    if cfg!(target_arch = "aarch64") {
-        Tier::Neon
+/// The instructions whose schedule suits code in 128-bit vectors on this machine.
+fn clif_isa() -> Isa {
+    if cfg!(not(target_arch = "aarch64")) {
+        Isa::Sse41
+    } else if dispatch::has(Isa::Dotprod) {
+        Isa::Dotprod
     } else {
-        Tier::X86_64V2
+        Isa::Neon
     }
 }
