@@ -3,8 +3,8 @@
 //! overlap, tails of every length, sizes beyond 2^53.
 
 use atome_codegen::ir::{
-    Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Function, Lanes, ReduceOp, ShiftOp,
-    Size, UnaryOp, Value,
+    Access, Address, Base3Part, BinaryOp, Buffer, Builder, Compare, Elem, Function, Lanes,
+    ReduceOp, ShiftOp, Size, UnaryOp, Value,
 };
 use atome_codegen::testing::Inputs;
 
@@ -104,7 +104,7 @@ pub fn all() -> Vec<Edge> {
             integer,
         ));
     }
-    edges.extend([reductions(), trits(), overlaps(), big_sizes()]);
+    edges.extend([reductions(), trits(), base3(), overlaps(), big_sizes()]);
     edges.extend((0..=TAIL + 2).flat_map(tails));
     edges
 }
@@ -243,6 +243,26 @@ fn trits() -> Edge {
         vec![]
     });
     edge(b.finish(), &[&codes, &FLOATS], false)
+}
+
+/// The codes of every byte, in every place of a word.
+fn base3() -> Edge {
+    let words: Vec<u32> = (0..256u32)
+        .map(|i| u32::from_le_bytes([0, 77, 150, 223].map(|more| (i + more) as u8)))
+        .collect();
+    let mut b = Builder::new("base3");
+    let x = b.buffer("x", Access::In, Elem::I32, 256);
+    let out = b.buffer("out", Access::Out, Elem::I32, 512);
+    b.for_loop(16, &[], |b, i, _| {
+        let packed = b.load_vector(x, Address::of(&[(i, 16.into())]), Lanes::All);
+        for (part, first) in [(Base3Part::Fields, 0), (Base3Part::Fifth, 256)] {
+            let codes = b.base3(part, packed);
+            let at = Address::of(&[(i, 16.into())]).offset(first);
+            b.store(out, at, codes, Lanes::All);
+        }
+        vec![]
+    });
+    edge(b.finish(), &[&words], false)
 }
 
 /// Vectors of one buffer at addresses that overlap, loaded and stored in an order that matters.

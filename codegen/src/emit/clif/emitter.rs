@@ -1,3 +1,4 @@
+use super::base3::Split;
 use crate::emit::bytes::SmallBytes;
 use crate::ir::{Dim, Elem, Function, Size, Type, Value};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
@@ -77,6 +78,8 @@ pub(super) struct Emitter<'a> {
     blends_by_sign: bool,
     dot: Dot,
     pub(super) small_bytes: SmallBytes,
+    /// Of the innermost scope.
+    pub(super) last_split: Option<Split>,
 }
 
 /// The CLIF signature of a function: addresses, then dimensions, then scalars.
@@ -145,6 +148,7 @@ impl<'a> Emitter<'a> {
             blends_by_sign: blends_by_sign(isa),
             dot: dot(isa),
             small_bytes: SmallBytes::default(),
+            last_split: None,
         }
     }
 
@@ -223,6 +227,7 @@ impl<'a> Emitter<'a> {
     }
 
     pub(super) fn open_scope(&mut self, entered_by: clif::Inst) {
+        self.last_split = None;
         self.scopes.push(Scope {
             entered_by: Some(entered_by),
             keys: Vec::new(),
@@ -230,6 +235,7 @@ impl<'a> Emitter<'a> {
     }
 
     pub(super) fn close_scope(&mut self) {
+        self.last_split = None;
         if let Some(scope) = self.scopes.pop() {
             for key in scope.keys {
                 self.memo.remove(&key);

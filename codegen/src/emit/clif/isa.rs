@@ -1,5 +1,5 @@
 use super::EmitError;
-use atome_spec::Target;
+use atome_spec::{Isa, Target};
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use target_lexicon::{Architecture, Triple, triple};
@@ -14,7 +14,9 @@ const X86_64_V2: &[&str] = &[
 ];
 const X86_64_V3: &[&str] = &["has_avx", "has_avx2", "has_bmi1", "has_bmi2", "has_lzcnt"];
 const X86_64_V4: &[&str] = &["has_avx512f", "has_avx512dq", "has_avx512vl"];
-const CORTEX_A76: &[&str] = &["has_lse", "has_dotprod", "has_fp16"];
+const CORTEX_A76: &[&str] = &["has_lse", "has_fp16"];
+const DOTPROD: &[&str] = &["has_dotprod"];
+const AVX512_VNNI: &[&str] = &["has_avx512vbmi", "has_avx512vnni"];
 
 /// The instruction set of a target, with the settings all our code is compiled with.
 ///
@@ -24,18 +26,34 @@ const CORTEX_A76: &[&str] = &["has_lse", "has_dotprod", "has_fp16"];
 /// # Errors
 /// For [`Target::Interp`], and if Cranelift does not know this machine.
 pub fn isa(target: Target) -> Result<OwnedTargetIsa, EmitError> {
+    with(target, &[])
+}
+
+/// [`isa`] of a machine of the target's class that has an extension too.
+///
+/// # Errors
+/// As [`isa`], and if the extension is of another architecture.
+pub fn isa_with(target: Target, extension: Isa) -> Result<OwnedTargetIsa, EmitError> {
+    match extension {
+        Isa::Avx512Vnni => with(target, AVX512_VNNI),
+        Isa::Dotprod => with(target, DOTPROD),
+        _ => with(target, &[]),
+    }
+}
+
+fn with(target: Target, more: &[&str]) -> Result<OwnedTargetIsa, EmitError> {
     let (triple, features): (Triple, &[&[&str]]) = match target {
         Target::X86_64V2 => (x86_64(), &[X86_64_V2]),
         Target::X86_64V3 => (x86_64(), &[X86_64_V2, X86_64_V3]),
         Target::X86_64V4 => (x86_64(), &[X86_64_V2, X86_64_V3, X86_64_V4]),
-        Target::CortexA76 => (aarch64(), &[CORTEX_A76]),
+        Target::CortexA76 => (aarch64(), &[CORTEX_A76, DOTPROD]),
         Target::Aarch64 => (aarch64(), &[]),
         Target::Native => return native(),
         _ => return Err(EmitError::NoBackend { target }),
     };
     let mut builder =
         isa::lookup(triple).map_err(|source| EmitError::MissingBackend { target, source })?;
-    for feature in features.iter().copied().flatten() {
+    for feature in features.iter().copied().flatten().chain(more) {
         builder.enable(feature)?;
     }
     finish(builder, target)

@@ -19,6 +19,7 @@ pub(super) fn is_lane_wise(inst: &Inst) -> bool {
             | Inst::Keep(..)
             | Inst::TritSelect { .. }
             | Inst::Dot4 { .. }
+            | Inst::Base3(..)
     )
 }
 
@@ -48,6 +49,10 @@ impl Emitter<'_> {
                 let small = self.small_bytes.contains(*codes);
                 let [acc, codes, x] = [*acc, *codes, *x].map(|v| self.part(v, part));
                 self.dot4(acc, codes, x, small)
+            }
+            Inst::Base3(kind, x) => {
+                let x = self.part(*x, part);
+                self.base3(*kind, x)
             }
             _ => unreachable!("`is_lane_wise` lists the instructions that come here"),
         }

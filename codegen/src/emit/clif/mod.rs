@@ -13,6 +13,7 @@
 //! | `control` | loops |
 //! | `lanes` | lane-wise instructions |
 //! | `dot` | dot products of bytes, narrowing, lookups |
+//! | `base3` | codes of base-3 bytes |
 //! | `memory` | loads and stores |
 //! | `address` | sizes and pointers |
 //! | `object` | object files |
@@ -35,6 +36,7 @@
 //! ```
 
 mod address;
+mod base3;
 mod block;
 mod control;
 mod dot;
@@ -46,11 +48,10 @@ mod memory;
 mod object;
 
 pub use error::EmitError;
-pub use isa::isa;
+pub use isa::{isa, isa_with};
 pub use object::object;
 
 use crate::ir::{Function, verify};
-use crate::passes::expand;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self as clif, Signature};
 use cranelift_codegen::isa::TargetIsa;
@@ -68,11 +69,6 @@ pub fn signature(function: &Function, isa: &dyn TargetIsa) -> Signature {
 /// If the verifier rejects the function: its code would go wherever it was told to.
 pub fn emit(function: &Function, isa: &dyn TargetIsa) -> Result<clif::Function, EmitError> {
     verify(function).map_err(EmitError::Invalid)?;
-    if expand::applies(function) {
-        let mut expanded = function.clone();
-        expand::run(&mut expanded);
-        return Ok(emitter::translate(&expanded, isa));
-    }
     Ok(emitter::translate(function, isa))
 }
 
