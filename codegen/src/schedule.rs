@@ -102,7 +102,7 @@ const fn int8(isa: Isa) -> Products {
         Isa::Sse41 => products(1, (1, 2), 0),
         Isa::Dotprod => Products {
             fields: Fields::SeparateLow,
-            ..products(1, (2, 2), 0)
+            ..products(1, (1, 4), 0)
         },
         Isa::Neon => products(2, (2, 2), 0),
         _ => products(1, (1, 1), 0),
