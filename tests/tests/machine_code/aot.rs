@@ -1,0 +1,48 @@
+use super::code::{Inst, count, dot_loop, facts, x86_64};
+use atome_kernels::{Kernel, dispatch, kernels};
+use atome_spec::{Activation, Isa, Op, Packing, Tier};
+
+/// The machine code of a kernel in this very program, and of what follows it up to another
+/// kernel.
+fn code(kernel: &Kernel) -> Vec<Inst> {
+    let entry = kernel.entry().addr();
+    let all = Tier::ALL.iter().flat_map(|tier| kernels(*tier));
+    let entries = all.map(|k| k.entry().addr());
+    let next = entries.filter(|&other| other > entry).min();
+    let len = next.expect("it is not the last one") - entry;
+    // SAFETY: both ends lie in this program's code, all of which is readable.
+    let bytes = unsafe { std::slice::from_raw_parts(kernel.entry().cast::<u8>(), len) };
+    x86_64(bytes, |_| false)
+}
+
+fn find(op: Op, packing: Packing) -> &'static Kernel {
+    let name = format!("{op}-{packing}-{}-{}", Activation::I8, Isa::Avx512Vnni);
+    let mut kernels = kernels(Tier::X86_64V4).iter();
+    kernels
+        .find(|k| k.name == name)
+        .expect("it is in the table")
+}
+
+/// Of the microkernels' tiles, the schedule's: four groups of rows a vector each, by the quads
+/// of a word, by the tokens.
+#[test]
+fn vpdpbusd_loops_of_the_microkernels() {
+    if !cfg!(target_arch = "x86_64") || !dispatch::has(Isa::Avx512Vnni) {
+        println!("skipped: this CPU does not run {}", Isa::Avx512Vnni);
+        return;
+    }
+    for (op, packing, dots) in [
+        (Op::Gemv, Packing::Int2, 4 * 4),
+        (Op::Gemv, Packing::Base3, 4 * 5),
+        (Op::Gemm, Packing::Int2, 4 * 4 * 4),
+        (Op::Gemm, Packing::Base3, 4 * 5 * 4),
+    ] {
+        let kernel = find(op, packing);
+        let insts = code(kernel);
+        assert_eq!(count(dot_loop(&insts), "vpdpbusd"), dots, "{}", kernel.name);
+    }
+    // Codes of four groups, and a word of activations for each quad; nothing is spilled.
+    let insts = code(find(Op::Gemv, Packing::Int2));
+    let facts = facts(dot_loop(&insts));
+    assert_eq!((facts.loads, facts.stores, facts.stack), (4 + 4, 0, 0));
+}

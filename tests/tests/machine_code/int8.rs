@@ -1,0 +1,145 @@
+use super::code::{Facts, Inst, count, cranelift, dot_loop, facts, hot_loop};
+use super::{code_for, compiled};
+use atome_codegen::emit::clif;
+use atome_codegen::{KernelSpec, schedule};
+use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
+
+const PACKINGS: [Packing; 2] = [Packing::Int2, Packing::Base3];
+const X86_64: [Target; 3] = [Target::X86_64V2, Target::X86_64V3, Target::X86_64V4];
+/// 128-bit parts of a group of 16 rows.
+const PARTS: usize = 4;
+
+fn product(op: Op, packing: Packing) -> KernelSpec {
+    let spec = KernelSpec::new(op)
+        .packing(packing)
+        .activation(Activation::I8)
+        .bind("rows", 1024)
+        .bind("cols", 4096);
+    match op {
+        Op::Gemm => spec.bind("tokens", 64).bind("out_stride", 1024),
+        _ => spec,
+    }
+}
+
+/// What an iteration does for a tile of groups of rows and tokens: it reads the codes of each
+/// group and a word of activations for each quad of columns and token, writes nothing, keeps
+/// everything in registers, and has one instruction for the products of each quad, part, group
+/// and token.
+fn per_iteration(packing: Packing, groups: usize, tokens: usize) -> Facts {
+    let quads = match packing {
+        Packing::Int2 => 4,
+        _ => 5,
+    };
+    let dots = quads * groups * PARTS * tokens;
+    Facts {
+        loads: groups * PARTS + quads * tokens,
+        multiplies: dots,
+        dots,
+        ..Facts::default()
+    }
+}
+
+#[test]
+fn sdot_loops_on_cortex_a76() {
+    for (op, packing, groups, tokens) in [
+        (Op::Gemv, Packing::Int2, 1, 1),
+        (Op::Gemv, Packing::Base3, 1, 1),
+        (Op::Gemm, Packing::Int2, 1, 4),
+    ] {
+        let function = compiled(&product(op, packing), Isa::Dotprod);
+        let insts = code_for(&function, Target::CortexA76);
+        let hot = dot_loop(&insts);
+        let expected = per_iteration(packing, groups, tokens);
+        assert_eq!(facts(hot), expected, "{op} {packing}");
+        assert_eq!(count(hot, "sdot"), expected.dots, "{op} {packing}");
+    }
+    // Tables and the sums of four tokens take more registers than there are: what is read again
+    // costs less than to find the codes for two tokens twice.
+    let function = compiled(&product(Op::Gemm, Packing::Base3), Isa::Dotprod);
+    let insts = code_for(&function, Target::CortexA76);
+    let expected = per_iteration(Packing::Base3, 1, 4);
+    assert_eq!(count(dot_loop(&insts), "sdot"), expected.dots);
+}
+
+#[test]
+fn without_dot_product_there_is_no_sdot() {
+    for op in [Op::Gemv, Op::Gemm] {
+        for packing in PACKINGS {
+            let function = compiled(&product(op, packing), Isa::Neon);
+            let insts = code_for(&function, Target::Aarch64);
+            assert_eq!(count(&insts, "sdot"), 0, "{op} {packing}");
+        }
+    }
+}
+
+#[test]
+fn pmaddubsw_loops_on_x86_64() {
+    for (op, tokens) in [(Op::Gemv, 1), (Op::Gemm, 2)] {
+        for packing in PACKINGS {
+            let function = compiled(&product(op, packing), Isa::Sse41);
+            for target in X86_64 {
+                let insts = code_for(&function, target);
+                let hot = dot_loop(&insts);
+                let dots = per_iteration(packing, 1, tokens).dots;
+                let case = format!("{op} {packing} {target}");
+                assert_eq!(count(hot, "pmaddubsw"), dots, "{case}");
+                // The sums of pairs, by a vector of ones in memory.
+                assert_eq!(count(hot, "pmaddwd"), dots, "{case}");
+                assert_eq!(facts(hot).multiplies, 2 * dots, "{case}");
+            }
+        }
+    }
+    // Sixteen registers hold everything of a gemv of int2 codes, whose loop is what a token
+    // waits for.
+    let function = compiled(&product(Op::Gemv, Packing::Int2), Isa::Sse41);
+    for target in X86_64 {
+        let expected = per_iteration(Packing::Int2, 1, 1);
+        let of_gemv = Facts {
+            loads: expected.loads + expected.dots,
+            multiplies: 2 * expected.dots,
+            ..expected
+        };
+        let insts = code_for(&function, target);
+        assert_eq!(facts(dot_loop(&insts)), of_gemv, "{target}");
+    }
+}
+
+#[test]
+fn vpdpbusd_loops_on_x86_64_with_vnni() {
+    let isa = clif::isa_with(Target::X86_64V4, Isa::Avx512Vnni).expect("it is built in");
+    for (op, tokens) in [(Op::Gemv, 1), (Op::Gemm, 2)] {
+        let code = |packing| cranelift(&compiled(&product(op, packing), Isa::Sse41), &*isa);
+        let insts = code(Packing::Int2);
+        let expected = per_iteration(Packing::Int2, 1, tokens);
+        assert_eq!(facts(dot_loop(&insts)), expected, "{op}");
+        assert_eq!(count(dot_loop(&insts), "vpdpbusd"), expected.dots, "{op}");
+        // The constants of base-3 arithmetic have no room in sixteen registers.
+        let insts = code(Packing::Base3);
+        let expected = per_iteration(Packing::Base3, 1, tokens);
+        assert_eq!(count(dot_loop(&insts), "vpdpbusd"), expected.dots, "{op}");
+    }
+}
+
+#[test]
+fn lut_multiplies_by_the_scale_alone() {
+    let machines = X86_64.map(|target| (Isa::Sse41, target));
+    let others = [
+        (Isa::Dotprod, Target::CortexA76),
+        (Isa::Neon, Target::Aarch64),
+    ];
+    for (isa, target) in machines.into_iter().chain(others) {
+        for op in [Op::Gemv, Op::Gemm] {
+            for packing in PACKINGS {
+                let spec = product(op, packing).without_multiply();
+                assert_eq!(spec.method, Some(Method::Lut));
+                let function = compiled(&spec, isa);
+                let insts: Vec<Inst> = code_for(&function, target);
+                let case = format!("{op} {packing} {target}");
+                assert_eq!(facts(hot_loop(&insts)).multiplies, 0, "{case}");
+                // The two scales by each other, then each part of a group's sums.
+                let groups = schedule::select(&spec, isa).row_groups;
+                assert_eq!(facts(&insts).multiplies, 1 + groups * PARTS, "{case}");
+            }
+        }
+    }
+}

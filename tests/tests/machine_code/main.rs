@@ -1,0 +1,34 @@
+//! Facts about the machine code of hot loops: which instructions touch memory, that nothing is
+//! spilled, that a `select` or `lut` kernel multiplies by its scale alone, and that products of
+//! bytes are the dot products that the machine has.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `code` | machine code as a list of instructions |
+//! | `float` | f32 activations and `embed`, through Cranelift |
+//! | `int8` | int8 activations, through Cranelift |
+//! | `aot` | int8 activations, ahead of time, in this program |
+
+mod aot;
+mod code;
+mod float;
+mod int8;
+
+use atome_codegen::emit::clif;
+use atome_codegen::ir::Function;
+use atome_codegen::{KernelSpec, lower, passes, schedule};
+use atome_spec::{Isa, Target};
+use code::Inst;
+
+/// The function of a specification on the schedule for an instruction set.
+fn compiled(spec: &KernelSpec, isa: Isa) -> Function {
+    let mut function = lower::lower(spec, &schedule::select(spec, isa));
+    passes::optimise(&mut function);
+    function
+}
+
+/// What Cranelift makes of a function for a target.
+fn code_for(function: &Function, target: Target) -> Vec<Inst> {
+    let isa = clif::isa(target).expect("both back ends are built in");
+    code::cranelift(function, &*isa)
+}
