@@ -4,14 +4,18 @@
 use atome_codegen::emit::{clif, rust};
 use atome_codegen::ir::{Function, parse};
 use atome_codegen::{KernelSpec, compile};
-use atome_spec::{Op, Packing, Target, Tier};
+use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 
 /// One kernel of which every stage is kept.
 struct Case {
     op: Op,
     packing: Option<Packing>,
+    activation: Activation,
+    method: Option<Method>,
     shape: &'static [(&'static str, u64)],
     target: Target,
+    /// What the target's machine has beyond what every one of its class has.
+    extension: Option<Isa>,
 }
 
 const INT2: Option<Packing> = Some(Packing::Int2);
@@ -99,6 +103,37 @@ const CASES: &[Case] = &[
         &[("d_model", 32), ("capacity", 64)],
         Target::Aarch64,
     ),
+    // `sdot`, and `vpdpbusd` of wide vectors beside `pmaddubsw`.
+    int8(
+        Op::Gemv,
+        INT2,
+        &[("rows", 16), ("cols", 16)],
+        Target::CortexA76,
+    ),
+    Case {
+        extension: Some(Isa::Avx512Vnni),
+        ..int8(
+            Op::Gemm,
+            INT2,
+            &[("rows", 16), ("cols", 16), ("tokens", 2)],
+            Target::X86_64V4,
+        )
+    },
+    int8(
+        Op::Gemv,
+        BASE3,
+        &[("rows", 16), ("cols", 20)],
+        Target::X86_64V3,
+    ),
+    Case {
+        method: Some(Method::Lut),
+        ..int8(
+            Op::Gemv,
+            INT2,
+            &[("rows", 16), ("cols", 8)],
+            Target::X86_64V4,
+        )
+    },
     case(Op::Argmax, None, &[("n", 20)], Target::Interp),
     case(Op::Tanh, None, &[("n", 16)], Target::X86_64V3),
 ];
@@ -112,35 +147,58 @@ const fn case(
     Case {
         op,
         packing,
+        activation: Activation::F32,
+        method: None,
         shape,
         target,
+        extension: None,
+    }
+}
+
+/// A product of int8 activations.
+const fn int8(
+    op: Op,
+    packing: Option<Packing>,
+    shape: &'static [(&'static str, u64)],
+    target: Target,
+) -> Case {
+    Case {
+        activation: Activation::I8,
+        ..case(op, packing, shape, target)
     }
 }
 
 impl Case {
     fn spec(&self) -> KernelSpec {
-        let mut spec = KernelSpec::new(self.op);
+        let mut spec = KernelSpec::new(self.op).activation(self.activation);
         spec.packing = self.packing;
+        spec.method = self.method;
         self.shape
             .iter()
             .fold(spec, |spec, (dim, n)| spec.bind(dim, *n))
     }
 
-    fn tier(&self) -> Tier {
-        self.target
-            .tier()
-            .expect("no case is for the machine at hand")
+    fn isa(&self) -> Isa {
+        let isa = self.extension.or(self.target.isa());
+        isa.expect("no case is for the machine at hand")
     }
 
-    fn function(&self, tier: Tier) -> Function {
-        match compile(&self.spec(), tier) {
+    fn function(&self, isa: Isa) -> Function {
+        match compile(&self.spec(), isa) {
             Ok(function) => function,
             Err(error) => panic!("{}: {error}", self.name()),
         }
     }
 
+    fn machine(&self) -> String {
+        match self.extension {
+            Some(extension) => format!("{}-{extension}", self.target),
+            None => self.target.to_string(),
+        }
+    }
+
     fn name(&self) -> String {
-        format!("{}__{}", self.spec().symbol(), self.target)
+        format!("{}__{}", self.spec().symbol(), self.machine())
     }
 
     fn keep(&self, stage: &str, text: &str) {
@@ -149,7 +207,7 @@ impl Case {
             "{} {} for {}",
             self.spec().name(),
             shape.join(","),
-            self.target
+            self.machine()
         );
         let mut settings = insta::Settings::clone_current();
         settings.set_description(about);
@@ -163,7 +221,7 @@ impl Case {
 #[test]
 fn intermediate_representation() {
     for case in CASES {
-        let function = case.function(case.tier());
+        let function = case.function(case.isa());
         let text = function.to_string();
         assert_eq!(parse(&text).as_ref(), Ok(&function), "{}", case.name());
         case.keep("ir", &text);
@@ -173,8 +231,8 @@ fn intermediate_representation() {
 #[test]
 fn rust_source() {
     for case in CASES {
-        let tier = case.tier();
-        match rust::emit_file(&case.function(tier), tier) {
+        let isa = case.isa();
+        match rust::emit_file(&case.function(isa), isa) {
             Ok(source) => case.keep("rust", &source),
             Err(error) => panic!("{}: {error}", case.name()),
         }
@@ -183,14 +241,17 @@ fn rust_source() {
 
 #[test]
 fn cranelift_ir() {
-    for case in CASES.iter().filter(|case| case.target != Target::Interp) {
+    // Look-ups in four registers are long and all alike.
+    let short = |case: &&Case| case.target != Target::Interp && case.method.is_none();
+    for case in CASES.iter().filter(short) {
         // Code in 128-bit vectors is laid out for a tier of that width.
-        let tier = match case.tier() {
-            Tier::Neon => Tier::Neon,
-            _ => Tier::X86_64V2,
+        let layout = match case.isa() {
+            isa if isa.tier().vector_bits() > 128 => Isa::Sse41,
+            isa => isa,
         };
-        let isa = clif::isa(case.target).expect("an instruction set Cranelift has");
-        match clif::emit(&case.function(tier), &*isa) {
+        let machine = case.extension.unwrap_or(case.isa());
+        let isa = clif::isa_with(case.target, machine).expect("an instruction set Cranelift has");
+        match clif::emit(&case.function(layout), &*isa) {
             Ok(function) => case.keep("clif", &clif::text(&function)),
             Err(error) => panic!("{}: {error}", case.name()),
         }
