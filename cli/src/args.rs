@@ -1,6 +1,8 @@
 //! The command line: its commands, the flags they share, and what is said about a wrong one.
 
-use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run, train};
+#[cfg(feature = "train")]
+use crate::cmd::train;
+use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run};
 use crate::failure::Failure;
 use crate::{output, progress};
 use atome::{BackendKind, Model, Options, Tier};
@@ -46,6 +48,7 @@ pub(crate) enum Command {
     Pack(pack::PackArgs),
     Eval(eval::EvalArgs),
     Emit(emit::EmitArgs),
+    #[cfg(feature = "train")]
     Train(train::TrainArgs),
     Bench(bench::BenchArgs),
 }
@@ -159,6 +162,7 @@ pub(crate) fn decimal(text: &str) -> Result<f32, &'static str> {
 }
 
 /// Parses a decimal number.
+#[cfg(feature = "train")]
 pub(crate) fn real(text: &str) -> Result<f64, &'static str> {
     text.parse().map_err(|_| "expected a number, such as 0.004")
 }

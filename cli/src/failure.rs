@@ -7,6 +7,7 @@ use atome_benches::BenchError;
 use atome_codegen::CodegenError;
 use atome_codegen::emit::{clif, rust};
 use atome_spec::Packing;
+#[cfg(feature = "train")]
 use atome_train::TrainError;
 use std::error::Error;
 use std::fmt;
@@ -92,13 +93,16 @@ pub(crate) enum Failure {
     Unwritable(WriteError),
     #[error(transparent)]
     WriteFile(#[from] WriteFileError),
+    #[cfg(feature = "train")]
     #[error(
         "there is a checkpoint, `{}`: go on from it with --resume, or begin anew with --restart",
         path.display()
     )]
     CheckpointExists { path: PathBuf },
+    #[cfg(feature = "train")]
     #[error("cannot listen for Ctrl-C: {0}")]
     Signals(String),
+    #[cfg(feature = "train")]
     #[error("{}", Chain(.0.as_ref()))]
     Train(Box<TrainError>),
     #[error("cannot write to standard output: {0}")]
@@ -128,10 +132,12 @@ impl Failure {
             ),
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
             Failure::WriteFile(error) => !is_path_wrong(&error.cause),
+            #[cfg(feature = "train")]
             Failure::Train(error) => train_failed(error),
+            #[cfg(feature = "train")]
+            Failure::Signals(_) => true,
             Failure::NotFinite { .. }
             | Failure::Differs { .. }
-            | Failure::Signals(_)
             | Failure::Output(_)
             | Failure::Rust(_)
             | Failure::Clif(_)
@@ -197,6 +203,7 @@ impl fmt::Display for NoPlace {
 }
 
 /// Whether a training failed though its text, settings and paths are right.
+#[cfg(feature = "train")]
 fn train_failed(error: &TrainError) -> bool {
     match error {
         TrainError::Write(error) => !is_path_wrong(&error.cause),

@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 pub(crate) mod logits;
 pub(crate) mod pack;
 pub(crate) mod run;
+#[cfg(feature = "train")]
 pub(crate) mod train;
 
 use crate::args::Command;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Pack(args) => pack::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Emit(args) => emit::run(&args),
+        #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),
         Command::Bench(args) => bench::run(&args),
     }

@@ -30,9 +30,9 @@ impl Emitter<'_> {
         let Split { q, r, .. } = self.split(packed);
         let codes = match part {
             Base3Part::Fields => {
-                let high = self.table(|q| q / 3 | (q % 3) << 2);
+                let high = self.table(|q| (q / 3) | ((q % 3) << 2));
                 let high = self.cur.ins().swizzle(high, q);
-                let low = self.look_up_rest(r, |r| (r / 9) << 4 | (r / 3 % 3) << 6);
+                let low = self.look_up_rest(r, |r| ((r / 9) << 4) | ((r / 3 % 3) << 6));
                 self.cur.ins().bor(high, low)
             }
             Base3Part::Fifth => self.look_up_rest(r, |r| r % 3),
