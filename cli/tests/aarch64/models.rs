@@ -99,7 +99,7 @@ pub(crate) fn published_atome() -> Vec<Question> {
     ]
 }
 
-/// The golden models of the BitMamba-2 family and their prompts.
+/// The golden models of the BitMamba-2 family and every other prompt of theirs: 1, 4 and 33 tokens.
 pub(crate) fn published_bitmamba2() -> Vec<Question> {
     let Some(folder) = published("bitmamba2") else {
         return Vec::new();
@@ -108,7 +108,7 @@ pub(crate) fn published_bitmamba2() -> Vec<Question> {
     for name in ["tiny", "small"] {
         let golden = fs::read(folder.join(format!("golden_{name}.json"))).unwrap();
         let records: Vec<serde_json::Value> = serde_json::from_slice(&golden).unwrap();
-        for record in records {
+        for record in records.iter().step_by(2) {
             let tokens = record["tokens"].as_array().unwrap();
             let tokens = tokens.iter().map(|t| t.as_u64().unwrap() as usize);
             let model = folder.join(format!("{name}.bin"));
