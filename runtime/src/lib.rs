@@ -11,6 +11,7 @@
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
 //! | [`jit`] | machine code made at load |
 //! | [`sampler`] | from logits to a token |
+//! | [`tokenizer`] | text to tokens and back |
 //! | [`eval`] | how well a model predicts a text |
 //! | [`atomic_file`] | files that are there as a whole or not at all |
 //!
@@ -46,6 +47,7 @@ mod pool;
 mod rng;
 pub mod sampler;
 mod session;
+pub mod tokenizer;
 
 pub use atome_spec::{Packing, Tier};
 #[cfg(feature = "default-model")]
