@@ -54,23 +54,24 @@ impl Model {
         // SAFETY: the arena was laid out and filled for this plan when the model was loaded. Each
         // session claimed its slot, `&mut` keeps everyone else away from them, and one session is
         // not in the list twice. The caller checked the ids; a block is at most `plan.block` long.
-        unsafe { self.inner.backend.sessions(&mut frame, &owner) };
+        unsafe {
+            self.inner.backend.sessions(&mut frame, &owner);
+            self.inner.backend.rows_head(&mut frame, &owner);
+        }
         self.hand_out_logits(sessions);
         sessions.iter_mut().for_each(|session| session.advance(1));
     }
 
     /// Copies each session's row of logits to its slot.
     fn hand_out_logits(&self, sessions: &mut [&mut Session]) {
-        let ports = &self.inner.plan.ports;
         let Some((first, others)) = sessions.split_first_mut() else {
             return;
         };
-        let (rows, logits) = (first.range(ports.logits_rows), first.range(ports.logits));
-        let row = |i: usize| rows.start + i * logits.len()..rows.start + (i + 1) * logits.len();
+        let logits = first.range(self.inner.plan.ports.logits);
         for (i, session) in (1..).zip(others) {
-            let source = first.bytes(row(i));
+            let source = first.bytes(first.logits_row(i));
             session.bytes_mut(logits.clone()).copy_from_slice(source);
         }
-        first.copy_within_slot(row(0), logits.start);
+        first.copy_within_slot(first.logits_row(0), logits.start);
     }
 }

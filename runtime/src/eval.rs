@@ -182,20 +182,22 @@ impl Work<'_> {
     }
 }
 
-/// Runs a window from a fresh state; gives what its tokens from `unscored` on cost.
+/// Runs a window from a fresh state; gives what its tokens from `unscored` on, of which there are some, cost.
 fn score(session: &mut Session, tokens: &[u32], unscored: usize) -> Result<f64, RunError> {
     session.reset();
     let (given, scored) = tokens.split_at(unscored);
-    session.prefill(given)?;
-    let mut nats = 0.0;
-    for (i, &token) in scored.iter().enumerate() {
-        nats += cost(session.logits(), token)?;
-        // Nobody asks what follows the last token.
-        if i + 1 < scored.len() {
-            session.step(token)?;
-        }
+    let (before, _) = given.split_at(unscored - 1);
+    if !before.is_empty() {
+        session.prefill(before)?;
     }
-    Ok(nats)
+    // What follows the last token, nobody asks.
+    let mut nats = Ok(0.0);
+    session.prefill_with(&tokens[unscored - 1..tokens.len() - 1], |i, logits| {
+        if let Ok(sum) = nats {
+            nats = cost(logits, scored[i]).map(|nats| sum + nats);
+        }
+    })?;
+    nats
 }
 
 /// `-ln p(token)`, in f64: `ln(sum exp(logit - greatest)) - (logit of the token - greatest)`.

@@ -39,6 +39,13 @@ pub struct Session {
     last_block: usize,
 }
 
+/// Which tokens of a block are followed by logits.
+enum Head {
+    None,
+    Last,
+    Rows,
+}
+
 impl Session {
     pub(crate) fn new(model: Model) -> Result<Session, RunError> {
         let arena = &model.inner.arena;
@@ -88,20 +95,69 @@ impl Session {
     /// # Errors
     /// If there are none, or one is not below the vocabulary's size; nothing has changed then.
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<(), RunError> {
-        if tokens.is_empty() {
-            return Err(RunError::EmptyPrompt);
-        }
-        self.model.inner.check_ids(tokens)?;
+        self.check(tokens)?;
         let block = self.model.inner.plan.block;
         let last = (tokens.len() - 1) / block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
-            self.run_block(tokens, i == last);
+            self.run_block(tokens, if i == last { Head::Last } else { Head::None });
         }
         Ok(())
     }
 
-    /// Runs one block of checked tokens, and the head if asked.
-    fn run_block(&mut self, tokens: &[u32], head: bool) {
+    /// Takes in tokens, in blocks, and hands the logits that follow each one to `each`, with its
+    /// place in `tokens`; the same bits as one [`Session::step`] for each, some times faster.
+    /// Nothing is allocated.
+    ///
+    /// ```no_run
+    /// # let model = atome::Model::load("model.bin".as_ref(), None, &atome::Options::default())?;
+    /// let tokens = b"Once upon a time".map(u32::from);
+    /// let mut right = 0;
+    /// model.session()?.prefill_with(&tokens, |i, logits| {
+    ///     let best = (0..).zip(logits).max_by(|a, b| a.1.total_cmp(b.1));
+    ///     right += usize::from(best.map(|(id, _)| id) == tokens.get(i + 1).copied());
+    /// })?;
+    /// println!("{right} of {} tokens guessed", tokens.len() - 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::prefill`].
+    pub fn prefill_with(
+        &mut self,
+        tokens: &[u32],
+        mut each: impl FnMut(usize, &[f32]),
+    ) -> Result<(), RunError> {
+        self.check(tokens)?;
+        let block = self.model.inner.plan.block;
+        for (i, tokens) in tokens.chunks(block).enumerate() {
+            self.run_block(tokens, Head::Rows);
+            for row in 0..tokens.len() {
+                each(i * block + row, as_f32(self.bytes(self.logits_row(row))));
+            }
+            let last = self.logits_row(tokens.len() - 1);
+            let logits = self.range(self.model.inner.plan.ports.logits);
+            self.copy_within_slot(last, logits.start);
+        }
+        Ok(())
+    }
+
+    fn check(&self, tokens: &[u32]) -> Result<(), RunError> {
+        if tokens.is_empty() {
+            return Err(RunError::EmptyPrompt);
+        }
+        self.model.inner.check_ids(tokens)
+    }
+
+    /// Where the logits of a row of a block lie, if they were asked for.
+    pub(crate) fn logits_row(&self, row: usize) -> Range<usize> {
+        let ports = &self.model.inner.plan.ports;
+        let (rows, logits) = (self.range(ports.logits_rows), self.range(ports.logits));
+        let start = rows.start + row * logits.len();
+        start..start + logits.len()
+    }
+
+    /// Runs one block of checked tokens, and a head if asked.
+    fn run_block(&mut self, tokens: &[u32], head: Head) {
         self.write_ids(tokens);
         let (mut frame, position) = (self.frame(tokens.len()), self.position);
         let state = frame.state;
@@ -112,8 +168,10 @@ impl Session {
         // caller checked the ids, and a block is at most `plan.block` long.
         unsafe {
             backend.block(&mut frame, &owner);
-            if head {
-                backend.head(&mut frame, &owner);
+            match head {
+                Head::None => {}
+                Head::Last => backend.head(&mut frame, &owner),
+                Head::Rows => backend.rows_head(&mut frame, &owner),
             }
         }
         self.advance(tokens.len());

@@ -66,6 +66,20 @@ fn at_once(model: &Model, tokens: &[u32]) -> (Vec<u32>, Vec<u8>) {
     (bits(session.logits()), state)
 }
 
+/// The bits of the logits after each token, and of the state after all, of tokens taken in blocks.
+fn row_by_row(model: &Model, tokens: &[u32]) -> (Vec<Vec<u32>>, Vec<u8>) {
+    let mut session = model.session().expect("a slot");
+    let mut rows = Vec::new();
+    let result = session.prefill_with(tokens, |i, logits| {
+        assert_eq!(i, rows.len(), "in order");
+        rows.push(bits(logits));
+    });
+    result.expect("tokens of the vocabulary");
+    let mut state = vec![0; session.state_bytes()];
+    session.save_into(&mut state).expect("the right length");
+    (rows, state)
+}
+
 fn open(model: &AtomeModel, options: &Options) -> Model {
     match Model::from_atome(model, options) {
         Ok(model) => model,
@@ -82,11 +96,18 @@ fn check(run: &Run, case: &str, model: &Model, tokens: &[u32], expected: &[Vec<u
             run.name
         );
     }
-    let (logits, _) = at_once(model, tokens);
+    let (logits, state) = at_once(model, tokens);
     assert_eq!(
         Some(&logits),
         expected.last(),
         "{case}, {}: prefill",
+        run.name
+    );
+    let (rows, rows_state) = row_by_row(model, tokens);
+    assert_eq!(rows, expected, "{case}, {}: logits of all rows", run.name);
+    assert!(
+        rows_state == state,
+        "{case}, {}: the state, logits and argmax after all rows",
         run.name
     );
 }

@@ -112,6 +112,13 @@ fn random_models_of_awkward_shapes() {
                 expected.last(),
                 "{case}: prefill"
             );
+            let state = saved(&session);
+            session.reset();
+            let mut rows = Vec::new();
+            let each = |_: usize, logits: &[f32]| rows.push(bits(logits));
+            session.prefill_with(&tokens, each).expect("tokens");
+            assert_eq!(&rows, expected, "{case}: logits of all rows");
+            assert_eq!(saved(&session), state, "{case}: the state after all rows");
         }
     }
 }

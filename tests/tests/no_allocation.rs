@@ -4,6 +4,7 @@
 
 use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
 use atome::sampler::{Sampler, Sampling};
+use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,12 +67,26 @@ fn models() -> (AtomeModel, AtomeModel) {
 }
 
 fn generate(session: &mut Session, sampler: &mut Sampler, tokens: &[u32]) {
-    session.prefill(tokens).expect("bytes");
+    let mut costs = 0.0;
+    let each = |_: usize, logits: &[f32]| costs += logits[0];
+    session.prefill_with(tokens, each).expect("tokens");
+    assert!(costs.is_finite());
+    session.prefill(tokens).expect("tokens");
     for _ in 0..1000 {
         let token = sampler.sample(session.logits());
         session.step(token).expect("a sampled token");
         let _greedy = session.argmax();
     }
+}
+
+/// Every token's text, some of which spells parts of characters.
+fn detokenise(tokenizer: &Tokenizer, tokens: u32) -> usize {
+    let (mut decoder, mut bytes) = (TextDecoder::new(), 0);
+    for id in (0..tokens).chain((0..tokens).rev()) {
+        decoder.push(tokenizer.bytes(id), |text| bytes += text.len());
+    }
+    decoder.finish(|text| bytes += text.len());
+    bytes
 }
 
 /// Runs without a test harness, whose own thread allocates. Like one, it does nothing when
@@ -84,6 +99,17 @@ fn main() {
     println!("test steps_prefill_sampling_and_classification_do_not_allocate ... ok");
     int8_steps_prefill_and_batches();
     println!("test int8_steps_prefill_and_batches_do_not_allocate ... ok");
+    detokenising();
+    println!("test detokenising_does_not_allocate ... ok");
+}
+
+fn detokenising() {
+    for (tokenizer, tokens) in [(Tokenizer::Bytes, 256), (Tokenizer::gpt2(), 50_257)] {
+        let mut bytes = 0;
+        let count = allocations(|| bytes = detokenise(&tokenizer, tokens));
+        assert_eq!(count, 0, "{}", tokenizer.kind());
+        assert!(bytes > 2 * tokens as usize, "{bytes} bytes of text");
+    }
 }
 
 fn steps_prefill_sampling_and_classification() {

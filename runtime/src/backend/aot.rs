@@ -14,11 +14,12 @@ use std::sync::Arc;
 /// Most arguments of a kernel.
 const MAX_ARGS: usize = 16;
 
-/// The plan for blocks, for single tokens, and for rows of different sessions.
+/// The plan for blocks, for single tokens and for rows of different sessions, and its two heads.
 pub(crate) struct Aot {
     block: Calls,
     step: Calls,
     head: Calls,
+    rows_head: Calls,
     sessions: Calls,
 }
 
@@ -43,12 +44,19 @@ impl Aot {
             block: calls(&plan.stages, false)?,
             step: calls(&plan.stages, true)?,
             head: calls(&plan.head, true)?,
+            rows_head: calls(&plan.rows_head, false)?,
             sessions: calls(&plan.sessions, false)?,
         })
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
-        let all = [&self.block, &self.step, &self.head, &self.sessions];
+        let all = [
+            &self.block,
+            &self.step,
+            &self.head,
+            &self.rows_head,
+            &self.sessions,
+        ];
         all.into_iter().flat_map(Calls::kernels).collect()
     }
 
@@ -69,6 +77,13 @@ impl Aot {
     pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
         unsafe { self.head.run(frame, owner) }
+    }
+
+    /// # Safety
+    /// As [`super::Backend::rows_head`].
+    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.rows_head.run(frame, owner) }
     }
 
     /// # Safety

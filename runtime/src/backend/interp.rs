@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Interp {
     stages: Walk<Prepared>,
     head: Walk<Prepared>,
+    rows_head: Walk<Prepared>,
     sessions: Walk<Prepared>,
     registers: Mutex<Registers>,
     sizes: Sizes,
@@ -59,10 +60,12 @@ impl Interp {
         };
         let stages = Walk::new(plan, &plan.stages, &mut prepare)?;
         let head = Walk::new(plan, &plan.head, &mut prepare)?;
+        let rows_head = Walk::new(plan, &plan.rows_head, &mut prepare)?;
         let sessions = Walk::new(plan, &plan.sessions, &mut prepare)?;
         Ok(Interp {
             stages,
             head,
+            rows_head,
             sessions,
             registers: Mutex::new(registers),
             sizes: plan.sizes,
@@ -71,7 +74,7 @@ impl Interp {
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
-        let all = [&self.stages, &self.head, &self.sessions];
+        let all = [&self.stages, &self.head, &self.rows_head, &self.sessions];
         let kernels = all.into_iter().flat_map(Walk::kernels);
         kernels.map(|prepared| prepared.name.clone()).collect()
     }
@@ -88,6 +91,13 @@ impl Interp {
     pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
         unsafe { self.walk(&self.head, frame, owner) }
+    }
+
+    /// # Safety
+    /// As [`super::Backend::rows_head`].
+    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.walk(&self.rows_head, frame, owner) }
     }
 
     /// # Safety

@@ -115,7 +115,22 @@ impl Backend {
         }
     }
 
-    /// Runs a block whose rows belong to different sessions, the logits of each row included.
+    /// Computes the logits of each row of the block that just ran.
+    ///
+    /// # Safety
+    /// As [`Backend::block`] or, after [`Backend::sessions`], as that.
+    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe {
+            match self {
+                Backend::Jit(jit) => jit.rows_head(frame, owner),
+                Backend::Aot(aot) => aot.rows_head(frame, owner),
+                Backend::Interp(interp) => interp.rows_head(frame, owner),
+            }
+        }
+    }
+
+    /// Runs a block whose rows belong to different sessions, up to the last residual.
     ///
     /// # Safety
     /// As [`Backend::block`], but that each row's owner is a state of its own.

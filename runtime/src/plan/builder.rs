@@ -16,7 +16,7 @@ pub(super) struct PlanBuilder<'m> {
     contents: Vec<(Tensor, Content<'m>)>,
     stages: Vec<Stage>,
     head: Vec<Stage>,
-    sessions_head: Vec<Stage>,
+    rows_head: Vec<Stage>,
     each_token: Option<Vec<Call>>,
     products: Products,
 }
@@ -45,7 +45,7 @@ impl<'m> PlanBuilder<'m> {
             contents: Vec::new(),
             stages: Vec::new(),
             head: Vec::new(),
-            sessions_head: Vec::new(),
+            rows_head: Vec::new(),
             each_token: None,
             products: Products::default(),
         }
@@ -267,8 +267,8 @@ impl<'m> PlanBuilder<'m> {
     }
 
     /// Calls that `body` adds give the logits of each row of its first argument, the residual
-    /// stream, in its second: once for the last token of a block, once for a block whose rows
-    /// belong to different sessions. The argmax of the logits follows.
+    /// stream, in its second: once for the last token of a block, once for all of its rows. The
+    /// argmax of the logits follows.
     pub(super) fn head(
         &mut self,
         x: Operand,
@@ -292,7 +292,7 @@ impl<'m> PlanBuilder<'m> {
 
         body(self, x, rows);
         self.each_token(|b| pick(b, rows.token()));
-        self.sessions_head = std::mem::replace(&mut self.stages, stages);
+        self.rows_head = std::mem::replace(&mut self.stages, stages);
         Logits {
             logits,
             argmax,
@@ -305,8 +305,8 @@ impl<'m> PlanBuilder<'m> {
             let section = self.unplaced[tensor.0].section;
             matches!(section, Section::State | Section::Logits)
         };
-        let body = self.stages.iter().map(|s| s.for_sessions(is_state));
-        let sessions = body.chain(self.sessions_head.iter().cloned()).collect();
+        let sessions = self.stages.iter().map(|s| s.for_sessions(is_state));
+        let sessions = sessions.collect();
         let is_weight = |tensor: Tensor| self.unplaced[tensor.0].section == Section::Weights;
         let weights = self.contents.iter().filter(|(t, _)| is_weight(*t));
         let (image, offsets) = Image::of(weights).unzip();
@@ -315,13 +315,14 @@ impl<'m> PlanBuilder<'m> {
             &offsets.unwrap_or_default(),
             &self.stages,
             &self.head,
-            &self.sessions_head,
+            &self.rows_head,
         );
         let plan = Plan {
             block: self.block,
             window: self.window,
             stages: self.stages,
             head: self.head,
+            rows_head: self.rows_head,
             sessions,
             tensors: memory.tensors,
             sizes: memory.sizes,

@@ -40,9 +40,9 @@ pub(super) fn place(
     given: &[(Tensor, usize)],
     stages: &[Stage],
     head: &[Stage],
-    sessions_head: &[Stage],
+    rows_head: &[Stage],
 ) -> Memory {
-    let live = liveness(&unplaced, stages, head, sessions_head);
+    let live = liveness(&unplaced, stages, head, rows_head);
     let mut offsets = vec![0; unplaced.len()];
     let mut sizes = Sizes {
         weights: 0,
@@ -146,7 +146,7 @@ fn liveness(
     unplaced: &[Unplaced],
     stages: &[Stage],
     head: &[Stage],
-    sessions_head: &[Stage],
+    rows_head: &[Stage],
 ) -> Vec<Option<Live>> {
     let mut live: Vec<Option<Live>> = vec![None; unplaced.len()];
     let mut touch = |tensor: Tensor, time: usize| {
@@ -159,7 +159,7 @@ fn liveness(
             entry.last = entry.last.max(time);
         }
     };
-    for last in [head, sessions_head] {
+    for last in [head, rows_head] {
         for (time, stage) in stages.iter().chain(last).enumerate() {
             for call in stage.calls() {
                 for operand in operands(call) {

@@ -53,7 +53,9 @@ pub(crate) struct Plan {
     pub stages: Vec<Stage>,
     /// What gives the logits of the block's last token.
     pub head: Vec<Stage>,
-    /// What a block runs whose rows are tokens of different sessions, logits included.
+    /// What gives the logits of every row of a block, and the argmax of each where its session keeps it.
+    pub rows_head: Vec<Stage>,
+    /// What a block runs, in order, whose rows are tokens of different sessions.
     pub sessions: Vec<Stage>,
     /// Every tensor, placed.
     pub tensors: Vec<TensorInfo>,
@@ -77,7 +79,7 @@ pub(crate) struct Ports {
     pub ids: Tensor,
     /// Logits out, `f32[vocab]` or `f32[classes]`.
     pub logits: Tensor,
-    /// Logits out of a block whose rows belong to different sessions, `f32[block, vocab]`.
+    /// Logits of every row of a block out, `f32[block, vocab]`.
     pub logits_rows: Tensor,
     /// Index of the greatest logit out, `i32[1]`.
     pub argmax: Tensor,

@@ -32,14 +32,16 @@ pub(crate) struct Jit {
     // The code holds the pool's address, so it is listed, and dropped, first.
     code: Code,
     _pool: Option<Arc<Pool>>,
-    /// Blocks whose rows belong to different sessions: products dominate them, so they are
-    /// walked call by call.
+    /// The logits of all rows, and blocks whose rows belong to different sessions: products
+    /// dominate them, so they are walked call by call.
+    rows_head: Calls,
     sessions: Calls,
 }
 
 impl Jit {
     pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Jit, LoadError> {
-        let sessions = Calls::new(plan, &plan.sessions, tier, pool.clone(), false)?;
+        let calls = |stages| Calls::new(plan, stages, tier, pool.clone(), false);
+        let (rows_head, sessions) = (calls(&plan.rows_head)?, calls(&plan.sessions)?);
         let mut kernels = Kernels::new(tier, pool.as_deref())?;
         let step = kernels.prepare(plan, &plan.stages, true)?;
         let block = kernels.prepare(plan, &plan.stages, false)?;
@@ -75,13 +77,15 @@ impl Jit {
             kernels: names,
             code,
             _pool: pool,
+            rows_head,
             sessions,
         })
     }
 
     pub(crate) fn kernels(&self) -> Vec<String> {
-        let sessions = self.sessions.kernels();
-        self.kernels.iter().cloned().chain(sessions).collect()
+        let walked = [&self.rows_head, &self.sessions].into_iter();
+        let walked = walked.flat_map(Calls::kernels);
+        self.kernels.iter().cloned().chain(walked).collect()
     }
 
     pub(crate) fn code_bytes(&self) -> usize {
@@ -105,6 +109,13 @@ impl Jit {
     pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
         unsafe { enter(self.head, frame, owner) }
+    }
+
+    /// # Safety
+    /// As [`super::Backend::rows_head`].
+    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.rows_head.run(frame, owner) }
     }
 
     /// # Safety
