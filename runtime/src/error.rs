@@ -4,6 +4,7 @@
 
 use crate::format::ContainerError;
 use crate::jit::JitError;
+use crate::tokenizer::TokenizerError;
 use atome_codegen::CodegenError;
 use atome_codegen::interp::ProgramError;
 use atome_kernels::packing::PackError;
@@ -94,6 +95,9 @@ pub enum LoadError {
     /// A safetensors file is broken, or is no container of ours.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// The file names a tokenizer that there is not, or one with another number of ids.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// A tensor has more elements than this machine can address.
     #[error("`{tensor}`: {rows} x {cols} elements are more than this machine can address")]
     TooLarge {

@@ -33,6 +33,8 @@ pub(crate) struct Identity {
     pub format: &'static str,
     pub config: Config,
     pub vocab: usize,
+    /// The name of the tokenizer, as the file states it or the size of the vocabulary tells.
+    pub tokenizer: String,
     /// Classes of the head; `None` for a language model.
     pub classes: Option<usize>,
     /// Trits and floats.
@@ -55,6 +57,7 @@ impl Family for AtomeModel {
             format: self.format.name(),
             config: Config::Atome(self.config.clone()),
             vocab: self.config.vocab_size,
+            tokenizer: self.tokenizer.clone(),
             classes: self.classes(),
             parameters: self.parameters(),
         }
@@ -72,6 +75,7 @@ impl Family for BitMamba2Model {
             format: self.format.name(),
             config: Config::BitMamba2(self.config.clone()),
             vocab: self.config.vocab_size,
+            tokenizer: self.tokenizer.clone(),
             classes: None,
             parameters: self.parameters(),
         }

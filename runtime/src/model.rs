@@ -8,6 +8,7 @@ use crate::fill::{Progress, fill};
 use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
 use crate::plan::{Image, Plan, Products, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
+use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind};
 use crate::{BackendKind, LoadError, Options, RunError, Session};
 use atome_kernels::{available, detect};
 use atome_spec::Tier;
@@ -39,6 +40,8 @@ pub struct ModelInfo {
     pub format: &'static str,
     /// Dimensions.
     pub config: Config,
+    /// How text becomes tokens.
+    pub tokenizer: TokenizerKind,
     /// Classes of the head; `None` for a language model.
     pub classes: Option<usize>,
     /// Trits and floats.
@@ -154,6 +157,8 @@ impl Model {
             None => fault,
         };
         let identity = family.identity();
+        let tokenizer = TokenizerKind::stated(&identity.tokenizer, identity.vocab);
+        let tokenizer = tokenizer.map_err(|fault| in_file(fault.into()))?;
         let products = Products {
             packing: options.packing,
             no_multiply: options.no_multiply,
@@ -180,6 +185,7 @@ impl Model {
             architecture: identity.architecture,
             format: identity.format,
             config: identity.config,
+            tokenizer,
             classes: identity.classes,
             parameters: identity.parameters,
             backend: backend.kind().name(),
@@ -228,6 +234,14 @@ impl Model {
     /// Number of token ids.
     pub fn vocab(&self) -> usize {
         self.inner.vocab
+    }
+
+    /// Loads the tokenizer of the model's token ids, as [`TokenizerKind::load`].
+    ///
+    /// # Errors
+    /// If nobody said what the ids stand for, or this build is without the tokenizer.
+    pub fn tokenizer(&self) -> Result<Tokenizer, TokenizerError> {
+        self.info().tokenizer.load(self.vocab())
     }
 
     /// Classes of the head; `None` for a language model.

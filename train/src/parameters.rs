@@ -139,8 +139,10 @@ impl Parameters {
         let blocks = self.list[1..].chunks_exact(BLOCK).take(settings.n_layers);
         let tail = &self.list[self.list.len() - 2..];
         let unembed = tail[1].tensor(0, "unembed".to_owned());
+        let config = settings.config();
         AtomeModel {
-            config: settings.config(),
+            tokenizer: AtomeModel::tokenizer_of(config.vocab_size).into(),
+            config,
             embed,
             blocks: blocks.enumerate().map(block).collect(),
             norm_gamma: tail[0].row(0),

@@ -104,9 +104,17 @@ pub struct AtomeModel {
     pub head: Option<Ternary>,
     /// The format the model was read from; for a model made in memory, the one that fits it.
     pub format: Format,
+    /// How text becomes tokens: `bytes`, `gpt2`, or `none` where nobody said.
+    pub tokenizer: String,
 }
 
 impl AtomeModel {
+    /// The tokenizer that a vocabulary of this size is taken for, where nobody says.
+    #[must_use]
+    pub fn tokenizer_of(vocab: usize) -> &'static str {
+        if vocab == 256 { "bytes" } else { "none" }
+    }
+
     /// Returns the number of classes of a classifier, `None` for a language model.
     #[must_use]
     pub fn classes(&self) -> Option<usize> {

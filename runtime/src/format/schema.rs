@@ -231,6 +231,7 @@ pub(super) fn assemble<S: TensorSource>(
         unembed: next.ternary()?,
         head: classes.map(|_| next.ternary()).transpose()?,
         format,
+        tokenizer: AtomeModel::tokenizer_of(config.vocab_size).into(),
     })
 }
 

@@ -53,7 +53,9 @@ impl Outline {
             packing: facts.info.packing.into(),
             scales: facts.scales.into_iter(),
         };
-        let model = schema::assemble(&facts.config, Format::Container, facts.classes, &mut source)?;
+        let mut model =
+            schema::assemble(&facts.config, Format::Container, facts.classes, &mut source)?;
+        model.tokenizer.clone_from(&facts.info.tokenizer);
         Ok((model, facts.info))
     }
 

@@ -14,7 +14,7 @@ use crate::format::write::{WriteError, check};
 pub struct ContainerOptions {
     /// How trits are packed.
     pub packing: Packing,
-    /// How text becomes tokens; `None` for `bytes` where the vocabulary has 256 ids, else `none`.
+    /// How text becomes tokens; `None` for what the model says.
     pub tokenizer: Option<String>,
     /// Where the weights come from: free text.
     pub provenance: Option<String>,
@@ -49,14 +49,13 @@ impl ContainerOptions {
         }
     }
 
-    fn info(&self, vocab: usize) -> ContainerInfo {
-        let tokenizer = if vocab == 256 { "bytes" } else { "none" };
+    fn info(&self, model: &AtomeModel) -> ContainerInfo {
         ContainerInfo {
             packing: self.packing,
             tokenizer: self
                 .tokenizer
                 .clone()
-                .unwrap_or_else(|| tokenizer.to_owned()),
+                .unwrap_or_else(|| model.tokenizer.clone()),
             provenance: self.provenance.clone(),
         }
     }
@@ -74,7 +73,7 @@ pub fn write_container(
     check(model)?;
     let data = Data::new(model, options.packing);
     let facts = Facts {
-        info: options.info(model.config.vocab_size),
+        info: options.info(model),
         config: model.config.clone(),
         classes: model.classes(),
         scales: data.scales,
