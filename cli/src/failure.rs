@@ -2,6 +2,7 @@
 
 use atome::atomic_file::WriteFileError;
 use atome::format::{Format, WriteError};
+use atome::tokenizer::TokenizerError;
 use atome::{LoadError, RunError};
 use atome_benches::BenchError;
 use atome_codegen::CodegenError;
@@ -42,8 +43,8 @@ pub(crate) enum Failure {
     IsClassifier { classes: usize },
     #[error("the model is no classifier, it continues text: use `atome run` or `atome logits`")]
     IsLanguageModel,
-    #[error("text needs a model of bytes, this one has {vocab} token ids: use `atome logits`")]
-    NotBytes { vocab: usize },
+    #[error("{0}; `atome run` and `atome logits` take ids, with --tokens")]
+    NoTokenizer(#[from] TokenizerError),
     #[error("logit {index} is {value}, no number for JSON: the model's weights overflow f32")]
     NotFinite { index: usize, value: f32 },
     #[error("dimension `{name}` is given twice")]

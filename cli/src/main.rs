@@ -10,7 +10,7 @@
 //! | `cmd` | one command a file |
 //! | `tokens` | lists of token ids |
 //! | `input` | reading what may never end |
-//! | `text` | bytes to text as they come |
+//! | `text` | text to a stream as its bytes come |
 //! | `output` | standard output and standard error |
 //! | `progress` | a bar while something takes long |
 //! | `units` | numbers for people |

@@ -3,6 +3,7 @@ use crate::failure::Failure;
 use crate::units::{count, duration, grouped, significant};
 use crate::{input, output, progress};
 use atome::eval::{Windows, evaluate};
+use atome::tokenizer::TokenizerKind;
 use atome::{Model, Options};
 use clap::Args;
 use serde::Serialize;
@@ -16,19 +17,21 @@ use std::time::Instant;
 ///
 /// The text is cut into overlapping windows, each run from a fresh state. The first one scores
 /// all its tokens but the first; each other one its last STRIDE, so every token but the first is
-/// scored once, after at least WINDOW - STRIDE others. Bits a byte are over the bytes of the scored
-/// tokens. The answer does not depend on the number of threads.
+/// scored once, after at least WINDOW - STRIDE others. Text becomes tokens as in `atome run`; bits a
+/// byte are over the bytes of the scored tokens, perplexity is a token's. The answer does not
+/// depend on the number of threads.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Model file: a packed safetensors container, ATOME01 or ATOME02 [default: the model inside
-    /// this command]
+    /// Model file: a packed safetensors container, ATOME01, ATOME02 or BIT2 [default: the model
+    /// inside this command]
     model: Option<PathBuf>,
 
     /// The text; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     text: PathBuf,
 
-    /// Tokens of a window [default: the model's max_seq]
+    /// Tokens of a window [default: the model's max_seq; 2048
+    /// without attention]
     #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     window: Option<usize>,
 
@@ -65,7 +68,6 @@ struct Answer {
 
 pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     let text = read_text(&args.text)?;
-    let tokens: Vec<u32> = text.iter().map(|&byte| u32::from(byte)).collect();
     let machine = &args.load.machine;
     let threads = machine.threads.unwrap_or_else(processors);
     // Each window runs on one thread, with a session of its own.
@@ -75,14 +77,17 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
         ..machine.options()
     };
     let model = args.load.load_with(args.model.as_deref(), &options)?;
-    super::continues_bytes(&model)?;
+    super::continues(&model)?;
+    let tokenizer = model.tokenizer()?;
     let windows = windows(args, &model)?;
-    let scored_bytes = text.len().saturating_sub(1);
+    let tokens = tokenizer.encode(&text);
+    let scored = tokens.iter().skip(1);
+    let scored_bytes: usize = scored.map(|&id| tokenizer.bytes(id).len()).sum();
 
     let start = Instant::now();
     let result = {
         let quiet = machine.quiet || args.json;
-        let bar = progress::bar(quiet, scored_bytes as u64, "evaluating", "bytes");
+        let bar = progress::bar(quiet, tokens.len() as u64, "evaluating", "tokens");
         evaluate(&model, &tokens, windows, threads, &|n| bar.advance(n))?
     };
     let seconds = start.elapsed().as_secs_f64();
@@ -105,10 +110,14 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     }
     output::note(machine.quiet, speed(&answer));
     output::print(&format!(
-        "{:.4} bits a byte, perplexity {:.3}, {} bytes (windows of {} tokens, stride {})\n",
+        "{:.4} bits a byte, perplexity {:.3}, {} bytes{} (windows of {} tokens, stride {})\n",
         answer.bits_per_byte,
         answer.perplexity,
         grouped(answer.bytes),
+        match tokenizer.kind() {
+            TokenizerKind::Bytes => String::new(),
+            _ => format!(" in {} tokens", grouped(answer.tokens)),
+        },
         answer.window,
         answer.stride,
     ))

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 /// Print what a model is, how it lies in memory, and which kernels run it
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01 [default: the
-    /// model inside this command]
+    /// Model file: a packed safetensors container, ATOME01, ATOME02, ATOMECL01 or BIT2
+    /// [default: the model inside this command]
     model: Option<PathBuf>,
 
     /// Print one JSON object
@@ -75,6 +75,7 @@ fn facts(model: &Model) -> String {
             format!("{}, {kind}, from {}", info.architecture, info.format),
         ),
         ("shapes", dims),
+        ("tokenizer", info.tokenizer.to_string()),
         ("parameters", grouped(info.parameters)),
         ("backend", machine),
         ("load", duration(info.load_time)),

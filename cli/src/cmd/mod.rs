@@ -6,7 +6,7 @@ mod bench_table;
 pub(crate) mod classify;
 pub(crate) mod emit;
 pub(crate) mod eval;
-mod ids;
+mod generate;
 pub(crate) mod inspect;
 pub(crate) mod logits;
 pub(crate) mod pack;
@@ -45,15 +45,10 @@ fn finite(logits: &[f32]) -> Result<&[f32], Failure> {
     }
 }
 
-/// Checks that the model continues text, and that its tokens are bytes.
-fn continues_bytes(model: &Model) -> Result<(), Failure> {
-    if let Some(classes) = model.classes() {
-        return Err(Failure::IsClassifier { classes });
-    }
-    let vocab = model.vocab();
-    if vocab > 256 {
-        Err(Failure::NotBytes { vocab })
-    } else {
-        Ok(())
+/// Checks that the model continues text.
+fn continues(model: &Model) -> Result<(), Failure> {
+    match model.classes() {
+        None => Ok(()),
+        Some(classes) => Err(Failure::IsClassifier { classes }),
     }
 }

@@ -1,30 +1,32 @@
-use super::ids;
+use super::generate::{Generation, Printer, Settings, Stop};
 use crate::args::{LoadArgs, decimal, whole};
 use crate::failure::Failure;
-use crate::text::TextWriter;
 use crate::units::{bytes, count, duration, significant};
 use crate::{input, output, tokens};
-use atome::sampler::{Sampler, Sampling};
-use atome::{Model, Session};
+use atome::Model;
+use atome::sampler::Sampling;
+use atome::tokenizer::Tokenizer;
 use clap::Args;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the model inside continues if nothing else is asked.
 const SAMPLE_PROMPT: &[u8] = b"In the beginning";
 
 /// Print a prompt and what the model makes of it, as it comes
 ///
-/// The model reads and writes bytes; bytes that are not UTF-8 are shown as U+FFFD. The same
+/// Text becomes tokens by the model's tokenizer: bytes, or the byte-pair encoding of GPT-2 for
+/// BitMamba-2 models of 50,257 ids. Bytes that are not UTF-8 are shown as U+FFFD. The text ends after
+/// N tokens, or before where the model says so with `<|endoftext|>`, which is not printed. The same
 /// prompt, settings and seed give the same text on every machine. Load time, compile time, the
 /// arena's size and the speed are reported on standard error.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Model file: a packed safetensors container, ATOME01 or ATOME02 [default: the model inside
-    /// this command]
+    /// Model file: a packed safetensors container, ATOME01, ATOME02 or BIT2 [default: the model
+    /// inside this command]
     model: Option<PathBuf>,
 
     /// The prompt; `-` reads it from standard input, without the last line break [default, for
@@ -33,7 +35,7 @@ pub(crate) struct RunArgs {
     prompt: Option<OsString>,
 
     /// Token ids in place of a prompt, such as 1,2,3, or @FILE; what follows is printed as ids. For
-    /// models whose tokens are not bytes
+    /// models without a known tokenizer too
     #[arg(
         long,
         value_name = "LIST",
@@ -42,10 +44,14 @@ pub(crate) struct RunArgs {
     )]
     tokens: Option<String>,
 
-    /// How many tokens to generate; with 0 only the prompt is printed
+    /// How many tokens to generate at most; with 0 only the prompt is printed
     #[arg(short, value_name = "N", default_value_t = 200)]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     n: usize,
+
+    /// Go on where the model ends the text
+    #[arg(long)]
+    ignore_eos: bool,
 
     #[command(flatten)]
     sampling: SamplingArgs,
@@ -111,51 +117,59 @@ impl SamplingArgs {
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let sampling = args.sampling.sampling();
     sampling.validate()?;
-    if let Some(list) = &args.tokens {
-        let ids = tokens::read(list)?;
-        let model = args.load.load(args.model.as_deref())?;
-        let quiet = args.load.machine.quiet;
-        return ids::run(&model, &ids, (args.n, sampling), (args.json, quiet));
-    }
-    let prompt = read_prompt(args)?;
+    let given = Given::read(args)?;
     let model = args.load.load(args.model.as_deref())?;
-    super::continues_bytes(&model)?;
+    super::continues(&model)?;
     let quiet = args.load.machine.quiet;
     describe(quiet, &model);
 
-    let mut session = model.session()?;
-    let start = Instant::now();
-    session.prefill(
-        &prompt
-            .iter()
-            .map(|&byte| u32::from(byte))
-            .collect::<Vec<_>>(),
-    )?;
-    let prefill = start.elapsed();
-    let sampler = Sampler::new(sampling, model.vocab())?;
-    let mut generation = Generation {
-        session,
-        sampler,
-        left: args.n,
-        decode: Duration::ZERO,
+    let tokenizer = model.tokenizer();
+    let prompt = match &given {
+        Given::Ids(ids) => ids.clone(),
+        Given::Text(text) => tokenizer.as_ref().map_err(Clone::clone)?.encode(text),
     };
-
+    let ends = model.info().tokenizer.end_of_text();
+    let settings = Settings {
+        n: args.n,
+        sampling,
+        end_of_text: ends.filter(|_| !args.ignore_eos),
+    };
+    let mut generation = Generation::new(&model, &prompt, &settings)?;
+    let mut printer = match (&given, &tokenizer) {
+        _ if args.json => Printer::Nothing,
+        (Given::Text(_), Ok(tokenizer)) => Printer::text(tokenizer),
+        _ => Printer::ids(),
+    };
+    if let Given::Text(_) = given {
+        printer.push(&prompt).map_err(Failure::Output)?;
+    }
+    let mut ids = Vec::new();
+    while let Some(id) = generation.next()? {
+        printer.push(&[id]).map_err(Failure::Output)?;
+        ids.push(id);
+    }
+    printer.finish().map_err(Failure::Output)?;
     if args.json {
-        let generated = generation.collect()?;
-        return print_json(&model, &prompt, &generated, prefill, generation.decode);
+        let text = tokenizer.ok().map(|t| decoded(&t, &[&prompt[..], &ids]));
+        return print_json(&model, &prompt, &ids, text, &generation);
     }
-    let mut text = TextWriter::new(io::stdout().lock());
-    text.push(&prompt).map_err(Failure::Output)?;
-    while let Some(byte) = generation.next()? {
-        text.push(&[byte]).map_err(Failure::Output)?;
-    }
-    text.finish().map_err(Failure::Output)?;
-    report(
-        quiet,
-        (prompt.len(), prefill),
-        (args.n.saturating_sub(1), generation.decode),
-    );
+    report(quiet, &generation);
     Ok(())
+}
+
+/// What is to be continued.
+enum Given {
+    Text(Vec<u8>),
+    Ids(Vec<u32>),
+}
+
+impl Given {
+    fn read(args: &RunArgs) -> Result<Given, Failure> {
+        match &args.tokens {
+            Some(list) => tokens::read(list).map(Given::Ids),
+            None => read_prompt(args).map(Given::Text),
+        }
+    }
 }
 
 fn read_prompt(args: &RunArgs) -> Result<Vec<u8>, Failure> {
@@ -177,42 +191,14 @@ fn read_prompt(args: &RunArgs) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// A continuation, byte by byte.
-struct Generation {
-    session: Session,
-    sampler: Sampler,
-    left: usize,
-    /// Time spent on what follows the first byte.
-    decode: Duration,
+/// The text of tokens.
+fn decoded(tokenizer: &Tokenizer, tokens: &[&[u32]]) -> String {
+    let ids = tokens.iter().copied().flatten();
+    let bytes: Vec<u8> = ids.flat_map(|&id| tokenizer.bytes(id)).copied().collect();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
-impl Generation {
-    fn next(&mut self) -> Result<Option<u8>, Failure> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let start = Instant::now();
-        let id = self.sampler.sample(self.session.logits());
-        self.left -= 1;
-        // Nobody asks what follows the last byte.
-        if self.left > 0 {
-            self.session.step(id)?;
-        }
-        self.decode += start.elapsed();
-        // The vocabulary was checked: ids are bytes.
-        Ok(Some(id.to_le_bytes()[0]))
-    }
-
-    fn collect(&mut self) -> Result<Vec<u8>, Failure> {
-        let mut bytes = Vec::new();
-        while let Some(byte) = self.next()? {
-            bytes.push(byte);
-        }
-        Ok(bytes)
-    }
-}
-
-pub(super) fn describe(quiet: bool, model: &Model) {
+fn describe(quiet: bool, model: &Model) {
     let info = model.info();
     let line = format!(
         "load {}, compile {} ({}, {}, {}), arena {}{}",
@@ -230,19 +216,22 @@ pub(super) fn describe(quiet: bool, model: &Model) {
     output::note(quiet, line);
 }
 
-/// Reports speeds; each pair is a number of tokens and the time they took.
-pub(super) fn report(quiet: bool, prefill: (usize, Duration), decode: (usize, Duration)) {
-    let mut line = format!("prefill {}", speed(prefill));
-    if decode.0 > 0 {
-        line.push_str(&format!(", decode {}", speed(decode)));
+fn report(quiet: bool, generation: &Generation) {
+    let mut line = format!("prefill {}", speed(generation.prefill));
+    if generation.decode.0 > 0 {
+        line.push_str(&format!(", decode {}", speed(generation.decode)));
+    }
+    if generation.stop == Stop::EndOfText {
+        line.push_str(", the text ended");
     }
     output::note(quiet, line);
 }
 
-fn speed((tokens, time): (usize, Duration)) -> String {
-    let rate = per_second(tokens, time).map_or_else(String::new, |rate| {
+fn speed(taken: (usize, Duration)) -> String {
+    let rate = per_second(taken).map_or_else(String::new, |rate| {
         format!(" ({} tok/s)", significant(rate))
     });
+    let (tokens, time) = taken;
     format!(
         "{} in {}{rate}",
         count(tokens, "token", "tokens"),
@@ -250,15 +239,18 @@ fn speed((tokens, time): (usize, Duration)) -> String {
     )
 }
 
-pub(super) fn per_second(tokens: usize, time: Duration) -> Option<f64> {
+fn per_second((tokens, time): (usize, Duration)) -> Option<f64> {
     (tokens > 0 && !time.is_zero()).then(|| tokens as f64 / time.as_secs_f64())
 }
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    prompt: &'a [u8],
-    tokens: &'a [u8],
-    text: &'a str,
+    prompt: &'a [u32],
+    tokens: &'a [u32],
+    /// Of the prompt and the tokens, if the model's tokenizer is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    stop: Stop,
     load_s: f64,
     compile_s: f64,
     arena_bytes: usize,
@@ -268,20 +260,21 @@ struct Answer<'a> {
 
 fn print_json(
     model: &Model,
-    prompt: &[u8],
-    tokens: &[u8],
-    prefill: Duration,
-    decode: Duration,
+    prompt: &[u32],
+    tokens: &[u32],
+    text: Option<String>,
+    generation: &Generation,
 ) -> Result<(), Failure> {
     let info = model.info();
     output::print_json(&Answer {
         prompt,
         tokens,
-        text: &String::from_utf8_lossy(&[prompt, tokens].concat()),
+        text,
+        stop: generation.stop,
         load_s: info.load_time.as_secs_f64(),
         compile_s: info.compile_time.as_secs_f64(),
         arena_bytes: info.arena_bytes,
-        prefill_tok_s: per_second(prompt.len(), prefill),
-        decode_tok_s: per_second(tokens.len().saturating_sub(1), decode),
+        prefill_tok_s: per_second(generation.prefill),
+        decode_tok_s: per_second(generation.decode),
     })
 }

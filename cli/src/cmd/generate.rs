@@ -1,0 +1,146 @@
+//! What a model makes of a prompt: one loop, whatever is printed.
+
+use crate::failure::Failure;
+use crate::text::TextWriter;
+use atome::sampler::{Sampler, Sampling};
+use atome::tokenizer::Tokenizer;
+use atome::{Model, Session};
+use serde::Serialize;
+use std::io::{self, StdoutLock, Write};
+use std::time::{Duration, Instant};
+
+/// How a prompt is continued.
+pub(super) struct Settings {
+    /// Most tokens.
+    pub(super) n: usize,
+    pub(super) sampling: Sampling,
+    /// The token after which nothing follows.
+    pub(super) end_of_text: Option<u32>,
+}
+
+/// Why a continuation is as long as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stop {
+    /// It has as many tokens as were asked for.
+    Length,
+    /// The model ended the text.
+    EndOfText,
+}
+
+/// A continuation, token by token.
+pub(super) struct Generation {
+    session: Session,
+    sampler: Sampler,
+    left: usize,
+    end_of_text: Option<u32>,
+    /// Tokens of the prompt and the time they took.
+    pub(super) prefill: (usize, Duration),
+    /// Tokens taken in after it and the time they took.
+    pub(super) decode: (usize, Duration),
+    pub(super) stop: Stop,
+}
+
+impl Generation {
+    /// Takes in the prompt.
+    pub(super) fn new(
+        model: &Model,
+        prompt: &[u32],
+        settings: &Settings,
+    ) -> Result<Generation, Failure> {
+        let mut session = model.session()?;
+        let sampler = Sampler::new(settings.sampling, model.vocab())?;
+        let start = Instant::now();
+        session.prefill(prompt)?;
+        Ok(Generation {
+            session,
+            sampler,
+            left: settings.n,
+            end_of_text: settings.end_of_text,
+            prefill: (prompt.len(), start.elapsed()),
+            decode: (0, Duration::ZERO),
+            stop: Stop::Length,
+        })
+    }
+
+    /// The next token; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<u32>, Failure> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let id = self.sampler.sample(self.session.logits());
+        if self.end_of_text == Some(id) {
+            (self.left, self.stop) = (0, Stop::EndOfText);
+            return Ok(None);
+        }
+        self.left -= 1;
+        // Nobody asks what follows the last token.
+        if self.left > 0 {
+            self.session.step(id)?;
+            self.decode.0 += 1;
+            self.decode.1 += start.elapsed();
+        }
+        Ok(Some(id))
+    }
+}
+
+/// Where tokens go as they come.
+pub(super) enum Printer<'t> {
+    /// Their text.
+    Text(&'t Tokenizer, TextWriter<StdoutLock<'static>>),
+    /// Their ids, with commas between them.
+    Ids {
+        out: StdoutLock<'static>,
+        separator: &'static str,
+    },
+    /// Nowhere.
+    Nothing,
+}
+
+impl<'t> Printer<'t> {
+    /// To standard output as text.
+    pub(super) fn text(tokenizer: &'t Tokenizer) -> Printer<'t> {
+        Printer::Text(tokenizer, TextWriter::new(io::stdout().lock()))
+    }
+
+    /// To standard output as ids.
+    pub(super) fn ids() -> Printer<'t> {
+        let out = io::stdout().lock();
+        Printer::Ids { out, separator: "" }
+    }
+
+    pub(super) fn push(&mut self, ids: &[u32]) -> io::Result<()> {
+        for &id in ids {
+            match self {
+                Printer::Text(tokenizer, text) => text.push(tokenizer.bytes(id))?,
+                Printer::Ids { out, separator } => {
+                    write!(out, "{separator}{id}")?;
+                    *separator = ",";
+                }
+                Printer::Nothing => {}
+            }
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Printer::Text(_, text) => text.flush(),
+            Printer::Ids { out, .. } => out.flush(),
+            Printer::Nothing => Ok(()),
+        }
+    }
+
+    /// Ends the line.
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self {
+            Printer::Text(_, text) => text.finish(),
+            Printer::Ids { mut out, .. } => {
+                writeln!(out)?;
+                out.flush()
+            }
+            Printer::Nothing => Ok(()),
+        }
+    }
+}
