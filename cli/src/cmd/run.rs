@@ -120,9 +120,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let given = Given::read(args)?;
     let model = args.load.load(args.model.as_deref())?;
     super::continues(&model)?;
-    let quiet = args.load.machine.quiet;
-    describe(quiet, &model);
-
     let tokenizer = model.tokenizer();
     let prompt = match &given {
         Given::Ids(ids) => ids.clone(),
@@ -135,6 +132,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         end_of_text: ends.filter(|_| !args.ignore_eos),
     };
     let mut generation = Generation::new(&model, &prompt, &settings)?;
+    let quiet = args.load.machine.quiet;
+    describe(quiet, &model);
     let mut printer = match (&given, &tokenizer) {
         _ if args.json => Printer::Nothing,
         (Given::Text(_), Ok(tokenizer)) => Printer::text(tokenizer),
