@@ -29,10 +29,10 @@ pub fn isa(target: Target) -> Result<OwnedTargetIsa, EmitError> {
     with(target, &[])
 }
 
-/// [`isa`] of a machine of the target's class that has an extension too.
+/// [`isa()`] of a machine of the target's class that has an extension too.
 ///
 /// # Errors
-/// As [`isa`], and if the extension is of another architecture.
+/// As [`isa()`], and if the extension is of another architecture.
 pub fn isa_with(target: Target, extension: Isa) -> Result<OwnedTargetIsa, EmitError> {
     match extension {
         Isa::Avx512Vnni => with(target, AVX512_VNNI),
