@@ -1,7 +1,29 @@
 //! Work that all threads of the machine share.
 
+use crate::fill::Progress;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{panic, thread};
+
+/// Counts what all threads have done, and tells.
+pub(super) struct Counter<'p> {
+    state: Mutex<(usize, Progress<'p>)>,
+    total: usize,
+}
+
+impl<'p> Counter<'p> {
+    pub(super) fn new(total: usize, progress: Progress<'p>) -> Counter<'p> {
+        let state = Mutex::new((0, progress));
+        Counter { state, total }
+    }
+
+    pub(super) fn add(&self, n: usize) {
+        let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+        state.0 += n;
+        let done = state.0;
+        (state.1)(done, self.total);
+    }
+}
 
 /// The results of `work` on each job, in the order of the jobs, which are begun in this order too.
 pub(super) fn map<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {

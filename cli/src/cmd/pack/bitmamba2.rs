@@ -12,16 +12,16 @@ use std::path::Path;
 
 pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     refuse_other_flags(args, out)?;
-    let source = with_bar(args, "check", |p| open(&args.input, p))?;
+    let source = with_bar(args, ["check", "bytes"], |p| open(&args.input, p))?;
     let mut options = PackOptions::default();
     options.embedding = args.embedding.unwrap_or(source.embed.element_type());
     options.packing = args.packing.unwrap_or(options.packing);
     options.provenance.clone_from(&args.provenance);
-    let summary = with_bar(args, "pack", |progress| {
+    let summary = with_bar(args, ["pack", "bytes"], |progress| {
         format::write_packed(&source, &args.output, &options, progress).map_err(Failure::from)
     })?;
-    let written = with_bar(args, "check", |p| open(&args.output, p))?;
-    let differs = with_bar(args, "compare", |progress| {
+    let written = with_bar(args, ["check", "bytes"], |p| open(&args.output, p))?;
+    let differs = with_bar(args, ["compare", "numbers"], |progress| {
         format::compare(&source, &written, progress).map_err(Failure::from)
     })?;
     if let Some(tensor) = differs {
@@ -62,16 +62,16 @@ fn open(path: &Path, progress: Progress<'_>) -> Result<BitMamba2Model, Failure> 
     }
 }
 
-/// Does what takes long, with a bar of the bytes or numbers that are done.
+/// Does what takes long, with a bar that counts the unit.
 fn with_bar<R>(
     args: &PackArgs,
-    what: &'static str,
+    [what, unit]: [&'static str; 2],
     work: impl FnOnce(Progress<'_>) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
     let mut bar = None;
     let quiet = args.quiet || args.json;
     work(&mut |done, of| {
-        let new = || progress::bar(quiet, of as u64, what, "");
+        let new = || progress::bar(quiet, of as u64, what, unit);
         bar.get_or_insert_with(new).set(done);
     })
 }

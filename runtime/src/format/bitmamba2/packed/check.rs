@@ -4,10 +4,10 @@ use super::layout::{Encoding, Kind, Piece};
 use super::pack::{Part, parts};
 use crate::error::LoadError;
 use crate::fill::Progress;
+use crate::format::ContainerError;
 use crate::format::bitmamba2::table::words;
-use crate::format::{ContainerError, parallel};
+use crate::format::parallel::{self, Counter};
 use atome_kernels::packing;
-use std::sync::Mutex;
 
 /// The bytes of a file's tensors and what they should be.
 pub(super) struct Bytes<'b> {
@@ -35,13 +35,10 @@ impl Bytes<'_> {
     /// The first fault, in the order of the bytes.
     pub(super) fn check(&self, progress: Progress<'_>) -> Result<(), LoadError> {
         let parts: Vec<Part<'_>> = parts(self.pieces, self.encoding).collect();
-        let progress = Mutex::new((0, progress));
+        let checked = Counter::new(self.data.len(), progress);
         let found = parallel::map(&parts, |part| {
             let found = self.part(part);
-            let mut progress = progress.lock().unwrap_or_else(|e| e.into_inner());
-            progress.0 += part.bytes(self.encoding).len();
-            let done = progress.0;
-            (progress.1)(done, self.data.len());
+            checked.add(part.bytes(self.encoding).len());
             found
         });
         let mut sums: Vec<Found> = self.pieces.iter().map(|_| Found::nothing()).collect();

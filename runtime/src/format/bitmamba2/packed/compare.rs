@@ -3,9 +3,8 @@
 use crate::error::LoadError;
 use crate::fill::Progress;
 use crate::format::bitmamba2::{BitMamba2Model, EmbeddingTable, TensorRef};
-use crate::format::parallel;
+use crate::format::parallel::{self, Counter};
 use std::ops::Range;
-use std::sync::Mutex;
 
 /// Elements of a job, about.
 const JOB_ELEMS: usize = 1 << 18;
@@ -37,13 +36,10 @@ pub fn compare(
         jobs.extend(starts.map(|start| (pair, start..rows.min(start + step), cols)));
     }
     let total = jobs.iter().map(|(_, rows, cols)| rows.len() * cols).sum();
-    let progress = Mutex::new((0, progress));
+    let compared = Counter::new(total, progress);
     let same = parallel::map(&jobs, |((_, source, packed), rows, cols)| {
         let same = rows_are_same(*source, *packed, rows);
-        let mut progress = progress.lock().unwrap_or_else(|e| e.into_inner());
-        progress.0 += rows.len() * cols;
-        let done = progress.0;
-        (progress.1)(done, total);
+        compared.add(rows.len() * cols);
         same
     });
     for (((name, ..), ..), same) in jobs.iter().zip(same) {
