@@ -6,12 +6,13 @@
 //! | [`packing`] | trits to bytes and back |
 //! | [`mod@reference`] | the scalar definition of every op |
 //! | [`dispatch`] | which CPU tiers this machine runs |
-//! | [`aot`] | every op for every tier, any shape |
+//! | `aot` | every op for every tier, any shape (feature `aot`) |
 //! | [`ops`] | what is too irregular to compile |
 #![cfg_attr(not(test), no_std)]
 
 #[doc(hidden)]
 pub mod agree;
+#[cfg(feature = "aot")]
 pub mod aot;
 pub mod dispatch;
 mod error;
@@ -21,6 +22,7 @@ pub mod reference;
 
 pub use atome_macros::ternary_kernel;
 
+#[cfg(feature = "aot")]
 pub use aot::{Kernel, find, kernels};
 pub use atome_spec::{Activation, Isa, Kind, Method, Op, Packing, Tier};
 pub use dispatch::{available, detect, tiers};

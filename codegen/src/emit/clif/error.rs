@@ -2,7 +2,6 @@ use crate::ir::Violations;
 use atome_spec::Target;
 use cranelift_codegen::settings::SetError;
 use cranelift_codegen::{CodegenError, isa::LookupError};
-use cranelift_module::ModuleError;
 use thiserror::Error;
 
 /// Why no Cranelift code could be made.
@@ -25,7 +24,7 @@ pub enum EmitError {
         reason: &'static str,
     },
     /// Cranelift was built without the back end.
-    #[error("the back end for target `{target}` is not built in")]
+    #[error("the back end for target `{target}` is not built in: feature `arm64` or `x86`")]
     MissingBackend {
         /// The target asked for.
         target: Target,
@@ -52,15 +51,18 @@ pub enum EmitError {
         source: Box<CodegenError>,
     },
     /// An object file could not be written.
+    #[cfg(feature = "object")]
     #[error("the object file could not be written")]
-    Object(#[source] Box<ModuleError>),
+    Object(#[source] Box<cranelift_module::ModuleError>),
     /// The object writer failed.
+    #[cfg(feature = "object")]
     #[error("the object file could not be encoded")]
     Encode(#[from] cranelift_object::object::write::Error),
 }
 
-impl From<ModuleError> for EmitError {
-    fn from(source: ModuleError) -> EmitError {
+#[cfg(feature = "object")]
+impl From<cranelift_module::ModuleError> for EmitError {
+    fn from(source: cranelift_module::ModuleError) -> EmitError {
         EmitError::Object(Box::new(source))
     }
 }

@@ -16,7 +16,7 @@
 //! | `base3` | codes of base-3 bytes |
 //! | `memory` | loads and stores |
 //! | `address` | sizes and pointers |
-//! | `object` | object files |
+//! | `object` | object files (feature `object`) |
 //!
 //! ```
 //! use atome_codegen::emit::clif;
@@ -45,10 +45,12 @@ mod error;
 mod isa;
 mod lanes;
 mod memory;
+#[cfg(feature = "object")]
 mod object;
 
 pub use error::EmitError;
 pub use isa::{isa, isa_with};
+#[cfg(feature = "object")]
 pub use object::object;
 
 use crate::ir::{Function, verify};
