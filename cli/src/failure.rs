@@ -212,8 +212,7 @@ fn train_failed(error: &TrainError) -> bool {
         | TrainError::Model(_)
         | TrainError::Sample(_)
         | TrainError::NotEvaluated
-        | TrainError::Curve(_)
-        | TrainError::Autograd(_) => true,
+        | TrainError::Curve(_) => true,
         _ => false,
     }
 }

@@ -99,9 +99,6 @@ pub enum TrainError {
     /// The picture of the loss curve.
     #[error("the loss curve cannot be drawn: {0}")]
     Curve(String),
-    /// The autograd library.
-    #[error("autograd: {0}")]
-    Autograd(#[from] candle_core::Error),
 }
 
 impl TrainError {

@@ -5,49 +5,65 @@ use crate::corpus::Batch;
 use crate::ops::{Block, CrossEntropy, Embed, LayerNorm, Linear, Mix, nats};
 use crate::parameters::{BLOCK, Parameters};
 use crate::settings::VOCAB;
-use candle_core::{Device, Result, Tensor, Var};
+use crate::tape::Tape;
 
-/// The tensors that the forward pass uses, leaves of the graph: their gradients are, straight
+/// The numbers that the forward pass uses, leaves of its graph: their gradients are, straight
 /// through, those of the parameters.
-pub(crate) fn leaves(parameters: &Parameters) -> Result<Vec<Var>> {
-    let leaf = |p: &crate::parameters::Parameter| {
-        Var::from_vec(p.effective(), (p.rows, p.cols), &Device::Cpu)
-    };
-    parameters.list.iter().map(leaf).collect()
+pub(crate) fn leaves(parameters: &Parameters) -> Vec<Vec<f32>> {
+    parameters.list.iter().map(|p| p.effective()).collect()
 }
 
-/// Logits `[positions, vocab]` of the next byte, for whole sequences.
-pub(crate) fn logits(settings: &Settings, leaves: &[Tensor], batch: &Batch) -> Result<Tensor> {
-    let ids = batch.inputs.clone();
-    let mut x = leaves[0].apply_op1(Embed { ids })?;
+/// Goes on to logits `[positions, vocab]` of the next byte, for whole sequences.
+fn to_logits(settings: &Settings, batch: &Batch, tape: &mut Tape<'_>) {
+    let width = settings.d_model;
     let mix = Mix {
         sequence: settings.sequence,
-        d: settings.d_model,
+        d: width,
         d_head: settings.d_head,
         top_k: settings.top_k,
     };
-    for block in leaves[1..leaves.len() - 2].chunks_exact(BLOCK) {
-        x = x.apply_op3(&block[0], &block[1], Block::new(mix))?;
+    let ids = batch.inputs.clone();
+    tape.apply(Embed { ids, width }, 0..1);
+    let mut at = 1;
+    for _ in 0..settings.n_layers {
+        tape.apply(Block::new(mix), at..at + BLOCK);
+        at += BLOCK;
     }
-    let [norm, unembed] = [2, 1].map(|back| &leaves[leaves.len() - back]);
-    x.apply_op2(norm, LayerNorm)?.apply_op2(unembed, Linear)
+    tape.apply(LayerNorm, at..at + 1);
+    let unembed = Linear {
+        rows: VOCAB,
+        cols: width,
+    };
+    tape.apply(unembed, at + 1..at + 2);
 }
 
-/// Sum of the cross-entropies of a batch, times `weight`, as a node of the graph.
+/// Sum of the cross-entropies of a batch in nats, times `weight`, and the gradients of the
+/// leaves.
 pub(crate) fn loss(
     settings: &Settings,
-    leaves: &[Tensor],
+    leaves: &[Vec<f32>],
     batch: &Batch,
     weight: f32,
-) -> Result<Tensor> {
-    let targets = batch.targets.clone();
-    logits(settings, leaves, batch)?.apply_op1(CrossEntropy { targets, weight })
+) -> (f32, Vec<Vec<f32>>) {
+    let mut tape = Tape::recording(leaves);
+    to_logits(settings, batch, &mut tape);
+    let loss = CrossEntropy {
+        targets: batch.targets.clone(),
+        vocab: VOCAB,
+        weight,
+    };
+    tape.apply(loss, 0..0);
+    (tape.result()[0], tape.backward())
 }
 
-/// Sum of the cross-entropies of a batch in nats, without a graph.
-pub(crate) fn total_nats(settings: &Settings, leaves: &[Tensor], batch: &Batch) -> Result<f64> {
-    let logits = logits(settings, leaves, batch)?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
-    Ok(nats(&logits, VOCAB, &batch.targets))
+/// Logits `[positions, vocab]` of a batch.
+pub(crate) fn logits(settings: &Settings, leaves: &[Vec<f32>], batch: &Batch) -> Vec<f32> {
+    let mut tape = Tape::forgetting(leaves);
+    to_logits(settings, batch, &mut tape);
+    tape.into_result()
+}
+
+/// Sum of the cross-entropies of a batch in nats.
+pub(crate) fn total_nats(settings: &Settings, leaves: &[Vec<f32>], batch: &Batch) -> f64 {
+    nats(&logits(settings, leaves, batch), VOCAB, &batch.targets)
 }

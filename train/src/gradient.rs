@@ -8,7 +8,6 @@ use crate::forward::{leaves, loss, total_nats};
 use crate::ops::vector;
 use crate::parallel::in_parallel;
 use crate::parameters::Parameters;
-use candle_core::{Result, Tensor, Var};
 use multiversion::multiversion;
 use std::ops::Range;
 
@@ -34,11 +33,18 @@ pub(crate) fn gradients(
     corpus: &Corpus,
     places: &[Range<usize>],
     threads: usize,
-) -> Result<Gradients> {
-    let vars = leaves(parameters)?;
+) -> Gradients {
+    let leaves = leaves(parameters);
     let weight = 1.0 / (places.len() * settings.sequence) as f32;
     let shards: Vec<&[Range<usize>]> = places.chunks(shard_sequences(settings)).collect();
-    let one = |shard: &&[Range<usize>]| one_shard(settings, &vars, corpus, shard, weight);
+    let one = |shard: &&[Range<usize>]| {
+        let (nats, values) = loss(settings, &leaves, &corpus.read(shard), weight);
+        Gradients {
+            nats: f64::from(nats),
+            norm: 0.0,
+            values,
+        }
+    };
     let mut total = Gradients {
         nats: 0.0,
         norm: 0.0,
@@ -46,12 +52,12 @@ pub(crate) fn gradients(
     };
     // As many shards at once as there are threads, so that few gradients wait to be added.
     for shards in shards.chunks(threads.max(1)) {
-        for shard in in_parallel(shards, threads, one)? {
+        for shard in in_parallel(shards, threads, one) {
             total.add(shard);
         }
     }
     total.norm = total.values.iter().map(|g| squares(g)).sum::<f64>().sqrt();
-    Ok(total)
+    total
 }
 
 /// Mean cross-entropy in nats over the sequences at `places`.
@@ -61,37 +67,12 @@ pub(crate) fn mean_nats(
     corpus: &Corpus,
     places: &[Range<usize>],
     threads: usize,
-) -> Result<f64> {
-    // Detached from the graph: nothing is recorded, so activations are freed as soon as used.
-    let tensors: Vec<Tensor> = leaves(parameters)?
-        .iter()
-        .map(|v| v.as_detached_tensor())
-        .collect();
+) -> f64 {
+    let leaves = leaves(parameters);
     let shards: Vec<&[Range<usize>]> = places.chunks(shard_sequences(settings)).collect();
-    let one = |shard: &&[Range<usize>]| total_nats(settings, &tensors, &corpus.read(shard));
-    let sums = in_parallel(&shards, threads, one)?;
-    Ok(sums.iter().sum::<f64>() / (places.len() * settings.sequence) as f64)
-}
-
-fn one_shard(
-    settings: &Settings,
-    vars: &[Var],
-    corpus: &Corpus,
-    shard: &[Range<usize>],
-    weight: f32,
-) -> Result<Gradients> {
-    let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
-    let loss = loss(settings, &tensors, &corpus.read(shard), weight)?;
-    let grads = loss.backward()?;
-    let values = tensors.iter().map(|leaf| match grads.get(leaf) {
-        Some(grad) => grad.flatten_all()?.to_vec1::<f32>(),
-        None => Ok(vec![0.0; leaf.elem_count()]),
-    });
-    Ok(Gradients {
-        nats: f64::from(loss.to_scalar::<f32>()?),
-        norm: 0.0,
-        values: values.collect::<Result<_>>()?,
-    })
+    let one = |shard: &&[Range<usize>]| total_nats(settings, &leaves, &corpus.read(shard));
+    let sums = in_parallel(&shards, threads, one);
+    sums.iter().sum::<f64>() / (places.len() * settings.sequence) as f64
 }
 
 impl Gradients {

@@ -18,6 +18,7 @@
 //! | `corpus` | the text: training part, held-out part, batches |
 //! | `parameters` | latent weights by name, their initial values, the model they stand for |
 //! | `ops` | the differentiable operations |
+//! | `tape` | a computation recorded, and walked backwards |
 //! | `forward` | from bytes to logits |
 //! | `gradient` | the loss of a batch and its gradients, on several threads |
 //! | `optimizer` | Muon and AdamW, clipping, the learning rate |
@@ -53,6 +54,7 @@ mod parallel;
 mod parameters;
 pub mod session;
 pub mod settings;
+mod tape;
 pub mod trainer;
 
 pub use error::TrainError;

@@ -124,14 +124,14 @@ impl Trainer {
         let (settings, step) = (&self.settings, self.step);
         let places = self.corpus.batch(settings.seed, step, settings.batch);
         let (parameters, corpus) = (&self.parameters, &self.corpus);
-        let gradients = gradients(settings, parameters, corpus, &places, self.threads)?;
+        let gradients = gradients(settings, parameters, corpus, &places, self.threads);
         if !gradients.nats.is_finite() || !gradients.norm.is_finite() {
             let loss = gradients.nats;
             return Err(TrainError::Diverged { step, loss });
         }
         let parameters = &mut self.parameters;
         self.moments
-            .update(settings, step, parameters, &gradients, self.threads)?;
+            .update(settings, step, parameters, &gradients, self.threads);
         self.step += 1;
         let bits_per_byte = gradients.nats / LN_2;
         self.running.sum += bits_per_byte;
@@ -146,29 +146,23 @@ impl Trainer {
     }
 
     /// Bits a byte on at most `limit` sequences of the held-out text, each from a fresh state.
-    ///
-    /// # Errors
-    /// If the autograd library fails.
-    pub fn held_out_bits(&self, limit: usize) -> Result<f64, TrainError> {
+    pub fn held_out_bits(&self, limit: usize) -> f64 {
         let places = self.corpus.held_out_sequences(limit);
         let (settings, corpus) = (&self.settings, &self.corpus);
-        let nats = mean_nats(settings, &self.parameters, corpus, &places, self.threads)?;
-        Ok(nats / LN_2)
+        let nats = mean_nats(settings, &self.parameters, corpus, &places, self.threads);
+        nats / LN_2
     }
 
     /// Evaluates on at most `limit` held-out sequences and adds a point to the loss curve.
-    ///
-    /// # Errors
-    /// If the autograd library fails.
-    pub fn evaluate(&mut self, limit: usize) -> Result<Point, TrainError> {
+    pub fn evaluate(&mut self, limit: usize) -> Point {
         let point = Point {
             step: self.step,
             training: self.running.sum / self.running.steps.max(1) as f64,
-            held_out: self.held_out_bits(limit)?,
+            held_out: self.held_out_bits(limit),
         };
         self.running = Running::default();
         self.history.push(point);
-        Ok(point)
+        point
     }
 
     /// The loss curve so far.
@@ -198,10 +192,8 @@ impl Trainer {
             inputs: text.into(),
             targets: text.into(),
         };
-        let leaves = crate::forward::leaves(&self.parameters)?;
-        let tensors: Vec<_> = leaves.iter().map(|v| v.as_detached_tensor()).collect();
-        let logits = crate::forward::logits(&settings, &tensors, &batch)?;
-        Ok(logits.flatten_all()?.to_vec1()?)
+        let leaves = crate::forward::leaves(&self.parameters);
+        Ok(crate::forward::logits(&settings, &leaves, &batch))
     }
 
     /// The model as it is now.

@@ -234,7 +234,6 @@ impl TrainArgs {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
-    one_autograd_thread();
     args.settings().check()?;
     if args.prompt.is_empty() && args.sample_every != Some(0) {
         return Err(Failure::EmptyPrompt);
@@ -284,29 +283,6 @@ fn read_text(path: &Path) -> Result<Vec<u8>, Failure> {
         cause,
     })
 }
-
-/// The autograd library shares large sums among threads of its own, which wait by spinning and
-/// take the cores from ours. Only its environment says otherwise, and an environment cannot be
-/// changed safely from within; so the process begins again with it.
-#[cfg(unix)]
-fn one_autograd_thread() {
-    use std::os::unix::process::CommandExt;
-    const THREADS: &str = "CANDLE_NUM_THREADS";
-    if std::env::var_os(THREADS).is_some() {
-        return;
-    }
-    if let Ok(program) = std::env::current_exe() {
-        let arguments = std::env::args_os().skip(1);
-        // It returns only if it failed; the training is then slower, and the same.
-        let _ = std::process::Command::new(program)
-            .args(arguments)
-            .env(THREADS, "1")
-            .exec();
-    }
-}
-
-#[cfg(not(unix))]
-fn one_autograd_thread() {}
 
 #[derive(Serialize)]
 struct Answer<'a> {

@@ -1,53 +1,37 @@
 #![allow(
     unsafe_code,
-    reason = "the matrix product of the gemm crate takes pointers and strides"
+    reason = "the matrix product of the gemm-f32 crate takes pointers and strides"
 )]
 
-use super::{contiguous, gradient, output, slice, with_slice};
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
-use gemm::Parallelism;
+use crate::tape::Operation;
+use gemm_common::Parallelism;
+use gemm_f32::gemm::f32::get_gemm_fn;
 
-/// `x w^T`: `x` is `[positions, cols]`, `w` `[rows, cols]`, the result `[positions, rows]`.
-pub(crate) struct Linear;
+/// `x w^T`: `x` is `[positions, cols]`, the leaf `w` `[rows, cols]`, the result
+/// `[positions, rows]`.
+pub(crate) struct Linear {
+    pub rows: usize,
+    pub cols: usize,
+}
 
-impl CustomOp2 for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
+impl Operation for Linear {
+    fn forward(&mut self, x: &[f32], leaves: &[Vec<f32>]) -> Vec<f32> {
+        let x = Matrix::new(x, x.len() / self.cols, self.cols);
+        let w = Matrix::new(&leaves[0], self.rows, self.cols);
+        product(x, w.transposed())
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, w) = (slice(x, x_layout)?, slice(w, w_layout)?);
-        let (positions, cols) = x_layout.shape().dims2()?;
-        let rows = w_layout.dims()[0];
-        let x = Matrix::new(x, positions, cols);
-        let w = Matrix::new(w, rows, cols);
-        Ok(output(product(x, w.transposed()), (positions, rows)))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        _out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let ((positions, cols), rows) = (x.dims2()?, w.dims()[0]);
-        let grad = contiguous(grad)?;
-        let dx = with_slice(&grad, |grad| {
-            let grad = Matrix::new(grad, positions, rows);
-            with_slice(w, |w| product(grad, Matrix::new(w, rows, cols)))
-        })??;
-        let dw = with_slice(&grad, |grad| {
-            let grad = Matrix::new(grad, positions, rows).transposed();
-            with_slice(x, |x| product(grad, Matrix::new(x, positions, cols)))
-        })??;
-        Ok((gradient(dx, x)?, gradient(dw, w)?))
+    fn backward(
+        &mut self,
+        x: &[f32],
+        leaves: &[Vec<f32>],
+        grad: Vec<f32>,
+    ) -> (Vec<f32>, Vec<Vec<f32>>) {
+        let positions = x.len() / self.cols;
+        let grad = Matrix::new(&grad, positions, self.rows);
+        let dx = product(grad, Matrix::new(&leaves[0], self.rows, self.cols));
+        let dw = product(grad.transposed(), Matrix::new(x, positions, self.cols));
+        (dx, vec![dw])
     }
 }
 
@@ -115,24 +99,25 @@ pub(crate) fn product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     }
     let mut out = Vec::with_capacity(m * n);
     let stride = |n: usize| n as isize;
+    // The library wants the result's columns contiguous, so it computes the transpose.
     // SAFETY: `Matrix` checked that every element of `a` and `b` lies in its slice. `out` has room for
     // m * n elements, is read by nobody else, and is written before it is read: its old values are
     // not asked for, and each element is a sum of k > 0 products. So all m * n are then initialised.
     unsafe {
-        gemm::gemm(
-            m,
+        get_gemm_fn()(
             n,
+            m,
             k,
             out.as_mut_ptr(),
-            1,
             stride(n),
+            1,
             false,
-            a.values.as_ptr(),
-            stride(a.col_stride),
-            stride(a.row_stride),
             b.values.as_ptr(),
-            stride(b.col_stride),
             stride(b.row_stride),
+            stride(b.col_stride),
+            a.values.as_ptr(),
+            stride(a.row_stride),
+            stride(a.col_stride),
             0.0,
             1.0,
             false,

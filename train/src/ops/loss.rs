@@ -1,47 +1,42 @@
-use super::{contiguous, gradient, output, slice, with_slice};
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use crate::tape::Operation;
 use std::sync::Arc;
 
 /// Cross-entropy in nats of the next bytes under logits `[positions, vocab]`: the sum over all
-/// positions, times `weight`.
+/// positions, times `weight`, as the one number of the result.
 pub(crate) struct CrossEntropy {
     pub targets: Arc<[u8]>,
+    pub vocab: usize,
     pub weight: f32,
 }
 
-impl CustomOp1 for CrossEntropy {
-    fn name(&self) -> &'static str {
-        "cross-entropy"
+impl Operation for CrossEntropy {
+    fn forward(&mut self, logits: &[f32], _leaves: &[Vec<f32>]) -> Vec<f32> {
+        vec![nats(logits, self.vocab, &self.targets) as f32 * self.weight]
     }
 
-    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let logits = slice(logits, layout)?;
-        let vocab = layout.dims()[1];
-        let total = nats(logits, vocab, &self.targets);
-        Ok(output(vec![total as f32 * self.weight], ()))
-    }
-
-    fn bwd(&self, logits: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let vocab = logits.dims()[1];
-        let factor = self.weight * contiguous(grad)?.to_scalar::<f32>()?;
-        let mut dlogits = vec![0.0; logits.elem_count()];
-        with_slice(logits, |logits| {
-            let rows = logits
-                .chunks_exact(vocab)
-                .zip(dlogits.chunks_exact_mut(vocab));
-            for ((row, grad), &target) in rows.zip(self.targets.iter()) {
-                let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                for (grad, logit) in grad.iter_mut().zip(row) {
-                    *grad = (logit - max).exp();
-                }
-                let sum: f32 = grad.iter().sum();
-                for grad in grad.iter_mut() {
-                    *grad *= factor / sum;
-                }
-                grad[usize::from(target)] -= factor;
+    fn backward(
+        &mut self,
+        logits: &[f32],
+        _leaves: &[Vec<f32>],
+        grad: Vec<f32>,
+    ) -> (Vec<f32>, Vec<Vec<f32>>) {
+        let factor = self.weight * grad[0];
+        let mut dlogits = vec![0.0; logits.len()];
+        let rows = logits
+            .chunks_exact(self.vocab)
+            .zip(dlogits.chunks_exact_mut(self.vocab));
+        for ((row, grad), &target) in rows.zip(self.targets.iter()) {
+            let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            for (grad, logit) in grad.iter_mut().zip(row) {
+                *grad = (logit - max).exp();
             }
-        })?;
-        gradient(dlogits, logits)
+            let sum: f32 = grad.iter().sum();
+            for grad in grad.iter_mut() {
+                *grad *= factor / sum;
+            }
+            grad[usize::from(target)] -= factor;
+        }
+        (dlogits, Vec::new())
     }
 }
 

@@ -1,48 +1,28 @@
+use super::NORM_EPS;
 use super::vector::{dot, sum};
-use super::{NORM_EPS, contiguous, gradient, output, slice, with_slice};
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use crate::tape::Operation;
 use multiversion::multiversion;
 
 /// `gamma * (x - mean) / sqrt(var + eps) + beta` of each row of `x`, `[positions, width]`.
-/// The second operand is `[2, width]`: gamma, then beta.
+/// The leaf is `[2, width]`: gamma, then beta.
 pub(crate) struct LayerNorm;
 
-impl CustomOp2 for LayerNorm {
-    fn name(&self) -> &'static str {
-        "layer-norm"
+impl Operation for LayerNorm {
+    fn forward(&mut self, x: &[f32], leaves: &[Vec<f32>]) -> Vec<f32> {
+        forward(x, &leaves[0], leaves[0].len() / 2)
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        affine: &CpuStorage,
-        affine_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, affine) = (slice(x, x_layout)?, slice(affine, affine_layout)?);
-        let width = x_layout.dims()[1];
-        Ok(output(forward(x, affine, width), x_layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        affine: &Tensor,
-        _out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let width = x.dims()[1];
-        let grad = contiguous(grad)?;
-        let mut dx = vec![0.0; x.elem_count()];
-        let mut daffine = vec![0.0; affine.elem_count()];
-        with_slice(x, |x| {
-            with_slice(affine, |affine| {
-                with_slice(&grad, |grad| {
-                    backward(x, &affine[..width], grad, &mut dx, &mut daffine);
-                })
-            })
-        })???;
-        Ok((gradient(dx, x)?, gradient(daffine, affine)?))
+    fn backward(
+        &mut self,
+        x: &[f32],
+        leaves: &[Vec<f32>],
+        grad: Vec<f32>,
+    ) -> (Vec<f32>, Vec<Vec<f32>>) {
+        let (gamma, _) = leaves[0].split_at(leaves[0].len() / 2);
+        let mut dx = vec![0.0; x.len()];
+        let mut daffine = vec![0.0; leaves[0].len()];
+        backward(x, gamma, &grad, &mut dx, &mut daffine);
+        (dx, vec![daffine])
     }
 }
 

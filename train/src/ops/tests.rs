@@ -1,7 +1,7 @@
 //! Every gradient against differences of the loss.
 
 use super::{Block, CrossEntropy, Embed, LayerNorm, Linear, Mix};
-use candle_core::{Device, Result, Tensor, Var};
+use crate::tape::Tape;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -46,7 +46,7 @@ struct Probe {
     shape: Shape,
     ids: Vec<u8>,
     targets: Vec<u8>,
-    leaves: Vec<(Vec<f32>, (usize, usize))>,
+    leaves: Vec<Vec<f32>>,
 }
 
 impl Probe {
@@ -64,7 +64,7 @@ impl Probe {
         ];
         let leaves = sizes.map(|(rows, cols)| {
             let values = (0..rows * cols).map(|_| 0.7 * rng.sample::<f32, _>(StandardNormal));
-            (values.collect(), (rows, cols))
+            values.collect()
         });
         let positions = SEQUENCES * shape.sequence;
         let mut bytes = || {
@@ -80,7 +80,7 @@ impl Probe {
         }
     }
 
-    fn loss(&self, leaves: &[Tensor]) -> Result<Tensor> {
+    fn loss(&self) -> Tape<'_> {
         let Shape {
             sequence,
             d,
@@ -94,57 +94,45 @@ impl Probe {
             d_head,
             top_k,
         };
+        let mut tape = Tape::recording(&self.leaves);
         let ids = self.ids.clone().into();
-        let x = leaves[0].apply_op1(Embed { ids })?;
-        let x = x.apply_op3(&leaves[1], &leaves[2], Block::new(mix))?;
-        let logits = x
-            .apply_op2(&leaves[3], LayerNorm)?
-            .apply_op2(&leaves[4], Linear)?;
-        let targets = self.targets.clone().into();
-        logits.apply_op1(CrossEntropy {
-            targets,
+        tape.apply(Embed { ids, width: d }, 0..1);
+        tape.apply(Block::new(mix), 1..3);
+        tape.apply(LayerNorm, 3..4);
+        let unembed = Linear {
+            rows: VOCAB,
+            cols: d,
+        };
+        tape.apply(unembed, 4..5);
+        let loss = CrossEntropy {
+            targets: self.targets.clone().into(),
+            vocab: VOCAB,
             weight: 1.0,
-        })
-    }
-
-    fn vars(&self) -> Result<Vec<Var>> {
-        let leaves = self.leaves.iter();
-        let var =
-            |(values, shape): &(Vec<f32>, _)| Var::from_vec(values.clone(), *shape, &Device::Cpu);
-        leaves.map(var).collect()
+        };
+        tape.apply(loss, 0..0);
+        tape
     }
 
     /// The loss with one number moved.
-    fn moved(&mut self, leaf: usize, at: usize, by: f32) -> Result<f64> {
-        let before = self.leaves[leaf].0[at];
-        self.leaves[leaf].0[at] += by;
-        let tensors: Vec<Tensor> = self
-            .vars()?
-            .iter()
-            .map(|v| v.as_detached_tensor())
-            .collect();
-        self.leaves[leaf].0[at] = before;
-        Ok(f64::from(self.loss(&tensors)?.to_scalar::<f32>()?))
+    fn moved(&mut self, leaf: usize, at: usize, by: f32) -> f64 {
+        let before = self.leaves[leaf][at];
+        self.leaves[leaf][at] += by;
+        let loss = f64::from(self.loss().result()[0]);
+        self.leaves[leaf][at] = before;
+        loss
     }
 }
 
 #[test]
-fn gradients_are_the_slopes_of_the_loss() -> Result<()> {
+fn gradients_are_the_slopes_of_the_loss() {
     const STEP: f32 = 1e-2;
     for (seed, &shape) in SHAPES.iter().enumerate() {
         let mut probe = Probe::new(shape, seed as u64);
-        let vars = probe.vars()?;
-        let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
-        let grads = probe.loss(&tensors)?.backward()?;
+        let gradients = probe.loss().backward();
         let (mut checked, mut off) = (0, 0);
-        for (leaf, tensor) in tensors.iter().enumerate() {
-            let grad = grads
-                .get(tensor)
-                .expect("every leaf is used")
-                .flatten_all()?
-                .to_vec1::<f32>()?;
-            for (at, &grad) in grad.iter().enumerate().step_by(3) {
-                let (up, down) = (probe.moved(leaf, at, STEP)?, probe.moved(leaf, at, -STEP)?);
+        for (leaf, gradient) in gradients.iter().enumerate() {
+            for (at, &grad) in gradient.iter().enumerate().step_by(3) {
+                let (up, down) = (probe.moved(leaf, at, STEP), probe.moved(leaf, at, -STEP));
                 let slope = (up - down) / (2.0 * f64::from(STEP));
                 checked += 1;
                 // The loss is f32 and curved; where a move changes which positions attention
@@ -159,5 +147,4 @@ fn gradients_are_the_slopes_of_the_loss() -> Result<()> {
             "{shape:?}: {off} of {checked} gradients are off"
         );
     }
-    Ok(())
 }

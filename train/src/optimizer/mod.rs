@@ -8,10 +8,10 @@
 mod adamw;
 mod muon;
 
+use crate::Settings;
 use crate::gradient::Gradients;
 use crate::parallel::in_parallel;
 use crate::parameters::{Parameters, Rule};
-use crate::{Settings, TrainError};
 use adamw::AdamW;
 use muon::Muon;
 use std::f64::consts::PI;
@@ -51,7 +51,7 @@ impl Moments {
         parameters: &mut Parameters,
         gradients: &Gradients,
         threads: usize,
-    ) -> Result<(), TrainError> {
+    ) {
         let part = schedule(settings, step);
         let rate = settings.learning_rate * part;
         let keep = 1.0 - (rate * settings.weight_decay) as f32;
@@ -85,7 +85,7 @@ impl Moments {
             rate: (settings.matrix_rate * part) as f32,
             keep,
         };
-        self.project(muon, parameters, gradients, &projections, threads)
+        self.project(muon, parameters, gradients, &projections, threads);
     }
 
     fn project(
@@ -95,13 +95,13 @@ impl Moments {
         gradients: &Gradients,
         projections: &[Projection],
         threads: usize,
-    ) -> Result<(), TrainError> {
+    ) {
         let first = &self.first;
         let updates = in_parallel(projections, threads, |p| {
             let mean = &first[p.parameter][p.range.clone()];
             let gradients = &gradients.values[p.parameter][p.range.clone()];
-            Ok::<_, TrainError>(muon.update(mean, gradients, p.shape))
-        })?;
+            muon.update(mean, gradients, p.shape)
+        });
         for (p, (mean, update)) in projections.iter().zip(updates) {
             self.first[p.parameter][p.range.clone()].copy_from_slice(&mean);
             let values = &mut parameters.list[p.parameter].values[p.range.clone()];
@@ -109,7 +109,6 @@ impl Moments {
                 *value = *value * muon.keep - update;
             }
         }
-        Ok(())
     }
 }
 
