@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn error::Error>> {
             writeln!(source, "#[cfg(target_arch = \"{arch}\")]")?;
         }
         let module = isa.name().replace('.', "");
-        writeln!(source, "pub mod {module} {{")?;
+        // Generated code stands in anyone's crate, whatever is in scope there.
+        writeln!(source, "pub mod {module} {{\n#![no_implicit_prelude]")?;
         writeln!(source, "{}", emit(&square_root(), isa)?)?;
         writeln!(source, "{}", caller(&square_root(), "call_square_root")?)?;
         writeln!(

@@ -18,6 +18,9 @@ mod emitted {
     #![allow(
         missing_docs,
         unreachable_pub,
+        unused,
+        clippy::all,
+        clippy::undocumented_unsafe_blocks,
         reason = "generated when the tests are built"
     )]
     use super::{Call, Entry};

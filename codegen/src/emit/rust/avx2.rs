@@ -32,7 +32,7 @@ impl Isa for Avx2 {
             #[inline]
             #[target_feature(enable = "avx2")]
             fn first(n: usize) -> __m256i {
-                let n = _mm256_set1_epi32(n.min(8) as i32);
+                let n = _mm256_set1_epi32(::core::cmp::Ord::min(n, 8) as i32);
                 _mm256_cmpgt_epi32(n, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
             }
         };

@@ -38,7 +38,7 @@ impl Isa for Avx512 {
             /// A mask of the first `n` lanes.
             #[inline(always)]
             fn first(n: usize) -> __mmask16 {
-                ((1u32 << n.min(16)) - 1) as __mmask16
+                ((1u32 << ::core::cmp::Ord::min(n, 16)) - 1) as __mmask16
             }
         };
         let table = |part| {

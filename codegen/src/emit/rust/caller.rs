@@ -51,7 +51,7 @@ pub fn caller(function: &Function, name: &str) -> Result<TokenStream, EmitError>
         )]
         unsafe fn #name(args: &[u64]) {
             let &[#(#words),*] = args else {
-                panic!("a kernel of {} arguments was called with {}", #expected, args.len())
+                ::core::panic!("a kernel of {} arguments was called with {}", #expected, args.len())
             };
             unsafe { #symbol(#(#arguments),*) }
         }

@@ -30,13 +30,6 @@ pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, Em
     let docs = docs(function, isa, &names);
     Ok(quote! {
         #(#[doc = #docs])*
-        #[allow(
-            unused,
-            clippy::all,
-            clippy::pedantic,
-            clippy::undocumented_unsafe_blocks,
-            reason = "generated code: loads and stores are bounded by the lengths above"
-        )]
         #feature
         pub unsafe extern "C" fn #name(#parameters) {
             #imports

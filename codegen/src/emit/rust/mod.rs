@@ -37,12 +37,11 @@ mod x86;
 
 pub use caller::caller;
 
-use crate::ir::{Function, Value};
+use crate::ir::{Function, Value, verify};
 use isa::Isa;
 use proc_macro2::TokenStream;
 
-/// Why a function has no Rust form. None of these happens to verified IR whose names are
-/// identifiers.
+/// Why a function has no Rust form. None of these happens to valid IR whose names are identifiers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
@@ -52,6 +51,9 @@ pub enum EmitError {
         /// The name.
         name: String,
     },
+    /// A function that breaks the IR's invariants.
+    #[error("{0}")]
+    Invalid(crate::ir::Violations),
     /// An instruction whose operands or result have types it does not work on.
     #[error("v{}: the instruction does not work on its operands' types", value.0)]
     IllTyped {
@@ -68,28 +70,42 @@ pub enum EmitError {
 
 /// A `pub unsafe extern "C" fn` that computes `function` on a CPU with an instruction set.
 ///
-/// The item carries its `#[target_feature]`, needs nothing in scope but `core`, and is
-/// meant for one architecture: guard it with `#[cfg(target_arch = ..)]`.
+/// The item carries its `#[target_feature]`, needs nothing in scope, not even a prelude, and is
+/// meant for one architecture: guard it with `#[cfg(target_arch = ..)]`. Lints do not look into
+/// what a macro of another crate wrote; [`emit_file`] says what they may overlook.
 ///
 /// # Errors
-/// If a name is not an identifier, or the function is not well typed.
+/// If a name is not an identifier, or the verifier rejects the function: its code would go
+/// wherever it was told to.
 pub fn emit(
     function: &Function,
     isa: impl Into<atome_spec::Isa>,
 ) -> Result<TokenStream, EmitError> {
+    verify(function).map_err(EmitError::Invalid)?;
     function::item(function, tier(isa.into())?)
 }
 
-/// [`emit`] as formatted source text.
+/// [`emit`] as formatted source text, with an `allow` of what linters say to generated code.
 ///
 /// # Errors
 /// As [`emit`].
+#[cfg(feature = "rust-text")]
 pub fn emit_file(
     function: &Function,
     isa: impl Into<atome_spec::Isa>,
 ) -> Result<String, EmitError> {
     let item = emit(function, isa)?;
-    let file = syn::parse2(item).map_err(|_| EmitError::Name {
+    let allowed = quote::quote! {
+        #[allow(
+            unused,
+            clippy::all,
+            clippy::pedantic,
+            clippy::undocumented_unsafe_blocks,
+            reason = "generated code: loads and stores are bounded by the lengths above"
+        )]
+        #item
+    };
+    let file = syn::parse2(allowed).map_err(|_| EmitError::Name {
         name: function.name.clone(),
     })?;
     Ok(prettyplease::unparse(&file))

@@ -62,9 +62,12 @@ impl Names {
 ///
 /// A name that could be a variable's gets a `_` at its end.
 pub(super) fn parameter(name: &str) -> Result<Ident, EmitError> {
-    let ident = syn::parse_str::<Ident>(name).map_err(|_| EmitError::Name {
-        name: name.to_owned(),
-    })?;
+    if !is_identifier(name) {
+        return Err(EmitError::Name {
+            name: name.to_owned(),
+        });
+    }
+    let ident = format_ident!("{name}");
     let taken = ["v", "table", "index"].iter().any(|prefix| {
         name.strip_prefix(prefix)
             .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -74,4 +77,37 @@ pub(super) fn parameter(name: &str) -> Result<Ident, EmitError> {
     } else {
         ident
     })
+}
+
+/// Words that are no names in some edition of Rust.
+const KEYWORDS: &[&str] = &[
+    "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
+    "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
+    "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
+    "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// Whether a name that the verifier accepts is one in Rust.
+fn is_identifier(name: &str) -> bool {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    starts && rest && name != "_" && KEYWORDS.binary_search(&name).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEYWORDS, is_identifier};
+
+    #[test]
+    fn keywords_are_no_names() {
+        assert!(KEYWORDS.is_sorted());
+        for name in KEYWORDS
+            .iter()
+            .chain(&["", "_", "1x", "a b", "r#x", "\u{e9}"])
+        {
+            assert!(!is_identifier(name), "{name}");
+        }
+        assert!(["x", "_x", "q_sum", "X1"].into_iter().all(is_identifier));
+    }
 }

@@ -279,7 +279,7 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "neon")]
         fn first(n: usize) -> int32x4_t {
-            let n = vdupq_n_s32(n.min(4) as i32);
+            let n = vdupq_n_s32(::core::cmp::Ord::min(n, 4) as i32);
             vreinterpretq_s32_u32(vcgtq_s32(n, lanes([0, 1, 2, 3])))
         }
     };

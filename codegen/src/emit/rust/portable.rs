@@ -172,7 +172,7 @@ impl Isa for Portable {
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {
-        quote!(#x.iter().fold(0i32, |sum, x| sum.wrapping_add(*x)))
+        quote!(sum(#x))
     }
 
     fn sqrt(&self, x: &Ident) -> TokenStream {
@@ -184,18 +184,32 @@ fn helpers() -> Vec<Helper> {
     let reduce = quote! {
         /// Folds lanes `i` and `i + 8`, then `i + 4`, `i + 2`, `i + 1`.
         #[inline(always)]
-        fn reduce(x: [f32; 16], fold: impl Fn(f32, f32) -> f32) -> f32 {
+        fn reduce(x: [f32; 16], fold: impl ::core::ops::Fn(f32, f32) -> f32) -> f32 {
             let x: [f32; 8] = ::core::array::from_fn(|l| fold(x[l], x[l + 8]));
             let x: [f32; 4] = ::core::array::from_fn(|l| fold(x[l], x[l + 4]));
             fold(fold(x[0], x[2]), fold(x[1], x[3]))
         }
     };
+    let sum = quote! {
+        /// The wrapping sum of the lanes.
+        #[inline(always)]
+        fn sum(x: [i32; 16]) -> i32 {
+            let mut sum = 0i32;
+            for l in 0..16 {
+                sum = sum.wrapping_add(x[l]);
+            }
+            sum
+        }
+    };
     let load = quote! {
         /// The first `n` lanes from `at`; the others are zero.
         #[inline]
-        unsafe fn load_first<T: Copy + Default>(at: *const T, n: usize) -> [T; 16] {
+        unsafe fn load_first<T>(at: *const T, n: usize) -> [T; 16]
+        where
+            T: ::core::marker::Copy + ::core::default::Default,
+        {
             let mut x = [T::default(); 16];
-            for l in 0..n.min(16) {
+            for l in 0..::core::cmp::Ord::min(n, 16) {
                 x[l] = unsafe { *at.add(l) };
             }
             x
@@ -204,8 +218,8 @@ fn helpers() -> Vec<Helper> {
     let store = quote! {
         /// Writes the first `n` lanes to `at`.
         #[inline]
-        unsafe fn store_first<T: Copy>(at: *mut T, x: [T; 16], n: usize) {
-            for l in 0..n.min(16) {
+        unsafe fn store_first<T: ::core::marker::Copy>(at: *mut T, x: [T; 16], n: usize) {
+            for l in 0..::core::cmp::Ord::min(n, 16) {
                 unsafe { *at.add(l) = x[l] };
             }
         }
@@ -225,7 +239,8 @@ fn helpers() -> Vec<Helper> {
         /// Sixty-four numbers as signed bytes.
         #[inline(always)]
         fn narrow(parts: [[i32; 16]; 4]) -> [i32; 16] {
-            let byte = |at: usize| parts[at / 16][at % 16].clamp(-128, 127) as u8;
+            let limited = |x: i32| ::core::cmp::Ord::clamp(x, -128, 127);
+            let byte = |at: usize| limited(parts[at / 16][at % 16]) as u8;
             ::core::array::from_fn(|l| {
                 i32::from_le_bytes(::core::array::from_fn(|i| byte(4 * l + i)))
             })
@@ -234,6 +249,7 @@ fn helpers() -> Vec<Helper> {
     let helper = |name, item| Helper { name, item };
     vec![
         helper("reduce", reduce),
+        helper("sum", sum),
         helper("load_first", load),
         helper("store_first", store),
         helper("dot4", dot4),

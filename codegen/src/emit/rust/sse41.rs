@@ -191,7 +191,8 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "sse4.1")]
         fn first(n: usize) -> __m128i {
-            _mm_cmpgt_epi32(_mm_set1_epi32(n.min(4) as i32), _mm_setr_epi32(0, 1, 2, 3))
+            let n = _mm_set1_epi32(::core::cmp::Ord::min(n, 4) as i32);
+            _mm_cmpgt_epi32(n, _mm_setr_epi32(0, 1, 2, 3))
         }
     };
     let load = quote! {
@@ -242,10 +243,10 @@ fn helpers() -> Vec<Helper> {
             let spread = _mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c);
             let byte = _mm_add_epi8(_mm_shuffle_epi8(first, spread), _mm_set1_epi32(0x03020100));
             let mut found = _mm_setzero_si128();
-            for (i, part) in table.into_iter().enumerate() {
+            for i in 0..4 {
                 let at = _mm_sub_epi8(byte, _mm_set1_epi8(16 * i as i8));
                 let at = _mm_adds_epu8(at, _mm_set1_epi8(0x70));
-                found = _mm_or_si128(found, _mm_shuffle_epi8(part, at));
+                found = _mm_or_si128(found, _mm_shuffle_epi8(table[i], at));
             }
             found
         }
