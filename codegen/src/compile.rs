@@ -4,7 +4,10 @@ use atome_spec::Isa;
 
 /// The verified function of a specification, laid out for an instruction set and optimised.
 ///
-/// A tier stands for what all its CPUs have.
+/// The instruction set decides the layout alone, never the result: give the one that the code is
+/// emitted for. That is an argument of `emit::rust::emit` too; for Cranelift it is
+/// [`Target::isa`](atome_spec::Target::isa) of the target, and for this machine
+/// `atome_kernels::detect()`. A tier stands for what all its CPUs have.
 ///
 /// ```
 /// use atome_codegen::{KernelSpec, compile};

@@ -1,10 +1,38 @@
 //! Compiles kernel specifications for ternary models:
 //! spec -> schedule -> IR -> verify -> passes -> emit.
+//!
+//! | module | stage |
+//! |---|---|
+//! | [`spec`] | what to generate |
+//! | [`schedule`] | how it is laid over a machine |
+//! | [`lower`] | from both to the IR |
+//! | [`ir`] | the IR, its text form and its verifier |
+//! | [`passes`] | rewrites |
+//! | [`emit`] | Rust source and Cranelift IR, each behind a feature |
+//! | [`interp`] | the meaning of the IR, by running it |
+//!
+//! ```
+//! use atome_codegen::{KernelSpec, compile, interp};
+//! use atome_spec::{Isa, Op};
+//!
+//! // `out[i] = tanh(x[i])`, any number of elements, laid out for AVX2.
+//! let function = compile(&KernelSpec::new(Op::Tanh), Isa::Avx2)?;
+//! assert_eq!(function.dims, ["n"]);
+//! assert!(function.to_string().starts_with("kernel tanh_f32("));
+//!
+//! let mut memory: Vec<u8> = [0.0f32, 1.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+//! memory.extend([0; 8]);
+//! interp::run(&function, &mut memory, &[0..8, 8..16], &[2], &[])?;
+//! assert_eq!(memory[12..], 0.7615942f32.to_le_bytes());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod compile;
 pub mod emit;
 mod error;
+#[cfg(test)]
+mod hostile;
 pub mod interp;
 pub mod ir;
 pub mod lower;

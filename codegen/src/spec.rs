@@ -4,8 +4,9 @@
 use crate::CodegenError;
 use atome_spec::{Activation, Kind, LANES, Method, Op, Packing, layout};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-/// Greatest bound dimension: element numbers stay far from overflow.
+/// Greatest dimension: element numbers stay far from overflow.
 const MAX_DIM: u64 = 1 << 31;
 /// Greatest filter width of a convolution.
 const MAX_TAPS: u64 = 4096;
@@ -134,19 +135,15 @@ impl KernelSpec {
                     known,
                 });
             }
-            let (min, max) = match (name.as_str(), self.activation) {
-                ("taps", _) => (1, MAX_TAPS),
-                ("cols", Activation::I8) => (0, layout::MAX_I8_COLS as u64),
-                _ => (0, MAX_DIM),
-            };
-            if !(min..=max).contains(&found) {
+            let range = range(name, self.activation);
+            if !range.contains(&found) {
                 let name = name.clone();
                 return Err(CodegenError::DimOutOfRange {
                     op,
                     name,
                     found,
-                    min,
-                    max,
+                    min: *range.start(),
+                    max: *range.end(),
                 });
             }
         }
@@ -227,6 +224,15 @@ pub fn dims(op: Op) -> &'static [&'static str] {
         Op::Discretize => &["heads", "tokens", "stride"],
         Op::SelectiveScan => &["heads", "head_dim", "d_state", "tokens", "stride"],
         _ => &["n"],
+    }
+}
+
+/// The values that a dimension of an op with some type of activations may have, bound or open.
+pub fn range(dim: &str, activation: Activation) -> RangeInclusive<u64> {
+    match (dim, activation) {
+        ("taps", _) => 1..=MAX_TAPS,
+        ("cols", Activation::I8) => 0..=layout::MAX_I8_COLS as u64,
+        _ => 0..=MAX_DIM,
     }
 }
 

@@ -405,3 +405,66 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sizes_beyond_memory_are_refused_not_wrapped() {
+    use atome_kernels::packing::int8;
+    let (most, half) = (usize::MAX, usize::MAX / 2 + 1);
+    for packing in [Packing::Int2, Packing::Base3] {
+        for (rows, cols) in [
+            (most, most),
+            (most, 1),
+            (half, 64),
+            (64, most),
+            (half, half),
+        ] {
+            assert_eq!(matrix::words(packing, rows, cols), most, "{rows} by {cols}");
+            assert!(matrix::check(packing, &[], rows, cols).is_err());
+            assert!(matrix::pack_into(packing, &[], rows, cols, &mut []).is_err());
+            assert!(matrix::unpack_into(packing, &[], rows, cols, &mut []).is_err());
+            assert!(embed::check(packing, &[], rows, cols).is_err());
+            assert!(embed::pack_into(packing, &[], rows, cols, &mut []).is_err());
+        }
+        // Nothing is packed into nothing, however long nothing is.
+        assert_eq!(matrix::check(packing, &[], most, 0), Ok(()));
+        assert_eq!(matrix::pack_into(packing, &[], 0, most, &mut []), Ok(()));
+    }
+    assert_eq!(conv::words(most, 17), most);
+    assert!(conv::check(&[], half, 17).is_err());
+    assert_eq!((int8::words(16, most), int8::words(most, 0)), (most, 0));
+}
+
+#[test]
+fn a_weight_that_is_not_there_is_a_panic() {
+    fn panics<T>(f: impl FnOnce() -> T + std::panic::UnwindSafe) -> bool {
+        std::panic::catch_unwind(f).is_err()
+    }
+    let half = usize::MAX / 2 + 1;
+    for packing in [Packing::Int2, Packing::Base3] {
+        assert!(panics(|| matrix::get(
+            packing,
+            &[0; 16],
+            usize::MAX,
+            1,
+            0,
+            0
+        )));
+        assert!(panics(|| matrix::get(
+            packing,
+            &[0; 16],
+            16,
+            half,
+            0,
+            half - 1
+        )));
+        assert!(panics(|| embed::get(
+            packing,
+            &[0; 16],
+            half,
+            1,
+            half / 8,
+            0
+        )));
+    }
+    assert!(panics(|| conv::get(&[0; 16], half, 33, 0, 32)));
+}

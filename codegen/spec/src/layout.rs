@@ -36,12 +36,12 @@ pub const MAX_I8_COLS: usize = 1 << 18;
 /// A `u32` of 16 codes that are all 0 (code 1).
 pub const ZERO_WORD: u32 = 0x5555_5555;
 
-/// The bit of a matrix word at which column `k` (below 16) starts.
+/// The bit of a matrix word at which column `k`, modulo 16, starts.
 ///
 /// Quads of columns share a 2-bit field of each byte, so that the same bytes also feed
 /// four-way dot-product instructions after one mask.
 pub const fn gemv_bit(k: usize) -> usize {
-    8 * (k & 3) + 2 * (k >> 2)
+    8 * (k & 3) + 2 * (k >> 2 & 3)
 }
 
 /// Columns held by one `u32` of a `gemv`/`gemm` matrix.
@@ -52,14 +52,15 @@ pub const fn word_cols(packing: Packing) -> usize {
     }
 }
 
-/// `u32` words of a `rows` by `cols` matrix of `gemv`/`gemm`.
+/// `u32` words of a `rows` by `cols` matrix of `gemv`/`gemm`; `usize::MAX` if that overflows.
 pub const fn gemv_words(packing: Packing, rows: usize, cols: usize) -> usize {
-    rows.div_ceil(LANES) * LANES * cols.div_ceil(word_cols(packing))
+    let rows = rows.div_ceil(LANES).saturating_mul(LANES);
+    rows.saturating_mul(cols.div_ceil(word_cols(packing)))
 }
 
 /// `u32` words of a row of `width` int8 activations, padding included.
 pub const fn q_words(width: usize) -> usize {
-    width.div_ceil(LANES) * LANES / 4
+    width.div_ceil(LANES) * (LANES / 4)
 }
 
 /// Columns held by one 64-byte embedding tile.
@@ -75,9 +76,10 @@ pub const fn embed_row_bytes(packing: Packing, cols: usize) -> usize {
     cols.div_ceil(tile_cols(packing)) * TILE_BYTES
 }
 
-/// `u32` words of the taps of `channels` depthwise filters of width `taps`.
+/// `u32` words of the taps of `channels` depthwise filters of width `taps`; `usize::MAX` if that
+/// overflows.
 pub const fn conv_words(channels: usize, taps: usize) -> usize {
-    taps.div_ceil(WORD_COLS) * channels
+    taps.div_ceil(WORD_COLS).saturating_mul(channels)
 }
 
 /// `u32` words of a row of `cols` columns in a table of f16.

@@ -162,7 +162,7 @@ impl Program {
         }
         for i in 0..buffers {
             let (part, range) = span(i);
-            let bytes = memory.parts.get(part).map_or(0, |part| part.bytes().len());
+            let bytes = memory.parts.get(part).map(|part| part.bytes().len());
             let (start, len) = self.bind(i, range, registers, bytes)?;
             registers.buffers[i] = Bound { part, start, len };
         }
@@ -180,12 +180,13 @@ impl Program {
         buffer: usize,
         range: &Range<usize>,
         registers: &Registers,
-        memory: usize,
+        memory: Option<usize>,
     ) -> Result<(usize, u64), Trap> {
         let (name, len) = &self.buffers[buffer];
         let len = registers.sizes[*len as usize];
         let expected = len.saturating_mul(ELEM_BYTES as u64);
-        if range.end <= memory && expected <= range.len() as u64 {
+        let inside = memory.is_some_and(|memory| range.end <= memory);
+        if inside && range.start <= range.end && expected <= range.len() as u64 {
             return Ok((range.start, len));
         }
         Err(Trap::Range {
@@ -193,7 +194,7 @@ impl Program {
             expected,
             start: range.start,
             end: range.end,
-            memory,
+            memory: memory.unwrap_or(0),
         })
     }
 }

@@ -45,6 +45,9 @@ impl Builder {
     }
 
     /// Ends the function.
+    ///
+    /// # Panics
+    /// If it is called while a loop's body is built.
     pub fn finish(mut self) -> Function {
         self.function.body = self.blocks.pop().expect("the body is open until now");
         assert!(self.blocks.is_empty(), "a loop is still open");

@@ -132,6 +132,10 @@ impl Function {
 
     /// Specialises: binds the named dimensions to constants and removes them from the
     /// parameters. Names that are not dimensions of this function are ignored.
+    ///
+    /// # Panics
+    /// If a size names a dimension that the function has not, or divides by 0; the verifier rules
+    /// that out.
     pub fn bind(&self, values: &[(&str, u64)]) -> Function {
         let bound = |name: &str| values.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
         let mut open = Vec::new();

@@ -53,7 +53,10 @@ impl Size {
         }
     }
 
-    /// `self / n` rounded down; `n` is not 0.
+    /// `self / n` rounded down.
+    ///
+    /// # Panics
+    /// If `n` is 0.
     pub fn div(self, n: u64) -> Size {
         assert_ne!(n, 0, "division of a size by 0");
         match (self, n) {
@@ -63,7 +66,10 @@ impl Size {
         }
     }
 
-    /// `self % n`; `n` is not 0.
+    /// `self % n`.
+    ///
+    /// # Panics
+    /// If `n` is 0.
     pub fn rem(self, n: u64) -> Size {
         assert_ne!(n, 0, "remainder of a size by 0");
         match (self, n) {
@@ -73,8 +79,12 @@ impl Size {
         }
     }
 
-    /// `self / n` rounded up; `n` is not 0.
+    /// `self / n` rounded up.
+    ///
+    /// # Panics
+    /// If `n` is 0.
     pub fn div_ceil(self, n: u64) -> Size {
+        assert_ne!(n, 0, "division of a size by 0");
         (self + Size::Const(n - 1)).div(n)
     }
 

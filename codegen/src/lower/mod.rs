@@ -37,6 +37,10 @@ use atome_spec::Op;
 ///
 /// Dimensions the specification binds are constants in it; the others are its parameters,
 /// in the order of [`spec::dims`].
+///
+/// # Panics
+/// Perhaps, if the specification fails its check or the schedule is not one of
+/// [`schedule::select`](crate::schedule::select); [`compile`](crate::compile) passes neither.
 pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
     let mut lowering = Lowering::new(spec, schedule);
     let l = &mut lowering;

@@ -60,6 +60,9 @@ pub const PIPELINE: &[(&str, Pass)] = &[
 ];
 
 /// Runs every pass of [`PIPELINE`] in order.
+///
+/// # Panics
+/// Perhaps, if the verifier rejects the function.
 pub fn optimise(function: &mut Function) {
     for (_, pass) in PIPELINE {
         pass(function);

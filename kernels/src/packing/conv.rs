@@ -3,7 +3,7 @@
 //! `[ceil(taps / 16)][channels]` words, tap `k` at bit `2 (k mod 16)`: a vector load gives
 //! 16 consecutive channels.
 
-use atome_spec::layout::{WORD_COLS, ZERO_WORD};
+use atome_spec::layout::{self, WORD_COLS, ZERO_WORD};
 
 use super::{
     PackError, check_codes, check_lengths, check_row, check_word_count, code, is_valid_int2, trit,
@@ -11,7 +11,7 @@ use super::{
 
 /// `u32` words of the packed filters; `usize::MAX` if that overflows.
 pub const fn words(channels: usize, taps: usize) -> usize {
-    taps.div_ceil(WORD_COLS).saturating_mul(channels)
+    layout::conv_words(channels, taps)
 }
 
 /// Packs row-major trits.
@@ -109,6 +109,7 @@ pub fn get(packed: &[u32], channels: usize, taps: usize, channel: usize, tap: us
         channel < channels && tap < taps,
         "({channel}, {tap}) is outside {channels} by {taps}"
     );
+    assert!(packed.len() >= words(channels, taps), "too few words");
     let word = packed[tap / WORD_COLS * channels + channel];
     trit((word >> (2 * (tap % WORD_COLS)) & 3) as u8)
 }

@@ -92,6 +92,7 @@ pub fn get(packing: Packing, packed: &[u32], rows: usize, cols: usize, r: usize,
         r < rows && c < cols,
         "({r}, {c}) is outside {rows} by {cols}"
     );
+    assert!(packed.len() >= words(packing, rows, cols), "too few words");
     let row = &packed[r * row_words(packing, cols)..];
     let tile = &row.as_chunks().0[c / tile_cols(packing)];
     let col = c % tile_cols(packing);

@@ -3,7 +3,7 @@
 
 use atome_spec::layout;
 
-/// `u32` words of `rows` rows of `width` activations.
+/// `u32` words of `rows` rows of `width` activations; `usize::MAX` if that overflows.
 pub const fn words(rows: usize, width: usize) -> usize {
     rows.saturating_mul(layout::q_words(width))
 }

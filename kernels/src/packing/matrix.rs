@@ -13,9 +13,7 @@ use super::{PackError, check_codes, check_lengths, check_row, check_word_count};
 
 /// `u32` words of a packed `rows` by `cols` matrix; `usize::MAX` if that overflows.
 pub const fn words(packing: Packing, rows: usize, cols: usize) -> usize {
-    rows.div_ceil(LANES)
-        .saturating_mul(LANES)
-        .saturating_mul(cols.div_ceil(layout::word_cols(packing)))
+    layout::gemv_words(packing, rows, cols)
 }
 
 /// Packs row-major trits.
@@ -88,6 +86,7 @@ pub fn get(packing: Packing, packed: &[u32], rows: usize, cols: usize, r: usize,
         r < rows && c < cols,
         "({r}, {c}) is outside {rows} by {cols}"
     );
+    assert!(packed.len() >= words(packing, rows, cols), "too few words");
     let word_cols = layout::word_cols(packing);
     let (first, stride) = Shape { rows, cols }.row_words(word_cols, r);
     let word = packed[first + c / word_cols * stride];

@@ -13,7 +13,8 @@ impl<'a> Ternary<'a> {
     /// # Panics
     /// If there are not `rows * cols` trits.
     pub fn new(trits: &'a [i8], rows: usize, cols: usize, scale: f32) -> Ternary<'a> {
-        assert_eq!(trits.len(), rows * cols, "{rows} by {cols} trits");
+        let expected = rows.checked_mul(cols);
+        assert_eq!(Some(trits.len()), expected, "{rows} by {cols} trits");
         Ternary {
             trits,
             rows,

@@ -1,5 +1,5 @@
 use super::run_words;
-use crate::interp::{Program, ProgramError, Trap, run};
+use crate::interp::{Memory, Program, ProgramError, Span, Trap, run};
 use crate::ir::{
     Access, Address, BinaryOp, Buffer, Builder, Elem, Inst, Lanes, Size, Stmt, Type, Value,
 };
@@ -204,4 +204,37 @@ fn malformed_functions_do_not_compile() {
             found: Type::F32X16
         }
     );
+}
+
+#[test]
+fn ranges_that_are_none_trap() {
+    let mut b = Builder::new("f");
+    let x = b.buffer("x", Access::In, Elem::I32, Size::ZERO);
+    b.load_vector(x, Address::at(0), Lanes::First(Size::ZERO));
+    let function = b.finish();
+    let call = |range| {
+        run(
+            &function,
+            &mut [0; 8],
+            std::slice::from_ref(&range),
+            &[],
+            &[],
+        )
+    };
+    assert_eq!(call(8..8), Ok(()));
+    for range in [8..4, usize::MAX..0, 9..9, 0..usize::MAX] {
+        assert!(
+            matches!(call(range.clone()), Err(Trap::Range { .. })),
+            "{range:?}"
+        );
+    }
+
+    let program = Program::new(&function).unwrap();
+    let memory = Memory { parts: &mut [] };
+    let span = Span {
+        part: 3,
+        bytes: 0..0,
+    };
+    let result = program.run_split(&mut program.registers(), memory, &[span], &[], &[]);
+    assert!(matches!(result, Err(Trap::Range { .. })), "{result:?}");
 }
