@@ -1,6 +1,9 @@
 //! Kernels compiled ahead of time: every op, for every CPU tier of the architecture, with
 //! all dimensions open, so they serve any model.
 //!
+//! [`crate::safe`] has most of them as functions over slices; this is the table itself, for compiled
+//! code and for plans that were checked before.
+//!
 //! A kernel is a C function: buffer addresses, then dimensions as `u64`, then scalars as
 //! `f32`; `docs/ir.md` lists them for each op.
 //!
@@ -34,7 +37,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The C function, for compiled code to call.
+    /// The C function, for compiled code to call: buffer addresses, dimensions as `u64`, scalars as
+    /// `f32`, all in the order of `docs/ir.md`. What [`Kernel::call`] demands holds for it too.
     pub fn entry(&self) -> *const () {
         (self.entry)()
     }
@@ -43,10 +47,16 @@ impl Kernel {
     /// scalars.
     ///
     /// # Safety
-    /// - [`dispatch::has`] the kernel's instruction set.
-    /// - Each address is valid for as many elements as the op's buffer has with these
-    ///   dimensions, for reads, writes or both as the op says; buffers do not overlap; ids
-    ///   and chosen slots are within their tables.
+    /// - [`dispatch::has`] the kernel's instruction set: [`find`] and [`kernels`] also give kernels
+    ///   of tiers that this machine does not run.
+    /// - Each address is a multiple of 4, comes from a pointer whose provenance was exposed, and is
+    ///   valid for as many elements of 4 bytes as the op's buffer has with these dimensions, for reads
+    ///   (then initialised), writes or both as the op says, until the call returns. A buffer that is
+    ///   written overlaps no other.
+    /// - Dimensions are at most 2^31, `taps` is not 0, and the lengths they give fit an `isize`;
+    ///   `capacity` is a multiple of 16, `slot` below it and `len` not above it; a stride is not less
+    ///   than the row it is from.
+    /// - Ids and chosen slots are rows of their tables.
     ///
     /// # Panics
     /// If the number of arguments is not the kernel's.
@@ -57,7 +67,8 @@ impl Kernel {
 }
 
 /// The best kernel of a kind on a tier: one for an extension of the tier where this machine
-/// has it. `None` if there is no such kernel on this architecture.
+/// has it. `None` if there is no such kernel on this architecture. That this machine runs the tier is
+/// not asked.
 ///
 /// A kind without a method asks for the op's first choice.
 pub fn find(kind: impl Into<Kind>, tier: Tier) -> Option<&'static Kernel> {
@@ -93,7 +104,7 @@ pub fn runnable() -> impl Iterator<Item = &'static Kernel> {
 /// A module of the kernels of one tier.
 macro_rules! tier {
     ($module:ident, $tier:literal) => {
-        mod $module {
+        pub(crate) mod $module {
             use super::Kernel;
             #[allow(unused_imports, reason = "a tier may lack some")]
             use atome_spec::{Activation, Isa, Kind, Method, Op, Packing};

@@ -34,6 +34,18 @@ pub enum KernelError {
         /// Rows of the table.
         vocab: usize,
     },
+    /// A dimension that no kernel of the op can have.
+    #[error("dimension `{dimension}` is {found}, expected {min} to {max}")]
+    Dimension {
+        /// The dimension's name.
+        dimension: &'static str,
+        /// The value given, or found from a slice's length.
+        found: usize,
+        /// Least value.
+        min: u64,
+        /// Greatest value.
+        max: u64,
+    },
     /// Dimensions for which an argument's length exceeds the address space.
     #[error("`{argument}` would be longer than memory")]
     TooLong {
@@ -68,6 +80,24 @@ impl KernelError {
                 position,
                 found: ids[position],
                 vocab,
+            }),
+        }
+    }
+
+    /// That a dimension is in its range.
+    pub fn check_dim(
+        dimension: &'static str,
+        found: usize,
+        min: u64,
+        max: u64,
+    ) -> Result<(), KernelError> {
+        match (min..=max).contains(&(found as u64)) {
+            true => Ok(()),
+            false => Err(KernelError::Dimension {
+                dimension,
+                found,
+                min,
+                max,
             }),
         }
     }

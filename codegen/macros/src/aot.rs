@@ -34,7 +34,7 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
             let failed = |e: &dyn std::fmt::Display| syn::Error::new(input.at.span(), e);
             let spec = KernelSpec::from(kind);
             let mut function = compile(&spec, isa).map_err(|e| failed(&e))?;
-            function.name = format!("{}_{}", spec.symbol(), isa.name().replace('.', ""));
+            function.name = symbol(&spec, isa);
             items.extend(rust::emit(&function, isa).map_err(|e| failed(&e))?);
             let caller = rust::caller(&function, &caller_name(&function));
             items.extend(caller.map_err(|e| failed(&e))?);
@@ -48,6 +48,18 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
         /// Every kernel of the tier.
         pub(super) static KERNELS: [Kernel; #count] = [#(#entries),*];
     })
+}
+
+/// The name of a kernel's function.
+fn symbol(spec: &KernelSpec, isa: Isa) -> String {
+    format!("{}_{}", spec.symbol(), isa.name().replace('.', ""))
+}
+
+/// The path of a kernel's function inside `atome-kernels`.
+pub(crate) fn path(spec: &KernelSpec, isa: Isa) -> TokenStream {
+    let module = format_ident!("{}", isa.tier().name().replace('-', "_"));
+    let symbol = format_ident!("{}", symbol(spec, isa));
+    quote!(crate::aot::#module::#symbol)
 }
 
 /// Whether an instruction set has a kernel of its own: its tier's baseline has every kernel but

@@ -1,16 +1,28 @@
 //! What the attribute's arguments mean; every mistake is reported at its token.
 
+mod dimension;
+
 use crate::errors::Errors;
 use crate::parse::{Arg, Value};
 use crate::suggest::{did_you_mean, one_of};
 use atome_codegen::{KernelSpec, spec};
 use atome_spec::{Activation, Method, Op, Packing, Target, Tier};
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use syn::Path;
+use syn::parse::Parser;
 
 /// Ops that have a kernel of their own in a user's crate.
-const OPS: [Op; 5] = [Op::Embed, Op::Gemv, Op::Gemm, Op::Conv1d, Op::Scan];
+const OPS: [Op; 7] = [
+    Op::Embed,
+    Op::Gemv,
+    Op::Gemm,
+    Op::Conv1d,
+    Op::Scan,
+    Op::Quantize,
+    Op::RmsQuantize,
+];
 
 /// Keys that are not dimensions.
 const KEYS: [&str; 6] = ["op", "packing", "activation", "method", "cpu", "crate"];
@@ -22,6 +34,8 @@ pub(crate) enum Cpu {
     Dispatch,
     /// One.
     Tier(Tier),
+    /// None: those of `atome-kernels` are called, the best one.
+    AheadOfTime,
 }
 
 /// The attribute's arguments, checked.
@@ -29,6 +43,9 @@ pub(crate) struct Checked {
     /// A specification that passes its own check if there were no mistakes; `None` if the op
     /// is not known.
     pub(crate) spec: Option<KernelSpec>,
+    /// Dimensions that constants give: open in the kernel, since the macro does not know the
+    /// values.
+    pub(crate) constants: BTreeMap<String, TokenStream>,
     pub(crate) cpu: Cpu,
     /// The path of `atome-kernels`.
     pub(crate) krate: Path,
@@ -40,6 +57,7 @@ pub(crate) fn check(args: &[Arg], errors: &mut Errors) -> Checked {
         args,
         errors,
         spec: None,
+        constants: BTreeMap::new(),
     };
     checker.duplicates();
     checker.spec = checker.op().map(KernelSpec::new);
@@ -51,14 +69,19 @@ pub(crate) fn check(args: &[Arg], errors: &mut Errors) -> Checked {
     checker.overlap();
     let cpu = checker.cpu();
     let krate = checker.krate();
-    let spec = checker.spec;
-    Checked { spec, cpu, krate }
+    Checked {
+        spec: checker.spec,
+        constants: checker.constants,
+        cpu,
+        krate,
+    }
 }
 
 struct Checker<'a> {
     args: &'a [Arg],
     errors: &'a mut Errors,
     spec: Option<KernelSpec>,
+    constants: BTreeMap<String, TokenStream>,
 }
 
 impl Checker<'_> {
@@ -98,9 +121,9 @@ impl Checker<'_> {
     fn word<T: FromStr>(&mut self, arg: &Arg, known: &[&str]) -> Option<T> {
         let text = match arg.value.as_ref()? {
             Value::Text(text) => text,
-            Value::Number(number) => {
+            other => {
                 let message = format!("`{}` needs a string, {}", arg.key, one_of(known));
-                self.errors.at(number, message);
+                self.errors.at(other, message);
                 return None;
             }
         };
@@ -195,36 +218,6 @@ impl Checker<'_> {
         }
     }
 
-    fn dimension(&mut self, arg: &Arg, key: &str) {
-        let ops = match &self.spec {
-            Some(spec) => &[spec.op][..],
-            None => &OPS,
-        };
-        let dims: Vec<&str> = ops.iter().flat_map(|op| spec::dims(*op)).copied().collect();
-        if !dims.contains(&key) {
-            return self.unknown(arg, key, &dims);
-        }
-        let number = match &arg.value {
-            Some(Value::Number(number)) => number.base10_parse::<u64>().ok(),
-            Some(Value::Text(_)) => None,
-            None => return,
-        };
-        let Some(number) = number else {
-            let message = format!("dimension `{key}` needs a whole number");
-            return self.errors.at(&arg.value, message);
-        };
-        if let Some(spec) = &mut self.spec {
-            spec.shape.insert(key.to_owned(), number);
-            // Alone, so that only this dimension can be what is wrong.
-            let mut alone = KernelSpec::new(spec.op).bind(key, number);
-            alone.activation = spec.activation;
-            alone.packing = spec::packings(spec.op, spec.activation).first().copied();
-            if let Err(e) = alone.check() {
-                self.errors.at(&arg.value, e);
-            }
-        }
-    }
-
     fn unknown(&mut self, arg: &Arg, key: &str, dims: &[&str]) {
         let known: Vec<&str> = dims.iter().chain(&KEYS).copied().collect();
         let near = did_you_mean(key, &known);
@@ -255,21 +248,6 @@ impl Checker<'_> {
         }
     }
 
-    /// The rows of one token's output may not run into the next one's.
-    fn overlap(&mut self) {
-        let bound = |key: &str| self.spec.as_ref()?.shape.get(key).copied();
-        let (Some(rows), Some(stride)) = (bound("rows"), bound("out_stride")) else {
-            return;
-        };
-        if let (true, Some(arg)) = (
-            stride < rows,
-            self.args.iter().find(|a| a.key == "out_stride"),
-        ) {
-            let message = format!("`out_stride` is {stride}, expected at least `rows`, {rows}");
-            self.errors.at(&arg.value, message);
-        }
-    }
-
     fn cpu(&mut self) -> Cpu {
         let Some(arg) = self.args.iter().find(|a| a.key == "cpu") else {
             return Cpu::Dispatch;
@@ -293,22 +271,22 @@ impl Checker<'_> {
         self.word(arg, &known).map_or(Cpu::Dispatch, Cpu::Tier)
     }
 
+    /// A path, or a string of one.
     fn krate(&mut self) -> Path {
         let default = || syn::parse_quote!(::atome_kernels);
-        let Some(arg) = self.args.iter().find(|a| a.key == "crate") else {
+        let args = self.args;
+        let Some(arg) = args.iter().find(|a| a.key == "crate") else {
             return default();
         };
-        let text = match &arg.value {
-            Some(Value::Text(text)) => text,
-            Some(Value::Number(number)) => {
-                let message = "`crate` needs a string, the path of `atome-kernels`";
-                self.errors.at(number, message);
-                return default();
-            }
+        let parsed = match &arg.value {
+            Some(Value::Text(text)) => text.parse_with(Path::parse_mod_style),
+            Some(Value::Tokens(tokens)) => Parser::parse2(Path::parse_mod_style, tokens.clone()),
+            Some(Value::Number(number)) => Err(syn::Error::new(number.span(), "")),
             None => return default(),
         };
-        text.parse().unwrap_or_else(|_| {
-            self.errors.at(text, "`crate` is not a path");
+        parsed.unwrap_or_else(|_| {
+            let message = "`crate` needs the path of `atome-kernels`, such as `\"::kernels\"`";
+            self.errors.at(&arg.value, message);
             default()
         })
     }

@@ -1,18 +1,21 @@
 //! Where the value of each open dimension comes from.
 
+use crate::check::Checked;
 use crate::errors::Errors;
-use crate::parse::Arg;
+use crate::parse::{Arg, Signature};
 use crate::signature::{Argument, Role};
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::{Function, Size};
 use atome_spec::{Activation, Op};
-use syn::Signature;
+use proc_macro2::TokenStream;
 
 /// The source of an open dimension.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// An argument of the user's function.
     Argument,
+    /// A constant expression of the attribute.
+    Constant(TokenStream),
     /// A buffer's length, in units of `unit` elements.
     Length { buffer: String, unit: Size },
     /// Another dimension.
@@ -29,6 +32,7 @@ pub(crate) struct OpenDim {
 ///
 /// Reports those that nothing gives.
 pub(crate) fn sources(
+    checked: &Checked,
     spec: &KernelSpec,
     sig: &Signature,
     function: &Function,
@@ -45,6 +49,8 @@ pub(crate) fn sources(
     for name in &function.dims {
         let source = if given(name) {
             Source::Argument
+        } else if let Some(constant) = checked.constants.get(name) {
+            Source::Constant(constant.clone())
         } else if let Some(source) = inferred(spec, name, function) {
             source
         } else if args.iter().any(|a| a.key == name) {
@@ -64,12 +70,17 @@ pub(crate) fn sources(
     }
     // What is counted in units of a product of others needs those first.
     dims.sort_by_key(|d| match &d.source {
-        Source::Argument => 0,
+        Source::Argument | Source::Constant(_) => 0,
         Source::Length { unit, .. } if *unit == Size::ONE => 1,
         Source::Length { .. } => 2,
         Source::SameAs(_) => 3,
     });
     dims
+}
+
+/// Whether the length of a slice gives a dimension.
+pub(crate) fn is_inferred(spec: &KernelSpec, dim: &str, function: &Function) -> bool {
+    inferred(spec, dim, function).is_some()
 }
 
 /// How a dimension that is no argument is found.
@@ -87,6 +98,15 @@ fn inferred(spec: &KernelSpec, dim: &str, function: &Function) -> Option<Source>
         (Op::Conv1d, "tokens") => "x",
         (Op::Scan, "channels") => "decay",
         (Op::Scan, "tokens") => "x",
+        (Op::Quantize | Op::RmsQuantize, "rows") => "q_scale",
+        (Op::Norm | Op::RmsNorm | Op::Softmax, "rows") => "x",
+        (Op::Quantize, "width") => "x",
+        (Op::Norm | Op::RmsNorm | Op::RmsQuantize, "width") => "gamma",
+        (Op::Exp | Op::Tanh | Op::Softplus | Op::Silu, "n") => "x",
+        (Op::Add, "tokens") => "x",
+        (Op::LookupF32 | Op::LookupF16 | Op::LookupI8, "tokens") => "ids",
+        (Op::LookupF32 | Op::LookupF16, "vocab") => "table",
+        (Op::LookupI8, "vocab") => "scales",
         _ => return None,
     };
     // The length is a multiple of the dimension, so at 1 it is the unit.

@@ -3,13 +3,13 @@
 use crate::check::Cpu;
 use crate::dims::{OpenDim, Source};
 use crate::parse::Item;
-use crate::signature::Argument;
-use crate::{lengths, reference_test};
+use crate::signature::{Argument, Role};
+use crate::{aot, lengths, reference_test};
 use atome_codegen::ir::{Access, Elem, Function};
-use atome_codegen::{KernelSpec, compile, emit::rust};
+use atome_codegen::{KernelSpec, compile, emit::rust, spec};
 use atome_spec::{Activation, Isa, Method, Op, Tier};
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Path;
 
 /// Everything that is known of a use without mistakes.
@@ -24,23 +24,55 @@ pub(crate) struct Kernel<'a> {
     pub(crate) dims: &'a [OpenDim],
 }
 
+impl Kernel<'_> {
+    /// The user's argument of a role; every buffer and scalar has one.
+    fn argument(&self, role: &Role) -> Option<&Ident> {
+        let found = self.arguments.iter().find(|a| a.role == *role);
+        found.map(|a| &a.name)
+    }
+
+    /// The variable of a buffer.
+    pub(crate) fn buffer(&self, number: usize) -> Ident {
+        let argument = self.argument(&Role::Buffer(number)).cloned();
+        argument.unwrap_or_else(|| variable(&self.function.buffers[number].name))
+    }
+
+    /// The variable of the buffer with a name.
+    pub(crate) fn named(&self, name: &str) -> Ident {
+        let number = self.function.buffers.iter().position(|b| b.name == name);
+        number.map_or_else(|| variable(name), |number| self.buffer(number))
+    }
+
+    /// The variable of a scalar.
+    pub(crate) fn scalar(&self, number: usize) -> Ident {
+        let argument = self.argument(&Role::Scalar(number)).cloned();
+        argument.unwrap_or_else(|| variable(&self.function.scalars[number].name))
+    }
+
+    /// The variable of an open dimension.
+    pub(crate) fn open_dim(&self, name: &str) -> Ident {
+        let argument = self.argument(&Role::Dim(name.to_owned())).cloned();
+        argument.unwrap_or_else(|| variable(name))
+    }
+}
+
 /// The wrapper, and the reference with its test if the user's function has a body.
+///
+/// rustc's lints, `unsafe_code` among them, do not look into what the attribute of another crate
+/// wrote. Some of clippy's do.
 pub(crate) fn expand(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
     let Kernel { item, .. } = kernel;
     let (attrs, vis, sig) = (&item.attrs, &item.vis, &item.sig);
+    let docs = errors_section(kernel);
+    let allow = allow();
     let dims = kernel.dims.iter().map(|d| dim(kernel, d));
     let checks = checks(kernel);
     let call = call(kernel)?;
     let reference = reference_test::expand(kernel);
     Ok(quote! {
         #(#attrs)*
-        #[allow(
-            clippy::undocumented_unsafe_blocks,
-            clippy::too_many_arguments,
-            clippy::needless_question_mark,
-            unused_variables,
-            reason = "generated code: the lengths are checked before the call"
-        )]
+        #docs
+        #allow
         #vis #sig {
             #(#dims)*
             #checks
@@ -51,29 +83,110 @@ pub(crate) fn expand(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
     })
 }
 
+/// The lints that generated code may break.
+pub(crate) fn allow() -> TokenStream {
+    quote! {
+        #[allow(
+            clippy::all,
+            clippy::pedantic,
+            clippy::nursery,
+            clippy::absolute_paths,
+            clippy::integer_division,
+            clippy::integer_division_remainder_used,
+            reason = "generated code"
+        )]
+    }
+}
+
+/// The end of the documentation, if there is any and it does not say it already.
+fn errors_section(kernel: &Kernel<'_>) -> TokenStream {
+    let docs = kernel
+        .item
+        .attrs
+        .iter()
+        .filter(|a| a.path().is_ident("doc"));
+    let docs: Vec<String> = docs.map(|a| a.to_token_stream().to_string()).collect();
+    if docs.is_empty() || docs.iter().any(|line| line.contains("# Errors")) {
+        return TokenStream::new();
+    }
+    let ids = match kernel.spec.op {
+        op if has_ids(op) => ", an id is not a row of the table",
+        _ => "",
+    };
+    let cpu = match kernel.cpu {
+        Cpu::Tier(tier) if tier != Tier::Portable => {
+            format!(", this CPU does not run kernels of tier `{tier}`")
+        }
+        _ => String::new(),
+    };
+    let text = format!(
+        " If the length of a slice does not fit the dimensions, a dimension is out of \
+         range{ids}{cpu}. Nothing is written then."
+    );
+    quote! {
+        #[doc = ""]
+        #[doc = " # Errors"]
+        #[doc = #text]
+    }
+}
+
 /// The variable of a buffer's or dimension's name.
 pub(crate) fn variable(name: &str) -> Ident {
     format_ident!("{name}")
 }
 
-/// The statement that finds a dimension that is no argument.
+/// The statements that find a dimension, if it is no argument, and check its range.
 fn dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
-    let name = variable(&dim.name);
+    let found = found_dim(kernel, dim);
+    let range = spec::range(&dim.name, kernel.spec.activation);
+    let (text, name) = (&dim.name, kernel.open_dim(&dim.name));
+    let (min, max) = (lengths::wide(*range.start()), lengths::wide(*range.end()));
+    match &dim.source {
+        Source::Constant(value) => {
+            let message = format!(
+                "`{}`: dimension `{text}` is out of range, expected {} to {}",
+                kernel.spec.op,
+                range.start(),
+                range.end(),
+            );
+            // The fault is shown at the constant.
+            let at = value.clone().into_iter().next().map(|token| token.span());
+            let at = at
+                .unwrap_or_else(Span::call_site)
+                .resolved_at(Span::call_site());
+            let constant = format_ident!("DIMENSION_{}", text.to_uppercase());
+            let assert = quote_spanned! {at=>
+                ::core::assert!(#constant as u64 >= #min && #constant as u64 <= #max, #message)
+            };
+            quote! {
+                const #constant: usize = #value;
+                const _: () = #assert;
+                let #name: usize = #constant;
+            }
+        }
+        Source::SameAs(_) => found,
+        Source::Argument | Source::Length { .. } => {
+            let krate = kernel.krate;
+            quote! {
+                #found
+                #krate::KernelError::check_dim(#text, #name, #min, #max)?;
+            }
+        }
+    }
+}
+
+/// The statement that finds a dimension that is neither an argument nor a constant.
+fn found_dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
+    let name = kernel.open_dim(&dim.name);
     let krate = kernel.krate;
     match &dim.source {
-        Source::Argument => TokenStream::new(),
+        Source::Argument | Source::Constant(_) => TokenStream::new(),
         Source::SameAs(other) => {
-            let other = match kernel.spec.shape.get(*other) {
-                Some(&n) => lengths::literal(n),
-                None => {
-                    let other = variable(other);
-                    quote!(#other)
-                }
-            };
+            let other = lengths::dim(kernel, other);
             quote!(let #name: usize = #other;)
         }
         Source::Length { buffer, unit } => {
-            let length = variable(buffer);
+            let length = kernel.named(buffer);
             if unit.as_const() == Some(1) {
                 return quote!(let #name: usize = #length.len(););
             }
@@ -102,8 +215,8 @@ fn dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
 fn checks(kernel: &Kernel<'_>) -> TokenStream {
     let krate = kernel.krate;
     let mut checks = TokenStream::new();
-    for buffer in &kernel.function.buffers {
-        let (name, text) = (variable(&buffer.name), &buffer.name);
+    for (i, buffer) in kernel.function.buffers.iter().enumerate() {
+        let (name, text) = (kernel.buffer(i), &buffer.name);
         let expected = lengths::checked(kernel, &buffer.len, text);
         checks.extend(quote! {{
             let expected: usize = #expected;
@@ -117,9 +230,9 @@ fn checks(kernel: &Kernel<'_>) -> TokenStream {
         }});
     }
     match kernel.spec.op {
-        Op::Embed => {
-            let vocab = lengths::dim(kernel, "vocab");
-            checks.extend(quote!(#krate::KernelError::check_ids(ids, #vocab)?;));
+        op if has_ids(op) => {
+            let (ids, vocab) = (kernel.named("ids"), lengths::dim(kernel, "vocab"));
+            checks.extend(quote!(#krate::KernelError::check_ids(#ids, #vocab)?;));
         }
         Op::Gemm => {
             let (rows, stride) = (
@@ -131,6 +244,11 @@ fn checks(kernel: &Kernel<'_>) -> TokenStream {
         _ => {}
     }
     checks
+}
+
+/// Whether an op looks rows up.
+fn has_ids(op: Op) -> bool {
+    matches!(op, Op::Embed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8)
 }
 
 fn variant(kernel: &Kernel<'_>, tier: Tier) -> TokenStream {
@@ -157,7 +275,7 @@ fn available(kernel: &Kernel<'_>, isa: Isa) -> TokenStream {
 /// The kernels, and the call of the one that the CPU runs best.
 fn call(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
     match kernel.cpu {
-        Cpu::Dispatch => dispatched(kernel),
+        Cpu::Dispatch | Cpu::AheadOfTime => dispatched(kernel),
         Cpu::Tier(tier) => pinned(kernel, tier),
     }
 }
@@ -173,11 +291,11 @@ fn dispatched(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
         for isa in extensions(kernel, tier) {
             let (item, call) = emitted(kernel, isa)?;
             let available = available(kernel, isa);
-            items.extend(quote!(#arch #item));
+            items.extend((!item.is_empty()).then(|| quote!(#arch #item)));
             arms.extend(quote!(#arch #name if #available => unsafe { #call },));
         }
         let (item, call) = emitted(kernel, tier.baseline())?;
-        items.extend(quote!(#arch #item));
+        items.extend((!item.is_empty()).then(|| quote!(#arch #item)));
         arms.extend(quote!(#arch #name => unsafe { #call },));
     }
     Ok(quote! {
@@ -209,7 +327,10 @@ fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
     }
     let (item, call) = emitted(kernel, tier.baseline())?;
     let tier = variant(kernel, tier);
+    let scalars = (0..kernel.function.scalars.len()).map(|i| kernel.scalar(i));
     Ok(quote! {
+        // Used on other architectures too.
+        let _ = (#(#scalars,)*);
         #better
         #arch
         #item
@@ -222,22 +343,26 @@ fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
     })
 }
 
-/// The kernel for an instruction set and the call of it.
+/// The kernel for an instruction set, if it is not there already, and the call of it.
 fn emitted(kernel: &Kernel<'_>, isa: Isa) -> syn::Result<(TokenStream, TokenStream)> {
+    let arguments = call_arguments(kernel);
+    if kernel.cpu == Cpu::AheadOfTime {
+        let path = aot::path(kernel.spec, isa);
+        return Ok((TokenStream::new(), quote!(#path(#arguments))));
+    }
     let failed = |e: &dyn std::fmt::Display| syn::Error::new_spanned(&kernel.item.sig.ident, e);
     let mut function = compile(kernel.spec, isa).map_err(|e| failed(&e))?;
     let name = format_ident!("kernel_{}", isa.name().replace('.', ""));
     function.name = name.to_string();
     let item = rust::emit(&function, isa).map_err(|e| failed(&e))?;
-    let arguments = call_arguments(kernel);
     Ok((item, quote!(#name(#arguments))))
 }
 
 /// The kernel's arguments. That they may be passed is what [`checks`] established.
 fn call_arguments(kernel: &Kernel<'_>) -> TokenStream {
     let mut arguments = TokenStream::new();
-    for buffer in &kernel.function.buffers {
-        let name = variable(&buffer.name);
+    for (i, buffer) in kernel.function.buffers.iter().enumerate() {
+        let name = kernel.buffer(i);
         let elem = match buffer.elem {
             Elem::F32 => quote!(f32),
             Elem::I32 => quote!(i32),
@@ -248,11 +373,11 @@ fn call_arguments(kernel: &Kernel<'_>) -> TokenStream {
         });
     }
     for dim in &kernel.function.dims {
-        let dim = variable(dim);
+        let dim = kernel.open_dim(dim);
         arguments.extend(quote!(#dim as u64,));
     }
-    for scalar in &kernel.function.scalars {
-        let scalar = variable(&scalar.name);
+    for i in 0..kernel.function.scalars.len() {
+        let scalar = kernel.scalar(i);
         arguments.extend(quote!(#scalar,));
     }
     arguments

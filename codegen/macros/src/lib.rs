@@ -7,7 +7,7 @@
 //! | `signature`, `dims` | the function's arguments; where open dimensions come from |
 //! | `expand`, `lengths` | the wrapper and the kernels in it |
 //! | `reference_test` | the scalar body and its test |
-//! | `aot` | the tables of `atome-kernels` |
+//! | `aot`, `safe` | the tables of `atome-kernels`, and safe functions over them |
 //! | `errors` | all mistakes of one use, together |
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ mod expand;
 mod lengths;
 mod parse;
 mod reference_test;
+mod safe;
 mod signature;
 mod suggest;
 
@@ -50,18 +51,18 @@ use quote::quote;
 /// # Keys
 /// | key | value |
 /// |---|---|
-/// | `op` | `embed`, `gemv`, `gemm`, `conv1d` or `scan` |
-/// | a dimension of the op | a whole number: the kernel is unrolled and folded for it |
+/// | `op` | `embed`, `gemv`, `gemm`, `conv1d`, `scan`, `quantize` or `rms_quantize` |
+/// | a dimension of the op | a whole number: the kernel is unrolled and folded for it; or a constant, see below |
 /// | `packing` | `int2`; `base3` for `embed`, and for `gemv` and `gemm` with `i8` activations |
 /// | `activation` | `f32` (default); `i8` for `gemv` and `gemm` too |
 /// | `method` | with f32 activations `select`: add, subtract or skip; with `i8` `dot` (default), `lut` or `select` |
 /// | `cpu` | `dispatch` (default): kernels for every tier of the architecture, the best one called; or one tier or target |
-/// | `crate` | path of `atome-kernels`, if it is not `::atome_kernels` |
+/// | `crate` | path of `atome-kernels`, if it is not `::atome_kernels`: `crate = ::kernels` where `Cargo.toml` says `kernels = { package = "atome-kernels", .. }` |
 ///
 /// # Arguments
 /// The function takes the op's buffers and scalars by name, in any order, and returns
-/// `Result<(), KernelError>`. Packed weights and int8 activations are `&[u32]`, ids and sums
-/// `&[i32]`, all else `f32`.
+/// `Result<(), KernelError>`. Packed weights and int8 activations are `[u32]`, ids and sums
+/// `[i32]`, all else `f32`.
 ///
 /// | op | dimensions | arguments |
 /// |---|---|---|
@@ -71,9 +72,61 @@ use quote::quote;
 /// | `gemv`, `gemm` with `i8` | the same | `w`, `x`, `x_scale`, `x_sum`, `out`, `scale` |
 /// | `conv1d` | `channels`, `taps`, `tokens` | `w`, `x`, `history`, `out`, `scale` |
 /// | `scan` | `channels`, `tokens` | `decay`, `b`, `c`, `x`, `state`, `out` |
+/// | `quantize` | `width`, `rows` | `x`, `q`, `q_scale`, `q_sum` |
+/// | `rms_quantize` | `width`, `rows` | `x`, `gamma`, `q`, `q_scale`, `q_sum`, `eps` |
 ///
 /// A dimension that the attribute leaves open is found from the length of a slice, or is an
-/// argument `name: usize`. Lengths are checked before anything is written.
+/// argument `name: usize`. Ranges and lengths are checked before anything is written; nothing that
+/// safe code passes is undefined behaviour or a panic.
+///
+/// The `q`, `q_scale` and `q_sum` that `quantize` writes are the `x`, `x_scale` and `x_sum` of
+/// `gemv` and `gemm` with `activation = "i8"`:
+///
+/// ```
+/// # use atome_kernels::{KernelError, packing, ternary_kernel};
+/// const WIDTH: usize = 20;
+///
+/// #[ternary_kernel(op = "quantize", rows = 1, width = WIDTH)]
+/// fn quantize(
+///     x: &[f32],
+///     q: &mut [u32],
+///     q_scale: &mut [f32],
+///     q_sum: &mut [i32],
+/// ) -> Result<(), KernelError>;
+///
+/// #[ternary_kernel(op = "gemv", rows = 2, cols = WIDTH, packing = "int2", activation = "i8")]
+/// fn project(
+///     w: &[u32],
+///     x: &[u32],
+///     x_scale: &[f32],
+///     x_sum: &[i32],
+///     scale: f32,
+///     out: &mut [f32],
+/// ) -> Result<(), KernelError>;
+///
+/// let mut w = [0; packing::gemv::words(2, WIDTH)];
+/// packing::gemv::pack_into(&[1; 2 * WIDTH], 2, WIDTH, &mut w)?;
+/// let (mut q, mut q_scale, mut q_sum) = ([0; packing::int8::words(1, WIDTH)], [0.0], [0]);
+/// quantize(&[0.5; WIDTH], &mut q, &mut q_scale, &mut q_sum)?;
+/// let mut out = [0.0; 2];
+/// project(&w, &q, &q_scale, &q_sum, 1.0, &mut out)?;
+/// assert!((out[0] - 10.0).abs() < 1e-3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Constants
+/// An attribute is expanded before constants have values, so what depends on one, as in
+/// `cols = WIDTH`, is a parameter of the generated code: its value is held to the dimension's range
+/// when the crate is compiled, and lengths are checked against it, but loops are not unrolled
+/// for it. Write the number where that matters.
+///
+/// # Where it works
+/// In crates of every edition, `no_std` and `no_implicit_prelude` ones too, with `warnings` and
+/// clippy's `pedantic` and `nursery` lints denied. The generated functions contain `unsafe` code
+/// behind checked arguments. `#![forbid(unsafe_code)]` accepts them nevertheless, because rustc does not
+/// apply that lint to what the attribute of another crate expands to: it says that *your* code has none.
+/// Clippy's lints are not so: the generated code allows the usual groups, so `deny` them, but do not
+/// `forbid` them. The function is a free one, without `self` and generics.
 ///
 /// # A function with a body
 /// The body is kept as `NAME_reference`, and a test, `NAME_agrees_with_its_reference`, holds
@@ -92,6 +145,15 @@ pub fn ternary_kernel(
 pub fn aot_kernels(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as aot::Input);
     aot::expand(&input)
+        .unwrap_or_else(|e| e.to_compile_error())
+        .into()
+}
+
+/// A safe function for each kernel of those tables, for `atome-kernels` itself.
+#[doc(hidden)]
+#[proc_macro]
+pub fn safe_functions(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    safe::expand()
         .unwrap_or_else(|e| e.to_compile_error())
         .into()
 }
@@ -119,16 +181,18 @@ fn attribute_kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 fn checked(args: &[parse::Arg], item: &parse::Item, errors: &mut Errors) -> Option<TokenStream> {
     let checked = check::check(args, errors);
-    let spec = checked.spec?;
-    let function = parameters(&spec);
-    let arguments = signature::check(&item.sig, &spec, &function, errors);
-    let dims = dims::sources(&spec, &item.sig, &function, &arguments, args, errors);
+    let spec = checked.spec.as_ref()?;
+    let function = parameters(spec);
+    let arguments = signature::check(&item.sig, &checked, spec, &function, errors);
+    let dims = dims::sources(
+        &checked, spec, &item.sig, &function, &arguments, args, errors,
+    );
     if !errors.is_empty() {
         return None;
     }
     let kernel = expand::Kernel {
         item,
-        spec: &spec,
+        spec,
         cpu: checked.cpu,
         krate: &checked.krate,
         function: &function,

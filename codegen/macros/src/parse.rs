@@ -1,22 +1,26 @@
 //! The attribute's arguments and the item it is on, as written.
 
 use crate::errors::Errors;
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Block, Lit, LitInt, LitStr, Signature, Token, Visibility};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Generics, Lit, LitInt, LitStr, ReturnType, Token, Type, Visibility};
 
 /// `key = value`
 pub(crate) struct Arg {
+    /// The key, without `r#`.
     pub(crate) key: Ident,
-    /// `None` if it is malformed, which has been reported.
+    /// `None` if it is missing, which has been reported.
     pub(crate) value: Option<Value>,
 }
 
-/// A literal.
+/// What stands after `=`.
 pub(crate) enum Value {
     Text(LitStr),
     Number(LitInt),
+    /// Anything else, such as the path of a constant.
+    Tokens(TokenStream),
 }
 
 impl ToTokens for Value {
@@ -24,6 +28,7 @@ impl ToTokens for Value {
         match self {
             Value::Text(text) => text.to_tokens(tokens),
             Value::Number(number) => number.to_tokens(tokens),
+            Value::Tokens(other) => other.to_tokens(tokens),
         }
     }
 }
@@ -44,7 +49,8 @@ pub(crate) fn args(tokens: TokenStream, errors: &mut Errors) -> Vec<Arg> {
     args
 }
 
-fn is_punct(token: &TokenTree, c: char) -> bool {
+/// Whether a token is a punctuation character.
+pub(crate) fn is_punct(token: &TokenTree, c: char) -> bool {
     matches!(token, TokenTree::Punct(p) if p.as_char() == c)
 }
 
@@ -59,42 +65,39 @@ fn arg(piece: &[TokenTree], comma: Option<Span>, errors: &mut Errors) -> Option<
             None
         }
         [TokenTree::Ident(key), equals, rest @ ..] if is_punct(equals, '=') => {
-            let value = value(key, equals, rest, errors);
-            let key = key.clone();
+            let key = key.unraw();
+            let value = value(rest);
+            if value.is_none() {
+                errors.at(equals, format!("`{key}` has no value"));
+            }
             Some(Arg { key, value })
         }
         _ => {
-            errors.at(&piece.iter().cloned().collect::<TokenStream>(), SHAPE);
+            errors.at(&stream(piece), SHAPE);
             None
         }
     }
 }
 
-fn value(
-    key: &Ident,
-    equals: &TokenTree,
-    rest: &[TokenTree],
-    errors: &mut Errors,
-) -> Option<Value> {
-    let expected = format!(
-        "`{key}` needs a string or a whole number: kernels are generated before constants \
-         have values"
-    );
-    match rest {
-        [] => errors.at(equals, expected),
-        [TokenTree::Literal(literal)] => match Lit::new(literal.clone()) {
-            Lit::Str(text) => return Some(Value::Text(text)),
-            Lit::Int(number) => return Some(Value::Number(number)),
-            other => errors.at(&other, expected),
-        },
+fn stream(tokens: &[TokenTree]) -> TokenStream {
+    tokens.iter().cloned().collect()
+}
+
+fn value(tokens: &[TokenTree]) -> Option<Value> {
+    match tokens {
+        [] => None,
+        [TokenTree::Literal(literal)] => Some(match Lit::new(literal.clone()) {
+            Lit::Str(text) => Value::Text(text),
+            Lit::Int(number) => Value::Number(number),
+            _ => Value::Tokens(stream(tokens)),
+        }),
         // What a macro passed on.
         [TokenTree::Group(group)] if group.delimiter() == Delimiter::None => {
             let inner: Vec<TokenTree> = group.stream().into_iter().collect();
-            return value(key, equals, &inner, errors);
+            value(&inner)
         }
-        rest => errors.at(&rest.iter().cloned().collect::<TokenStream>(), expected),
+        _ => Some(Value::Tokens(stream(tokens))),
     }
-    None
 }
 
 /// A function with or without a body.
@@ -102,7 +105,29 @@ pub(crate) struct Item {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    pub(crate) body: Option<Block>,
+    pub(crate) body: Option<Group>,
+}
+
+/// A function's head, with what a kernel's may not have, so that it can be pointed at.
+#[derive(Clone)]
+pub(crate) struct Signature {
+    /// What is before `fn`: `const`, `async`, `unsafe`, `extern "C"`.
+    pub(crate) qualifiers: Vec<TokenTree>,
+    fn_token: Token![fn],
+    pub(crate) ident: Ident,
+    pub(crate) generics: Generics,
+    arguments: Group,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) output: ReturnType,
+}
+
+/// An argument, as written.
+#[derive(Clone)]
+pub(crate) struct Input {
+    /// The tokens before the colon, or all.
+    pub(crate) pattern: Vec<TokenTree>,
+    /// `None` for a `self` without one.
+    pub(crate) ty: Option<Type>,
 }
 
 impl Parse for Item {
@@ -114,7 +139,7 @@ impl Parse for Item {
             input.parse::<Token![;]>()?;
             None
         } else {
-            Some(input.parse()?)
+            Some(group(input, Delimiter::Brace, "expected a body or `;`")?)
         };
         Ok(Item {
             attrs,
@@ -122,6 +147,96 @@ impl Parse for Item {
             sig,
             body,
         })
+    }
+}
+
+impl Parse for Signature {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Signature> {
+        let mut qualifiers = Vec::new();
+        while input.peek(Token![const])
+            || input.peek(Token![async])
+            || input.peek(Token![unsafe])
+            || input.peek(Token![extern])
+            || input.peek(LitStr)
+        {
+            qualifiers.push(input.parse()?);
+        }
+        let fn_token = input.parse()?;
+        let ident = input.parse()?;
+        let mut generics: Generics = input.parse()?;
+        let arguments = group(input, Delimiter::Parenthesis, "expected arguments")?;
+        let inputs = Parser::parse2(inputs, arguments.stream())?;
+        let output = input.parse()?;
+        generics.where_clause = input.parse()?;
+        Ok(Signature {
+            qualifiers,
+            fn_token,
+            ident,
+            generics,
+            arguments,
+            inputs,
+            output,
+        })
+    }
+}
+
+fn group(input: ParseStream<'_>, delimiter: Delimiter, expected: &str) -> syn::Result<Group> {
+    match input.parse() {
+        Ok(TokenTree::Group(group)) if group.delimiter() == delimiter => Ok(group),
+        Ok(token) => Err(syn::Error::new(token.span(), expected)),
+        Err(end) => Err(syn::Error::new(end.span(), expected)),
+    }
+}
+
+fn inputs(input: ParseStream<'_>) -> syn::Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    while !input.is_empty() {
+        input.call(Attribute::parse_outer)?;
+        let mut pattern = Vec::new();
+        while !input.is_empty() && !input.peek(Token![,]) && !is_colon(input) {
+            // Both halves of `::`, the second of which is a colon.
+            if input.peek(Token![::]) {
+                pattern.push(input.parse()?);
+            }
+            pattern.push(input.parse()?);
+        }
+        let colon: Option<Token![:]> = input.parse()?;
+        let ty = colon.map(|_| input.parse()).transpose()?;
+        inputs.push(Input { pattern, ty });
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(inputs)
+}
+
+fn is_colon(input: ParseStream<'_>) -> bool {
+    input.peek(Token![:]) && !input.peek(Token![::])
+}
+
+impl ToTokens for Input {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.pattern.iter().cloned());
+        if let Some(ty) = &self.ty {
+            tokens.extend(quote!(: #ty));
+        }
+    }
+}
+
+impl ToTokens for Signature {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Signature {
+            qualifiers,
+            fn_token,
+            ident,
+            generics,
+            arguments,
+            output,
+            ..
+        } = self;
+        let bounds = &generics.where_clause;
+        tokens
+            .extend(quote!(#(#qualifiers)* #fn_token #ident #generics #arguments #output #bounds));
     }
 }
 

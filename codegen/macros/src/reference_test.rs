@@ -1,12 +1,14 @@
 //! The user's scalar body, kept under another name, and the test that holds the kernel to it.
 
-use crate::expand::{Kernel, variable};
+use crate::dims::Source;
+use crate::expand::{Kernel, allow, variable};
 use crate::lengths;
 use crate::signature::{Role, is_number};
-use atome_codegen::ir::{Access, Elem};
+use atome_codegen::ir::{Access, BufferParam, Elem};
 use atome_spec::{Activation, Op, Packing};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use syn::ext::IdentExt;
 
 /// Nothing if the user's function has no body.
 pub(crate) fn expand(kernel: &Kernel<'_>) -> TokenStream {
@@ -17,12 +19,26 @@ pub(crate) fn expand(kernel: &Kernel<'_>) -> TokenStream {
     let name = sig.ident.clone();
     sig.ident = format_ident!("{name}_reference");
     let doc = format!(" What [`{name}`] computes, in scalar code.");
+    let errors = format!(" As [`{name}`].");
     let vis = &kernel.item.vis;
-    let test = test(kernel, &sig.ident);
+    let reference = sig.ident.clone();
+    let test = test(kernel, &reference);
     quote! {
         #[doc = #doc]
-        #[allow(dead_code, reason = "kept as the definition of the kernel")]
+        #[doc = ""]
+        #[doc = " # Errors"]
+        #[doc = #errors]
+        #[allow(
+            clippy::missing_errors_doc,
+            clippy::too_many_arguments,
+            reason = "its head is the kernel's"
+        )]
         #vis #sig #body
+
+        // Used, so that it is not called dead outside of tests.
+        const _: () = {
+            let _ = #reference;
+        };
 
         #test
     }
@@ -32,59 +48,71 @@ fn test(kernel: &Kernel<'_>, reference: &Ident) -> TokenStream {
     let name = &kernel.item.sig.ident;
     let test = format_ident!("{name}_agrees_with_its_reference");
     let krate = kernel.krate;
-    let dims = kernel.function.dims.iter().map(|dim| {
-        let variable = variable(dim);
-        let least = least(kernel, dim);
-        quote!(let #variable: usize = #least + random.dim();)
+    let dims = kernel.dims.iter().map(|dim| {
+        let variable = kernel.open_dim(&dim.name);
+        match &dim.source {
+            Source::Constant(value) => quote!(let #variable: usize = #value;),
+            _ => {
+                let least = least(kernel, &dim.name);
+                quote!(let #variable: usize = #least + random.dim();)
+            }
+        }
     });
-    let scalars = kernel.function.scalars.iter().map(|scalar| {
-        let scalar = variable(&scalar.name);
+    let scalars = (0..kernel.function.scalars.len()).map(|i| {
+        let scalar = kernel.scalar(i);
         quote!(let #scalar: f32 = random.float();)
     });
+    let allow = allow();
     let buffers = buffers(kernel);
     let fill_weights = fill_weights(kernel);
     let (ours, theirs) = (arguments(kernel, "ours"), arguments(kernel, "theirs"));
-    let outputs: Vec<Ident> = outputs(kernel).collect();
-    let names: Vec<String> = outputs.iter().map(Ident::to_string).collect();
-    let [our_outputs, their_outputs] = ["ours", "theirs"].map(|whose| {
-        outputs
-            .iter()
-            .map(|o| copy(o, whose))
-            .collect::<Vec<Ident>>()
+    let copies = outputs(kernel).map(|(name, _)| {
+        let [ours, theirs] = ["ours", "theirs"].map(|whose| copy(&name, whose));
+        quote! {
+            let mut #ours = #name.clone();
+            let mut #theirs = #name.clone();
+        }
     });
+    let comparisons = outputs(kernel).map(|(name, buffer)| compare(&name, buffer));
     quote! {
         #[cfg(test)]
-        #[test]
-        #[allow(clippy::all, unused, reason = "generated code")]
+        #[::core::prelude::v1::test]
+        #allow
         fn #test() {
             extern crate std;
+            use std::prelude::rust_2021::*;
             for round in 0..#krate::agree::ROUNDS {
                 let mut random = #krate::agree::Random::new(round);
                 #(#dims)*
                 #(#scalars)*
                 #buffers
                 #fill_weights
-                #(
-                    let mut #our_outputs = #outputs.clone();
-                    let mut #their_outputs = #outputs.clone();
-                )*
+                #(#copies)*
                 let found = #name(#ours);
                 let expected = #reference(#theirs);
-                assert!(found.is_ok(), "round {round}: {:?}", found.err());
-                assert!(expected.is_ok(), "round {round}: {:?}", expected.err());
-                #(
-                    for (i, (found, expected)) in
-                        #our_outputs.iter().zip(&#their_outputs).enumerate()
-                    {
-                        let (found, expected): (&f32, &f32) = (found, expected);
-                        assert!(
-                            found.to_bits() == expected.to_bits(),
-                            "round {round}: `{}[{i}]` is {found}, expected {expected}",
-                            #names,
-                        );
-                    }
-                )*
+                std::assert!(found.is_ok(), "round {round}: {:?}", found.err());
+                std::assert!(expected.is_ok(), "round {round}: {:?}", expected.err());
+                #(#comparisons)*
             }
+        }
+    }
+}
+
+/// Both outputs of a buffer, bit for bit.
+fn compare(name: &Ident, buffer: &BufferParam) -> TokenStream {
+    let [ours, theirs] = ["ours", "theirs"].map(|whose| copy(name, whose));
+    let text = name.unraw().to_string();
+    let bits = match buffer.elem {
+        Elem::F32 => quote!(found.to_bits() == expected.to_bits()),
+        Elem::I32 => quote!(found == expected),
+    };
+    quote! {
+        for (i, (found, expected)) in #ours.iter().zip(&#theirs).enumerate() {
+            std::assert!(
+                #bits,
+                "round {round}: `{}[{i}]` is {found}, expected {expected}",
+                #text,
+            );
         }
     }
 }
@@ -98,11 +126,10 @@ fn least(kernel: &Kernel<'_>, dim: &str) -> TokenStream {
     }
 }
 
-fn outputs(kernel: &Kernel<'_>) -> impl Iterator<Item = Ident> {
-    let written = kernel.function.buffers.iter();
-    written
-        .filter(|b| b.access != Access::In)
-        .map(|b| variable(&b.name))
+fn outputs<'a>(kernel: &'a Kernel<'_>) -> impl Iterator<Item = (Ident, &'a BufferParam)> {
+    let buffers = kernel.function.buffers.iter().enumerate();
+    let written = buffers.filter(|(_, b)| b.access != Access::In);
+    written.map(|(i, b)| (kernel.buffer(i), b))
 }
 
 fn copy(buffer: &Ident, whose: &str) -> Ident {
@@ -111,8 +138,8 @@ fn copy(buffer: &Ident, whose: &str) -> Ident {
 
 fn buffers(kernel: &Kernel<'_>) -> TokenStream {
     let mut tokens = TokenStream::new();
-    for buffer in &kernel.function.buffers {
-        let name = variable(&buffer.name);
+    for (i, buffer) in kernel.function.buffers.iter().enumerate() {
+        let name = kernel.buffer(i);
         let len = lengths::known(kernel, &buffer.len);
         let zero = match (buffer.elem, buffer.access) {
             (Elem::F32, _) => quote!(0f32),
@@ -129,16 +156,18 @@ fn buffers(kernel: &Kernel<'_>) -> TokenStream {
 
 fn fill_weights(kernel: &Kernel<'_>) -> TokenStream {
     let dim = |name| lengths::dim(kernel, name);
+    let [table, ids, w, x, x_sum] =
+        ["table", "ids", "w", "x", "x_sum"].map(|name| kernel.named(name));
     match (kernel.spec.op, kernel.spec.packing) {
         (Op::Embed, packing) => {
             let vocab = dim("vocab");
-            let table = match packing {
-                Some(Packing::Base3) => quote!(random.base3(&mut table);),
-                _ => quote!(random.int2(&mut table);),
+            let fill = match packing {
+                Some(Packing::Base3) => quote!(random.base3(&mut #table);),
+                _ => quote!(random.int2(&mut #table);),
             };
             quote! {
-                #table
-                random.ids(#vocab, &mut ids);
+                #fill
+                random.ids(#vocab, &mut #ids);
             }
         }
         (Op::Gemv | Op::Gemm, _) => {
@@ -146,16 +175,16 @@ fn fill_weights(kernel: &Kernel<'_>) -> TokenStream {
             let (krate, packing) = (kernel.krate, kernel.spec.packing);
             let packing = variable(&format!("{:?}", packing.unwrap_or(Packing::Int2)));
             let packing = quote!(#krate::Packing::#packing);
-            let x = (kernel.spec.activation == Activation::I8)
-                .then(|| quote!(random.quantized(#cols, &mut x, &mut x_sum);));
+            let quantized = (kernel.spec.activation == Activation::I8)
+                .then(|| quote!(random.quantized(#cols, &mut #x, &mut #x_sum);));
             quote! {
-                random.matrix(#packing, #rows, #cols, &mut w);
-                #x
+                random.matrix(#packing, #rows, #cols, &mut #w);
+                #quantized
             }
         }
         (Op::Conv1d, _) => {
             let (channels, taps) = (dim("channels"), dim("taps"));
-            quote!(random.filters(#channels, #taps, &mut w);)
+            quote!(random.filters(#channels, #taps, &mut #w);)
         }
         _ => TokenStream::new(),
     }

@@ -1,12 +1,15 @@
 //! The function's arguments against the op's.
 
+use crate::check::Checked;
 use crate::errors::Errors;
+use crate::parse::{Input, Signature};
 use crate::suggest::{did_you_mean, one_of};
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::{Access, BufferParam, Elem, Function};
-use proc_macro2::Ident;
-use quote::ToTokens;
-use syn::{FnArg, Pat, ReturnType, Safety, Signature, Type};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::{ReturnType, Type};
 
 /// What an argument is for the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,7 @@ pub(crate) enum Role {
 
 /// An argument of the user's function.
 pub(crate) struct Argument {
+    /// As the user wrote it.
     pub(crate) name: Ident,
     pub(crate) role: Role,
 }
@@ -28,6 +32,7 @@ pub(crate) struct Argument {
 /// The arguments in the user's order. `function` is the op's kernel.
 pub(crate) fn check(
     sig: &Signature,
+    checked: &Checked,
     spec: &KernelSpec,
     function: &Function,
     errors: &mut Errors,
@@ -39,7 +44,7 @@ pub(crate) fn check(
         let Some((name, ty)) = named(input, errors) else {
             continue;
         };
-        let Some(role) = role(&name, spec, function, errors) else {
+        let Some(role) = role(&name, checked, spec, function, errors) else {
             continue;
         };
         if arguments.iter().any(|a| a.role == role) {
@@ -60,14 +65,16 @@ pub(crate) fn buffer_type(buffer: &BufferParam) -> &'static str {
     match (buffer.elem, buffer.access) {
         (Elem::F32, Access::In) => "&[f32]",
         (Elem::F32, _) => "&mut [f32]",
-        (Elem::I32, _) if is_number(buffer) => "&[i32]",
-        (Elem::I32, _) => "&[u32]",
+        (Elem::I32, Access::In) if is_number(buffer) => "&[i32]",
+        (Elem::I32, Access::In) => "&[u32]",
+        (Elem::I32, _) if is_number(buffer) => "&mut [i32]",
+        (Elem::I32, _) => "&mut [u32]",
     }
 }
 
 /// Token ids and sums are numbers; packed weights and activations are bits.
 pub(crate) fn is_number(buffer: &BufferParam) -> bool {
-    matches!(buffer.name.as_str(), "ids" | "x_sum")
+    matches!(buffer.name.as_str(), "ids" | "x_sum" | "q_sum")
 }
 
 fn expected_type(role: &Role, function: &Function) -> &'static str {
@@ -80,25 +87,25 @@ fn expected_type(role: &Role, function: &Function) -> &'static str {
 
 /// Nothing but a name, arguments and a result.
 fn plain(sig: &Signature, errors: &mut Errors) {
-    let mut refuse = |tokens: Option<&dyn ToTokens>, what: &str| {
-        if let Some(tokens) = tokens {
-            let message = format!("a kernel is not {what}");
-            errors.at(&tokens.to_token_stream(), message);
-        }
-    };
-    refuse(sig.constness.as_ref().map(|t| t as _), "`const`");
-    refuse(sig.asyncness.as_ref().map(|t| t as _), "`async`");
-    refuse(sig.abi.as_ref().map(|t| t as _), "`extern`");
-    refuse(sig.variadic.as_ref().map(|t| t as _), "variadic");
-    if let Safety::Unsafe(token) = &sig.safety {
-        refuse(Some(token), "`unsafe`: it checks its arguments");
+    for (i, token) in sig.qualifiers.iter().enumerate() {
+        let TokenTree::Ident(word) = token else {
+            continue; // The ABI, which belongs to `extern`.
+        };
+        let what = match word.to_string().as_str() {
+            "unsafe" => "`unsafe`: it checks its arguments".to_owned(),
+            word => format!("`{word}`"),
+        };
+        let abi = sig.qualifiers.get(i + 1);
+        let abi = abi.filter(|next| matches!(next, TokenTree::Literal(_)));
+        errors.at(&quote!(#token #abi), format!("a kernel is not {what}"));
     }
-    let generic = !sig.generics.params.is_empty();
-    refuse(generic.then_some(&sig.generics.params as _), "generic");
-    refuse(
-        sig.generics.where_clause.as_ref().map(|t| t as _),
-        "generic",
-    );
+    let parameters = &sig.generics.params;
+    if !parameters.is_empty() {
+        errors.at(parameters, "a kernel is not generic");
+    }
+    if let Some(bounds) = &sig.generics.where_clause {
+        errors.at(bounds, "a kernel is not generic");
+    }
 }
 
 fn returns(sig: &Signature, errors: &mut Errors) {
@@ -115,33 +122,47 @@ fn returns(sig: &Signature, errors: &mut Errors) {
     }
 }
 
-fn named<'a>(input: &'a FnArg, errors: &mut Errors) -> Option<(Ident, &'a Type)> {
-    if let FnArg::Typed(typed) = input
-        && let Pat::Ident(pat) = &*typed.pat
-        && pat.by_ref.is_none()
-        && pat.subpat.is_none()
-    {
-        return Some((pat.ident.clone(), &typed.ty));
+fn named<'a>(input: &'a Input, errors: &mut Errors) -> Option<(Ident, &'a Type)> {
+    let is_self = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "self");
+    match (&input.pattern[..], &input.ty) {
+        (pattern, _) if pattern.iter().any(is_self) => {
+            let message = "a kernel is a free function, so it has no `self`";
+            errors.at(input, message);
+            return None;
+        }
+        ([TokenTree::Ident(name)], Some(ty)) => return Some((name.clone(), ty)),
+        ([TokenTree::Ident(mutable), TokenTree::Ident(name)], Some(ty)) if mutable == "mut" => {
+            return Some((name.clone(), ty));
+        }
+        _ => {}
     }
     errors.at(input, "an argument of a kernel is `name: type`");
     None
 }
 
-fn role(name: &Ident, spec: &KernelSpec, function: &Function, errors: &mut Errors) -> Option<Role> {
-    let word = name.to_string();
+fn role(
+    name: &Ident,
+    checked: &Checked,
+    spec: &KernelSpec,
+    function: &Function,
+    errors: &mut Errors,
+) -> Option<Role> {
+    let word = name.unraw().to_string();
     if let Some(i) = function.buffers.iter().position(|b| b.name == word) {
         return Some(Role::Buffer(i));
     }
     if let Some(i) = function.scalars.iter().position(|s| s.name == word) {
         return Some(Role::Scalar(i));
     }
-    if function.dims.contains(&word) {
-        return Some(Role::Dim(word));
-    }
-    if let Some(bound) = spec.shape.get(&word) {
+    let constant = checked.constants.get(&word).map(TokenStream::to_string);
+    let number = spec.shape.get(&word).map(u64::to_string);
+    if let Some(bound) = constant.or(number) {
         let message = format!("the attribute binds `{word}` to {bound}, so it is no argument");
         errors.at(name, message);
         return None;
+    }
+    if function.dims.contains(&word) {
+        return Some(Role::Dim(word));
     }
     let known: Vec<&str> = function
         .buffers

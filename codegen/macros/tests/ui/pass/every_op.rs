@@ -41,6 +41,55 @@ fn scan(
     out: &mut [f32],
 ) -> Result<(), KernelError>;
 
+#[ternary_kernel(op = "quantize")]
+fn quantize(
+    x: &[f32],
+    q: &mut [u32],
+    q_scale: &mut [f32],
+    q_sum: &mut [i32],
+) -> Result<(), KernelError>;
+
+#[ternary_kernel(op = "rms_quantize", width = 20)]
+fn rms_quantize(
+    x: &[f32],
+    gamma: &[f32],
+    eps: f32,
+    q: &mut [u32],
+    q_scale: &mut [f32],
+    q_sum: &mut [i32],
+) -> Result<(), KernelError>;
+
+#[ternary_kernel(op = "gemv", rows = 3, cols = 20, packing = "int2", activation = "i8")]
+fn gemv_i8(
+    w: &[u32],
+    x: &[u32],
+    x_scale: &[f32],
+    x_sum: &[i32],
+    scale: f32,
+    out: &mut [f32],
+) -> Result<(), KernelError>;
+
+/// Names as a macro passes them.
+macro_rules! kernel {
+    ($name:ident, $rows:expr, $w:ident, $x:ident: $ty:ty) => {
+        #[ternary_kernel(op = "gemv", rows = $rows, cols = $rows + 1, packing = "int2")]
+        fn $name(
+            $w: &[u32],
+            $x: $ty,
+            scale: f32,
+            r#out: &mut [f32],
+        ) -> Result<(), KernelError> {
+            for out in out.iter_mut() {
+                *out = scale * $x[0];
+            }
+            let _ = $w;
+            Ok(())
+        }
+    };
+}
+
+kernel!(of_a_macro, 3, w, x: &[f32]);
+
 fn main() {
     let mut out = [1.0; 70];
     embed(&[3], &[0x5555_5555; 9 * 16], 2.0, &mut out).unwrap();
@@ -49,7 +98,19 @@ fn main() {
     assert_eq!(embed(&[9], &[0; 9 * 16], 2.0, &mut out), Err(id));
     let short = KernelError::Length { argument: "table", expected: 144, found: 143 };
     assert_eq!(embed(&[0], &[0; 143], 2.0, &mut out), Err(short));
-    let _ = (embed_any, gemv, gemm, conv1d);
+    let _ = (embed_any, gemv, gemm, conv1d, of_a_macro_reference);
+    let mut out3 = [1.0; 3];
+    of_a_macro(&[0x5555_5555; 16], &[1.0; 4], 1.0, &mut out3).unwrap();
+    assert_eq!(out3, [0.0; 3]);
+
+    let (mut q, mut q_scale, mut q_sum) = ([0; 8], [0.0], [0]);
+    quantize(&[1.0; 20], &mut q, &mut q_scale, &mut q_sum).unwrap();
+    assert_eq!((q[0], q_sum), (0x7f7f_7f7f, [20 * 127]));
+    let scale = q_scale;
+    rms_quantize(&[1.0; 20], &[1.0; 20], 0.0, &mut q, &mut q_scale, &mut q_sum).unwrap();
+    assert_eq!((q[0], q_sum, q_scale), (0x7f7f_7f7f, [20 * 127], scale));
+    gemv_i8(&[0x5555_5555; 32], &q, &q_scale, &q_sum, 1.0, &mut out3).unwrap();
+    assert_eq!(out3, [0.0; 3]);
     let mut state = [1.0];
     scan(&[0.5], &[2.0], &[3.0], &[1.0, 2.0], &mut state, &mut out[..2]).unwrap();
     assert_eq!((state, &out[..2]), ([5.25], &[7.5, 15.75][..]));
