@@ -108,7 +108,7 @@ pub(crate) enum Failure {
     Train(Box<TrainError>),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
-    #[error("{}", Chain(.0))]
+    #[error("{}{}", Chain(.0), config_hint(.0))]
     Load(#[from] LoadError),
     #[error(transparent)]
     Run(#[from] RunError),
@@ -118,7 +118,7 @@ pub(crate) enum Failure {
     Rust(#[from] rust::EmitError),
     #[error("{}", Chain(.0))]
     Clif(#[from] clif::EmitError),
-    #[error("{}", Chain(.0))]
+    #[error("{}{}", Chain(.0), bench_hint(.0))]
     Bench(#[from] BenchError),
 }
 
@@ -232,6 +232,22 @@ impl<E: Error> fmt::Display for Chain<'_, E> {
             cause = error.source();
         }
         f.write_str(&text)
+    }
+}
+
+/// How a config is given, if that is what is missing.
+fn config_hint(error: &LoadError) -> &'static str {
+    match error.fault() {
+        LoadError::NoConfig { .. } => ": give one with --config FILE.json",
+        _ => "",
+    }
+}
+
+/// [`config_hint`] for the model of a benchmark.
+fn bench_hint(error: &BenchError) -> &'static str {
+    match error {
+        BenchError::Load(error) => config_hint(error),
+        _ => "",
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The region starts with the model's weights and constants (written while loading and only
 //! read afterwards), followed by one equal slot a session (state, logits, scratch). A session
-//! owns its slot, so slots are written without locks. Where a file already holds the weights
+//! owns its slot, so slots are written without locks; they cost memory once they are used. Where a file already holds the weights
 //! as the kernels read them, they stay in it: the region then starts with the constants.
 #![allow(
     unsafe_code,
@@ -11,20 +11,19 @@
 
 use crate::LoadError;
 use crate::mapped::MappedFile;
+use crate::plan::Size;
+use crate::region::Region;
 use atome_spec::TENSOR_ALIGN_BYTES;
-use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::Range;
-use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The region and which of its slots are taken.
 pub(crate) struct Arena {
-    base: NonNull<u8>,
-    layout: Layout,
+    region: Region,
     weights: Weights,
     sizes: Sizes,
-    slots: Box<[Slot]>,
+    slots: usize,
+    free: Mutex<Free>,
 }
 
 /// Bytes of the arena's parts.
@@ -46,26 +45,20 @@ pub(crate) enum Weights {
     Mapped { file: Arc<MappedFile>, start: usize },
 }
 
-#[derive(Default)]
-struct Slot {
-    taken: AtomicBool,
-    /// Whether somebody ever had it; until then its bytes are zero.
-    used: AtomicBool,
+/// The slots that nobody has.
+struct Free {
+    /// Those given back, the last on top. It has room for all, so that giving back never allocates.
+    released: Vec<usize>,
+    /// The first of those that nobody ever had.
+    fresh: usize,
 }
 
-// SAFETY: the region is owned by this value alone and freed once, by `drop`. After loading,
-// the model's part is only read. A slot is reached only through its `Slot`, and
-// `claim` gives out each slot to one owner at a time.
-unsafe impl Send for Arena {}
-// SAFETY: as for `Send`; the claims themselves are atomic.
-unsafe impl Sync for Arena {}
-
 impl Arena {
-    /// Allocates zeroed memory for the parts, each rounded up to the tensor alignment, and for
-    /// `slots` sessions. Weights in a mapped file take none.
+    /// Takes zeroed memory for the parts, each rounded up to the tensor alignment, and for
+    /// `slots` sessions. Weights in a mapped file take none. A page is resident once it is written.
     ///
     /// # Errors
-    /// If the size overflows, the system has no memory, or a mapped file ends before its weights.
+    /// If the size cannot be addressed, the system has no memory, or a mapped file ends before its weights.
     pub(crate) fn new(sizes: Sizes, slots: usize, weights: Weights) -> Result<Arena, LoadError> {
         let owned = match &weights {
             Weights::Owned => sizes.weights,
@@ -82,46 +75,40 @@ impl Arena {
                 0
             }
         };
-        let total = region_bytes(owned, sizes, slots);
-        let too_large = || LoadError::ArenaMemory {
-            bytes: total.unwrap_or(usize::MAX) as u64,
-        };
-        // An empty region still needs an address.
-        let bytes = total.ok_or_else(too_large)?.max(TENSOR_ALIGN_BYTES);
-        let layout = Layout::from_size_align(bytes, TENSOR_ALIGN_BYTES).map_err(|_| too_large())?;
-        // SAFETY: `layout` has a size above 0.
-        let base = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(too_large)?;
-        let slots = (0..slots).map(|_| Slot::default()).collect();
+        let slot = Size::from(sizes.slot).aligned();
+        let model = Size::from(owned).aligned() + Size::from(sizes.constants).aligned();
+        let total = model + slot * slots;
+        let no_memory = || LoadError::ArenaMemory { bytes: total.get() };
+        let region = total.addressable().and_then(Region::new);
+        let region = region.ok_or_else(no_memory)?;
+        let mut released = Vec::new();
+        released.try_reserve_exact(slots).map_err(|_| no_memory())?;
         Ok(Arena {
-            base,
-            layout,
+            region,
             weights,
             sizes,
             slots,
+            free: Mutex::new(Free { released, fresh: 0 }),
         })
     }
 
     /// Bytes of the whole region; a mapped file is not part of it.
     pub(crate) fn bytes(&self) -> usize {
-        self.layout.size()
+        self.region.bytes()
     }
 
     /// Number of session slots.
     pub(crate) fn slots(&self) -> usize {
-        self.slots.len()
+        self.slots
     }
 
     /// The weights, empty if they are mapped, and the constants: for loading.
     pub(crate) fn model_mut(&mut self) -> (&mut [u8], &mut [u8]) {
         let owned = self.owned_weights();
+        let bytes = self.model_bytes();
         // SAFETY: the region is at least as long as its two first parts, initialised (zeroed),
         // and `&mut self` proves that no session reads it.
-        let model = unsafe {
-            std::slice::from_raw_parts_mut(
-                self.base.as_ptr(),
-                round(owned) + round(self.sizes.constants),
-            )
-        };
+        let model = unsafe { std::slice::from_raw_parts_mut(self.region.base(), bytes) };
         let (weights, constants) = model.split_at_mut(round(owned));
         (&mut weights[..owned], constants)
     }
@@ -129,14 +116,14 @@ impl Arena {
     /// Start of the weights.
     pub(crate) fn weights_base(&self) -> *const u8 {
         match &self.weights {
-            Weights::Owned => self.base.as_ptr(),
+            Weights::Owned => self.region.base(),
             Weights::Mapped { file, start } => file.bytes().as_ptr().wrapping_add(*start),
         }
     }
 
     /// Start of the constants.
     pub(crate) fn constants_base(&self) -> *const u8 {
-        self.base.as_ptr().wrapping_add(round(self.owned_weights()))
+        self.region.base().wrapping_add(round(self.owned_weights()))
     }
 
     /// Bytes of the region before the slots.
@@ -151,34 +138,36 @@ impl Arena {
         }
     }
 
-    /// Takes a free slot and says whether its bytes are still zero; otherwise they are what
-    /// its last owner left.
-    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
-        let free = |slot: &Slot| !slot.taken.swap(true, Ordering::Acquire);
-        let number = self.slots.iter().position(free)?;
-        let fresh = !self.slots[number].used.swap(true, Ordering::Relaxed);
-        Some((number, fresh))
+    /// Takes a free slot. Its bytes are zero, or what its last owner left.
+    pub(crate) fn claim(&self) -> Option<usize> {
+        let mut free = self.free();
+        if let Some(slot) = free.released.pop() {
+            return Some(slot);
+        }
+        let slot = free.fresh;
+        (slot < self.slots).then(|| {
+            free.fresh += 1;
+            slot
+        })
     }
 
     /// Gives a claimed slot back.
     pub(crate) fn release(&self, slot: usize) {
-        self.slots[slot].taken.store(false, Ordering::Release);
+        self.free().released.push(slot);
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
+        // Nothing panics while it is locked.
+        self.free.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Start of a slot.
     pub(crate) fn slot_base(&self, slot: usize) -> *mut u8 {
-        assert!(
-            slot < self.slots.len(),
-            "slot {slot} of {}",
-            self.slots.len()
-        );
-        // SAFETY: `new` allocated the model's part and `slots` slots, so the offset of an
-        // existing slot is inside the region.
-        unsafe {
-            self.base
-                .as_ptr()
-                .add(self.model_bytes() + slot * round(self.sizes.slot))
-        }
+        assert!(slot < self.slots, "slot {slot} of {}", self.slots);
+        let offset = self.model_bytes() + slot * round(self.sizes.slot);
+        // SAFETY: the region has the model's part and `slots` slots, so the offset of an
+        // existing slot is inside it.
+        unsafe { self.region.base().add(offset) }
     }
 
     /// Bytes `range` of a slot.
@@ -217,25 +206,9 @@ impl Arena {
     }
 }
 
-impl Drop for Arena {
-    fn drop(&mut self) {
-        // SAFETY: allocated by `new` with this layout, and freed only here.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) }
-    }
-}
-
 /// The next multiple of the tensor alignment. `new` has checked that there is one.
 fn round(bytes: usize) -> usize {
     bytes.next_multiple_of(TENSOR_ALIGN_BYTES)
-}
-
-/// Bytes of a region, if they can be counted.
-fn region_bytes(weights: usize, sizes: Sizes, slots: usize) -> Option<usize> {
-    let round = |n: usize| n.checked_next_multiple_of(TENSOR_ALIGN_BYTES);
-    let slots = round(sizes.slot)?.checked_mul(slots)?;
-    round(weights)?
-        .checked_add(round(sizes.constants)?)?
-        .checked_add(slots)
 }
 
 /// Bytes as 32-bit floats.
@@ -302,8 +275,7 @@ mod tests {
     fn slots_are_given_once_and_do_not_overlap() {
         let arena = arena(700, 300, 300, 2).expect("small");
         assert_eq!(arena.bytes(), 768 + 512 + 2 * 512);
-        let ((a, fresh), (b, _)) = (arena.claim().expect("free"), arena.claim().expect("free"));
-        assert!(fresh);
+        let (a, b) = (arena.claim().expect("free"), arena.claim().expect("free"));
         assert_eq!(arena.claim(), None);
         assert_eq!(
             arena.slot_base(b) as usize - arena.slot_base(a) as usize,
@@ -311,7 +283,8 @@ mod tests {
         );
         assert_eq!(arena.slot_base(a) as usize % TENSOR_ALIGN_BYTES, 0);
         arena.release(a);
-        assert_eq!(arena.claim(), Some((a, false)));
+        assert_eq!(arena.claim(), Some(a));
+        assert_eq!(arena.claim(), None);
     }
 
     #[test]
@@ -319,6 +292,7 @@ mod tests {
         assert!(arena(usize::MAX, 0, 1, 1).is_err());
         assert!(arena(1, usize::MAX, 1, 1).is_err());
         assert!(arena(1, 1, usize::MAX / 2, 3).is_err());
+        assert!(arena(1, 1, 1, usize::MAX).is_err());
         assert!(arena(0, 0, 0, 0).is_ok());
     }
 

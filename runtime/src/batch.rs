@@ -28,7 +28,7 @@ impl Model {
         if let Some(session) = sessions.iter().position(|s| !self.is_of(s)) {
             return Err(RunError::OtherModel { session });
         }
-        let block = self.inner.plan.block;
+        let block = self.inner.plan.rows_block;
         for (sessions, tokens) in sessions.chunks_mut(block).zip(tokens.chunks(block)) {
             self.step_block(sessions, tokens);
         }
@@ -41,6 +41,7 @@ impl Model {
 
     /// Runs a block of checked tokens, a row a session, in the scratch of the first.
     fn step_block(&self, sessions: &mut [&mut Session], tokens: &[u32]) {
+        sessions.iter_mut().for_each(|session| session.begin());
         let Some(first) = sessions.first_mut() else {
             return;
         };

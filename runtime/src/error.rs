@@ -2,7 +2,8 @@
 //!
 //! Every message is one complete line: what was expected, what was found, and where.
 
-use crate::format::ContainerError;
+use crate::Fingerprint;
+use crate::format::{ContainerError, InvalidModel};
 use crate::jit::JitError;
 use crate::tokenizer::TokenizerError;
 use atome_codegen::CodegenError;
@@ -51,7 +52,7 @@ pub enum LoadError {
     },
     /// No config was named and there is none beside the model.
     #[error(
-        "the file stores no dimensions and `{}` does not exist: give them with --config FILE.json",
+        "the file stores no dimensions, no config was given and `{}` does not exist",
         tried.display()
     )]
     NoConfig {
@@ -92,6 +93,9 @@ pub enum LoadError {
         /// The file's value.
         found: i32,
     },
+    /// A model in memory is not one that a file could hold.
+    #[error(transparent)]
+    Invalid(#[from] InvalidModel),
     /// A safetensors file is broken, or is no container of ours.
     #[error(transparent)]
     Container(#[from] ContainerError),
@@ -103,9 +107,9 @@ pub enum LoadError {
     TooLarge {
         /// The tensor's name.
         tensor: String,
-        /// Rows the config asks for.
+        /// Rows the config or the options ask for.
         rows: usize,
-        /// Columns the config asks for.
+        /// Columns they ask for.
         cols: usize,
     },
     /// The file ends inside a tensor.
@@ -327,6 +331,14 @@ pub enum LoadError {
     /// The plan cannot be compiled to machine code.
     #[error(transparent)]
     Jit(#[from] JitError),
+    /// More threads were asked for than any product is worth.
+    #[error("expected at most {max} threads, found {found}")]
+    TooManyThreads {
+        /// The greatest number that is accepted.
+        max: usize,
+        /// The number asked for.
+        found: usize,
+    },
     /// The system starts no more threads.
     #[error("cannot start {threads} threads: {cause}")]
     Threads {
@@ -408,19 +420,65 @@ pub enum RunError {
         /// Its place in the batch.
         session: usize,
     },
-    /// A saved state does not belong to this model.
-    #[error("a session state of this model has {expected} elements, found {found}")]
+    /// The bytes of a session state are too few or too many.
+    #[error("a session state of this model has {expected} bytes, found {found}")]
     StateLength {
-        /// Elements of a state of this model.
+        /// Bytes of a state of this model.
         expected: usize,
-        /// Elements given.
+        /// Bytes given.
         found: usize,
+    },
+    /// The bytes do not start like a session state.
+    #[error("not a session state: expected `ATOMESTA` at its start, found \"{found}\"")]
+    StateMagic {
+        /// The first eight bytes, escaped to printable ASCII.
+        found: String,
+    },
+    /// A session state of another version of the layout.
+    #[error("expected a session state of version {expected}, found version {found}")]
+    StateVersion {
+        /// The version that is read.
+        expected: u64,
+        /// The version found.
+        found: u64,
+    },
+    /// A session state that another model saved.
+    #[error(
+        "the session state is of another model: expected the fingerprint {expected}, found {found}"
+    )]
+    StateModel {
+        /// The fingerprint of this model.
+        expected: Fingerprint,
+        /// The fingerprint of the state.
+        found: Fingerprint,
+    },
+    /// A session state claims a position that no session reaches.
+    #[error("not a session state: expected a position of at most {max}, found {position}")]
+    StatePosition {
+        /// The position found.
+        position: u64,
+        /// The greatest that is accepted.
+        max: u64,
+    },
+    /// A session state claims a greatest logit that is none of its logits.
+    #[error("not a session state: the greatest of {logits} logits is number {found}")]
+    StateArgmax {
+        /// The number found; they count from 0.
+        found: u32,
+        /// Logits of the model.
+        logits: usize,
     },
     /// A sampling temperature that is not a finite number of 0 or more.
     #[error("expected a temperature of 0 or more, found {found}")]
     Temperature {
         /// The temperature given.
         found: f32,
+    },
+    /// A sampler of more logits than there are token ids, or than there is memory for.
+    #[error("cannot sample from {vocab} logits: they are more than memory or token ids allow")]
+    SamplerMemory {
+        /// Logits asked for.
+        vocab: usize,
     },
     /// A nucleus that is not a share of the probability.
     #[error("expected top-p above 0 and at most 1, found {found}")]
@@ -455,13 +513,5 @@ pub enum RunError {
     NoProbability {
         /// The token.
         id: u32,
-    },
-    /// A saved state claims a position that no session reaches.
-    #[error("not a session state: position {position}, last block of {last_block} tokens")]
-    StatePosition {
-        /// The position found.
-        position: u64,
-        /// The length of the last block found.
-        last_block: u64,
     },
 }

@@ -43,14 +43,21 @@ pub(crate) struct Identity {
 
 /// A checkpoint of some family.
 pub(crate) trait Family {
+    /// Checks that the model is one that a file could hold, as far as planning and filling rely on it.
+    fn check(&self) -> Result<(), LoadError>;
+
     /// What the model is.
     fn identity(&self) -> Identity;
 
-    /// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
+    /// The plan of a checked model for blocks of up to `block` tokens, and what fills its weights and constants.
     fn plan(&self, block: usize, products: Products) -> Result<Planned<'_>, LoadError>;
 }
 
 impl Family for AtomeModel {
+    fn check(&self) -> Result<(), LoadError> {
+        self.check_but_trits()
+    }
+
     fn identity(&self) -> Identity {
         Identity {
             architecture: "atome",
@@ -64,11 +71,15 @@ impl Family for AtomeModel {
     }
 
     fn plan(&self, block: usize, _: Products) -> Result<Planned<'_>, LoadError> {
-        Ok(plan_atome(self, block))
+        plan_atome(self, block)
     }
 }
 
 impl Family for BitMamba2Model {
+    fn check(&self) -> Result<(), LoadError> {
+        self.check()
+    }
+
     fn identity(&self) -> Identity {
         Identity {
             architecture: "bitmamba2",

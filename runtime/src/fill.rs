@@ -1,14 +1,14 @@
 //! The model's part of the arena, written tensor by tensor: packed a panel of rows at a time by all
-//! threads, each panel read back and compared with its source.
+//! threads, each panel read back and compared with its source. On the way every tensor gets a checksum, which does not
+//! depend on how it is packed here.
+
+mod job;
 
 use crate::LoadError;
-use crate::arena::{as_f32_mut, as_u32_mut};
-use crate::format::TritRows;
-use crate::plan::{Content, FloatSource, Plan, Section, Tensor, TensorInfo};
-use atome_kernels::packing;
-use atome_spec::Packing;
+use crate::plan::{Content, Plan, Section, Source, Tensor, TensorInfo};
 use atome_spec::layout::BLOCK_ROWS;
-use std::ops::Range;
+use crc32fast::Hasher;
+use job::{Buffers, Job};
 use std::sync::Mutex;
 
 /// Elements of a job, about: long enough to outlast its overhead, short enough for the cache.
@@ -19,16 +19,10 @@ const BYTES_WORTH_THREADS: usize = 8 << 20;
 /// Told how many bytes of how many are done.
 pub type Progress<'a> = &'a mut (dyn FnMut(usize, usize) + Send);
 
-/// Part of a tensor and where it goes.
-struct Job<'a> {
-    place: &'a TensorInfo,
-    content: &'a Content<'a>,
-    /// Rows of a matrix or table, elements of floats.
-    part: Range<usize>,
-    to: &'a mut [u8],
-}
-
-/// Fills the weights, unless they stay in their file, and the constants with `contents`.
+/// Fills the weights, unless they stay in their file, and the constants with `contents`; gives a checksum of each.
+///
+/// A tensor's checksum is the CRC-32 that its file states, if the file has it as kernels read it, and else that of its
+/// bytes in the arena, a matrix in `int2` and padded with zeros to the tensor alignment, as such files have it.
 ///
 /// # Errors
 /// The first fault of a source, in the order of `contents`.
@@ -37,10 +31,10 @@ pub(crate) fn fill(
     contents: &[(Tensor, Content<'_>)],
     (weights, constants): (&mut [u8], &mut [u8]),
     progress: Progress<'_>,
-) -> Result<(), LoadError> {
+) -> Result<Vec<u32>, LoadError> {
     let (mut weights, mut constants) = (Pieces::new(weights), Pieces::new(constants));
     let mut jobs = Vec::new();
-    for (tensor, content) in contents {
+    for (number, (tensor, content)) in contents.iter().enumerate() {
         let place = plan.tensor(*tensor);
         if place.section == Section::Weights && plan.image.is_some() {
             continue;
@@ -49,7 +43,7 @@ pub(crate) fn fill(
             Section::Weights => &mut weights,
             _ => &mut constants,
         };
-        split(place, content, pieces.take(place), &mut jobs);
+        split(number, place, content, pieces.take(place), &mut jobs);
     }
     let total = jobs.iter().map(|job| job.to.len()).sum();
     let threads = if total < BYTES_WORTH_THREADS {
@@ -64,7 +58,16 @@ pub(crate) fn fill(
         }
         queue.work();
     });
-    queue.finish()
+    let mut sums = vec![Hasher::new(); contents.len()];
+    for (number, part) in queue.finish()? {
+        sums[number].combine(&part);
+    }
+    let stated = contents.iter().map(|(_, content)| content.crc32);
+    let found = sums.into_iter().map(Hasher::finalize);
+    Ok(stated
+        .zip(found)
+        .map(|(stated, found)| stated.unwrap_or(found))
+        .collect())
 }
 
 /// A part of the arena that tensors are taken from in the order of their offsets.
@@ -88,19 +91,20 @@ impl<'a> Pieces<'a> {
 
 /// Appends the jobs of a tensor.
 fn split<'a>(
+    number: usize,
     place: &'a TensorInfo,
     content: &'a Content<'a>,
     mut to: &'a mut [u8],
     jobs: &mut Vec<Job<'a>>,
 ) {
     let rows_of = |cols: usize| (JOB_ELEMS / cols.max(1)).max(1);
-    let parts = content.parts();
-    let step = match content {
-        Content::Matrix(w, _) => rows_of(w.shape().1).next_multiple_of(BLOCK_ROWS),
-        Content::Embedding(w) => rows_of(w.shape().1),
+    let (parts, cols) = content.shape();
+    let step = match content.source {
+        Source::Matrix(..) => rows_of(cols).next_multiple_of(BLOCK_ROWS),
+        Source::Embedding(_) | Source::Scaled(..) => rows_of(cols),
         // Taps of one word lie in a row of all channels: not rows of the source.
-        Content::Taps(_) => usize::MAX,
-        Content::F32(_) | Content::Words(_) => JOB_ELEMS,
+        Source::Taps(_) => usize::MAX,
+        Source::Values(_) | Source::Floats(..) | Source::Words(_) => JOB_ELEMS,
     };
     let mut start = 0;
     while start < parts {
@@ -113,6 +117,7 @@ fn split<'a>(
         let (piece, rest) = to.split_at_mut(bytes);
         to = rest;
         jobs.push(Job {
+            number,
             place,
             content,
             part: start..end,
@@ -131,6 +136,8 @@ struct Queue<'a> {
 struct State<'a> {
     jobs: std::iter::Enumerate<std::vec::IntoIter<Job<'a>>>,
     done: usize,
+    /// By the job's number: the tensor's, and the checksum of the part.
+    sums: Vec<(usize, Hasher)>,
     progress: Progress<'a>,
     /// The fault of the earliest job that has one.
     fault: Option<(usize, LoadError)>,
@@ -139,6 +146,7 @@ struct State<'a> {
 impl<'a> Queue<'a> {
     fn new(jobs: Vec<Job<'a>>, total: usize, progress: Progress<'a>) -> Queue<'a> {
         let state = State {
+            sums: jobs.iter().map(|job| (job.number, Hasher::new())).collect(),
             jobs: jobs.into_iter().enumerate(),
             done: 0,
             progress,
@@ -169,99 +177,24 @@ impl<'a> Queue<'a> {
             state.done += bytes;
             let done = state.done;
             (state.progress)(done, self.total);
-            if let Err(fault) = result
-                && state
-                    .fault
-                    .as_ref()
-                    .is_none_or(|(first, _)| number < *first)
-            {
-                state.fault = Some((number, fault));
+            match result {
+                Ok(sum) => state.sums[number].1 = sum,
+                Err(fault) => {
+                    let first = state.fault.as_ref().map(|(first, _)| *first);
+                    if first.is_none_or(|first| number < first) {
+                        state.fault = Some((number, fault));
+                    }
+                }
             }
         }
     }
 
-    fn finish(self) -> Result<(), LoadError> {
+    /// Gives the checksums of the parts, in their order.
+    fn finish(self) -> Result<Vec<(usize, Hasher)>, LoadError> {
         let state = self.state.into_inner().unwrap_or_else(|e| e.into_inner());
-        state.fault.map_or(Ok(()), |(_, fault)| Err(fault))
-    }
-}
-
-/// What a thread works with.
-#[derive(Default)]
-struct Buffers {
-    source: Vec<i8>,
-    read_back: Vec<i8>,
-}
-
-impl Job<'_> {
-    fn run(self, buffers: &mut Buffers) -> Result<(), LoadError> {
-        let Job {
-            place,
-            content,
-            part,
-            to,
-        } = self;
-        let pack = |cause| LoadError::Pack {
-            tensor: place.name.clone(),
-            cause,
-        };
-        let (rows, first) = (part.len(), part.start);
-        if let Some(stored) = content.stored() {
-            // They were checked when the file was opened.
-            stored.read(content.bytes_of(first), to)?;
-            for word in as_u32_mut(to) {
-                *word = u32::from_le(*word);
-            }
-            return Ok(());
+        match state.fault {
+            None => Ok(state.sums),
+            Some((_, fault)) => Err(fault),
         }
-        let source = match content {
-            Content::F32(FloatSource::Values(values)) => {
-                as_f32_mut(to).copy_from_slice(&values[part]);
-                return Ok(());
-            }
-            Content::F32(FloatSource::Tensor(tensor)) => {
-                return tensor.read(first, as_f32_mut(to));
-            }
-            Content::Words(_) => unreachable!("a file holds them, so they are copied"),
-            Content::Matrix(w, _) | Content::Embedding(w) | Content::Taps(w) => *w,
-        };
-        let cols = source.shape().1;
-        buffers.read(source, part)?;
-        let Buffers { source, read_back } = buffers;
-        let words = as_u32_mut(to);
-        let int2 = Packing::Int2;
-        match content {
-            Content::Matrix(_, packing) => {
-                packing::matrix::pack_into(*packing, source, rows, cols, words).map_err(pack)?;
-                packing::matrix::unpack_into(*packing, words, rows, cols, read_back)
-            }
-            Content::Embedding(_) => {
-                packing::embed::pack_into(int2, source, rows, cols, words).map_err(pack)?;
-                packing::embed::unpack_into(int2, words, rows, cols, read_back)
-            }
-            _ => {
-                packing::conv::pack_into(source, rows, cols, words).map_err(pack)?;
-                packing::conv::unpack_into(words, rows, cols, read_back)
-            }
-        }
-        .map_err(pack)?;
-        match read_back.iter().zip(source).position(|(a, b)| a != b) {
-            None => Ok(()),
-            Some(at) => Err(LoadError::SelfCheck {
-                tensor: place.name.clone(),
-                row: first + at / cols,
-                col: at % cols,
-            }),
-        }
-    }
-}
-
-impl Buffers {
-    /// Reads rows of `w`, and makes room to read them back.
-    fn read(&mut self, w: &dyn TritRows, rows: Range<usize>) -> Result<(), LoadError> {
-        let elems = rows.len() * w.shape().1;
-        self.source.resize(elems, 0);
-        self.read_back.resize(elems, 0);
-        w.read(rows, &mut self.source)
     }
 }

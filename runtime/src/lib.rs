@@ -6,9 +6,10 @@
 //! |---|---|
 //! | [`mod@format`] | model files, read and written |
 //! | `plan` | a model as a list of kernel calls over arena offsets |
-//! | `arena` | one region of memory |
+//! | `arena` | one region of memory, resident as far as it is used |
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
+//! | `state` | what a session remembers, as bytes that any session of the same model reads |
 //! | [`jit`] | machine code made at load |
 //! | [`sampler`] | from logits to a token |
 //! | [`tokenizer`] | text to tokens and back |
@@ -37,6 +38,7 @@ pub mod error;
 pub mod eval;
 mod family;
 mod fill;
+mod fingerprint;
 pub mod format;
 pub mod jit;
 mod mapped;
@@ -44,9 +46,11 @@ mod model;
 mod options;
 mod plan;
 mod pool;
+mod region;
 mod rng;
 pub mod sampler;
 mod session;
+mod state;
 pub mod tokenizer;
 
 pub use atome_spec::{Packing, Tier};
@@ -55,6 +59,7 @@ pub use default_model::DEFAULT_MODEL;
 pub use error::{LoadError, RunError};
 pub use family::Config;
 pub use fill::Progress;
+pub use fingerprint::Fingerprint;
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};
 pub use options::{BackendKind, Options};

@@ -8,11 +8,13 @@ use crate::fill::{Progress, fill};
 use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
 use crate::plan::{Image, Plan, Products, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
+use crate::state::state_bytes;
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind};
-use crate::{BackendKind, LoadError, Options, RunError, Session};
+use crate::{BackendKind, Fingerprint, LoadError, Options, RunError, Session};
 use atome_kernels::{available, detect};
 use atome_spec::Tier;
 use serde::Serialize;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +30,7 @@ pub(crate) struct Inner {
     pub(crate) plan: Plan,
     pub(crate) backend: Backend,
     pub(crate) vocab: usize,
-    info: ModelInfo,
+    pub(crate) info: ModelInfo,
 }
 
 /// What `inspect` prints.
@@ -42,6 +44,8 @@ pub struct ModelInfo {
     pub config: Config,
     /// How text becomes tokens.
     pub tokenizer: TokenizerKind,
+    /// What tells the model from others.
+    pub fingerprint: Fingerprint,
     /// Classes of the head; `None` for a language model.
     pub classes: Option<usize>,
     /// Trits and floats.
@@ -151,11 +155,13 @@ impl Model {
         start: Instant,
         progress: Progress<'_>,
     ) -> Result<Model, LoadError> {
+        options.check()?;
         let tier = choose_tier(options.tier)?;
         let in_file = |fault: LoadError| match path {
             Some(path) => fault.in_file(path),
             None => fault,
         };
+        family.check().map_err(in_file)?;
         let identity = family.identity();
         let tokenizer = TokenizerKind::stated(&identity.tokenizer, identity.vocab);
         let tokenizer = tokenizer.map_err(|fault| in_file(fault.into()))?;
@@ -170,7 +176,8 @@ impl Model {
             None => Weights::Owned,
         };
         let mut arena = Arena::new(plan.sizes, options.sessions, weights)?;
-        fill(&plan, &contents, arena.model_mut(), progress).map_err(in_file)?;
+        let checksums = fill(&plan, &contents, arena.model_mut(), progress).map_err(in_file)?;
+        let fingerprint = Fingerprint::new(&identity, &plan, &checksums);
         let load_time = start.elapsed();
         let start = Instant::now();
         let threads = options
@@ -186,6 +193,7 @@ impl Model {
             format: identity.format,
             config: identity.config,
             tokenizer,
+            fingerprint,
             classes: identity.classes,
             parameters: identity.parameters,
             backend: backend.kind().name(),
@@ -200,7 +208,7 @@ impl Model {
             mapped_bytes: plan.image.as_ref().map_or(0, |_| plan.sizes.weights),
             model_bytes: plan.sizes.weights + plan.sizes.constants,
             session_bytes: plan.sizes.slot,
-            state_bytes: plan.state_bytes,
+            state_bytes: state_bytes(&plan),
             code_bytes: backend.code_bytes(),
             kernels: backend.kernels(),
             tensors: plan.tensors.clone(),
@@ -247,6 +255,17 @@ impl Model {
     /// Classes of the head; `None` for a language model.
     pub fn classes(&self) -> Option<usize> {
         self.inner.info.classes
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let info = self.info();
+        f.debug_struct("Model")
+            .field("config", &info.config)
+            .field("fingerprint", &info.fingerprint)
+            .field("backend", &info.backend)
+            .finish_non_exhaustive()
     }
 }
 

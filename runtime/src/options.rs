@@ -1,3 +1,4 @@
+use crate::LoadError;
 use atome_spec::{Packing, Tier, UnknownName};
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +10,12 @@ pub struct Options {
     pub backend: BackendKind,
     /// The CPU tier to use; `None` for the best that this machine has.
     pub tier: Option<Tier>,
-    /// Threads for matrix products; `None` chooses by the model's size. The logits do not
-    /// depend on it.
+    /// Threads for matrix products, at most [`Options::MAX_THREADS`]; `None` chooses by the
+    /// model's size. The logits do not depend on it.
     pub threads: Option<usize>,
-    /// Sessions the arena has room for.
+    /// Sessions the arena has room for. They take memory once they are used.
     pub sessions: usize,
-    /// Most tokens that [`crate::Session::prefill`] runs at once.
+    /// Most tokens that [`crate::Session::prefill`] runs at once, at least 1.
     pub block: usize,
     /// Refuses kernels that multiply by a weight: products of int8 activations are then looked up. The
     /// f32 kernels never multiply.
@@ -23,6 +24,19 @@ pub struct Options {
     /// more instructions. `None` leaves them as a container has them, which is then mapped, and makes
     /// int2 of others.
     pub packing: Option<Packing>,
+}
+
+impl Options {
+    /// Most threads that are started.
+    pub const MAX_THREADS: usize = 1024;
+
+    pub(crate) fn check(&self) -> Result<(), LoadError> {
+        let (max, found) = (Options::MAX_THREADS, self.threads.unwrap_or(1));
+        if found > max {
+            return Err(LoadError::TooManyThreads { max, found });
+        }
+        Ok(())
+    }
 }
 
 impl Default for Options {

@@ -80,15 +80,23 @@ impl Sampler {
     /// Makes a sampler for logits of length `vocab`; the only place where it allocates.
     ///
     /// # Errors
-    /// Those of [`Sampling::validate`].
+    /// Those of [`Sampling::validate`]; [`RunError::SamplerMemory`] for more logits than ids or memory allow.
     pub fn new(sampling: Sampling, vocab: usize) -> Result<Self, RunError> {
         sampling.validate()?;
+        let no_memory = |_| RunError::SamplerMemory { vocab };
+        let (mut ids, mut weights) = (Vec::new(), Vec::new());
+        if u32::try_from(vocab).is_err() {
+            return Err(RunError::SamplerMemory { vocab });
+        }
+        ids.try_reserve_exact(vocab).map_err(no_memory)?;
+        weights.try_reserve_exact(vocab).map_err(no_memory)?;
+        weights.resize(vocab, 0.0);
         Ok(Self {
             sampling,
             rng: Xoshiro256PlusPlus::new(sampling.seed),
             vocab,
-            ids: Vec::with_capacity(vocab),
-            weights: vec![0.0; vocab],
+            ids,
+            weights,
         })
     }
 

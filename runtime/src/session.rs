@@ -8,10 +8,8 @@ use crate::arena::as_f32;
 use crate::backend::Frame;
 use crate::plan::Tensor;
 use crate::{Model, RunError};
+use std::fmt;
 use std::ops::Range;
-
-/// Greatest position a state may claim; counting on from it cannot overflow.
-const MAX_POSITION: u64 = 1 << 62;
 
 /// A sequence: its recurrent state and its last logits, in a slot of the model's arena.
 ///
@@ -32,11 +30,13 @@ const MAX_POSITION: u64 = 1 << 62;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Session {
-    model: Model,
+    pub(crate) model: Model,
     slot: usize,
-    position: u64,
+    pub(crate) position: u64,
     /// Tokens of the last block that ran.
-    last_block: usize,
+    pub(crate) last_block: usize,
+    /// Whether the state may be other than zero.
+    pub(crate) used: bool,
 }
 
 /// Which tokens of a block are followed by logits.
@@ -49,20 +49,17 @@ enum Head {
 impl Session {
     pub(crate) fn new(model: Model) -> Result<Session, RunError> {
         let arena = &model.inner.arena;
-        let (slot, fresh) = arena.claim().ok_or(RunError::NoFreeSession {
+        let slot = arena.claim().ok_or(RunError::NoFreeSession {
             slots: arena.slots(),
         })?;
-        let mut session = Session {
+        // The state in a free slot is zero: the slot is new, or its last owner forgot everything.
+        Ok(Session {
             model,
             slot,
             position: 0,
             last_block: 0,
-        };
-        // A slot nobody used is zero already, and touching it would take its memory.
-        if !fresh {
-            session.reset();
-        }
-        Ok(session)
+            used: false,
+        })
     }
 
     /// The model.
@@ -73,13 +70,6 @@ impl Session {
     /// Tokens seen so far.
     pub fn position(&self) -> u64 {
         self.position
-    }
-
-    /// Forgets every token.
-    pub fn reset(&mut self) {
-        self.state_mut().fill(0);
-        self.position = 0;
-        self.last_block = 0;
     }
 
     /// Takes in one token; afterwards [`Session::logits`] are those that follow it.
@@ -128,7 +118,7 @@ impl Session {
         mut each: impl FnMut(usize, &[f32]),
     ) -> Result<(), RunError> {
         self.check(tokens)?;
-        let block = self.model.inner.plan.block;
+        let block = self.model.inner.plan.rows_block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
             self.run_block(tokens, Head::Rows);
             for row in 0..tokens.len() {
@@ -158,6 +148,7 @@ impl Session {
 
     /// Runs one block of checked tokens, and a head if asked.
     fn run_block(&mut self, tokens: &[u32], head: Head) {
+        self.begin();
         self.write_ids(tokens);
         let (mut frame, position) = (self.frame(tokens.len()), self.position);
         let state = frame.state;
@@ -214,15 +205,15 @@ impl Session {
         }
     }
 
-    /// Counts a block of `tokens` that ran, in the state too.
+    /// Says that the state is about to change.
+    pub(crate) fn begin(&mut self) {
+        self.used = true;
+    }
+
+    /// Counts a block of `tokens` that ran.
     pub(crate) fn advance(&mut self, tokens: usize) {
         self.position += tokens as u64;
         self.last_block = tokens;
-        let place = self.range(self.model.inner.plan.ports.position);
-        let (position, last_block) = (self.position, tokens as u64);
-        let (to_position, to_last_block) = self.bytes_mut(place).split_at_mut(8);
-        to_position.copy_from_slice(&position.to_le_bytes());
-        to_last_block.copy_from_slice(&last_block.to_le_bytes());
     }
 
     /// What follows the last token: a logit for each token id, or for each class of a
@@ -267,72 +258,9 @@ impl Session {
         [rows[last], rows[last + 1], rows[last + 2]]
     }
 
-    /// Bytes of a saved state.
-    pub fn state_bytes(&self) -> usize {
-        self.model.inner.plan.state_bytes
-    }
-
-    /// Copies the state and the last logits to `state`.
-    ///
-    /// # Errors
-    /// If `state` is not [`Session::state_bytes`] long.
-    pub fn save_into(&self, state: &mut [u8]) -> Result<(), RunError> {
-        self.check_state(state.len())?;
-        state.copy_from_slice(self.bytes(0..self.state_bytes()));
-        Ok(())
-    }
-
-    /// Goes back to a state that a session of this model saved.
-    ///
-    /// # Errors
-    /// If `state` has another length, or a position that no session reaches; nothing has
-    /// changed then.
-    pub fn restore(&mut self, state: &[u8]) -> Result<(), RunError> {
-        self.check_state(state.len())?;
-        let place = self.range(self.model.inner.plan.ports.position);
-        let (position, last_block) = read_position(&state[place]);
-        let most = self.model.inner.plan.block as u64;
-        if position > MAX_POSITION || last_block > most || (position > 0 && last_block == 0) {
-            return Err(RunError::StatePosition {
-                position,
-                last_block,
-            });
-        }
-        self.state_mut().copy_from_slice(state);
-        self.position = position;
-        self.last_block = last_block as usize;
-        Ok(())
-    }
-
-    /// A second session that has seen the same tokens, in a slot of its own.
-    ///
-    /// # Errors
-    /// If all slots are taken.
-    pub fn fork(&self) -> Result<Session, RunError> {
-        let mut fork = self.model.session()?;
-        fork.state_mut()
-            .copy_from_slice(self.bytes(0..self.state_bytes()));
-        fork.position = self.position;
-        fork.last_block = self.last_block;
-        Ok(fork)
-    }
-
-    fn check_state(&self, found: usize) -> Result<(), RunError> {
-        let expected = self.state_bytes();
-        if found == expected {
-            Ok(())
-        } else {
-            Err(RunError::StateLength { expected, found })
-        }
-    }
-
     pub(crate) fn range(&self, tensor: Tensor) -> Range<usize> {
         let place = self.model.inner.tensor(tensor);
         place.offset..place.offset + place.bytes
-    }
-
-    fn state_mut(&mut self) -> &mut [u8] {
-        self.bytes_mut(0..self.state_bytes())
     }
 
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
@@ -346,19 +274,18 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.model.inner.arena.release(self.slot);
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("slot", &self.slot)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }
 
-/// The position and the length of the last block, as the state keeps them.
-fn read_position(bytes: &[u8]) -> (u64, u64) {
-    match bytes.as_chunks().0 {
-        [position, last_block] => (
-            u64::from_le_bytes(*position),
-            u64::from_le_bytes(*last_block),
-        ),
-        _ => (0, 0),
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.reset();
+        self.model.inner.arena.release(self.slot);
     }
 }

@@ -287,7 +287,7 @@ fn models_that_no_file_could_hold() {
             |m| {
                 m.blocks.pop();
             },
-            "expected 24 tensors, found 14",
+            "expected 2 layers, as `n_layers` says, found 1",
         ),
         (
             |m| m.config.top_k = 0,
@@ -301,6 +301,18 @@ fn models_that_no_file_could_hold() {
     for (edit, expected) in cases {
         assert_eq!(message(edit), expected);
     }
+    let options = ContainerOptions::default().provenance("x".repeat(17 << 20));
+    let error = write_container(&small(None), &options).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            WriteError::Header {
+                max: 0x100_0000,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]

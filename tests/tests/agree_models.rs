@@ -164,20 +164,7 @@ fn prefill_leaves_the_state_of_single_steps() {
             .for_each(|t| session.step(*t).expect("a token"));
         let mut state = vec![0; session.state_bytes()];
         session.save_into(&mut state).expect("the right length");
-        let differ = |tensor: &atome::TensorInfo| {
-            let bytes = tensor.offset..tensor.offset + tensor.bytes;
-            state[bytes.clone()] != block_state[bytes]
-        };
-        let state_tensors = model
-            .info()
-            .tensors
-            .iter()
-            .filter(|t| t.section == atome::Section::State);
-        // The position also records how long the last block was, which differs.
-        let different: Vec<_> = state_tensors
-            .filter(|t| t.name != "position" && differ(t))
-            .collect();
-        assert!(different.is_empty(), "seed {seed}: {different:?}");
+        assert!(state == block_state, "seed {seed}");
     }
 }
 
@@ -209,7 +196,8 @@ fn fork_save_and_restore_continue_alike() {
     assert_eq!(bits(session.logits()), expected);
 
     assert!(session.restore(&saved[1..]).is_err());
-    saved[7] = 0xff;
+    // The position's high byte.
+    saved[31] = 0xff;
     assert!(
         session.restore(&saved).is_err(),
         "no session gets to that position"

@@ -7,6 +7,7 @@
 //! | module | job |
 //! |---|---|
 //! | `architecture` | the families |
+//! | `check` | whether a model in memory is one that a file could hold |
 //! | `checkpoint` | a model of any family, and which reader a file is for |
 //! | `config` | dimensions of the Atome family from JSON, and their limits |
 //! | `schema` | the tensors of an Atome file in order, and the length they add up to |
@@ -25,6 +26,7 @@
 
 mod architecture;
 mod bitmamba2;
+mod check;
 mod checkpoint;
 mod config;
 mod container;
@@ -46,6 +48,8 @@ pub use bitmamba2::{
     BitMamba2Config, BitMamba2Layer, BitMamba2Model, EmbeddingTable, EmbeddingType, FloatTensor,
     PackOptions, PackSummary, PackedTensor, TernaryTensor, compare, write_packed,
 };
+pub use check::InvalidModel;
+pub(crate) use check::check_finite;
 pub use checkpoint::{Checkpoint, architecture, load, load_with, parse_checkpoint};
 pub use config::AtomeConfig;
 pub use container::{ContainerError, ContainerInfo, ContainerOptions, write_container};

@@ -29,6 +29,12 @@ impl Ternary {
     pub fn row(&self, r: usize) -> &[i8] {
         &self.trits[r * self.cols..(r + 1) * self.cols]
     }
+
+    /// What the fields say of the shape, for messages.
+    pub(super) fn shape_found(&self) -> String {
+        let (rows, cols, trits) = (self.rows, self.cols, self.trits.len());
+        format!("{rows} x {cols} with {trits} trits")
+    }
 }
 
 /// A tensor of a model, whatever it is made of.

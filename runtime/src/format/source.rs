@@ -1,5 +1,6 @@
 //! Tensors that are read a part at a time, so that a large file is never in memory twice.
 
+use super::check::InvalidModel;
 use super::model::Ternary;
 use crate::error::LoadError;
 use crate::mapped::MappedFile;
@@ -76,7 +77,18 @@ impl TritRows for Ternary {
     }
 
     fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
-        trits.copy_from_slice(&self.trits[rows.start * self.cols..rows.end * self.cols]);
+        // The fields are public, so they may disagree.
+        let whole = self.rows.checked_mul(self.cols) == Some(self.trits.len());
+        let at = |row: usize| row.saturating_mul(self.cols);
+        let found = self
+            .trits
+            .get(at(rows.start)..at(rows.end))
+            .filter(|_| whole);
+        let Some(found) = found.filter(|found| found.len() == trits.len()) else {
+            let expected = format!("{} trits in rows {rows:?}", trits.len());
+            return Err(InvalidModel::shape(&self.name, expected, self.shape_found()).into());
+        };
+        trits.copy_from_slice(found);
         Ok(())
     }
 }
@@ -128,17 +140,25 @@ pub struct Stored {
     source: Arc<Source>,
     offset: u64,
     bytes: usize,
+    crc32: u32,
 }
 
 impl Stored {
-    /// The `bytes` bytes from `offset` on, which the caller has checked to be there.
-    pub(super) fn new(source: &Arc<Source>, offset: u64, bytes: usize) -> Stored {
+    /// The `bytes` bytes from `offset` on, which the caller has checked to be there and, with what pads the tensor, to
+    /// have this checksum.
+    pub(super) fn new(source: &Arc<Source>, offset: u64, bytes: usize, crc32: u32) -> Stored {
         let source = Arc::clone(source);
         Stored {
             source,
             offset,
             bytes,
+            crc32,
         }
+    }
+
+    /// The checksum that the file states of the tensor.
+    pub(crate) fn crc32(&self) -> u32 {
+        self.crc32
     }
 
     /// Number of bytes.
@@ -164,7 +184,8 @@ impl Stored {
     /// # Panics
     /// If there are not so many.
     pub(crate) fn read(&self, first: usize, to: &mut [u8]) -> Result<(), LoadError> {
-        assert!(first + to.len() <= self.bytes, "within the part");
+        let end = first.checked_add(to.len());
+        assert!(end.is_some_and(|end| end <= self.bytes), "within the part");
         self.source.read(self.offset + first as u64, to)
     }
 }

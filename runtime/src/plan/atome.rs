@@ -2,8 +2,10 @@
 //! diagonal state space, top-k attention) mixed by a router, residual; LayerNorm; ternary
 //! unembedding or classifier head.
 
-use super::builder::{Logits, PlanBuilder, cache_capacity};
+use super::builder::{Logits, PlanBuilder};
+use super::declare::cache_capacity;
 use super::{DimValue, Operand, Planned, Ports, Tensor, TopKCall};
+use crate::LoadError;
 use crate::format::{AtomeBlock, AtomeConfig, AtomeModel};
 use DimValue::{Const, Kept, Len, Slot, Tokens};
 use atome_kernels::reference::math;
@@ -34,18 +36,16 @@ struct Shared {
     shares: Tensor,
 }
 
-/// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
-pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> Planned<'_> {
+/// The plan for blocks of up to `block` tokens, and what fills its weights and constants. The model has been checked.
+///
+/// # Errors
+/// If a tensor is larger than this machine can address.
+pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> Result<Planned<'_>, LoadError> {
     let config = &model.config;
-    let (d, window) = (config.d_model as u64, config.max_seq as u64);
-    let mut b = PlanBuilder::new(block, window);
-    let position = b.state("position", 4);
+    let mut b = PlanBuilder::new(block, config.max_seq);
     let ids = b.rows("ids", 1);
     let shared = Shared::new(&mut b, config);
-    let table = b.embedding(&model.embed);
-    let dims = [Const(config.vocab_size as u64), Const(d), Tokens];
-    let operands = [ids, table.whole(), shared.x];
-    b.kernel("embed", Op::Embed, &dims, &operands, &[model.embed.scale]);
+    b.embed(&model.embed, ids, shared.x);
     for (i, layer) in model.blocks.iter().enumerate() {
         Layer {
             b: &mut b,
@@ -58,7 +58,6 @@ pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> Planned<'_> {
     let head = head(&mut b, model, &shared);
     let router = Some(shared.router.tensor);
     b.finish(Ports {
-        position,
         ids: ids.tensor,
         logits: head.logits,
         logits_rows: head.rows,
@@ -70,7 +69,7 @@ pub(crate) fn plan_atome(model: &AtomeModel, block: usize) -> Planned<'_> {
 impl Shared {
     fn new(b: &mut PlanBuilder<'_>, config: &AtomeConfig) -> Shared {
         let (d, d_head) = (config.d_model, config.d_head);
-        let capacity = cache_capacity(config.max_seq as u64) as usize;
+        let capacity = cache_capacity(config.max_seq);
         let kept = config.top_k.min(config.max_seq);
         Shared {
             x: b.rows("x", d),
@@ -164,17 +163,11 @@ impl<'m> Layer<'_, 'm> {
     /// one looks at.
     fn attention(&mut self) {
         let (d, d_head) = (self.config.d_model, self.config.d_head);
-        let capacity = cache_capacity(self.config.max_seq as u64);
+        let capacity = cache_capacity(self.config.max_seq) as u64;
         let kept = self.config.top_k.min(self.config.max_seq) as u64;
         let name = format!("{}.attn", self.name);
-        let keys = self
-            .b
-            .state(format!("{name}.keys"), d_head * capacity as usize)
-            .whole();
-        let values = self
-            .b
-            .state(format!("{name}.values"), d * capacity as usize)
-            .whole();
+        let keys = self.b.cache(format!("{name}.keys"), d_head, 1).whole();
+        let values = self.b.cache(format!("{name}.values"), 1, d).whole();
         let (d, d_head, capacity) = (Const(d as u64), Const(d_head as u64), Const(capacity));
         let s = self.s;
         let [scores, chosen] = [s.scores, s.chosen].map(Tensor::whole);

@@ -3,15 +3,15 @@
 //! ternary head.
 
 use super::builder::{PlanBuilder, Quantized};
-use super::{DimValue, Operand, Planned, Ports, Products, Tensor};
+use super::{DimValue, Operand, Planned, Ports, Products, Tensor, Trits};
 use crate::LoadError;
 use crate::format::{
-    BitMamba2Config, BitMamba2Layer, BitMamba2Model, Elements, EmbeddingTable, FloatTensor,
-    TernaryTensor,
+    BitMamba2Config, BitMamba2Layer, BitMamba2Model, Elements, FloatTensor, TernaryTensor,
+    check_finite,
 };
 use DimValue::{Const, Tokens};
 use atome_kernels::reference::math;
-use atome_spec::Op;
+use atome_spec::{Op, layout};
 
 /// Added to the mean square of an RMS norm.
 const NORM_EPS: f32 = 1e-6;
@@ -32,10 +32,11 @@ struct Shared {
     added: Operand,
 }
 
-/// The plan for blocks of up to `block` tokens, and what fills its weights and constants.
+/// The plan for blocks of up to `block` tokens, and what fills its weights and constants. The model has been checked;
+/// shapes are taken from its config, not from its tensors once more.
 ///
 /// # Errors
-/// If the small parameters cannot be read.
+/// If the small parameters cannot be read, or a tensor is larger than this machine can address.
 pub(crate) fn plan_bitmamba2(
     model: &BitMamba2Model,
     block: usize,
@@ -49,10 +50,9 @@ pub(crate) fn plan_bitmamba2(
     };
     // No attention, so any window will do.
     let mut b = PlanBuilder::new(block, 1).with(products);
-    let position = b.state("position", 4);
     let ids = b.rows("ids", 1);
     let shared = Shared::new(&mut b, config);
-    embed(&mut b, &model.embed, ids, shared.x)?;
+    embed(&mut b, model, ids, shared.x)?;
     for (i, layer) in model.layers.iter().enumerate() {
         let adding = Layer {
             b: &mut b,
@@ -63,10 +63,10 @@ pub(crate) fn plan_bitmamba2(
         adding.add(layer)?;
     }
     let norms = [
-        constant(&mut b, &model.norm_f)?,
-        constant(&mut b, &model.head_norm)?,
+        constant(&mut b, &model.norm_f, config.d_model)?,
+        constant(&mut b, &model.head_norm, config.d_model)?,
     ];
-    let matrix = b.matrix_i8(&*model.head.rows);
+    let matrix = Matrix::new(&mut b, &model.head, config.vocab_size, config.d_model)?;
     let last = b.rows("normal.last", config.d_model);
     let head = b.head(shared.x, config.vocab_size, |b, x, logits| {
         let dims = [Const(config.d_model as u64), Tokens];
@@ -74,16 +74,15 @@ pub(crate) fn plan_bitmamba2(
         b.kernel("norm_f", Op::RmsNorm, &dims, &operands, &[NORM_EPS]);
         let operands = [last, norms[1].whole()];
         b.rms_quantize("lm_head.norm", operands, NORM_EPS, &shared.narrow);
-        project(b, &model.head, matrix, &shared.narrow, logits);
+        matrix.project(b, &shared.narrow, logits);
     });
-    Ok(b.finish(Ports {
-        position,
+    b.finish(Ports {
         ids: ids.tensor,
         logits: head.logits,
         logits_rows: head.rows,
         argmax: head.argmax,
         router: None,
-    }))
+    })
 }
 
 impl Shared {
@@ -106,20 +105,25 @@ impl Shared {
 /// Looks up the rows of the tokens.
 fn embed<'m>(
     b: &mut PlanBuilder<'m>,
-    table: &'m EmbeddingTable,
+    model: &'m BitMamba2Model,
     ids: Operand,
     out: Operand,
 ) -> Result<(), LoadError> {
     let name = "embed";
-    let (op, tables) = match table.elements() {
-        Elements::F32(rows) => (Op::LookupF32, vec![b.table(&**rows)]),
-        Elements::F16(rows) => (Op::LookupF16, vec![b.words(name, rows)]),
+    let (vocab, d_model) = (model.config.vocab_size, model.config.d_model);
+    let elems = |row: usize| vocab.saturating_mul(row);
+    let (op, tables) = match model.embed.elements() {
+        Elements::F32(rows) => (Op::LookupF32, vec![b.table(&**rows, elems(d_model))?]),
+        Elements::F16(rows) => {
+            let words = elems(layout::f16_row_words(d_model));
+            (Op::LookupF16, vec![b.words(name, rows, words)?])
+        }
         Elements::Int8(rows, scales) => {
-            let rows = b.words(name, rows);
-            (Op::LookupI8, vec![rows, constant(b, scales)?])
+            let words = elems(layout::i8_row_words(d_model));
+            let rows = b.words(name, rows, words)?;
+            (Op::LookupI8, vec![rows, constant(b, scales, vocab)?])
         }
     };
-    let (vocab, d_model) = table.shape();
     let dims = [Const(vocab as u64), Const(d_model as u64), Tokens];
     let tables = tables.into_iter().map(Tensor::whole);
     let operands: Vec<Operand> = [ids].into_iter().chain(tables).chain([out]).collect();
@@ -138,22 +142,23 @@ struct Layer<'b, 'm> {
 impl<'m> Layer<'_, 'm> {
     fn add(mut self, layer: &'m BitMamba2Layer) -> Result<(), LoadError> {
         let (s, config) = (self.s, self.config);
-        let gamma = constant(self.b, &layer.in_norm)?.whole();
+        let (d_model, d_inner) = (config.d_model, config.d_inner());
+        let gamma = constant(self.b, &layer.in_norm, d_model)?.whole();
         let label = self.label("in_norm");
         self.b
             .rms_quantize(label, [s.x, gamma], NORM_EPS, &s.narrow);
-        let matrix = self.b.matrix_i8(&*layer.in_proj.rows);
-        project(self.b, &layer.in_proj, matrix, &s.narrow, s.projected);
+        let matrix = Matrix::new(self.b, &layer.in_proj, config.in_proj_rows(), d_model)?;
+        matrix.project(self.b, &s.narrow, s.projected);
 
         self.convolution(layer)?;
         self.scan(layer)?;
 
-        let gamma = constant(self.b, &layer.out_norm)?.whole();
+        let gamma = constant(self.b, &layer.out_norm, d_inner)?.whole();
         let label = self.label("out_norm");
         self.b.rms_quantize(label, [s.y, gamma], NORM_EPS, &s.wide);
-        let matrix = self.b.matrix_i8(&*layer.out_proj.rows);
-        project(self.b, &layer.out_proj, matrix, &s.wide, s.added);
-        let dims = [Const(config.d_model as u64), Tokens];
+        let matrix = Matrix::new(self.b, &layer.out_proj, d_model, d_inner)?;
+        matrix.project(self.b, &s.wide, s.added);
+        let dims = [Const(d_model as u64), Tokens];
         let label = self.label("residual");
         self.b.kernel(label, Op::Add, &dims, &[s.added, s.x], &[]);
         Ok(())
@@ -165,13 +170,13 @@ impl<'m> Layer<'_, 'm> {
 
     fn convolution(&mut self, layer: &'m BitMamba2Layer) -> Result<(), LoadError> {
         let (channels, taps) = (self.config.d_inner(), self.config.d_conv());
-        let stored = layer.conv_weight.all()?;
+        let stored = read(&layer.conv_weight, channels * taps)?;
         // Stored a channel after the other, the oldest tap first; wanted a tap after the other,
         // the newest first.
         let places = (0..taps).flat_map(|k| (0..channels).map(move |c| c * taps + taps - 1 - k));
         let weights: Vec<f32> = places.map(|i| stored[i]).collect();
         let w = self.b.constant(layer.conv_weight.name(), weights).whole();
-        let bias = constant(self.b, &layer.conv_bias)?.whole();
+        let bias = constant(self.b, &layer.conv_bias, channels)?.whole();
         let past = self.label("conv.history");
         let history = self.b.state(past, (taps - 1) * channels).whole();
         let stride = self.config.in_proj_rows() as u64;
@@ -197,8 +202,8 @@ impl<'m> Layer<'_, 'm> {
             s.projected.from(first)
         });
 
-        let bias = constant(self.b, &layer.dt_bias)?.whole();
-        let rates = layer.a_log.all()?;
+        let bias = constant(self.b, &layer.dt_bias, heads)?.whole();
+        let rates = read(&layer.a_log, heads)?;
         let rates: Vec<f32> = rates.iter().map(|&a| -math::exp(a)).collect();
         let a = self.b.constant(self.label("a"), rates).whole();
         let dims = [Const(heads as u64), Tokens, stride];
@@ -206,7 +211,7 @@ impl<'m> Layer<'_, 'm> {
         let label = self.label("discretize");
         self.b.kernel(label, Op::Discretize, &dims, &operands, &[]);
 
-        let d = constant(self.b, &layer.d)?.whole();
+        let d = constant(self.b, &layer.d, d_inner)?.whole();
         let label = self.label("ssm.h");
         let state = self.b.state(label, d_inner * d_state).whole();
         let dims = [heads, c.head_dim(), d_state].map(|n| Const(n as u64));
@@ -229,19 +234,50 @@ impl<'m> Layer<'_, 'm> {
     }
 }
 
-/// A small parameter, read now.
-fn constant(b: &mut PlanBuilder<'_>, tensor: &FloatTensor) -> Result<Tensor, LoadError> {
-    let values = tensor.all()?;
+/// A small parameter of so many elements, read now.
+fn constant(
+    b: &mut PlanBuilder<'_>,
+    tensor: &FloatTensor,
+    elems: usize,
+) -> Result<Tensor, LoadError> {
+    let values = read(tensor, elems)?;
     Ok(b.constant(tensor.name(), values))
 }
 
-/// `out[t] = w x[t]` for every token.
-fn project(
-    b: &mut PlanBuilder<'_>,
-    w: &TernaryTensor,
-    matrix: Tensor,
-    x: &Quantized,
-    out: Operand,
-) {
-    b.product_i8(w.rows.name(), (w.rows.shape(), w.scale), matrix, x, out);
+fn read(tensor: &FloatTensor, elems: usize) -> Result<Vec<f32>, LoadError> {
+    let mut values = vec![0.0; elems];
+    tensor.read(0, &mut values)?;
+    check_finite(tensor.name(), 0, &values)?;
+    Ok(values)
+}
+
+/// A projection that has its tensor.
+struct Matrix<'m> {
+    name: &'m str,
+    shape: (usize, usize),
+    scale: f32,
+    tensor: Tensor,
+}
+
+impl<'m> Matrix<'m> {
+    fn new(
+        b: &mut PlanBuilder<'m>,
+        w: &'m TernaryTensor,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Matrix<'m>, LoadError> {
+        let source = &*w.rows;
+        let trits = Trits { source, rows, cols };
+        Ok(Matrix {
+            name: source.name(),
+            shape: (rows, cols),
+            scale: w.scale,
+            tensor: b.matrix_i8(trits)?,
+        })
+    }
+
+    /// `out[t] = w x[t]` for every token.
+    fn project(&self, b: &mut PlanBuilder<'_>, x: &Quantized, out: Operand) {
+        b.product_i8(self.name, (self.shape, self.scale), self.tensor, x, out);
+    }
 }

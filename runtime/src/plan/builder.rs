@@ -1,24 +1,30 @@
 use super::memory::{Unplaced, place};
+use super::saved::{Kept, Saved};
 use super::{
-    Call, Content, DimValue, FloatSource, Image, KernelCall, Operand, Plan, Planned, Ports,
-    Products, Row, Section, Stage, Tensor, TopKCall,
+    Call, Content, DimValue, Image, KernelCall, Operand, Plan, Planned, Ports, Products, Row,
+    Section, Source, Stage, Tensor, TopKCall,
 };
-use crate::format::{Floats, Stored, Ternary, TritRows};
+use crate::LoadError;
+use crate::format::Ternary;
 use atome_codegen::KernelSpec;
-use atome_spec::{Activation, LANES, Op, Packing, layout};
-use std::borrow::Cow;
+use atome_spec::{Activation, Op, Packing, layout};
+
+/// Most bytes for the logits of all rows of a block, unless those of one row are more.
+const ROWS_LOGITS_BYTES: usize = 64 << 20;
 
 /// Writes a plan down: tensors first come, first numbered; calls in order.
 pub(super) struct PlanBuilder<'m> {
-    block: usize,
-    window: u64,
-    unplaced: Vec<Unplaced>,
-    contents: Vec<(Tensor, Content<'m>)>,
+    pub(super) block: usize,
+    rows_block: usize,
+    pub(super) window: usize,
+    pub(super) kept: Vec<Kept>,
+    pub(super) unplaced: Vec<Unplaced>,
+    pub(super) contents: Vec<(Tensor, Content<'m>)>,
     stages: Vec<Stage>,
     head: Vec<Stage>,
     rows_head: Vec<Stage>,
     each_token: Option<Vec<Call>>,
-    products: Products,
+    pub(super) products: Products,
 }
 
 /// Rows of int8 activations, with their scales and sums.
@@ -37,10 +43,12 @@ pub(super) struct Logits {
 }
 
 impl<'m> PlanBuilder<'m> {
-    pub(super) fn new(block: usize, window: u64) -> PlanBuilder<'m> {
+    pub(super) fn new(block: usize, window: usize) -> PlanBuilder<'m> {
         PlanBuilder {
             block,
+            rows_block: block,
             window,
+            kept: Vec::new(),
             unplaced: Vec::new(),
             contents: Vec::new(),
             stages: Vec::new(),
@@ -54,100 +62,6 @@ impl<'m> PlanBuilder<'m> {
     /// Sets how products of int8 activations are formed.
     pub(super) fn with(self, products: Products) -> PlanBuilder<'m> {
         PlanBuilder { products, ..self }
-    }
-
-    fn tensor(&mut self, name: impl Into<String>, section: Section, bytes: usize) -> Tensor {
-        self.unplaced.push(Unplaced {
-            name: name.into(),
-            section,
-            bytes,
-        });
-        Tensor(self.unplaced.len() - 1)
-    }
-
-    /// A tensor that all sessions share.
-    fn shared(&mut self, name: &str, section: Section, content: Content<'m>) -> Tensor {
-        let tensor = self.tensor(name, section, content.bytes());
-        self.contents.push((tensor, content));
-        tensor
-    }
-
-    pub(super) fn matrix(&mut self, w: &'m dyn TritRows) -> Tensor {
-        let content = Content::Matrix(w, Packing::Int2);
-        self.shared(w.name(), Section::Weights, content)
-    }
-
-    /// A matrix for [`PlanBuilder::product_i8`].
-    pub(super) fn matrix_i8(&mut self, w: &'m dyn TritRows) -> Tensor {
-        let content = Content::Matrix(w, self.packing_i8());
-        self.shared(w.name(), Section::Weights, content)
-    }
-
-    fn packing_i8(&self) -> Packing {
-        self.products.packing.unwrap_or(Packing::Int2)
-    }
-
-    pub(super) fn embedding(&mut self, w: &'m dyn TritRows) -> Tensor {
-        self.shared(w.name(), Section::Weights, Content::Embedding(w))
-    }
-
-    pub(super) fn taps(&mut self, w: &'m dyn TritRows) -> Tensor {
-        self.shared(w.name(), Section::Weights, Content::Taps(w))
-    }
-
-    pub(super) fn constant(
-        &mut self,
-        name: impl AsRef<str>,
-        values: impl Into<Cow<'m, [f32]>>,
-    ) -> Tensor {
-        let content = Content::F32(FloatSource::Values(values.into()));
-        self.shared(name.as_ref(), Section::Constants, content)
-    }
-
-    /// A table of floats, which lies among the weights because it is as large.
-    pub(super) fn table(&mut self, values: &'m dyn Floats) -> Tensor {
-        let content = Content::F32(FloatSource::Tensor(values));
-        self.shared(values.name(), Section::Weights, content)
-    }
-
-    /// A table of packed words.
-    pub(super) fn words(&mut self, name: &str, words: &'m Stored) -> Tensor {
-        self.shared(name, Section::Weights, Content::Words(words))
-    }
-
-    pub(super) fn state(&mut self, name: impl Into<String>, elems: usize) -> Tensor {
-        self.tensor(name, Section::State, 4 * elems)
-    }
-
-    pub(super) fn logits(&mut self, name: &str, elems: usize) -> Tensor {
-        self.tensor(name, Section::Logits, 4 * elems)
-    }
-
-    /// Scratch of `elems` elements, not one for each token.
-    pub(super) fn scratch(&mut self, name: &str, elems: usize) -> Tensor {
-        self.tensor(name, Section::Scratch, 4 * elems)
-    }
-
-    /// Scratch of `width` elements for each token of a block.
-    pub(super) fn rows(&mut self, name: &str, width: usize) -> Operand {
-        let tensor = self.tensor(name, Section::Scratch, 4 * self.block * width);
-        Operand {
-            tensor,
-            row: Row::First,
-            row_bytes: 4 * width,
-            offset_bytes: 0,
-        }
-    }
-
-    /// Like [`PlanBuilder::rows`], but readable after the plan has run.
-    pub(super) fn output_rows(&mut self, name: &str, width: usize) -> Operand {
-        let tensor = self.tensor(name, Section::Logits, 4 * self.block * width);
-        Operand {
-            tensor,
-            row: Row::First,
-            row_bytes: 4 * width,
-            offset_bytes: 0,
-        }
     }
 
     pub(super) fn kernel(
@@ -173,6 +87,22 @@ impl<'m> PlanBuilder<'m> {
             scalars,
         };
         self.push(Call::Kernel(call));
+    }
+
+    /// A ternary table, and its lookup for the tokens of a block.
+    pub(super) fn embed(&mut self, w: &'m Ternary, ids: Operand, out: Operand) {
+        // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
+        let narrow = 4 * w.cols < layout::TILE_BYTES;
+        let (op, source, scale) = if narrow {
+            (Op::LookupF32, Source::Scaled(w.into(), w.scale), None)
+        } else {
+            (Op::Embed, Source::Embedding(w.into()), Some(w.scale))
+        };
+        let table = self.shared(&w.name, Section::Weights, source.into());
+        let [vocab, cols] = [w.rows, w.cols].map(|n| DimValue::Const(n as u64));
+        let operands = [ids, table.whole(), out];
+        let dims = [vocab, cols, DimValue::Tokens];
+        self.kernel("embed", op, &dims, &operands, scale.as_slice());
     }
 
     /// `out[t, ..rows] = scale * w x[t]` for every token.
@@ -275,9 +205,14 @@ impl<'m> PlanBuilder<'m> {
         classes: usize,
         body: impl Fn(&mut PlanBuilder<'m>, Operand, Operand),
     ) -> Logits {
-        let logits = self.logits("logits", classes);
-        let argmax = self.logits("argmax", 1);
-        let rows = self.rows("logits.rows", classes);
+        let logits = self.tensor("logits", Section::Logits, (1, classes));
+        self.keep(logits, classes);
+        let argmax = self.tensor("argmax", Section::Logits, (1, 1));
+        self.keep(argmax, 1);
+        let most = ROWS_LOGITS_BYTES / 4 / classes.max(1);
+        self.rows_block = self.block.min(most.max(1));
+        let shape = (self.rows_block, classes);
+        let rows = self.rows_in(Section::Scratch, "logits.rows", shape);
         let stages = std::mem::take(&mut self.stages);
         let pick = |b: &mut PlanBuilder<'m>, logits: Operand| {
             let dims = [DimValue::Const(classes as u64)];
@@ -300,7 +235,9 @@ impl<'m> PlanBuilder<'m> {
         }
     }
 
-    pub(super) fn finish(self, ports: Ports) -> Planned<'m> {
+    /// # Errors
+    /// If a tensor, or a part of the arena, is larger than this machine can address.
+    pub(super) fn finish(self, ports: Ports) -> Result<Planned<'m>, LoadError> {
         let is_state = |tensor: Tensor| {
             let section = self.unplaced[tensor.0].section;
             matches!(section, Section::State | Section::Logits)
@@ -316,10 +253,13 @@ impl<'m> PlanBuilder<'m> {
             &self.stages,
             &self.head,
             &self.rows_head,
-        );
+        )?;
+        let router_bytes = ports.router.map_or(0, |_| Ports::ROUTER_BYTES);
+        let saved = Saved::new(&self.kept, &memory.tensors, self.window, router_bytes)?;
         let plan = Plan {
             block: self.block,
-            window: self.window,
+            rows_block: self.rows_block,
+            window: self.window as u64,
             stages: self.stages,
             head: self.head,
             rows_head: self.rows_head,
@@ -327,10 +267,11 @@ impl<'m> PlanBuilder<'m> {
             tensors: memory.tensors,
             sizes: memory.sizes,
             state_bytes: memory.state_bytes,
+            saved,
             ports,
             image,
         };
-        (plan, self.contents)
+        Ok((plan, self.contents))
     }
 }
 
@@ -370,9 +311,4 @@ impl Operand {
             ..self
         }
     }
-}
-
-/// Positions for which the cache has room: the window, rounded up to whole vectors.
-pub(super) fn cache_capacity(window: u64) -> u64 {
-    window.next_multiple_of(LANES as u64)
 }

@@ -23,7 +23,7 @@ impl Image {
         if cfg!(target_endian = "big") {
             return None;
         }
-        let stored = weights.map(|(tensor, content)| Some((*tensor, content.stored()?)));
+        let stored = weights.map(|(tensor, content)| Some((*tensor, content.stored?)));
         let stored: Vec<(Tensor, &Stored)> = stored.collect::<Option<_>>()?;
         let file = stored.first()?.1.file()?;
         let same = |s: &Stored| s.file().is_some_and(|other| Arc::ptr_eq(file, other));

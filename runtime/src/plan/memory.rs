@@ -1,16 +1,29 @@
 //! Offsets of tensors: within the weights, within the constants, and within a slot of state,
 //! logits and scratch. Scratch tensors that are never alive together share bytes.
 
-use super::{Call, Operand, Section, Stage, Tensor, TensorInfo};
+use super::{Call, Operand, Section, Size, Stage, Tensor, TensorInfo};
+use crate::LoadError;
 use crate::arena::Sizes;
-use atome_spec::TENSOR_ALIGN_BYTES;
 
 /// A tensor before it has a place.
 #[derive(Debug)]
 pub(crate) struct Unplaced {
     pub name: String,
     pub section: Section,
-    pub bytes: usize,
+    /// Rows and columns, for messages.
+    pub shape: (usize, usize),
+    pub bytes: Size,
+}
+
+impl Unplaced {
+    fn too_large(&self) -> LoadError {
+        let (rows, cols) = self.shape;
+        LoadError::TooLarge {
+            tensor: self.name.clone(),
+            rows,
+            cols,
+        }
+    }
 }
 
 /// Placed tensors and the sizes of the two parts.
@@ -34,20 +47,62 @@ impl Live {
     }
 }
 
+/// Ends of the sections, while tensors are placed.
+struct Ends {
+    weights: Size,
+    constants: Size,
+    slot: Size,
+}
+
 /// Places every tensor; those of `given` have their offsets.
+///
+/// # Errors
+/// If a tensor, or a part of the arena, is larger than this machine can address.
 pub(super) fn place(
     unplaced: Vec<Unplaced>,
     given: &[(Tensor, usize)],
     stages: &[Stage],
     head: &[Stage],
     rows_head: &[Stage],
-) -> Memory {
+) -> Result<Memory, LoadError> {
+    if let Some(tensor) = unplaced.iter().find(|t| t.bytes.addressable().is_none()) {
+        return Err(tensor.too_large());
+    }
     let live = liveness(&unplaced, stages, head, rows_head);
-    let mut offsets = vec![0; unplaced.len()];
-    let mut sizes = Sizes {
-        weights: 0,
-        constants: 0,
-        slot: 0,
+    let mut offsets = vec![Size::ZERO; unplaced.len()];
+    let mut ends = place_sections(&unplaced, &mut offsets);
+    if !given.is_empty() {
+        ends.weights = Size::ZERO;
+    }
+    for &(Tensor(i), offset) in given {
+        offsets[i] = Size::from(offset);
+        ends.weights = ends.weights.max(offsets[i] + unplaced[i].bytes);
+    }
+    let state = ends.slot;
+    ends.slot = place_scratch(&unplaced, &live, state, &mut offsets);
+    let part = |end: Size| {
+        let bytes = end.get();
+        end.addressable().ok_or(LoadError::ArenaMemory { bytes })
+    };
+    let sizes = Sizes {
+        weights: part(ends.weights)?,
+        constants: part(ends.constants)?,
+        slot: part(ends.slot)?,
+    };
+    let placed = unplaced.into_iter().zip(offsets);
+    Ok(Memory {
+        tensors: placed.map(tensor_info).collect::<Result<_, _>>()?,
+        sizes,
+        state_bytes: part(state)?,
+    })
+}
+
+/// Places all but the scratch, one tensor after the other.
+fn place_sections(unplaced: &[Unplaced], offsets: &mut [Size]) -> Ends {
+    let mut ends = Ends {
+        weights: Size::ZERO,
+        constants: Size::ZERO,
+        slot: Size::ZERO,
     };
     let sections = [
         Section::Weights,
@@ -57,50 +112,30 @@ pub(super) fn place(
     ];
     for section in sections {
         let end = match section {
-            Section::Weights => &mut sizes.weights,
-            Section::Constants => &mut sizes.constants,
-            _ => &mut sizes.slot,
+            Section::Weights => &mut ends.weights,
+            Section::Constants => &mut ends.constants,
+            _ => &mut ends.slot,
         };
-        for (tensor, offset) in unplaced.iter().zip(&mut offsets) {
+        for (tensor, offset) in unplaced.iter().zip(&mut *offsets) {
             if tensor.section == section {
                 *offset = *end;
-                *end += round_up(tensor.bytes);
+                *end += tensor.bytes.aligned();
             }
         }
     }
-    if !given.is_empty() {
-        sizes.weights = 0;
-    }
-    for &(Tensor(i), offset) in given {
-        offsets[i] = offset;
-        sizes.weights = sizes.weights.max(offset + unplaced[i].bytes);
-    }
-    let state_bytes = sizes.slot;
-    sizes.slot = place_scratch(&unplaced, &live, state_bytes, &mut offsets);
-    let tensors = unplaced
-        .into_iter()
-        .zip(offsets)
-        .map(
-            |(
-                Unplaced {
-                    name,
-                    section,
-                    bytes,
-                    ..
-                },
-                offset,
-            )| TensorInfo {
-                name,
-                section,
-                offset,
-                bytes,
-            },
-        )
-        .collect();
-    Memory {
-        tensors,
-        sizes,
-        state_bytes,
+    ends
+}
+
+/// A tensor and its place in numbers of this machine.
+fn tensor_info((tensor, offset): (Unplaced, Size)) -> Result<TensorInfo, LoadError> {
+    match (offset.addressable(), tensor.bytes.addressable()) {
+        (Some(offset), Some(bytes)) => Ok(TensorInfo {
+            name: tensor.name,
+            section: tensor.section,
+            offset,
+            bytes,
+        }),
+        _ => Err(tensor.too_large()),
     }
 }
 
@@ -108,20 +143,20 @@ pub(super) fn place(
 fn place_scratch(
     unplaced: &[Unplaced],
     live: &[Option<Live>],
-    start: usize,
-    offsets: &mut [usize],
-) -> usize {
+    start: Size,
+    offsets: &mut [Size],
+) -> Size {
     let mut order: Vec<(usize, Live)> = live
         .iter()
         .enumerate()
         .filter_map(|(i, l)| l.map(|l| (i, l)))
         .collect();
     order.sort_by_key(|&(i, _)| (std::cmp::Reverse(unplaced[i].bytes), i));
-    let mut placed: Vec<(usize, usize, Live)> = Vec::new();
+    let mut placed: Vec<(Size, Size, Live)> = Vec::new();
     let mut end = start;
     for (i, l) in order {
-        let bytes = round_up(unplaced[i].bytes);
-        let mut busy: Vec<(usize, usize)> = placed
+        let bytes = unplaced[i].bytes.aligned();
+        let mut busy: Vec<(Size, Size)> = placed
             .iter()
             .filter(|p| p.2.meets(l))
             .map(|p| (p.0, p.1))
@@ -178,10 +213,6 @@ fn operands(call: &Call) -> Vec<Operand> {
     }
 }
 
-fn round_up(bytes: usize) -> usize {
-    bytes.next_multiple_of(TENSOR_ALIGN_BYTES)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +221,8 @@ mod tests {
         Unplaced {
             name: name.to_owned(),
             section: Section::Scratch,
-            bytes,
+            shape: (1, bytes / 4),
+            bytes: Size::from(bytes),
         }
     }
 
@@ -202,11 +234,11 @@ mod tests {
             Some(Live { first: 1, last: 2 }),
             Some(Live { first: 2, last: 3 }),
         ];
-        let mut offsets = [0; 3];
-        let end = place_scratch(&unplaced, &live, 512, &mut offsets);
-        assert_eq!(offsets[0], 512);
-        assert_eq!(offsets[2], 512, "c reuses the bytes of a");
-        assert_eq!(offsets[1], 512 + 1024);
-        assert_eq!(end, 512 + 1024 + 512);
+        let mut offsets = [Size::ZERO; 3];
+        let end = place_scratch(&unplaced, &live, Size::from(512), &mut offsets);
+        assert_eq!(offsets[0], Size::from(512));
+        assert_eq!(offsets[2], Size::from(512), "c reuses the bytes of a");
+        assert_eq!(offsets[1], Size::from(512 + 1024));
+        assert_eq!(end, Size::from(512 + 1024 + 512));
     }
 }

@@ -5,8 +5,11 @@
 //! | `call` | kernel calls, their operands and dimensions |
 //! | `tensor` | tensors of the arena, and what fills the constant ones |
 //! | `image` | weights that stay in a mapped file |
+//! | `size` | sums and products that never wrap around |
 //! | `memory` | offsets: sections in order, scratch by liveness |
-//! | `builder` | how a family's plan is written down |
+//! | `saved` | what of a slot is a session's saved state |
+//! | `builder` | how a family's plan is written down: its calls |
+//! | `declare` | and its tensors |
 //! | `atome`, `bitmamba2` | the plans of the families |
 //!
 //! A plan is written once, for a block of up to [`Plan::block`] tokens. A step is the same
@@ -19,15 +22,20 @@ mod atome;
 mod bitmamba2;
 mod builder;
 mod call;
+mod declare;
 mod image;
 mod memory;
+mod saved;
+mod size;
 mod tensor;
 
 pub(crate) use atome::plan_atome;
 pub(crate) use bitmamba2::plan_bitmamba2;
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
 pub(crate) use image::Image;
-pub(crate) use tensor::{Content, FloatSource, Tensor};
+pub(crate) use saved::Saved;
+pub(crate) use size::Size;
+pub(crate) use tensor::{Content, Source, Tensor, Trits};
 pub use tensor::{Section, TensorInfo};
 
 /// A plan, and what fills its weights and constants.
@@ -47,6 +55,8 @@ pub(crate) struct Products {
 pub(crate) struct Plan {
     /// Most tokens of a block.
     pub block: usize,
+    /// Most tokens of a block whose logits are all wanted.
+    pub rows_block: usize,
     /// Cached positions of attention; the oldest leave beyond it.
     pub window: u64,
     /// What a block of tokens runs, in order.
@@ -64,6 +74,8 @@ pub(crate) struct Plan {
     pub sizes: Sizes,
     /// Bytes of a session's state, logits included, from the start of its slot.
     pub state_bytes: usize,
+    /// What of them is saved.
+    pub saved: Saved,
     /// Tensors a session reads or writes itself.
     pub ports: Ports,
     /// Where the weights are, if not in the arena.
@@ -73,18 +85,21 @@ pub(crate) struct Plan {
 /// The tensors through which a session talks to the plan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
-    /// Tokens seen so far and tokens of the last block, `u64[2]`; part of the state.
-    pub position: Tensor,
     /// Token ids in, `i32[block]`.
     pub ids: Tensor,
     /// Logits out, `f32[vocab]` or `f32[classes]`.
     pub logits: Tensor,
-    /// Logits of every row of a block out, `f32[block, vocab]`.
+    /// Logits of every row of a block out, `f32[rows_block, vocab]`.
     pub logits_rows: Tensor,
     /// Index of the greatest logit out, `i32[1]`.
     pub argmax: Tensor,
     /// Router weights of the last block of an Atome model, `f32[block, 3]`.
     pub router: Option<Tensor>,
+}
+
+impl Ports {
+    /// Bytes of a row of the router: its three pathways.
+    pub(crate) const ROUTER_BYTES: usize = 12;
 }
 
 impl Plan {

@@ -1,4 +1,7 @@
-use crate::format::{Floats, Stored, TritRows};
+use super::Size;
+use crate::LoadError;
+use crate::format::{Floats, InvalidModel, Stored, TritRows};
+use atome_kernels::packing::{conv, embed, matrix};
 use atome_spec::{Packing, layout};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -58,70 +61,138 @@ pub struct TensorInfo {
 
 /// What fills a shared tensor at load.
 #[derive(Debug)]
-pub(crate) enum Content<'m> {
-    /// A matrix for `gemv`/`gemm`.
-    Matrix(&'m dyn TritRows, Packing),
-    /// An embedding table.
-    Embedding(&'m dyn TritRows),
-    /// Taps of a depthwise convolution, `[channels, taps]`.
-    Taps(&'m dyn TritRows),
-    /// Floats.
-    F32(FloatSource<'m>),
-    /// Words that a file holds as kernels read them.
-    Words(&'m Stored),
+pub(crate) struct Content<'m> {
+    pub source: Source<'m>,
+    /// The bytes as they will be in the arena, if a file holds them.
+    pub stored: Option<&'m Stored>,
+    /// The checksum of the tensor that a file states, in whatever packing it has.
+    pub crc32: Option<u32>,
 }
 
-/// Where floats come from.
+/// Where the elements come from.
 #[derive(Debug)]
-pub(crate) enum FloatSource<'m> {
-    /// They are in memory.
+pub(crate) enum Source<'m> {
+    /// A matrix for `gemv`/`gemm`.
+    Matrix(Trits<'m>, Packing),
+    /// An embedding table.
+    Embedding(Trits<'m>),
+    /// An embedding table as floats, each a trit times this scale.
+    Scaled(Trits<'m>, f32),
+    /// Taps of a depthwise convolution, `[channels, taps]`.
+    Taps(Trits<'m>),
+    /// Floats in memory.
     Values(Cow<'m, [f32]>),
-    /// They are read.
-    Tensor(&'m dyn Floats),
+    /// So many floats that are read.
+    Floats(&'m dyn Floats, usize),
+    /// So many words that a file holds as kernels read them.
+    Words(usize),
 }
 
-impl Content<'_> {
-    /// Bytes of the arena that `parts` take: rows of a matrix or a table, elements of floats.
-    pub(crate) fn bytes_of(&self, parts: usize) -> usize {
-        match self {
-            Content::Matrix(w, packing) => 4 * layout::gemv_words(*packing, parts, w.shape().1),
-            Content::Embedding(w) => parts * layout::embed_row_bytes(Packing::Int2, w.shape().1),
-            Content::Taps(w) => 4 * layout::conv_words(parts, w.shape().1),
-            Content::F32(_) | Content::Words(_) => 4 * parts,
+/// Trits of a shape that was checked. Their source is not asked for it again: it may answer otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trits<'m> {
+    pub source: &'m dyn TritRows,
+    pub rows: usize,
+    pub cols: usize,
+}
+
+impl<'m> From<Source<'m>> for Content<'m> {
+    fn from(source: Source<'m>) -> Content<'m> {
+        Content {
+            source,
+            stored: None,
+            crc32: None,
         }
+    }
+}
+
+impl<'m> Content<'m> {
+    /// A matrix, as its file has it if that is this packing.
+    ///
+    /// # Errors
+    /// If a source has bytes of another matrix.
+    pub(super) fn matrix(w: Trits<'m>, packing: Packing) -> Result<Content<'m>, LoadError> {
+        let source = Source::Matrix(w, packing);
+        let stored = |packing| w.source.stored(packing);
+        let in_file = [Packing::Int2, Packing::Base3].into_iter().find_map(stored);
+        let content = Content {
+            crc32: in_file.map(Stored::crc32),
+            ..source.into()
+        };
+        content.stored_as(w.source.name(), w.source.stored(packing))
+    }
+
+    /// A table of so many floats.
+    ///
+    /// # Errors
+    /// As [`Content::matrix`].
+    pub(super) fn floats(values: &'m dyn Floats, elems: usize) -> Result<Content<'m>, LoadError> {
+        let content = Content::from(Source::Floats(values, elems));
+        content.stored_as(values.name(), values.stored())
+    }
+
+    /// A table of so many packed words.
+    ///
+    /// # Errors
+    /// As [`Content::matrix`].
+    pub(super) fn words(
+        name: &str,
+        stored: &'m Stored,
+        words: usize,
+    ) -> Result<Content<'m>, LoadError> {
+        Content::from(Source::Words(words)).stored_as(name, Some(stored))
+    }
+
+    fn stored_as(self, name: &str, stored: Option<&'m Stored>) -> Result<Content<'m>, LoadError> {
+        let Some(stored) = stored else {
+            return Ok(self);
+        };
+        let (expected, found) = (self.bytes(), stored.len());
+        if expected.addressable() != Some(found) {
+            let expected = format!("{} bytes in its file", expected.get());
+            return Err(InvalidModel::shape(name, expected, found).into());
+        }
+        Ok(Content {
+            crc32: self.crc32.or(Some(stored.crc32())),
+            stored: Some(stored),
+            ..self
+        })
     }
 
     /// Bytes of the arena that everything takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes_of(self.parts())
-    }
-
-    /// Rows of a matrix or a table, elements of floats, words.
-    pub(crate) fn parts(&self) -> usize {
-        match self {
-            Content::Matrix(w, _) | Content::Embedding(w) | Content::Taps(w) => w.shape().0,
-            Content::F32(values) => values.elems(),
-            Content::Words(words) => words.len() / 4,
+    pub(crate) fn bytes(&self) -> Size {
+        match &self.source {
+            Source::Matrix(w, packing) => Size::from(matrix::words(*packing, w.rows, w.cols)) * 4,
+            Source::Embedding(w) => Size::from(embed::words(Packing::Int2, w.rows, w.cols)) * 4,
+            Source::Scaled(w, _) => Size::from(w.rows) * w.cols * 4,
+            Source::Taps(w) => Size::from(conv::words(w.rows, w.cols)) * 4,
+            Source::Values(values) => Size::from(values.len()) * 4,
+            Source::Floats(_, elems) => Size::from(*elems) * 4,
+            Source::Words(words) => Size::from(*words) * 4,
         }
     }
 
-    /// The bytes as they will be in the arena, if a file holds them.
-    pub(crate) fn stored(&self) -> Option<&Stored> {
-        match self {
-            Content::Matrix(w, packing) => w.stored(*packing),
-            Content::F32(FloatSource::Tensor(tensor)) => tensor.stored(),
-            Content::Words(words) => Some(words),
-            _ => None,
+    /// Bytes of the arena that the first `parts` take, which are not all: rows of a matrix or a table, elements of
+    /// floats, words.
+    pub(crate) fn bytes_of(&self, parts: usize) -> usize {
+        match &self.source {
+            Source::Matrix(w, packing) => 4 * layout::gemv_words(*packing, parts, w.cols),
+            Source::Embedding(w) => parts * layout::embed_row_bytes(Packing::Int2, w.cols),
+            Source::Scaled(w, _) => 4 * parts * w.cols,
+            Source::Taps(w) => 4 * layout::conv_words(parts, w.cols),
+            Source::Values(_) | Source::Floats(..) | Source::Words(_) => 4 * parts,
         }
     }
-}
 
-impl FloatSource<'_> {
-    /// Number of elements.
-    pub(crate) fn elems(&self) -> usize {
-        match self {
-            FloatSource::Values(values) => values.len(),
-            FloatSource::Tensor(tensor) => tensor.elems(),
+    /// Rows and columns: those of a matrix or a table, all elements of floats in one column.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        match &self.source {
+            Source::Matrix(w, _)
+            | Source::Embedding(w)
+            | Source::Scaled(w, _)
+            | Source::Taps(w) => (w.rows, w.cols),
+            Source::Values(values) => (values.len(), 1),
+            Source::Floats(_, n) | Source::Words(n) => (*n, 1),
         }
     }
 }

@@ -201,3 +201,13 @@ fn senseless_settings_are_refused() {
         "expected a temperature of 0 or more, found -1"
     );
 }
+
+#[test]
+fn impossible_vocabularies_are_refused() {
+    for vocab in [usize::MAX, isize::MAX.cast_unsigned(), 1 << 60, 1 << 32] {
+        let error = Sampler::new(Sampling::GREEDY, vocab).unwrap_err();
+        assert_eq!(error, RunError::SamplerMemory { vocab });
+    }
+    let mut none = Sampler::new(Sampling::GREEDY, 0).unwrap();
+    assert_eq!(none.sample(&[]), 0);
+}

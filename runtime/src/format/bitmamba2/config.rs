@@ -32,10 +32,13 @@ impl BitMamba2Config {
     /// Width of the inner stream: twice `d_model`.
     #[must_use]
     pub const fn d_inner(&self) -> usize {
-        2 * self.d_model
+        self.d_model.saturating_mul(2)
     }
 
     /// Channels of a head.
+    ///
+    /// # Panics
+    /// If there are no heads; a config that [validates](BitMamba2Config::validate) has some.
     #[must_use]
     pub const fn head_dim(&self) -> usize {
         self.d_inner() / self.n_heads
@@ -56,7 +59,8 @@ impl BitMamba2Config {
     /// Rows of the input projection: gate, input, and B, C and dt of each head.
     #[must_use]
     pub const fn in_proj_rows(&self) -> usize {
-        2 * self.d_inner() + (2 * D_STATE + 1) * self.n_heads
+        let per_head = (2 * D_STATE + 1_usize).saturating_mul(self.n_heads);
+        self.d_inner().saturating_mul(2).saturating_add(per_head)
     }
 
     /// Checks every dimension.

@@ -25,9 +25,9 @@ impl FileFloats {
         }
     }
 
-    /// The same, of a file whose numbers kernels may read where they are.
-    pub(super) fn stored(self) -> Self {
-        let stored = Stored::new(&self.source, self.offset, 4 * self.elems);
+    /// The same, of a file whose numbers kernels may read where they are; the file states their checksum.
+    pub(super) fn stored(self, crc32: u32) -> Self {
+        let stored = Stored::new(&self.source, self.offset, 4 * self.elems, crc32);
         Self {
             stored: Some(stored),
             ..self
@@ -45,7 +45,11 @@ impl Floats for FileFloats {
     }
 
     fn read(&self, first: usize, values: &mut [f32]) -> Result<(), LoadError> {
-        assert!(first + values.len() <= self.elems, "within the tensor");
+        let end = first.checked_add(values.len());
+        assert!(
+            end.is_some_and(|end| end <= self.elems),
+            "within the tensor"
+        );
         let offset = self.offset + 4 * first as u64;
         let mut bytes = vec![0; 4 * values.len()];
         self.source.read(offset, &mut bytes)?;

@@ -5,12 +5,14 @@
 //! | `config` | dimensions and their limits |
 //! | `schema` | the tensors of a file in order, and where they lie |
 //! | `assemble` | a model from its tensors |
+//! | `check` | whether the tensors of a model in memory are those of the schema |
 //! | `read` | `BIT2`: the header and the tensors' headers, checked; tensors that are read on demand |
 //! | `floats`, `table` | vectors, and the embedding table |
 //! | `packed` | the container, whose tensors are as kernels read them |
 //! | `random` | seeded models for tests and benchmarks |
 
 mod assemble;
+mod check;
 mod config;
 mod floats;
 pub(super) mod packed;
@@ -26,7 +28,7 @@ pub(crate) use table::Elements;
 pub use table::{EmbeddingTable, EmbeddingType};
 
 use super::Format;
-use super::source::{Floats, Stored, TritRows};
+use super::source::{Floats, TritRows};
 use atome_spec::Packing;
 use std::sync::Arc;
 
@@ -114,7 +116,10 @@ impl BitMamba2Model {
     /// Returns the number of weights, ternary and f32, without the scales.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        schema::tensors(&self.config).map(|t| t.shape.elems()).sum()
+        // No more layers than there are, whatever the config says.
+        let specs = schema::tensors(&self.config).zip(self.tensors());
+        let elems = specs.map(|(spec, _)| spec.shape.elems());
+        usize::try_from(elems.fold(0, u64::saturating_add)).unwrap_or(usize::MAX)
     }
 
     /// Bytes of a tensor in the file that the model was read from, without headers and scales; 0 if there is no such
@@ -124,16 +129,16 @@ impl BitMamba2Model {
         let tensor = self.tensors().find(|(found, _)| found == name);
         let Some((_, tensor)) = tensor else { return 0 };
         let (rows, cols) = tensor.shape();
+        let elems = (rows as u64).saturating_mul(cols as u64);
         let packings = [Packing::Int2, Packing::Base3];
-        let bytes = match tensor {
+        match tensor {
             TensorRef::Ternary(w) => {
                 let stored = packings.into_iter().find_map(|p| w.rows.stored(p));
-                stored.map_or(rows * cols / 4, Stored::len)
+                stored.map_or(elems / 4, |stored| stored.len() as u64)
             }
-            TensorRef::Table(table) => rows * table.element_type().row_bytes(cols),
-            TensorRef::Floats(_) => 4 * rows * cols,
-        };
-        bytes as u64
+            TensorRef::Table(table) => (rows * table.element_type().row_bytes(cols)) as u64,
+            TensorRef::Floats(_) => elems.saturating_mul(4),
+        }
     }
 
     /// The packing that the file has the head in, and all other matrices too.

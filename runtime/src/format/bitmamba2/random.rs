@@ -24,8 +24,14 @@ impl BitMamba2Model {
     }
 
     /// The bytes of the file that [`BitMamba2Model::random`] reads.
+    ///
+    /// # Panics
+    /// As [`BitMamba2Model::random`].
     #[must_use]
     pub fn random_file(config: &BitMamba2Config, seed: u64) -> Vec<u8> {
+        if let Err(fault) = config.validate() {
+            panic!("a random model of impossible dimensions: {fault}");
+        }
         random_file(config, seed)
     }
 }
@@ -39,8 +45,7 @@ fn random_file(config: &BitMamba2Config, seed: u64) -> Vec<u8> {
         config.n_layers,
         config.n_heads,
     ];
-    // A dimension that no header can hold is refused when the bytes are read.
-    let dim = |n: usize| i32::try_from(n).unwrap_or(-1).to_le_bytes();
+    let dim = |n: usize| i32::try_from(n).unwrap_or(i32::MAX).to_le_bytes();
     out.extend(dims.into_iter().flat_map(dim));
     for spec in schema::tensors(config) {
         out.extend(spec.shape.header().into_iter().flat_map(i32::to_le_bytes));

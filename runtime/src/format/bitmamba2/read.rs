@@ -98,7 +98,7 @@ impl InOrder {
 impl TensorSource for InOrder {
     fn floats(&mut self, spec: TensorSpec) -> Result<FloatTensor, LoadError> {
         let (_, offset) = self.next(spec)?;
-        let (name, elems) = (spec.name.to_string(), spec.shape.elems());
+        let (name, elems) = (spec.name.to_string(), spec.elems()?);
         Ok(Arc::new(FileFloats::new(name, elems, &self.source, offset)))
     }
 
@@ -164,7 +164,7 @@ impl TritRows for FileTrits {
     fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
         assert!(rows.end <= self.rows, "within the matrix");
         assert_eq!(trits.len(), rows.len() * self.cols, "room for the rows");
-        let offset = self.offset + (rows.start * (self.cols / 4)) as u64;
+        let offset = self.offset + rows.start as u64 * (self.cols / 4) as u64;
         let mut bytes = vec![0; trits.len() / 4];
         self.source.read(offset, &mut bytes)?;
         for (index, (byte, trits)) in bytes.iter().zip(trits.as_chunks_mut().0).enumerate() {

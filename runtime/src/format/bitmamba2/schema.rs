@@ -39,12 +39,9 @@ pub(super) enum Shape {
 
 impl Shape {
     /// Number of elements; the limits of the dimensions keep it below 2^41.
-    pub(super) const fn elems(self) -> usize {
-        match self {
-            Shape::Trits { rows, cols } | Shape::Matrix { rows, cols } => rows * cols,
-            Shape::Vector(len) => len,
-            Shape::Taps { channels, taps } => channels * taps,
-        }
+    pub(super) const fn elems(self) -> u64 {
+        let (rows, cols) = self.matrix();
+        (rows as u64).saturating_mul(cols as u64)
     }
 
     /// Rows and columns of a matrix; a vector has one column.
@@ -80,7 +77,18 @@ impl Shape {
     pub(super) const fn data_bytes(self) -> u64 {
         match self {
             Shape::Trits { rows, cols } => rows as u64 * (cols as u64 / 4),
-            _ => 4 * self.elems() as u64,
+            _ => 4 * self.elems(),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Trits { rows, cols } => write!(f, "{rows} x {cols} trits"),
+            Shape::Matrix { rows, cols } => write!(f, "{rows} x {cols} numbers"),
+            Shape::Vector(len) => write!(f, "{len} numbers"),
+            Shape::Taps { channels, taps } => write!(f, "{channels} x 1 x {taps} numbers"),
         }
     }
 }
@@ -90,6 +98,21 @@ impl Shape {
 pub(super) struct TensorSpec {
     pub(super) name: TensorName,
     pub(super) shape: Shape,
+}
+
+impl TensorSpec {
+    /// Number of elements.
+    ///
+    /// # Errors
+    /// [`LoadError::TooLarge`] when they cannot be addressed.
+    pub(super) fn elems(&self) -> Result<usize, LoadError> {
+        let (rows, cols) = self.shape.matrix();
+        usize::try_from(self.shape.elems()).map_err(|_| LoadError::TooLarge {
+            tensor: self.name.to_string(),
+            rows,
+            cols,
+        })
+    }
 }
 
 /// Lists the tensors of a model in the order of its file.

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::ContainerError;
+use crate::format::WriteError;
 
 /// The longest header that is read, in bytes: room for the tensors of the deepest model.
 pub(in crate::format) const MAX_HEADER_BYTES: u64 = 16 << 20;
@@ -134,7 +135,19 @@ impl Header {
     }
 
     /// Returns the start of a file: the length and the header, padded with spaces to a multiple of `align` bytes.
-    pub(in crate::format) fn to_bytes(&self, align: usize) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`WriteError::Header`] for a header that no reader would take.
+    pub(in crate::format) fn to_bytes(&self, align: usize) -> Result<Vec<u8>, WriteError> {
+        let bytes = self.text(align);
+        let (max, found) = (MAX_HEADER_BYTES, (bytes.len() - LENGTH_BYTES) as u64);
+        if found > max {
+            return Err(WriteError::Header { max, found });
+        }
+        Ok(bytes)
+    }
+
+    fn text(&self, align: usize) -> Vec<u8> {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let mut json = format!("{{{}:{{", quoted(METADATA_KEY));
         for (i, (key, value)) in self.metadata.iter().enumerate() {
@@ -318,7 +331,7 @@ mod tests {
             data_start: 256,
         };
         for align in [1, 8, 256] {
-            let mut bytes = header.to_bytes(align);
+            let mut bytes = header.to_bytes(align).unwrap();
             let data_start = bytes.len() as u64;
             assert_eq!(data_start % align as u64, 0);
             bytes.resize(bytes.len() + 10, 7);

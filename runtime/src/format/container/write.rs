@@ -6,7 +6,7 @@ use super::header::{Entry, Header};
 use super::metadata::{ContainerInfo, Facts};
 use super::{ALIGN_BYTES, expected_entries};
 use crate::format::model::{AtomeModel, TensorRef};
-use crate::format::write::{WriteError, check};
+use crate::format::write::WriteError;
 
 /// What the writer of a container may choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub fn write_container(
     model: &AtomeModel,
     options: &ContainerOptions,
 ) -> Result<Vec<u8>, WriteError> {
-    check(model)?;
+    model.check()?;
     let data = Data::new(model, options.packing);
     let facts = Facts {
         info: options.info(model),
@@ -85,7 +85,7 @@ pub fn write_container(
         tensors: entries.collect::<Result<Vec<Entry>, _>>()?,
         data_start: 0,
     };
-    let mut bytes = header.to_bytes(ALIGN_BYTES);
+    let mut bytes = header.to_bytes(ALIGN_BYTES)?;
     bytes.extend(data.bytes);
     Ok(bytes)
 }

@@ -2,7 +2,7 @@
 
 use crate::error::LoadError;
 use crate::fill::Progress;
-use crate::format::bitmamba2::{BitMamba2Model, EmbeddingTable, TensorRef};
+use crate::format::bitmamba2::{BitMamba2Model, EmbeddingTable, TensorRef, schema};
 use crate::format::parallel::{self, Counter};
 use std::ops::Range;
 
@@ -15,12 +15,14 @@ const JOB_ELEMS: usize = 1 << 18;
 /// Gives the name of the first tensor that differs. `progress` is told how many elements, of how many, are compared.
 ///
 /// # Errors
-/// If a tensor cannot be read.
+/// If a model is not one that a file could hold ([`BitMamba2Model::check`]), or a tensor cannot be read.
 pub fn compare(
     source: &BitMamba2Model,
     packed: &BitMamba2Model,
     progress: Progress<'_>,
 ) -> Result<Option<String>, LoadError> {
+    source.check()?;
+    packed.check()?;
     if source.config != packed.config {
         return Ok(Some("config".into()));
     }
@@ -29,8 +31,8 @@ pub fn compare(
         .map(|((name, source), (_, packed))| (name, source, packed))
         .collect();
     let mut jobs = Vec::new();
-    for pair in &pairs {
-        let (rows, cols) = pair.1.shape();
+    let shapes = schema::tensors(&source.config).map(|spec| spec.shape.matrix());
+    for (pair, (rows, cols)) in pairs.iter().zip(shapes) {
         let step = (JOB_ELEMS / cols.max(1)).max(1).next_multiple_of(64);
         let starts = (0..rows).step_by(step);
         jobs.extend(starts.map(|start| (pair, start..rows.min(start + step), cols)));
@@ -38,7 +40,7 @@ pub fn compare(
     let total = jobs.iter().map(|(_, rows, cols)| rows.len() * cols).sum();
     let compared = Counter::new(total, progress);
     let same = parallel::map(&jobs, |((_, source, packed), rows, cols)| {
-        let same = rows_are_same(*source, *packed, rows);
+        let same = rows_are_same(*source, *packed, rows, *cols);
         compared.add(rows.len() * cols);
         same
     });
@@ -54,8 +56,9 @@ fn rows_are_same(
     source: TensorRef<'_>,
     packed: TensorRef<'_>,
     rows: &Range<usize>,
+    cols: usize,
 ) -> Result<bool, LoadError> {
-    let elems = rows.len() * source.shape().1;
+    let elems = rows.len() * cols;
     match (source, packed) {
         (TensorRef::Ternary(a), TensorRef::Ternary(b)) => {
             let (mut left, mut right) = (vec![0; elems], vec![0; elems]);
@@ -65,8 +68,8 @@ fn rows_are_same(
         }
         (TensorRef::Floats(a), TensorRef::Floats(b)) => {
             let (mut left, mut right) = (vec![0.0; elems], vec![0.0; elems]);
-            a.read(rows.start, &mut left)?;
-            b.read(rows.start, &mut right)?;
+            a.read(rows.start * cols, &mut left)?;
+            b.read(rows.start * cols, &mut right)?;
             Ok(same_bits(&left, &right))
         }
         (TensorRef::Table(a), TensorRef::Table(b)) => {

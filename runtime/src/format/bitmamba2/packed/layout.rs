@@ -3,7 +3,8 @@
 use crate::format::bitmamba2::schema::{self, Shape};
 use crate::format::bitmamba2::{BitMamba2Config, EmbeddingType};
 use crate::format::container::header::Entry;
-use atome_spec::layout::{self, BLOCK_ROWS};
+use atome_kernels::packing::matrix;
+use atome_spec::layout::BLOCK_ROWS;
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 
 /// What a tensor of a file is made of.
@@ -43,12 +44,14 @@ impl Piece {
         }
     }
 
-    /// Bytes of so many rows, without what only pads the tensor.
+    /// Bytes of so many rows, without what only pads the tensor; `usize::MAX`, which no file has, if that overflows.
     pub(super) fn bytes_of(&self, rows: usize, encoding: Encoding) -> usize {
         match self.kind {
-            Kind::Trits { cols, .. } => 4 * layout::gemv_words(encoding.packing, rows, cols),
-            Kind::Table { cols, .. } => rows * encoding.embedding.row_bytes(cols),
-            Kind::Scales { .. } | Kind::Floats { .. } => 4 * rows,
+            Kind::Trits { cols, .. } => {
+                matrix::words(encoding.packing, rows, cols).saturating_mul(4)
+            }
+            Kind::Table { cols, .. } => rows.saturating_mul(encoding.embedding.row_bytes(cols)),
+            Kind::Scales { .. } | Kind::Floats { .. } => rows.saturating_mul(4),
         }
     }
 }
@@ -117,7 +120,8 @@ impl List {
         let packed_table = self.encoding.embedding != EmbeddingType::F32;
         match kind {
             Kind::Trits { .. } => {
-                bytes = bytes.next_multiple_of(TENSOR_ALIGN_BYTES);
+                let padded = bytes.checked_next_multiple_of(TENSOR_ALIGN_BYTES);
+                bytes = padded.unwrap_or(usize::MAX);
                 piece.entry.dtype = "U8".into();
                 piece.entry.shape = vec![bytes as u64];
             }

@@ -1,10 +1,11 @@
 //! Parts of a model as the bytes of a file.
 
 use super::layout::{Encoding, Kind, Piece};
-use crate::format::WriteError;
+use crate::error::LoadError;
 use crate::format::bitmamba2::{
     BitMamba2Model, Elements, EmbeddingTable, FloatTensor, TensorRef, TernaryTensor,
 };
+use crate::format::{WriteError, check_finite};
 use atome_kernels::packing;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -94,7 +95,7 @@ impl<'m> Tensors<'m> {
         let name = &part.piece.entry.name;
         let mut packed = match (part.piece.kind, self.by_name.get(name)) {
             (Kind::Scales { .. }, _) => self.scales(part)?,
-            (Kind::Trits { .. }, Some(TensorRef::Ternary(w))) => self.trits(w, part)?,
+            (Kind::Trits { cols, .. }, Some(TensorRef::Ternary(w))) => self.trits(w, part, cols)?,
             (Kind::Table { .. }, Some(TensorRef::Table(_))) => self.rows(part)?,
             (Kind::Floats { .. }, Some(TensorRef::Floats(values))) => floats(values, part)?,
             _ => unreachable!("the layout has the tensors of the schema, so has the model"),
@@ -103,8 +104,8 @@ impl<'m> Tensors<'m> {
         Ok(packed)
     }
 
-    fn trits(&self, w: &TernaryTensor, part: &Part<'_>) -> Result<Packed, WriteError> {
-        let (rows, cols) = (part.rows.len(), w.rows.shape().1);
+    fn trits(&self, w: &TernaryTensor, part: &Part<'_>, cols: usize) -> Result<Packed, WriteError> {
+        let rows = part.rows.len();
         let mut trits = vec![0; rows * cols];
         w.rows.read(part.rows.clone(), &mut trits)?;
         let packing = self.encoding.packing;
@@ -136,11 +137,13 @@ impl<'m> Tensors<'m> {
         }
         let mut values = vec![0.0; part.rows.len() * cols];
         self.table.read(part.rows.clone(), &mut values)?;
+        let name = &part.piece.entry.name;
+        check_finite(name, part.rows.start * cols, &values).map_err(LoadError::from)?;
         let mut packed = Packed::default();
         let (mut words, mut back) = (vec![0; row_bytes / 4], vec![0.0; cols]);
         for (row, values) in part.rows.clone().zip(values.chunks_exact(cols)) {
             let too_large = |col: usize| WriteError::TooLargeForF16 {
-                tensor: part.piece.entry.name.clone(),
+                tensor: name.clone(),
                 row,
                 col,
                 found: values[col],
@@ -192,6 +195,8 @@ impl<'m> Tensors<'m> {
 fn floats(tensor: &FloatTensor, part: &Part<'_>) -> Result<Packed, WriteError> {
     let mut values = vec![0.0; part.rows.len()];
     tensor.read(part.rows.start, &mut values)?;
+    let name = &part.piece.entry.name;
+    check_finite(name, part.rows.start, &values).map_err(LoadError::from)?;
     Ok(Packed {
         bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         seen: Seen::default(),

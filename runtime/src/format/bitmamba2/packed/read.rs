@@ -55,7 +55,8 @@ fn open(source: Source, progress: Progress<'_>) -> Result<BitMamba2Model, LoadEr
         checksums: &facts.checksums,
     };
     contents.check(progress)?;
-    let named = pieces.into_iter().map(|p| (p.entry.name.clone(), p));
+    let named = pieces.into_iter().zip(facts.checksums);
+    let named = named.map(|(piece, crc)| (piece.entry.name.clone(), (piece, crc)));
     let mut tensors = Tensors {
         source: Arc::new(source),
         start: header.data_start,
@@ -75,7 +76,8 @@ fn open(source: Source, progress: Progress<'_>) -> Result<BitMamba2Model, LoadEr
 struct Tensors {
     source: Arc<Source>,
     start: u64,
-    pieces: BTreeMap<String, Piece>,
+    /// By name, with their checksums.
+    pieces: BTreeMap<String, (Piece, u32)>,
     encoding: Encoding,
     scales: std::vec::IntoIter<f32>,
 }
@@ -83,13 +85,13 @@ struct Tensors {
 impl Tensors {
     /// Where a tensor lies in the file, padding included.
     fn stored(&self, name: &str) -> Stored {
-        let entry = &self.pieces[name].entry;
+        let (Piece { entry, .. }, crc32) = &self.pieces[name];
         let bytes = (entry.end - entry.begin) as usize;
-        Stored::new(&self.source, self.start + entry.begin, bytes)
+        Stored::new(&self.source, self.start + entry.begin, bytes, *crc32)
     }
 
     fn vector(&self, name: String) -> FileFloats {
-        let piece = &self.pieces[&name];
+        let (piece, _) = &self.pieces[&name];
         let (elems, _) = match piece.kind {
             Kind::Table { rows, cols } => (rows * cols, 0),
             _ => piece.rows(),
@@ -103,7 +105,8 @@ impl TensorSource for Tensors {
         let (name, shape) = (spec.name.to_string(), spec.shape.matrix());
         Ok(match self.encoding.embedding {
             EmbeddingType::F32 => {
-                let rows = self.vector(name).stored();
+                let (_, crc32) = self.pieces[&name];
+                let rows = self.vector(name).stored(crc32);
                 EmbeddingTable::f32(shape, Arc::new(rows))
             }
             EmbeddingType::F16 => EmbeddingTable::f16(shape, self.stored(&name)),
@@ -123,12 +126,14 @@ impl TensorSource for Tensors {
         let (rows, cols) = shape;
         let packing = self.encoding.packing;
         let bytes = 4 * gemv_words(packing, rows, cols);
-        let offset = self.start + self.pieces[&name].entry.begin;
+        let (piece, crc32) = &self.pieces[&name];
+        let offset = self.start + piece.entry.begin;
+        let stored = Stored::new(&self.source, offset, bytes, *crc32);
         let rows = Arc::new(Matrix {
             name,
             shape,
             packing,
-            stored: Stored::new(&self.source, offset, bytes),
+            stored,
         });
         Ok(TernaryTensor {
             rows,

@@ -71,14 +71,15 @@ pub struct PackedTensor {
 /// bytes of the file, of how many, are written.
 ///
 /// # Errors
-/// If the model's source cannot be read, if an element of the embedding table is too large for f16, or if the file cannot
-/// be written.
+/// If the model is not one that a file could hold ([`BitMamba2Model::check`]) or its source cannot be read, if an element
+/// of the embedding table is too large for f16, or if the file cannot be written.
 pub fn write_packed(
     model: &BitMamba2Model,
     path: &Path,
     options: &PackOptions,
     progress: Progress<'_>,
 ) -> Result<PackSummary, WriteError> {
+    model.check()?;
     let encoding = Encoding {
         packing: options.packing,
         embedding: options.embedding,
@@ -89,7 +90,7 @@ pub fn write_packed(
     let failed = |cause| WriteError::file(path, cause);
 
     // Checksums have a fixed length, so the header has its place before they are known.
-    let header = header_bytes(&facts, &pieces);
+    let header = header_bytes(&facts, &pieces)?;
     file.write_all(&header).map_err(failed)?;
     let tensors = Tensors::new(model, encoding);
     let parts: Vec<Part<'_>> = parts(&pieces, encoding).collect();
@@ -110,7 +111,7 @@ pub fn write_packed(
     }
     let (checksums, seen): (Vec<_>, Vec<_>) = sums.into_iter().unzip();
     facts.checksums = checksums.into_iter().map(|crc| crc.finalize()).collect();
-    rewrite_start(&mut file, &header_bytes(&facts, &pieces)).map_err(failed)?;
+    rewrite_start(&mut file, &header_bytes(&facts, &pieces)?).map_err(failed)?;
     file.commit()?;
     Ok(PackSummary {
         bytes: total as u64,
@@ -140,7 +141,7 @@ fn facts(
     }
 }
 
-fn header_bytes(facts: &Facts, pieces: &[Piece]) -> Vec<u8> {
+fn header_bytes(facts: &Facts, pieces: &[Piece]) -> Result<Vec<u8>, WriteError> {
     let header = Header {
         metadata: facts.to_metadata(),
         tensors: pieces.iter().map(|piece| piece.entry.clone()).collect(),

@@ -1,0 +1,355 @@
+//! A saved state belongs to its model, whatever the model is loaded with, and to no other.
+
+use atome::format::{
+    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, EmbeddingType, PackOptions, parse,
+    write_atome01, write_atome02, write_container, write_packed,
+};
+use atome::{BackendKind, Model, Options, Packing, RunError, Session};
+use std::path::Path;
+
+const ATOME: AtomeConfig = AtomeConfig {
+    vocab_size: 30,
+    d_model: 20,
+    n_layers: 2,
+    d_head: 5,
+    top_k: 3,
+    kernel_size: 4,
+    max_seq: 9,
+};
+const BITMAMBA2: BitMamba2Config = BitMamba2Config {
+    vocab_size: 30,
+    d_model: 36,
+    n_layers: 2,
+    n_heads: 6,
+};
+/// Bytes before the tensors.
+const HEADER: usize = 32;
+
+fn atome(seed: u64) -> AtomeModel {
+    AtomeModel::random(ATOME, None, seed)
+}
+
+fn bitmamba2(seed: u64) -> BitMamba2Model {
+    BitMamba2Model::random(&BITMAMBA2, seed)
+}
+
+fn saved(session: &Session) -> Vec<u8> {
+    let mut state = vec![0xee; session.state_bytes()];
+    session.save_into(&mut state).unwrap();
+    state
+}
+
+/// All that a session shows.
+fn shown(session: &Session) -> (Vec<u32>, u32, u64, [f32; 3]) {
+    let logits = session.logits().iter().map(|x| x.to_bits()).collect();
+    let (argmax, position) = (session.argmax(), session.position());
+    (logits, argmax, position, session.router_weights())
+}
+
+/// Ways to load a model that change neither its answers nor its states.
+fn ways() -> Vec<Options> {
+    let mut ways = Vec::new();
+    for backend in [BackendKind::Jit, BackendKind::Aot, BackendKind::Interp] {
+        for block in [1, 7, 32, 1000] {
+            for packing in [None, Some(Packing::Int2), Some(Packing::Base3)] {
+                ways.push(Options {
+                    backend,
+                    block,
+                    packing,
+                    threads: Some(1 + block % 2),
+                    sessions: 2,
+                    ..Options::default()
+                });
+            }
+        }
+    }
+    ways
+}
+
+fn tokens(n: usize) -> Vec<u32> {
+    (0..n as u32).map(|i| i * 11 % 30).collect()
+}
+
+/// Every way saves the same bytes and goes on from those of the first.
+fn check(load: impl Fn(&Options) -> Model) {
+    let ways = ways();
+    let mut expected: Option<(Vec<Vec<u8>>, atome::Fingerprint)> = None;
+    for options in &ways {
+        let model = load(options);
+        let mut session = model.session().unwrap();
+        // Before the window is full, when it is, and beyond it.
+        let mut states = vec![saved(&session)];
+        for more in [3, 6, 16] {
+            session.prefill(&tokens(more)).unwrap();
+            states.push(saved(&session));
+        }
+        assert_eq!(states[0].len(), model.info().state_bytes);
+        let found = (states, model.info().fingerprint);
+        let expected = expected.get_or_insert_with(|| found.clone());
+        assert_eq!(found.1, expected.1, "{options:?}");
+        assert!(found.0 == expected.0, "{options:?}: other bytes");
+
+        for (state, seen) in expected.0.iter().zip([0, 3, 9, 25]) {
+            let mut fresh = model.session().unwrap();
+            // Something to be forgotten.
+            fresh.prefill(&tokens(20)).unwrap();
+            fresh.restore(state).unwrap();
+            assert_eq!(fresh.position(), seen);
+            assert!(saved(&fresh) == *state, "{options:?}");
+            let mut fork = {
+                drop(session);
+                fresh.fork().unwrap()
+            };
+            assert_eq!(shown(&fork), shown(&fresh));
+            fork.prefill(&tokens(12)).unwrap();
+            fresh.reset();
+            fresh.prefill(&all_tokens(seen as usize)).unwrap();
+            assert_eq!(shown(&fork), shown(&fresh), "{options:?} at {seen}");
+            assert!(saved(&fork) == saved(&fresh));
+            session = fork;
+        }
+    }
+}
+
+/// What a session of [`check`] has seen after `seen` tokens and then 12 more.
+fn all_tokens(seen: usize) -> Vec<u32> {
+    let all = [tokens(3), tokens(6), tokens(16)].concat();
+    [&all[..seen], &tokens(12)].concat()
+}
+
+#[test]
+fn a_state_depends_on_the_model_alone() {
+    let model = atome(1);
+    check(|options| Model::from_atome(&model, options).unwrap());
+    let model = bitmamba2(1);
+    check(|options| Model::from_bitmamba2(&model, options).unwrap());
+}
+
+fn pack(folder: &Path, packing: Packing, embedding: EmbeddingType) -> std::path::PathBuf {
+    let path = folder.join(format!("{packing}-{embedding}.safetensors"));
+    let mut options = PackOptions::default();
+    (options.packing, options.embedding) = (packing, embedding);
+    write_packed(&bitmamba2(1), &path, &options, &mut |_, _| {}).unwrap();
+    path
+}
+
+#[test]
+fn mapped_weights_have_the_states_of_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for packing in [Packing::Int2, Packing::Base3] {
+        for embedding in [EmbeddingType::F32, EmbeddingType::F16, EmbeddingType::Int8] {
+            let path = pack(folder.path(), packing, embedding);
+            check(|options| Model::load(&path, None, options).unwrap());
+            let bytes = std::fs::read(&path).unwrap();
+            let of = |model: Model| model.info().fingerprint;
+            assert_eq!(
+                of(Model::load(&path, None, &Options::default()).unwrap()),
+                of(Model::from_bytes(&bytes, &Options::default()).unwrap()),
+            );
+        }
+    }
+}
+
+/// The same weights have the same fingerprint where their files say the same of them.
+#[test]
+fn formats_that_share_fingerprints() {
+    let fingerprint = |model: &AtomeModel| {
+        let model = Model::from_atome(model, &Options::default()).unwrap();
+        model.info().fingerprint
+    };
+    let model = atome(1);
+    let expected = fingerprint(&model);
+    for bytes in [
+        write_atome01(&model),
+        write_atome02(&model),
+        write_container(&model, &Default::default()).unwrap(),
+    ] {
+        assert_eq!(fingerprint(&parse(&bytes, &ATOME).unwrap()), expected);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let of = |packing, embedding| {
+        let path = pack(folder.path(), packing, embedding);
+        let model = Model::load(&path, None, &Options::default()).unwrap();
+        model.info().fingerprint
+    };
+    let source = Model::from_bitmamba2(&bitmamba2(1), &Options::default()).unwrap();
+    let source = source.info().fingerprint;
+    assert_eq!(of(Packing::Int2, EmbeddingType::F32), source);
+    // These tables hold other numbers.
+    assert_ne!(of(Packing::Int2, EmbeddingType::F16), source);
+    assert_ne!(of(Packing::Int2, EmbeddingType::Int8), source);
+}
+
+#[test]
+fn every_number_of_a_model_is_in_its_fingerprint() {
+    let fingerprint = |model: &AtomeModel| {
+        let options = Options {
+            backend: BackendKind::Aot,
+            ..Options::default()
+        };
+        let model = Model::from_atome(model, &options).unwrap();
+        model.info().fingerprint.to_string()
+    };
+    type Edit = fn(&mut AtomeModel);
+    let edits: [Edit; 14] = [
+        |_| {},
+        |m| m.embed.trits[7] = (m.embed.trits[7] + 2) % 3 - 1,
+        |m| m.embed.scale *= 2.0,
+        |m| m.blocks[1].conv.trits[0] = (m.blocks[1].conv.trits[0] + 2) % 3 - 1,
+        |m| m.blocks[0].wv.trits[399] = (m.blocks[0].wv.trits[399] + 2) % 3 - 1,
+        |m| m.blocks[0].wq.scale *= 1.5,
+        |m| m.blocks[0].norm_beta[19] += 0.5,
+        |m| m.blocks[1].a[3] += 0.5,
+        |m| m.norm_gamma[0] += 0.5,
+        |m| m.unembed.trits[599] = (m.unembed.trits[599] + 2) % 3 - 1,
+        |m| m.config.max_seq += 1,
+        |m| m.config.top_k += 1,
+        |m| m.head = Some(m.unembed.clone()),
+        |m| m.blocks.swap(0, 1),
+    ];
+    let mut seen: Vec<String> = Vec::new();
+    for edit in edits {
+        let mut model = atome(1);
+        edit(&mut model);
+        seen.push(fingerprint(&model));
+    }
+    assert!(seen.iter().all(|f| f.len() == 16), "{seen:?}");
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), count);
+}
+
+#[test]
+fn states_of_others_are_refused() {
+    let options = Options {
+        backend: BackendKind::Aot,
+        ..Options::default()
+    };
+    let open = |model: &AtomeModel| Model::from_atome(model, &options).unwrap();
+    let (model, other) = (open(&atome(1)), open(&atome(2)));
+    let mut session = model.session().unwrap();
+    session.prefill(&tokens(5)).unwrap();
+    let state = saved(&session);
+    let before = shown(&session);
+
+    let mut stranger = other.session().unwrap();
+    stranger.prefill(&tokens(2)).unwrap();
+    let (mine, others) = (model.info().fingerprint, other.info().fingerprint);
+    assert_eq!(
+        session.restore(&saved(&stranger)).unwrap_err().to_string(),
+        format!(
+            "the session state is of another model: expected the fingerprint {mine}, found {others}"
+        )
+    );
+    let n = state.len();
+    let with = |at: usize, bytes: &[u8]| {
+        let mut state = state.clone();
+        state[at..at + bytes.len()].copy_from_slice(bytes);
+        state
+    };
+    // The argmax lies before the router's row.
+    let argmax = n - 12 - 4;
+    for (state, expected) in [
+        (
+            state[..n - 1].to_vec(),
+            format!("a session state of this model has {n} bytes, found {}", n - 1),
+        ),
+        (
+            [&state[..], &[0]].concat(),
+            format!("a session state of this model has {n} bytes, found {}", n + 1),
+        ),
+        (
+            Vec::new(),
+            format!("a session state of this model has {n} bytes, found 0"),
+        ),
+        (
+            with(0, b"GGUF\n"),
+            "not a session state: expected `ATOMESTA` at its start, found \"GGUF\\nSTA\"".into(),
+        ),
+        (
+            with(8, &[2]),
+            "expected a session state of version 1, found version 2".into(),
+        ),
+        (
+            with(24, &u64::MAX.to_le_bytes()),
+            "not a session state: expected a position of at most 4611686018427387904, found 18446744073709551615".into(),
+        ),
+        (
+            with(argmax, &30u32.to_le_bytes()),
+            "not a session state: the greatest of 30 logits is number 30".into(),
+        ),
+    ] {
+        let error: RunError = session.restore(&state).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(shown(&session), before, "a refused state changes nothing");
+    }
+    let wrong = session.save_into(&mut vec![0; n + 1]).unwrap_err();
+    assert!(wrong.to_string().contains("bytes"), "{wrong}");
+    session.restore(&state).unwrap();
+    assert_eq!(shown(&session), before);
+}
+
+/// Any numbers behind a right header are a state: nothing is read or written out of bounds, and nothing of it is left
+/// behind.
+#[test]
+fn hostile_states_do_no_harm() {
+    for backend in [BackendKind::Jit, BackendKind::Aot, BackendKind::Interp] {
+        let options = Options {
+            backend,
+            ..Options::default()
+        };
+        let models = [
+            Model::from_atome(&atome(1), &options).unwrap(),
+            Model::from_bitmamba2(&bitmamba2(1), &options).unwrap(),
+        ];
+        for model in models {
+            let mut session = model.session().unwrap();
+            session.prefill(&tokens(12)).unwrap();
+            let (state, expected) = (saved(&session), shown(&session));
+            for fill in [0xff, 0x7f, 0x80, 0x00] {
+                for position in [0, 1, 8, 9, 10, 1 << 62] {
+                    let mut hostile = state.clone();
+                    hostile[24..HEADER].copy_from_slice(&u64::to_le_bytes(position));
+                    hostile[HEADER..].fill(fill);
+                    // The argmax is the only number that is checked.
+                    let router = model.info().tensors.iter().any(|t| t.name == "router");
+                    let end = hostile.len() - if router { 12 } else { 0 };
+                    hostile[end - 4..end].fill(0);
+                    session.restore(&hostile).unwrap();
+                    session.prefill(&tokens(12)).unwrap();
+                    session.fork().unwrap_err();
+                    session.reset();
+                    session.prefill(&tokens(12)).unwrap();
+                    assert_eq!(
+                        shown(&session),
+                        expected,
+                        "{backend}, {fill:#x} at {position}"
+                    );
+                    assert!(saved(&session) == state);
+                }
+            }
+            // A slot is as new when it is taken again.
+            drop(session);
+            let mut session = model.session().unwrap();
+            session.prefill(&tokens(12)).unwrap();
+            assert!(saved(&session) == state);
+        }
+    }
+}
+
+#[test]
+fn models_and_sessions_can_be_printed() {
+    let model = Model::from_atome(&atome(1), &Options::default()).unwrap();
+    let session = model.session().unwrap();
+    let fingerprint = model.info().fingerprint;
+    let text = format!("{model:?}");
+    assert!(
+        text.contains("max_seq: 9") && text.contains(&fingerprint.to_string()),
+        "{text}"
+    );
+    assert_eq!(
+        format!("{session:?}"),
+        "Session { slot: 0, position: 0, .. }"
+    );
+}
