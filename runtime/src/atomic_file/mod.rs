@@ -2,13 +2,25 @@
 //!
 //! The bytes go to a file of another name in the same directory, are forced to the disk, and only then take the name that
 //! was asked for. Whatever happens before that, a full disk or a killed process, leaves an older file of that name as it
-//! was.
+//! was, and the next writer of that name clears away what the killed one left.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `temporary` | the file of another name |
+//! | `claim` | the right to write a file, one holder at a time |
+//! | `same` | one file under several names |
 
-use std::fs::{self, File, OpenOptions};
+mod claim;
+mod same;
+mod temporary;
+
+pub use claim::Claim;
+pub use same::same_file;
+
+use same::is_at;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a file was not written. An older file of its name is untouched.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +68,7 @@ impl AtomicFile {
     }
 
     fn open(path: &Path) -> io::Result<AtomicFile> {
-        let target = match fs::canonicalize(path) {
-            Ok(target) => target,
-            Err(missing) if missing.kind() == ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(error),
-        };
+        let target = target_of(path)?;
         let old = fs::metadata(&target).ok();
         let refused = |what: &str| io::Error::new(ErrorKind::InvalidInput, what.to_owned());
         if old.as_ref().is_some_and(fs::Metadata::is_dir) {
@@ -79,7 +87,7 @@ impl AtomicFile {
         let name = target
             .file_name()
             .ok_or_else(|| refused("expected the name of a file"))?;
-        let (file, temporary) = create_beside(&target, name)?;
+        let (file, temporary) = temporary::create(&target, name)?;
         let opened = AtomicFile {
             file,
             temporary,
@@ -111,34 +119,25 @@ impl AtomicFile {
     }
 }
 
-/// Makes a new file in the directory of `target`, with a name nobody else has.
-fn create_beside(target: &Path, name: &std::ffi::OsStr) -> io::Result<(File, PathBuf)> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    loop {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}-{number}.tmp", process::id()));
-        let temporary = target.with_file_name(hidden);
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
-        {
-            Ok(file) => return Ok((file, temporary)),
-            Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
+/// The file that writing to `path` replaces: a link is followed.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(missing) if missing.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
+        found => found,
+    }
+}
+
+/// The directory that a file is in.
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
 /// Forces the new name to the disk, where a directory can be opened; the file is complete either way.
 fn sync_directory(target: &Path) {
-    let directory = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if let Ok(directory) = File::open(directory) {
+    if let Ok(directory) = File::open(directory(target)) {
         let _ = directory.sync_all();
     }
 }

@@ -120,6 +120,22 @@ pub fn architecture(path: &Path) -> Result<Architecture, LoadError> {
     found().map_err(|fault: LoadError| fault.in_file(path))
 }
 
+/// The program that says it wrote a container: `None` where it does not say, and for any other file.
+#[must_use]
+pub fn written_by(path: &Path) -> Option<String> {
+    let Opened {
+        mut file,
+        bytes,
+        mut start,
+        format,
+    } = Opened::new(path).ok()?;
+    if format != Format::Container {
+        return None;
+    }
+    read::container_architecture(&mut file, bytes, &mut start).ok()?;
+    container::written_by(&start, bytes)
+}
+
 /// A file of a known format.
 struct Opened {
     file: File,

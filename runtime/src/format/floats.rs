@@ -63,12 +63,17 @@ pub struct QuantizedTensor {
 /// Returns the model, and what became of each tensor in the order of a file.
 ///
 /// # Errors
-/// The first fault found: a broken file; a tensor that is missing, unknown, or not of the shape or type it needs; a number that
+/// The first fault found: a given scale that is not finite and above 0; a broken file; a tensor that is missing, unknown, or not of the shape or type it needs; a number that
 /// is not finite; a dimension that nobody told.
 pub fn quantize_file(
     bytes: &[u8],
     options: &FloatOptions,
 ) -> Result<(AtomeModel, Vec<QuantizedTensor>), LoadError> {
+    if let ScaleRule::Given(found) = options.scale
+        && !(found.is_finite() && found > 0.0)
+    {
+        return Err(ContainerError::GivenScale { found }.into());
+    }
     let header = Header::parse(bytes, bytes.len() as u64)?;
     let entries: BTreeMap<&str, &Entry> = header
         .tensors
@@ -308,5 +313,27 @@ fn relative_error(weights: &[f32], scale: f32, trits: &[i8]) -> f64 {
         0.0
     } else {
         (lost / all).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_scale_is_a_finite_number_above_0() {
+        let message = |scale| {
+            let options = FloatOptions {
+                scale: ScaleRule::Given(scale),
+                ..FloatOptions::default()
+            };
+            let error = quantize_file(&[], &options).expect_err("no file");
+            error.to_string()
+        };
+        for scale in [f32::NAN, f32::INFINITY, -f32::INFINITY, 0.0, -0.0, -1.0] {
+            let expected = format!("scale: expected a finite number above 0, found {scale}");
+            assert_eq!(message(scale), expected);
+        }
+        assert!(message(f32::MIN_POSITIVE).contains("header"));
     }
 }

@@ -50,7 +50,7 @@ pub use bitmamba2::{
 };
 pub use check::InvalidModel;
 pub(crate) use check::check_finite;
-pub use checkpoint::{Checkpoint, architecture, load, load_with, parse_checkpoint};
+pub use checkpoint::{Checkpoint, architecture, load, load_with, parse_checkpoint, written_by};
 pub use config::AtomeConfig;
 pub use container::{ContainerError, ContainerInfo, ContainerOptions, write_container};
 pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};

@@ -12,6 +12,8 @@ const FORMAT: &str = "atome";
 /// The value of `format_version` that is written, and the only one that is read.
 const VERSION: &str = "1";
 
+/// The key of the program that wrote the file.
+pub(in crate::format) const WRITTEN_BY: &str = "written_by";
 /// The key of the tensors' checksums: eight hexadecimal digits each, in the order of their bytes.
 pub(in crate::format) const CRC32: &str = "crc32";
 /// The key of the checksum of all other entries.
@@ -115,6 +117,10 @@ impl<'m> Entries<'m> {
         const KEY: &str = "packing";
         let packing = self.get(KEY)?.parse();
         packing.map_err(|_| self.wrong(KEY, "int2 or base3"))
+    }
+
+    pub(in crate::format) fn written_by(&self) -> Option<String> {
+        self.0.get(WRITTEN_BY).cloned()
     }
 
     pub(in crate::format) fn provenance(&self) -> Option<String> {

@@ -4,6 +4,12 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContainerError {
+    /// The scale that was given for float weights is none.
+    #[error("scale: expected a finite number above 0, found {found}")]
+    GivenScale {
+        /// What was given.
+        found: f32,
+    },
     /// The file does not start with a length and a JSON object.
     #[error("expected a safetensors header: its length in 8 bytes, then a JSON object")]
     NoHeader,

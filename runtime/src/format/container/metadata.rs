@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use atome_spec::Packing;
 
 use super::ContainerError;
-use super::entries::{CRC32, Entries, checksum_list, scale_list, seal};
+use super::entries::{CRC32, Entries, WRITTEN_BY, checksum_list, scale_list, seal};
 use crate::error::LoadError;
 use crate::format::schema::{self, Shape};
 use crate::format::{Architecture, AtomeConfig, MAX_CLASSES};
@@ -23,6 +23,8 @@ pub struct ContainerInfo {
     pub tokenizer: String,
     /// Where the weights come from, in the words of whoever packed them.
     pub provenance: Option<String>,
+    /// The program that wrote the file, where it said so.
+    pub written_by: Option<String>,
 }
 
 /// The metadata, understood.
@@ -59,6 +61,9 @@ impl Facts {
         if let Some(provenance) = &self.info.provenance {
             entries.insert("provenance".into(), provenance.clone());
         }
+        if let Some(program) = &self.info.written_by {
+            entries.insert(WRITTEN_BY.into(), program.clone());
+        }
         seal(Architecture::Atome, entries)
     }
 
@@ -74,6 +79,7 @@ impl Facts {
             packing,
             tokenizer: entries.get("tokenizer")?.to_owned(),
             provenance: entries.provenance(),
+            written_by: entries.written_by(),
         };
         Ok(Self {
             info,

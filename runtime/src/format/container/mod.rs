@@ -48,6 +48,13 @@ pub(super) fn architecture(bytes: &[u8], file_bytes: u64) -> Result<Architecture
     Ok(stated.unwrap_or(Architecture::Atome))
 }
 
+/// The program that says it wrote a container, from the start of its bytes.
+pub(super) fn written_by(bytes: &[u8], file_bytes: u64) -> Option<String> {
+    let mut header = header::Header::parse(bytes, file_bytes).ok()?;
+    entries::architecture(&header.metadata).ok()??;
+    header.metadata.remove(entries::WRITTEN_BY)
+}
+
 /// The tensors of a container, in the one order that is written and read: f32 vectors, then trits, each in the order
 /// of the schema, so that vectors are aligned.
 fn expected_entries(

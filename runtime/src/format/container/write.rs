@@ -18,6 +18,8 @@ pub struct ContainerOptions {
     pub tokenizer: Option<String>,
     /// Where the weights come from: free text.
     pub provenance: Option<String>,
+    /// The program that writes the file: its mark, by which it knows its own files again.
+    pub written_by: Option<String>,
 }
 
 impl Default for ContainerOptions {
@@ -26,6 +28,7 @@ impl Default for ContainerOptions {
             packing: Packing::Base3,
             tokenizer: None,
             provenance: None,
+            written_by: None,
         }
     }
 }
@@ -57,6 +60,7 @@ impl ContainerOptions {
                 .clone()
                 .unwrap_or_else(|| model.tokenizer.clone()),
             provenance: self.provenance.clone(),
+            written_by: self.written_by.clone(),
         }
     }
 }

@@ -4,7 +4,9 @@ use super::layout::Encoding;
 use crate::error::LoadError;
 use crate::format::bitmamba2::schema::{self, Shape};
 use crate::format::bitmamba2::{BitMamba2Config, EmbeddingType};
-use crate::format::container::entries::{CRC32, Entries, checksum_list, scale_list, seal};
+use crate::format::container::entries::{
+    CRC32, Entries, WRITTEN_BY, checksum_list, scale_list, seal,
+};
 use crate::format::{Architecture, ContainerError};
 use std::collections::BTreeMap;
 
@@ -18,6 +20,7 @@ pub(super) struct Facts {
     pub(super) encoding: Encoding,
     pub(super) tokenizer: String,
     pub(super) provenance: Option<String>,
+    pub(super) written_by: Option<String>,
     /// Scales of the ternary tensors, in the order of the schema.
     pub(super) scales: Vec<f32>,
     /// Checksums of all tensors, in the order of their bytes.
@@ -44,6 +47,9 @@ impl Facts {
         if let Some(provenance) = &self.provenance {
             entries.insert("provenance".into(), provenance.clone());
         }
+        if let Some(program) = &self.written_by {
+            entries.insert(WRITTEN_BY.into(), program.clone());
+        }
         seal(Architecture::BitMamba2, entries)
     }
 
@@ -67,6 +73,7 @@ impl Facts {
             },
             tokenizer: entries.get("tokenizer")?.to_owned(),
             provenance: entries.provenance(),
+            written_by: entries.written_by(),
             scales,
             checksums: entries.checksums()?,
             config,

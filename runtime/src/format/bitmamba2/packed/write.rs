@@ -25,6 +25,8 @@ pub struct PackOptions {
     pub embedding: EmbeddingType,
     /// Where the weights come from; `None` for what the model says.
     pub provenance: Option<String>,
+    /// The program that writes the file: its mark, by which it knows its own files again.
+    pub written_by: Option<String>,
 }
 
 impl Default for PackOptions {
@@ -33,6 +35,7 @@ impl Default for PackOptions {
             packing: Packing::Int2,
             embedding: EmbeddingType::F32,
             provenance: None,
+            written_by: None,
         }
     }
 }
@@ -136,6 +139,7 @@ fn facts(
         encoding,
         tokenizer: model.tokenizer.clone(),
         provenance: provenance.or_else(|| model.provenance.clone()),
+        written_by: options.written_by.clone(),
         scales: scales.collect(),
         checksums: vec![0; tensors],
     }
