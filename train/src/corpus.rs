@@ -32,21 +32,11 @@ impl Corpus {
         if let Some(offset) = text.iter().position(|&b| b == 0) {
             return Err(TrainError::Binary { offset });
         }
-        let sequence = settings.sequence;
-        let held_out = (text.len() as f64 * settings.held_out).ceil() as usize;
-        let held_out = held_out.max(sequence + 1);
-        let (expected, found) = (2 * (sequence + 1), text.len());
-        if found < expected {
-            return Err(TrainError::ShortText {
-                expected,
-                found,
-                sequence,
-            });
-        }
+        let (split, _) = settings.split(text.len())?;
         Ok(Corpus {
-            split: text.len() - held_out,
             text,
-            sequence,
+            split,
+            sequence: settings.sequence,
         })
     }
 

@@ -3,10 +3,28 @@
 use crate::trainer::Point;
 use plotters::prelude::*;
 use std::error::Error;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 const SIZE: (u32, u32) = (840, 480);
 const TRAINING: RGBColor = RGBColor(150, 160, 175);
 const HELD_OUT: RGBColor = RGBColor(20, 90, 160);
+
+/// What every picture of ours says, near its beginning.
+const MARK: &str = "<desc>loss curve of atome train</desc>";
+/// Where the mark must have ended, in bytes.
+const MARK_WITHIN: u64 = 512;
+
+/// Whether a file is a picture of ours.
+pub(crate) fn is_one(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).map(|file| file.take(MARK_WITHIN).read_to_end(&mut start));
+    read.is_ok()
+        && start
+            .windows(MARK.len())
+            .any(|part| part == MARK.as_bytes())
+}
 
 /// Bits a byte over steps, on the training text and on the held-out text, as SVG.
 ///
@@ -60,6 +78,9 @@ pub(crate) fn svg(points: &[Point]) -> Result<String, Box<dyn Error + Send + Syn
             .draw()?;
         root.present()?;
     }
+    // After the opening tag.
+    let tag = picture.find('>').map_or(0, |at| at + 1);
+    picture.insert_str(tag, MARK);
     Ok(picture)
 }
 
@@ -76,6 +97,13 @@ mod tests {
         };
         let picture = svg(&[point(10), point(20), point(30)]).expect("drawn");
         assert!(picture.starts_with("<svg"), "{picture}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("curve.svg");
+        assert!(!is_one(&path), "not there");
+        std::fs::write(&path, &picture).expect("written");
+        assert!(is_one(&path));
+        std::fs::write(&path, "<svg></svg>").expect("written");
+        assert!(!is_one(&path));
         for color in ["#96A0AF", "#145AA0"] {
             let stroke = format!("stroke=\"{color}\" stroke-width=\"2\"");
             assert_eq!(

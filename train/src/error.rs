@@ -1,7 +1,7 @@
 use atome::atomic_file::WriteFileError;
 use atome::error::{LoadError, RunError};
 use atome::format::WriteError;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 /// Why a training cannot begin or go on.
@@ -63,6 +63,51 @@ pub enum TrainError {
         /// What is wrong with it.
         what: String,
     },
+    /// Two of a training's files would be one.
+    #[error("`{}` would be {} and {} at once: choose another --out", path.display(), roles[0], roles[1])]
+    OneFile {
+        /// The file.
+        path: PathBuf,
+        /// What it would be.
+        roles: [&'static str; 2],
+    },
+    /// A training would write over what it reads.
+    #[error("{role} would replace what is read, `{}` is the same file: choose another --out", path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What would be written.
+        role: &'static str,
+    },
+    /// A file that no training wrote would be lost.
+    #[error(
+        "{role} would replace `{}`, which no training wrote: choose another --out, or replace it with --force",
+        path.display()
+    )]
+    Stranger {
+        /// The file.
+        path: PathBuf,
+        /// What would be written.
+        role: &'static str,
+    },
+    /// Another training writes there.
+    #[error("another training writes `{}` now: wait for it, or choose another --out", path.display())]
+    Claimed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A training that is too large.
+    #[error(
+        "the training needs about {} of memory, {}: choose a smaller model, a shorter --sequence or fewer --threads",
+        Memory(*needed),
+        There(*there, *needed)
+    )]
+    Memory {
+        /// Bytes it needs, about.
+        needed: u128,
+        /// Bytes there are, as far as the system says.
+        there: Option<u128>,
+    },
     /// A file that cannot be written.
     #[error(transparent)]
     Write(#[from] WriteFileError),
@@ -99,6 +144,30 @@ pub enum TrainError {
     /// The picture of the loss curve.
     #[error("the loss curve cannot be drawn: {0}")]
     Curve(String),
+}
+
+/// Bytes for people.
+struct Memory(u128);
+
+impl Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            small @ ..10_000_000_000 => write!(f, "{} MB", small.div_ceil(1_000_000)),
+            large => write!(f, "{} GB", large.div_ceil(1_000_000_000)),
+        }
+    }
+}
+
+/// What there is, where less is needed than the system says, but not given.
+struct There(Option<u128>, u128);
+
+impl Display for There {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(there) if there < self.1 => write!(f, "there are {}", Memory(there)),
+            _ => f.write_str("more than the system gives this process"),
+        }
+    }
 }
 
 impl TrainError {

@@ -22,7 +22,7 @@ pub(crate) struct Gradients {
     pub values: Vec<Vec<f32>>,
 }
 
-fn shard_sequences(settings: &Settings) -> usize {
+pub(crate) fn shard_sequences(settings: &Settings) -> usize {
     (SHARD_POSITIONS / settings.sequence).max(1)
 }
 

@@ -23,6 +23,8 @@
 //! | `gradient` | the loss of a batch and its gradients, on several threads |
 //! | `optimizer` | Muon and AdamW, clipping, the learning rate |
 //! | `parallel` | work shared among threads |
+//! | `memory` | what a training needs of it |
+//! | `paths` | where a training leaves its files, and whether it may |
 //! | `checkpoint` | saved and resumed training |
 //! | [`trainer`] | one training, step by step |
 //! | [`session`] | the whole training: evaluation, saving, stopping |
@@ -48,16 +50,20 @@ mod curve;
 mod error;
 mod forward;
 mod gradient;
+mod memory;
 mod ops;
 mod optimizer;
 mod parallel;
 mod parameters;
+mod paths;
 pub mod session;
 pub mod settings;
 mod tape;
 pub mod trainer;
 
+pub use checkpoint::Checkpoint;
 pub use error::TrainError;
-pub use session::{Cadence, Observer, Outcome, Paths};
+pub use paths::{Claims, Paths};
+pub use session::{Cadence, Observer, Outcome};
 pub use settings::Settings;
 pub use trainer::{Point, StepReport, Trainer};

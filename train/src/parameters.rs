@@ -2,6 +2,7 @@
 
 use crate::Settings;
 use crate::settings::VOCAB;
+use atome::Progress;
 use atome::format::{AtomeBlock, AtomeModel, Format, PATHWAYS, Ternary, quantize_absmean};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -101,11 +102,14 @@ impl Parameter {
 }
 
 impl Parameters {
-    /// Initial values, by the seed.
-    pub(crate) fn new(settings: &Settings) -> Parameters {
+    /// Initial values, by the seed; `progress` counts them.
+    pub(crate) fn new(settings: &Settings, progress: Progress<'_>) -> Parameters {
         let mut init = Init {
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             list: Vec::new(),
+            done: 0,
+            of: usize::try_from(settings.parameters()).unwrap_or(usize::MAX),
+            progress,
         };
         let d = settings.d_model;
         let spread = 1.0 / (d as f32).sqrt();
@@ -185,13 +189,16 @@ fn transposed(t: Ternary) -> Ternary {
     }
 }
 
-struct Init {
+struct Init<'p> {
     rng: ChaCha8Rng,
     list: Vec<Parameter>,
+    done: usize,
+    of: usize,
+    progress: Progress<'p>,
 }
 
-impl Init {
-    fn add(&mut self, name: impl Into<String>, cols: usize) -> Growing<'_> {
+impl<'p> Init<'p> {
+    fn add(&mut self, name: impl Into<String>, cols: usize) -> Growing<'_, 'p> {
         self.list.push(Parameter {
             name: name.into(),
             rows: 0,
@@ -199,32 +206,37 @@ impl Init {
             segments: Vec::new(),
             values: Vec::new(),
         });
-        let last = self.list.len() - 1;
-        Growing {
-            parameter: &mut self.list[last],
-            rng: &mut self.rng,
-        }
+        Growing { init: self }
     }
 }
 
 /// A parameter that segments are added to.
-struct Growing<'a> {
-    parameter: &'a mut Parameter,
-    rng: &'a mut ChaCha8Rng,
+struct Growing<'a, 'p> {
+    init: &'a mut Init<'p>,
 }
 
-impl Growing<'_> {
+impl Growing<'_, '_> {
+    fn parameter(&mut self) -> &mut Parameter {
+        let last = self.init.list.last_mut();
+        last.unwrap_or_else(|| unreachable!("it was added before"))
+    }
+
+    fn cols(&mut self) -> usize {
+        self.parameter().cols
+    }
+
     fn segment(
         &mut self,
         ternary: bool,
         rule: Rule,
         values: impl IntoIterator<Item = f32>,
     ) -> &mut Self {
-        let before = self.parameter.values.len();
-        self.parameter.values.extend(values);
-        let rows = (self.parameter.values.len() - before) / self.parameter.cols;
-        self.parameter.rows += rows;
-        self.parameter.segments.push(Segment {
+        let parameter = self.parameter();
+        let before = parameter.values.len();
+        parameter.values.extend(values);
+        let rows = (parameter.values.len() - before) / parameter.cols;
+        parameter.rows += rows;
+        parameter.segments.push(Segment {
             rows,
             ternary,
             rule,
@@ -245,24 +257,36 @@ impl Growing<'_> {
     }
 
     fn random(&mut self, rows: usize, deviation: f32) -> Vec<f32> {
-        let count = rows * self.parameter.cols;
-        (0..count)
-            .map(|_| deviation * self.rng.sample::<f32, _>(StandardNormal))
-            .collect()
+        let cols = self.cols();
+        let Init {
+            rng,
+            done,
+            of,
+            progress,
+            ..
+        } = &mut *self.init;
+        let mut values = Vec::with_capacity(rows * cols);
+        for _ in 0..rows {
+            let row = (0..cols).map(|_| deviation * rng.sample::<f32, _>(StandardNormal));
+            values.extend(row);
+            *done += cols;
+            progress(*done, *of);
+        }
+        values
     }
 
     fn norm(&mut self) -> &mut Self {
-        let d = self.parameter.cols;
+        let d = self.cols();
         let gains = std::iter::repeat_n(1.0, d);
         self.segment(false, Rule::AdamW, gains.chain(std::iter::repeat_n(0.0, d)))
     }
 
     /// Memories of many lengths, each with an output of about the variance of its input.
     fn state_space(&mut self) -> &mut Self {
-        let d = self.parameter.cols;
+        let d = self.cols();
         let (low, high) = (FORGETTING.0.ln(), FORGETTING.1.ln());
         let decay: Vec<f32> = (0..d)
-            .map(|_| 1.0 - self.rng.random_range(low..high).exp())
+            .map(|_| 1.0 - self.init.rng.random_range(low..high).exp())
             .collect();
         let a = decay.iter().map(|decay| decay.atanh());
         let b = decay.iter().map(|decay| (1.0 - decay * decay).sqrt());

@@ -1,52 +1,21 @@
 //! The whole training: steps, evaluation, samples, saving, stopping.
 
 use crate::curve;
+use crate::paths::WRITTEN_BY;
 use crate::trainer::{Point, StepReport};
-use crate::{TrainError, Trainer};
-use atome::atomic_file::{self, AtomicFile};
+use crate::{Paths, TrainError, Trainer};
+use atome::atomic_file;
 use atome::format::{ContainerOptions, write_container};
 use atome::sampler::{Sampler, Sampling};
 use atome::{BackendKind, Model, Options};
-use std::path::{Path, PathBuf};
+use serde::{Deserialize, Serialize};
 
 /// Held-out sequences of an evaluation on the way; the last one takes all.
 const SEQUENCES: usize = 256;
 
-/// Where a training leaves its files.
-#[derive(Clone, Debug)]
-pub struct Paths {
-    /// The packed model with the lowest held-out loss so far.
-    pub model: PathBuf,
-    /// Everything needed to go on.
-    pub checkpoint: PathBuf,
-    /// The loss curve, SVG.
-    pub curve: PathBuf,
-}
-
-impl Paths {
-    /// The model, and beside it the same name ending in `.checkpoint` and `.svg`.
-    pub fn beside(model: &Path) -> Paths {
-        Paths {
-            model: model.to_owned(),
-            checkpoint: model.with_extension("checkpoint"),
-            curve: model.with_extension("svg"),
-        }
-    }
-
-    /// Makes sure that all three can be written, before hours of work.
-    ///
-    /// # Errors
-    /// For the first that cannot.
-    pub fn check(&self) -> Result<(), TrainError> {
-        for path in [&self.model, &self.checkpoint, &self.curve] {
-            drop(AtomicFile::create(path)?);
-        }
-        Ok(())
-    }
-}
-
 /// When things happen that are not steps.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cadence {
     /// Steps between evaluations on the held-out text; each saves a checkpoint.
     pub evaluate: u64,
@@ -57,6 +26,7 @@ pub struct Cadence {
     /// Bytes of a sample.
     pub sample_bytes: usize,
     /// Free text that goes into the model's file: what it was trained on and how.
+    #[serde(skip)]
     pub provenance: Option<String>,
 }
 
@@ -110,7 +80,7 @@ pub fn run(
     let stopped = trainer.steps_done() < last;
     let evaluated = trainer.history.last().map(|p| p.step) == Some(trainer.steps_done());
     if stopped && trainer.best().is_some() {
-        trainer.save(&paths.checkpoint)?;
+        trainer.save(&paths.checkpoint, cadence)?;
     } else if !evaluated {
         let all = if stopped { SEQUENCES } else { usize::MAX };
         evaluate(trainer, paths, cadence, observer, all)?;
@@ -138,7 +108,7 @@ fn evaluate(
     }
     let picture = curve::svg(&trainer.history).map_err(|e| TrainError::Curve(e.to_string()))?;
     atomic_file::write(&paths.curve, picture.as_bytes())?;
-    trainer.save(&paths.checkpoint)?;
+    trainer.save(&paths.checkpoint, cadence)?;
     observer.evaluated(&point, best);
     Ok(())
 }
@@ -146,6 +116,7 @@ fn evaluate(
 fn write_model(trainer: &Trainer, paths: &Paths, cadence: &Cadence) -> Result<(), TrainError> {
     let mut options = ContainerOptions::default();
     options.provenance = cadence.provenance.clone();
+    options.written_by = Some(WRITTEN_BY.to_owned());
     let bytes = write_container(&trainer.model(), &options)?;
     Ok(atomic_file::write(&paths.model, &bytes)?)
 }

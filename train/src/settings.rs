@@ -1,11 +1,14 @@
 //! What is trained, and how.
 
-use crate::TrainError;
+use crate::{TrainError, memory};
 use atome::format::AtomeConfig;
 use serde::{Deserialize, Serialize};
 
 /// Byte tokens.
 pub const VOCAB: usize = 256;
+
+/// Most steps of a training.
+pub(crate) const MAX_STEPS: u64 = 1 << 40;
 
 /// The shape of the model and the course of its training. The defaults train a small model
 /// in about a minute.
@@ -86,6 +89,40 @@ impl Settings {
         }
     }
 
+    /// Trained numbers of such a model.
+    pub fn parameters(&self) -> u128 {
+        let [d, d_head, taps, layers] =
+            [self.d_model, self.d_head, self.kernel_size, self.n_layers].map(|n| n as u128);
+        let block = 5 + taps + 2 * d_head + d + 3;
+        d * (2 * VOCAB as u128 + 2 + layers * block)
+    }
+
+    /// Bytes of a text of so many to train on, and bytes held out.
+    ///
+    /// # Errors
+    /// If either part is shorter than a sequence and the byte after it.
+    pub fn split(&self, text_bytes: usize) -> Result<(usize, usize), TrainError> {
+        let least = self.sequence + 1;
+        if text_bytes < 2 * least {
+            return Err(TrainError::ShortText {
+                expected: 2 * least,
+                found: text_bytes,
+                sequence: self.sequence,
+            });
+        }
+        let held_out = (text_bytes as f64 * self.held_out).ceil() as usize;
+        let held_out = held_out.max(least);
+        Ok((text_bytes - held_out, held_out))
+    }
+
+    /// Makes sure that a training on so many threads fits into memory.
+    ///
+    /// # Errors
+    /// [`TrainError::Memory`] if it does not, by an estimate that is on the safe side.
+    pub fn check_memory(&self, threads: usize) -> Result<(), TrainError> {
+        memory::check(self, threads)
+    }
+
     /// Checks every number against its range.
     ///
     /// # Errors
@@ -95,7 +132,7 @@ impl Settings {
         let whole = [
             ("sequence", self.sequence as u64, 2, 1 << 16),
             ("batch", self.batch as u64, 1, 1 << 16),
-            ("steps", self.steps, 1, 1 << 40),
+            ("steps", self.steps, 1, MAX_STEPS),
             ("warmup", self.warmup, 0, 1 << 40),
         ];
         for (name, found, min, max) in whole {

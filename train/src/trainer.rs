@@ -4,7 +4,8 @@ use crate::corpus::Corpus;
 use crate::gradient::{gradients, mean_nats};
 use crate::optimizer::{Moments, learning_rate};
 use crate::parameters::Parameters;
-use crate::{Settings, TrainError};
+use crate::{Settings, TrainError, memory};
+use atome::Progress;
 use atome::format::AtomeModel;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
@@ -64,11 +65,26 @@ impl Trainer {
     /// A fresh training.
     ///
     /// # Errors
-    /// If a setting is outside its range, or the text is too short or no text.
+    /// If a setting is outside its range, the text is too short or no text, or memory too small.
     pub fn new(settings: Settings, text: Arc<[u8]>) -> Result<Trainer, TrainError> {
+        Trainer::new_with(settings, text, &mut |_, _| {})
+    }
+
+    /// Like [`Trainer::new`]; `progress` is told how many of the parameters, of how many, have
+    /// their first values.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn new_with(
+        settings: Settings,
+        text: Arc<[u8]>,
+        progress: Progress<'_>,
+    ) -> Result<Trainer, TrainError> {
         settings.check()?;
+        settings.check_memory(1)?;
+        memory::keep_freed();
         let corpus = Corpus::new(text, &settings)?;
-        let parameters = Parameters::new(&settings);
+        let parameters = Parameters::new(&settings, progress);
         Ok(Trainer {
             moments: Moments::new(&parameters),
             parameters,
