@@ -101,6 +101,18 @@ pub(crate) enum Failure {
     )]
     CheckpointExists { path: PathBuf },
     #[cfg(feature = "train")]
+    #[error("stopped after step {steps} of {of}, all is saved: go on with --resume")]
+    Stopped { steps: u64, of: u64 },
+    #[error("the output would replace what is read, `{}` is the same file", path.display())]
+    OutputIsInput { path: PathBuf },
+    #[error("`{}` would be the model and its dimensions at once: choose another output", path.display())]
+    OutputIsConfig { path: PathBuf },
+    #[error(
+        "`{}` is there already and `atome pack` did not write it: choose another output, or replace it with --force",
+        path.display()
+    )]
+    Stranger { path: PathBuf },
+    #[cfg(feature = "train")]
     #[error("cannot listen for Ctrl-C: {0}")]
     Signals(String),
     #[cfg(feature = "train")]
@@ -145,7 +157,22 @@ impl Failure {
             | Failure::Bench(_) => true,
             _ => false,
         };
-        if machine { 1 } else { 2 }
+        match machine {
+            _ if self.is_interrupt() => 130,
+            true => 1,
+            false => 2,
+        }
+    }
+
+    /// Whether somebody stopped it.
+    fn is_interrupt(&self) -> bool {
+        match self {
+            #[cfg(feature = "train")]
+            Failure::Stopped { .. } => true,
+            #[cfg(feature = "train")]
+            Failure::Train(error) => matches!(**error, TrainError::NotEvaluated),
+            _ => false,
+        }
     }
 
     /// Whether the reader of standard output went away, which is no failure.
@@ -208,10 +235,11 @@ impl fmt::Display for NoPlace {
 fn train_failed(error: &TrainError) -> bool {
     match error {
         TrainError::Write(error) => !is_path_wrong(&error.cause),
+        TrainError::File { cause, .. } => !is_path_wrong(cause),
         TrainError::Diverged { .. }
         | TrainError::Model(_)
         | TrainError::Sample(_)
-        | TrainError::NotEvaluated
+        | TrainError::Memory { .. }
         | TrainError::Curve(_) => true,
         _ => false,
     }

@@ -1,6 +1,20 @@
 //! Reading what may never end.
 
 use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+/// Whether a path on the command line stands for standard input.
+pub(crate) fn is_standard(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Where the file is that a path on the command line stands for.
+pub(crate) fn place(path: &Path) -> &Path {
+    match is_standard(path) {
+        true => Path::new("/dev/stdin"),
+        false => path,
+    }
+}
 
 /// Most bytes of a prompt or of a list of tokens.
 const MAX_BYTES: u64 = 64 << 20;

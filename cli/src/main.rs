@@ -9,6 +9,7 @@
 //! | `args` | the command line |
 //! | `cmd` | one command a file |
 //! | `tokens` | lists of token ids |
+//! | `limits` | what the system allows a process |
 //! | `input` | reading what may never end |
 //! | `text` | text to a stream as its bytes come |
 //! | `output` | standard output and standard error |
@@ -21,6 +22,7 @@ mod args;
 mod cmd;
 mod failure;
 mod input;
+mod limits;
 mod output;
 mod progress;
 mod text;
@@ -32,6 +34,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    limits::survive_full_files();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return args::explain(&error),

@@ -68,9 +68,9 @@ fn a_model_through_every_format_and_back() {
         ];
         let said = fixture.ok(&args);
         assert!(said.contains("are equal"), "{said}");
-        fixture.ok(&["pack", out, "back.atome01", "-q"]);
+        fixture.ok(&["pack", out, "back.atome01", "-q", "--force"]);
         same_bytes(&fixture, "lm.bin", "back.atome01");
-        fixture.ok(&["pack", out, "back.atome02"]);
+        fixture.ok(&["pack", out, "back.atome02", "--force"]);
         same_bytes(&fixture, "lm2.bin", "back.atome02");
         let logits = |model| fixture.ok(&["logits", model, "--tokens", "1,2,3,250"]);
         assert_eq!(logits("lm.bin"), logits(out));
@@ -83,11 +83,11 @@ fn a_model_through_every_format_and_back() {
     fixture.ok(&[
         "pack",
         "again.safetensors",
-        "again.safetensors",
+        "back.safetensors",
         "--packing",
         "int2",
     ]);
-    same_bytes(&fixture, "lm-int2.safetensors", "again.safetensors");
+    same_bytes(&fixture, "lm-int2.safetensors", "back.safetensors");
 
     fixture.ok(&["pack", "cl.bin", "cl.safetensors"]);
     fixture.ok(&["pack", "cl.safetensors", "back.atomecl"]);
@@ -183,6 +183,7 @@ fn scales_may_be_kept_or_given() {
             "out.atome01",
             "--config",
             "lm.json",
+            "--force",
         ];
         fixture.run(&[&args[..], more].concat())
     };

@@ -33,15 +33,15 @@ fn what_is_packed_gives_the_same_answers() {
         let info = fixture.json(&["inspect", "a.safetensors", "--json"]);
         assert_eq!(info["format"], "safetensors");
         assert!(info["mapped_bytes"].as_u64() > Some(0), "{info}");
-        // From one packing to the other, in place.
+        // From one packing to the other.
         fixture.ok(&[
             "pack",
             "a.safetensors",
-            "a.safetensors",
+            "i.safetensors",
             "--packing",
             "int2",
         ]);
-        assert_eq!(logits("a.safetensors"), expected);
+        assert_eq!(logits("i.safetensors"), expected);
     }
     for embedding in ["f16", "int8"] {
         fixture.ok(&["pack", "bm.bin", "b.safetensors", "--embedding", embedding]);
@@ -80,6 +80,8 @@ fn the_report_counts_what_was_compared() {
     assert_eq!(report["verified"]["scales"], 5);
     let length = fs::metadata(fixture.path("a.safetensors")).unwrap().len();
     assert_eq!(report["bytes"], length);
+    let length = fs::metadata(fixture.path("bm.bin")).unwrap().len();
+    assert_eq!(report["source_bytes"], length);
     let tensors = report["tensors"].as_array().unwrap();
     let embed = tensors.iter().find(|t| t["name"] == "embed").unwrap();
     let error = embed["error"].as_f64().unwrap();

@@ -1,5 +1,8 @@
 //! Small random models in a directory of their own, and the `atome` command run over them.
 
+#[cfg(unix)]
+pub(crate) mod workshop;
+
 use atome::format::{AtomeConfig, AtomeModel, write_atome01, write_atome02, write_atomecl01};
 use std::ffi::OsStr;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! Models of the Atome family: trits in memory, every format.
 
 use super::report::{Answer, Row, Verified};
-use super::{OutFormat, PackArgs};
+use super::{OutFormat, PackArgs, place};
 use crate::failure::Failure;
 use crate::output;
 use crate::units::count;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
         source: source.source,
         format: out.format().name(),
         packing: packing.name(),
-        source_bytes: source.tensors.iter().map(|t| t.bytes).sum(),
+        source_bytes: place::source_bytes(args),
         bytes: bytes.len() as u64,
         parameters: source.model.parameters(),
         verified,
@@ -71,6 +71,7 @@ fn encode(
                 .provenance
                 .clone()
                 .or_else(|| source.provenance.clone());
+            options.written_by = Some(place::WRITTEN_BY.to_owned());
             Ok(format::write_container(model, &options)?)
         }
         OutFormat::Atomecl01 => format::write_atomecl01(model).ok_or_else(no_place),

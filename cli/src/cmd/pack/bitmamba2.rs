@@ -1,7 +1,7 @@
 //! Models of the BitMamba-2 family: read, packed and written a part at a time.
 
 use super::report::{Answer, Row, Verified};
-use super::{OutFormat, PackArgs};
+use super::{OutFormat, PackArgs, place};
 use crate::failure::Failure;
 use crate::progress;
 use ::atome::Progress;
@@ -17,6 +17,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     options.embedding = args.embedding.unwrap_or(source.embed.element_type());
     options.packing = args.packing.unwrap_or(options.packing);
     options.provenance.clone_from(&args.provenance);
+    options.written_by = Some(place::WRITTEN_BY.to_owned());
     let summary = with_bar(args, ["pack", "bytes"], |progress| {
         format::write_packed(&source, &args.output, &options, progress).map_err(Failure::from)
     })?;
@@ -28,7 +29,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
         let path = args.output.clone();
         return Err(Failure::Differs { path, tensor });
     }
-    answer(&source, &options, &summary).print(args)
+    answer(args, &source, &options, &summary).print(args)
 }
 
 /// What the files of this family say themselves, or have no place for.
@@ -76,7 +77,12 @@ fn with_bar<R>(
     })
 }
 
-fn answer(source: &BitMamba2Model, options: &PackOptions, summary: &PackSummary) -> Answer {
+fn answer(
+    args: &PackArgs,
+    source: &BitMamba2Model,
+    options: &PackOptions,
+    summary: &PackSummary,
+) -> Answer {
     let tensors: Vec<Row> = summary.tensors.iter().map(|t| row(source, t)).collect();
     let mut verified = Verified::default();
     for tensor in &summary.tensors {
@@ -92,7 +98,7 @@ fn answer(source: &BitMamba2Model, options: &PackOptions, summary: &PackSummary)
         source: source.format.name(),
         format: format::Format::Container.name(),
         packing: options.packing.name(),
-        source_bytes: tensors.iter().map(|row| row.source_bytes).sum(),
+        source_bytes: place::source_bytes(args),
         bytes: summary.bytes,
         parameters: source.parameters(),
         verified,

@@ -1,5 +1,6 @@
 mod atome;
 mod bitmamba2;
+mod place;
 mod report;
 
 use crate::args::decimal;
@@ -19,7 +20,8 @@ pub(crate) struct PackArgs {
     /// Model file, or a safetensors file of float weights
     input: PathBuf,
 
-    /// File to write
+    /// File to write; one that is there already is replaced if `atome pack` wrote it and it says so,
+    /// as containers do, and otherwise only with --force
     output: PathBuf,
 
     /// Bits of a trit: `int2` 2.0, `base3` 1.6 [default: what the format has; of a container, base3
@@ -58,6 +60,10 @@ pub(crate) struct PackArgs {
     /// Where the weights come from, to be kept in a container
     #[arg(long, value_name = "TEXT")]
     provenance: Option<String>,
+
+    /// Replace a file that `atome pack` did not write
+    #[arg(long)]
+    force: bool,
 
     /// Print one JSON object
     #[arg(long)]
@@ -136,6 +142,7 @@ pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
     let by_extension = || OutFormat::of_extension(&args.output);
     let out = args.format.or_else(by_extension);
     let out = out.ok_or_else(|| Failure::OutFormat(args.output.clone()))?;
+    place::check(args, out)?;
     match format::architecture(&args.input) {
         Ok(Architecture::BitMamba2) => bitmamba2::run(args, out),
         // What is wrong with the file is said where it is read.

@@ -1,0 +1,276 @@
+//! The command line of a training.
+
+use crate::args::{real, threads, whole};
+use crate::input;
+use atome_train::{Cadence, Settings};
+use clap::Args;
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// What samples continue, if nobody says.
+const PROMPT: &str = "And ";
+const SAMPLE_BYTES: usize = 200;
+
+/// Train a ternary model of the Atome family on a text
+///
+/// Tokens are bytes. The end of the text is held out and never trained on; the model with the
+/// lowest loss on it is kept, packed and ready for `atome run`. Beside it go a checkpoint, to go
+/// on with after an interruption, and the loss curve as SVG. Ctrl-C stops after the step at hand
+/// and saves (exit code 130). The same text, settings and seed give the same model, whatever the
+/// interruptions and the number of threads.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The text; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) text: PathBuf,
+
+    /// Where the model goes; beside it go NAME.checkpoint and NAME.svg. Files of these names that
+    /// `atome train` wrote are replaced, others only with --force, the text never
+    #[arg(long, value_name = "MODEL")]
+    pub(super) out: PathBuf,
+
+    /// Go on from the checkpoint; what is not given is taken from it. The steps, and what is under
+    /// "Watching", may change
+    #[arg(long, conflicts_with = "restart")]
+    pub(super) resume: bool,
+
+    /// Begin anew although there is a checkpoint
+    #[arg(long)]
+    pub(super) restart: bool,
+
+    /// Replace files that `atome train` did not write
+    #[arg(long)]
+    pub(super) force: bool,
+
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub(super) threads: Option<usize>,
+
+    /// Print one JSON object at the end
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Say nothing on standard error unless something fails
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    #[command(flatten)]
+    shape: ShapeArgs,
+
+    #[command(flatten)]
+    course: CourseArgs,
+
+    #[command(flatten)]
+    pub(super) watching: WatchingArgs,
+}
+
+/// Dimensions of the model.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Shape")]
+struct ShapeArgs {
+    /// Width of the residual stream [default: 128]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<usize>)]
+    d_model: Option<usize>,
+
+    /// Blocks [default: 4]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<usize>)]
+    n_layers: Option<usize>,
+
+    /// Width of a query and of a key [default: 32]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<usize>)]
+    d_head: Option<usize>,
+
+    /// Positions that attention keeps [default: 4]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<usize>)]
+    top_k: Option<usize>,
+
+    /// Taps of the convolution [default: 5]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<usize>)]
+    kernel_size: Option<usize>,
+
+    /// Bytes of a training sequence, and positions of the model's attention cache [default: 128]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<usize>)]
+    sequence: Option<usize>,
+}
+
+/// The course of the training.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Course")]
+struct CourseArgs {
+    /// Steps of the whole training [default: 1000]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<u64>)]
+    steps: Option<u64>,
+
+    /// Sequences of a step [default: 16]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<usize>)]
+    batch: Option<usize>,
+
+    /// Learning rate of AdamW, which moves everything else, at its highest [default: 0.006]
+    #[arg(long, value_name = "X")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    learning_rate: Option<f64>,
+
+    /// Learning rate of Muon, which moves the projections, at its highest [default: 0.004]
+    #[arg(long, value_name = "X")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    matrix_rate: Option<f64>,
+
+    /// What Muon's running mean keeps of itself in a step [default: 0.85]
+    #[arg(long, value_name = "X")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    momentum: Option<f64>,
+
+    /// Learning rates at the end, as a part of the highest [default: 0.02]
+    #[arg(long, value_name = "X")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    final_rate: Option<f64>,
+
+    /// Steps over which the learning rate rises from 0 [default: 100]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = whole::<u64>)]
+    warmup: Option<u64>,
+
+    /// Weight decay of the latent ternary weights [default: 0.02]
+    #[arg(long, value_name = "X")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    weight_decay: Option<f64>,
+
+    /// Greatest norm of the gradient [default: 1]
+    #[arg(long, value_name = "X")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    clip: Option<f64>,
+
+    /// Part of the text, at its end, that is held out [default: 0.05]
+    #[arg(long, value_name = "X")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    held_out: Option<f64>,
+
+    /// Seed of the initial weights and the batches [default: 1]
+    #[arg(long, value_name = "S")]
+    #[arg(value_parser = whole::<u64>)]
+    seed: Option<u64>,
+}
+
+/// When the training looks at itself.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Watching")]
+pub(super) struct WatchingArgs {
+    /// Steps between evaluations on the held-out text, each followed by a checkpoint
+    /// [default: a twentieth of all, but 500 at most]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    evaluate_every: Option<u64>,
+
+    /// Steps between samples of what the model writes; 0 for none [default: at every fourth
+    /// evaluation]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    pub(super) sample_every: Option<u64>,
+
+    /// What samples continue [default: "And "]
+    #[arg(long, value_name = "TEXT")]
+    pub(super) prompt: Option<String>,
+}
+
+impl TrainArgs {
+    /// The settings that were asked for; what was not is as in `rest`.
+    pub(super) fn settings(&self, rest: &Settings) -> Settings {
+        let (shape, course) = (&self.shape, &self.course);
+        Settings {
+            d_model: shape.d_model.unwrap_or(rest.d_model),
+            n_layers: shape.n_layers.unwrap_or(rest.n_layers),
+            d_head: shape.d_head.unwrap_or(rest.d_head),
+            top_k: shape.top_k.unwrap_or(rest.top_k),
+            kernel_size: shape.kernel_size.unwrap_or(rest.kernel_size),
+            sequence: shape.sequence.unwrap_or(rest.sequence),
+            steps: course.steps.unwrap_or(rest.steps),
+            batch: course.batch.unwrap_or(rest.batch),
+            learning_rate: course.learning_rate.unwrap_or(rest.learning_rate),
+            matrix_rate: course.matrix_rate.unwrap_or(rest.matrix_rate),
+            momentum: course.momentum.unwrap_or(rest.momentum),
+            final_rate: course.final_rate.unwrap_or(rest.final_rate),
+            warmup: course.warmup.unwrap_or(rest.warmup),
+            weight_decay: course.weight_decay.unwrap_or(rest.weight_decay),
+            clip: course.clip.unwrap_or(rest.clip),
+            held_out: course.held_out.unwrap_or(rest.held_out),
+            seed: course.seed.unwrap_or(rest.seed),
+        }
+    }
+
+    /// When to evaluate and to write samples; what was not asked for is as in `rest`.
+    pub(super) fn cadence(
+        &self,
+        settings: &Settings,
+        rest: Option<&Cadence>,
+        text: &[u8],
+    ) -> Cadence {
+        let watching = &self.watching;
+        let twentieth = (settings.steps / 20).clamp(1, 500);
+        let evaluate = rest.map_or(twentieth, |rest| rest.evaluate);
+        let evaluate = watching.evaluate_every.unwrap_or(evaluate).max(1);
+        let sample = rest.map_or(4 * evaluate, |rest| rest.sample);
+        let prompt = || rest.map_or(PROMPT.into(), |rest| rest.prompt.clone());
+        let given = watching.prompt.as_ref();
+        Cadence {
+            evaluate,
+            sample: watching.sample_every.unwrap_or(sample),
+            prompt: given.map_or_else(prompt, |prompt| prompt.clone().into_bytes()),
+            sample_bytes: SAMPLE_BYTES,
+            provenance: Some(format!(
+                "trained by `atome train` on {} ({} bytes), {} steps of {} x {} bytes, seed {}",
+                self.text_name(),
+                text.len(),
+                settings.steps,
+                settings.batch,
+                settings.sequence,
+                settings.seed,
+            )),
+        }
+    }
+
+    fn text_name(&self) -> Cow<'_, str> {
+        if input::is_standard(&self.text) {
+            return "standard input".into();
+        }
+        self.text.file_name().unwrap_or_default().to_string_lossy()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[derive(clap::Parser)]
+    struct Train {
+        #[command(flatten)]
+        args: TrainArgs,
+    }
+
+    #[test]
+    fn the_defaults_are_those_that_help_tells() {
+        let command = Train::command();
+        let settings = serde_json::to_value(Settings::default()).expect("JSON");
+        for (name, value) in settings.as_object().expect("an object") {
+            let arg = command.get_arguments().find(|arg| arg.get_id() == name);
+            let help = arg
+                .expect("an option")
+                .get_help()
+                .expect("help")
+                .to_string();
+            let value = value.as_f64().expect("a number");
+            assert!(
+                help.ends_with(&format!("[default: {value}]")),
+                "{name}: {help}"
+            );
+        }
+        let Train { args } = clap::Parser::parse_from(["train", "--text", "x", "--out", "y"]);
+        assert_eq!(args.settings(&Settings::default()), Settings::default());
+    }
+}

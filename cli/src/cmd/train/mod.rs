@@ -1,0 +1,181 @@
+mod args;
+mod progress;
+
+pub(crate) use args::TrainArgs;
+
+use crate::failure::Failure;
+use crate::units::{bytes, count};
+use crate::{input, output};
+use atome_train::{Checkpoint, Paths, Settings, TrainError, Trainer, session};
+use progress::Progress;
+use serde::Serialize;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
+    let prompt = args.watching.prompt.as_deref();
+    if prompt == Some("") && args.watching.sample_every != Some(0) {
+        return Err(Failure::EmptyPrompt);
+    }
+    if !args.resume {
+        args.settings(&Settings::default()).check()?;
+    }
+    let paths = Paths::beside(&args.out);
+    let _claims = paths.claim(&[input::place(&args.text)])?;
+    let checkpoint = checkpoint(args, &paths)?;
+    let text: Arc<[u8]> = read_text(&args.text)?.into();
+    let settings = match &checkpoint {
+        Some(checkpoint) => args.settings(checkpoint.settings()),
+        None => args.settings(&Settings::default()),
+    };
+    let cadence = args.cadence(
+        &settings,
+        checkpoint.as_ref().map(Checkpoint::cadence),
+        &text,
+    );
+    let mut trainer = trainer(args, settings, text, checkpoint)?;
+    let mut progress = Progress::new(args.quiet, trainer.steps_done(), &trainer)?;
+    let (start, before) = (Instant::now(), trainer.steps_done());
+    let outcome = session::run(&mut trainer, &paths, &cadence, &mut progress);
+    progress.finish();
+    let outcome = outcome?;
+    let Settings {
+        batch,
+        sequence,
+        steps: of,
+        ..
+    } = *trainer.settings();
+    let tokens = (outcome.steps - before) * batch as u64 * sequence as u64;
+    report(
+        args,
+        &paths,
+        &outcome,
+        tokens as f64 / start.elapsed().as_secs_f64(),
+    )?;
+    match outcome.stopped {
+        true => Err(Failure::Stopped {
+            steps: outcome.steps,
+            of,
+        }),
+        false => Ok(()),
+    }
+}
+
+/// The checkpoint to go on from, once it is clear that nothing will be lost.
+fn checkpoint(args: &TrainArgs, paths: &Paths) -> Result<Option<Checkpoint>, Failure> {
+    let checkpoint = match args.resume {
+        true => Some(Checkpoint::read(&paths.checkpoint)?),
+        false => None,
+    };
+    if !args.force {
+        paths.spare_strangers()?;
+    }
+    if checkpoint.is_none() && !args.restart && paths.has_checkpoint() {
+        let path = paths.checkpoint.clone();
+        return Err(Failure::CheckpointExists { path });
+    }
+    Ok(checkpoint)
+}
+
+/// Says what will be trained, and prepares it.
+fn trainer(
+    args: &TrainArgs,
+    settings: Settings,
+    text: Arc<[u8]>,
+    checkpoint: Option<Checkpoint>,
+) -> Result<Trainer, Failure> {
+    settings.check()?;
+    let (training, held_out) = settings.split(text.len())?;
+    let all = || thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = args.threads.unwrap_or_else(all);
+    settings.check_memory(threads)?;
+    let note = format!(
+        "{} parameters, {} of text to train on, {} held out, {}",
+        settings.parameters(),
+        bytes(training),
+        bytes(held_out),
+        count(threads, "thread", "threads"),
+    );
+    let mut bar = None;
+    // Said when it begins: nothing is wrong with the text or the checkpoint then.
+    let progress: atome::Progress<'_> = &mut |done, of| {
+        let new = || {
+            output::note(args.quiet, &note);
+            crate::progress::bar(args.quiet, of as u64, "prepare", "parameters")
+        };
+        bar.get_or_insert_with(new).set(done);
+    };
+    let mut trainer = match checkpoint {
+        Some(checkpoint) => Trainer::resume(settings, text, checkpoint, progress)?,
+        None => Trainer::new_with(settings, text, progress)?,
+    };
+    trainer.set_threads(threads);
+    Ok(trainer)
+}
+
+/// The whole of a regular file, or of standard input; another pipe might never end.
+fn read_text(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = || {
+        if input::is_standard(path) {
+            return input::read_all(io::stdin().lock());
+        }
+        if fs::metadata(path)?.is_file() {
+            return fs::read(path);
+        }
+        let message = "expected a regular file, found a directory, a pipe or a device";
+        Err(io::Error::new(ErrorKind::InvalidInput, message))
+    };
+    read().map_err(|cause| Failure::TextFile {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    model: &'a Path,
+    steps: u64,
+    stopped: bool,
+    best_step: u64,
+    held_out_bits_per_byte: f64,
+    training_bits_per_byte: f64,
+    tok_s: f64,
+}
+
+fn report(
+    args: &TrainArgs,
+    paths: &Paths,
+    outcome: &atome_train::Outcome,
+    tok_s: f64,
+) -> Result<(), Failure> {
+    let best = &outcome.best;
+    if args.json {
+        return output::print_json(&Answer {
+            model: &paths.model,
+            steps: outcome.steps,
+            stopped: outcome.stopped,
+            best_step: best.step,
+            held_out_bits_per_byte: best.held_out,
+            training_bits_per_byte: best.training,
+            tok_s,
+        });
+    }
+    output::print(&format!(
+        "{}: {:.4} bits a byte on the held-out text (step {}), {:.4} on the training text, {tok_s:.0} tok/s\n",
+        paths.model.display(),
+        best.held_out,
+        best.step,
+        best.training,
+    ))
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Failure {
+        Failure::Train(Box::new(error))
+    }
+}
