@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Eval(eval::EvalArgs),
     Emit(emit::EmitArgs),
     #[cfg(feature = "train")]
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
     Bench(bench::BenchArgs),
 }
 
