@@ -6,15 +6,20 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `emulator` | the AArch64 build on an emulated CPU |
 //! | `question` | a command, and its answers here and there |
 //! | `models` | random models and the published ones |
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod emulator;
+#[path = "../support/models.rs"]
 mod models;
+#[path = "../support/question.rs"]
 mod question;
 
-use question::{Cpu, Emulator, Question};
+use emulator::{Cpu, Emulator};
+use question::Question;
 use tempfile::TempDir;
 
 const COMPILED: &[&str] = &["jit", "aot"];

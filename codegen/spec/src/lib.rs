@@ -1,7 +1,7 @@
 //! The vocabulary every crate of the workspace shares: what a kernel computes
 //! ([`Op`]), how its weights lie in memory ([`Packing`], [`layout`]), how a ternary
 //! product is formed ([`Method`], [`Activation`]) and for which machine ([`Target`], [`Tier`],
-//! [`Isa`]).
+//! [`Isa`], [`Feature`]).
 //!
 //! Plain data without dependencies or `std`, so the compiler, the macros and the
 //! smallest runtime agree on the same words and the same bytes.
@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod feature;
 mod isa;
 mod kind;
 pub mod layout;
@@ -29,6 +30,7 @@ mod packing;
 mod target;
 
 pub use activation::Activation;
+pub use feature::Feature;
 pub use isa::Isa;
 pub use kind::Kind;
 pub use method::Method;

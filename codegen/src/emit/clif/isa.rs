@@ -1,22 +1,11 @@
 use super::EmitError;
-use atome_spec::{Isa, Target};
+use atome_spec::{Feature, Isa, Target};
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use target_lexicon::{Architecture, Triple, triple};
 
-const X86_64_V2: &[&str] = &[
-    "has_sse3",
-    "has_ssse3",
-    "has_cmpxchg16b",
-    "has_sse41",
-    "has_sse42",
-    "has_popcnt",
-];
-const X86_64_V3: &[&str] = &["has_avx", "has_avx2", "has_bmi1", "has_bmi2", "has_lzcnt"];
-const X86_64_V4: &[&str] = &["has_avx512f", "has_avx512dq", "has_avx512vl"];
+/// What a Cortex-A76 has beyond its instruction set.
 const CORTEX_A76: &[&str] = &["has_lse", "has_fp16"];
-const DOTPROD: &[&str] = &["has_dotprod"];
-const AVX512_VNNI: &[&str] = &["has_avx512vbmi", "has_avx512vnni"];
 
 /// The instruction set of a target, with the settings all our code is compiled with.
 ///
@@ -26,7 +15,7 @@ const AVX512_VNNI: &[&str] = &["has_avx512vbmi", "has_avx512vnni"];
 /// # Errors
 /// For [`Target::Interp`], and if Cranelift does not know this machine.
 pub fn isa(target: Target) -> Result<OwnedTargetIsa, EmitError> {
-    with(target, &[])
+    with(target, None)
 }
 
 /// [`isa()`] of a machine of the target's class that has an extension too.
@@ -34,29 +23,50 @@ pub fn isa(target: Target) -> Result<OwnedTargetIsa, EmitError> {
 /// # Errors
 /// As [`isa()`], and if the extension is of another architecture.
 pub fn isa_with(target: Target, extension: Isa) -> Result<OwnedTargetIsa, EmitError> {
-    match extension {
-        Isa::Avx512Vnni => with(target, AVX512_VNNI),
-        Isa::Dotprod => with(target, DOTPROD),
-        _ => with(target, &[]),
-    }
+    with(target, extension.is_extension().then_some(extension))
 }
 
-fn with(target: Target, more: &[&str]) -> Result<OwnedTargetIsa, EmitError> {
-    let (triple, features): (Triple, &[&[&str]]) = match target {
-        Target::X86_64V2 => (x86_64(), &[X86_64_V2]),
-        Target::X86_64V3 => (x86_64(), &[X86_64_V2, X86_64_V3]),
-        Target::X86_64V4 => (x86_64(), &[X86_64_V2, X86_64_V3, X86_64_V4]),
-        Target::CortexA76 => (aarch64(), &[CORTEX_A76, DOTPROD]),
+fn with(target: Target, extension: Option<Isa>) -> Result<OwnedTargetIsa, EmitError> {
+    let (triple, more): (Triple, &[&str]) = match target {
+        Target::X86_64V2 | Target::X86_64V3 | Target::X86_64V4 => (x86_64(), &[]),
+        Target::CortexA76 => (aarch64(), CORTEX_A76),
         Target::Aarch64 => (aarch64(), &[]),
         Target::Native => return native(),
         _ => return Err(EmitError::NoBackend { target }),
     };
     let mut builder =
         isa::lookup(triple).map_err(|source| EmitError::MissingBackend { target, source })?;
-    for feature in features.iter().copied().flatten().chain(more) {
-        builder.enable(feature)?;
+    let features = target.isa().into_iter().chain(extension);
+    let flags = features.flat_map(Isa::features).filter_map(flag);
+    for flag in flags.chain(more.iter().copied()) {
+        builder.enable(flag)?;
     }
     finish(builder, target)
+}
+
+/// Cranelift's setting for a feature; `None` if it takes it for granted or has no instructions
+/// of it.
+fn flag(feature: Feature) -> Option<&'static str> {
+    Some(match feature {
+        Feature::Sse3 => "has_sse3",
+        Feature::Ssse3 => "has_ssse3",
+        Feature::Sse41 => "has_sse41",
+        Feature::Sse42 => "has_sse42",
+        Feature::Popcnt => "has_popcnt",
+        Feature::Avx => "has_avx",
+        Feature::Avx2 => "has_avx2",
+        Feature::Bmi1 => "has_bmi1",
+        Feature::Bmi2 => "has_bmi2",
+        Feature::Lzcnt => "has_lzcnt",
+        Feature::Fma => "has_fma",
+        Feature::Avx512f => "has_avx512f",
+        Feature::Avx512dq => "has_avx512dq",
+        Feature::Avx512vl => "has_avx512vl",
+        Feature::Avx512vbmi => "has_avx512vbmi",
+        Feature::Avx512vnni => "has_avx512vnni",
+        Feature::Dotprod => "has_dotprod",
+        _ => return None,
+    })
 }
 
 fn native() -> Result<OwnedTargetIsa, EmitError> {

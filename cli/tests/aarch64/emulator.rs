@@ -1,9 +1,9 @@
-//! A command of `atome`, asked of this machine's build and of the AArch64 one.
+//! The AArch64 build on an emulated CPU.
 
+use crate::question::Question;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::Command;
 
 /// `sdot` of sixteen bytes, without its registers, which the mask leaves out. The emulator's own
@@ -80,62 +80,4 @@ impl Emulator {
 fn word(line: &str) -> Option<u32> {
     let word = line.strip_prefix("0x")?.split_whitespace().nth(1)?;
     u32::from_str_radix(word, 16).ok()
-}
-
-/// A command, a model, with its config if it has none inside, and tokens.
-#[derive(Clone, Debug)]
-pub(crate) struct Question {
-    pub(crate) command: &'static str,
-    pub(crate) model: PathBuf,
-    pub(crate) config: Option<PathBuf>,
-    pub(crate) tokens: String,
-    pub(crate) flags: Vec<&'static str>,
-}
-
-impl Question {
-    pub(crate) fn with(mut self, flag: &'static str) -> Question {
-        self.flags.push(flag);
-        self
-    }
-
-    /// The answer of this machine's build.
-    pub(crate) fn answer_here(&self) -> String {
-        self.answer(Command::new(env!("CARGO_BIN_EXE_atome")), "jit")
-    }
-
-    pub(crate) fn answer(&self, mut atome: Command, backend: &str) -> String {
-        atome.arg(self.command);
-        self.load(&mut atome, backend);
-        run(atome.args(["--tokens", &self.tokens]))
-    }
-
-    /// The kernels that `inspect` lists.
-    pub(crate) fn kernels(&self, mut atome: Command, backend: &str) -> Vec<String> {
-        atome.args(["inspect", "--json"]);
-        self.load(&mut atome, backend);
-        let facts: serde_json::Value = serde_json::from_str(&run(&mut atome)).unwrap();
-        let kernels = facts["kernels"].as_array().unwrap();
-        kernels
-            .iter()
-            .map(|k| k.as_str().unwrap().to_owned())
-            .collect()
-    }
-
-    fn load(&self, atome: &mut Command, backend: &str) {
-        atome.arg(&self.model);
-        if let Some(config) = &self.config {
-            atome.arg("--config").arg(config);
-        }
-        // Small models, and one emulated thread at a time.
-        atome
-            .args(["--backend", backend, "--quiet", "--threads", "1"])
-            .args(&self.flags);
-    }
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {complaint}");
-    String::from_utf8(output.stdout).unwrap()
 }

@@ -1,0 +1,114 @@
+//! Which CPU tiers this machine runs, found once.
+//!
+//! Detection asks the CPU and the operating system (wide registers must be saved on a
+//! context switch), needs no `std`, and is cached in an atomic. A tier is claimed only where
+//! every [`Feature`] of its baseline is there: virtual machines mask single ones.
+//!
+//! ```
+//! use atome_kernels::dispatch;
+//! use atome_spec::Tier;
+//!
+//! assert!(dispatch::available(Tier::Portable));
+//! assert_eq!(dispatch::tiers()[0], dispatch::detect());
+//! ```
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+use atome_spec::{Feature, Isa, Tier};
+
+/// The best tier this machine runs.
+pub fn detect() -> Tier {
+    tiers()[0]
+}
+
+/// Whether kernels of `tier` run on this machine.
+pub fn available(tier: Tier) -> bool {
+    tiers().contains(&tier)
+}
+
+/// Whether this machine has an instruction set.
+///
+/// ```
+/// use atome_kernels::dispatch;
+///
+/// let tier = dispatch::detect();
+/// assert!(dispatch::has(tier.baseline()));
+/// ```
+pub fn has(isa: Isa) -> bool {
+    available(isa.tier()) && isa.features().all(has_feature)
+}
+
+/// Every tier this machine runs, best first; the last is [`Tier::Portable`].
+///
+/// A tier implies all that come after it.
+pub fn tiers() -> &'static [Tier] {
+    tiers_with(has_feature)
+}
+
+/// The tiers that were compiled into this crate, best first.
+pub(crate) const BEST_FIRST: &[Tier] = &[
+    #[cfg(target_arch = "x86_64")]
+    Tier::X86_64V4,
+    #[cfg(target_arch = "x86_64")]
+    Tier::X86_64V3,
+    #[cfg(target_arch = "x86_64")]
+    Tier::X86_64V2,
+    #[cfg(target_arch = "aarch64")]
+    Tier::Neon,
+    Tier::Portable,
+];
+
+/// [`tiers`] of a machine that has certain features.
+fn tiers_with(has: impl Fn(Feature) -> bool) -> &'static [Tier] {
+    let runs = |tier: &Tier| tier.baseline().features().all(&has);
+    let first = BEST_FIRST.iter().position(runs);
+    &BEST_FIRST[first.unwrap_or(BEST_FIRST.len() - 1)..]
+}
+
+#[cfg(target_arch = "aarch64")]
+use aarch64::has_feature;
+#[cfg(target_arch = "x86_64")]
+use x86_64::has_feature;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn has_feature(_feature: Feature) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_needs_every_feature_of_its_baseline() {
+        for &tier in BEST_FIRST {
+            let own = |feature| tier.baseline().features().any(|f| f == feature);
+            assert_eq!(tiers_with(own)[0], tier);
+            for masked in tier.baseline().features() {
+                let best = tiers_with(|feature| own(feature) && feature != masked)[0];
+                let needs_it = best.baseline().features().any(|f| f == masked);
+                assert!(best < tier && !needs_it, "{tier} without {masked}: {best}");
+            }
+        }
+        assert_eq!(tiers_with(|_| false), [Tier::Portable]);
+        assert_eq!(tiers_with(|_| true), BEST_FIRST);
+    }
+
+    /// The standard library's detection is another reading of the same manuals.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn features_are_those_that_the_standard_library_finds() {
+        macro_rules! same {
+            ($($name:tt)+) => {$(
+                let feature: Feature = $name.parse().expect("a feature");
+                assert_eq!(has_feature(feature), std::is_x86_feature_detected!($name), $name);
+            )+};
+        }
+        same!("sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "avx" "avx2" "bmi1" "bmi2" "lzcnt" "fma");
+        same!("f16c" "avx512f" "avx512bw" "avx512cd" "avx512dq" "avx512vl" "avx512vbmi");
+        same!("avx512vnni");
+    }
+}
