@@ -2,6 +2,7 @@
 //! dimensions from the position.
 
 use super::kernels::{Imports, Parallel, Prepared};
+use super::layers::{Layers, Number, layers};
 use crate::LoadError;
 use crate::backend::frame::Placed;
 use crate::backend::walk::TopK;
@@ -9,8 +10,8 @@ use crate::jit::{Body, CodeBuilder, FuncId};
 use crate::plan::{DimValue, Plan, Row};
 use atome_spec::Activation;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::I64;
-use cranelift_codegen::ir::{AbiParam, InstBuilder, Value};
+use cranelift_codegen::ir::types::{F32, I64};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type, Value};
 
 /// What an entry point runs.
 pub(super) struct Entry<'a> {
@@ -35,75 +36,166 @@ pub(super) enum Step {
     TopK(TopK),
 }
 
+impl Node {
+    pub(super) fn steps(&self) -> &[Step] {
+        match self {
+            Node::Block(steps) | Node::EachToken(steps) => steps,
+        }
+    }
+}
+
 impl Entry<'_> {
+    /// Compiles the entry point; its code reads `tables`, which have to stay where they are.
     pub(super) fn define(
         &self,
         code: &mut CodeBuilder,
         imports: &Imports,
+        tables: &mut Vec<Box<[u64]>>,
     ) -> Result<FuncId, LoadError> {
         let mut signature = code.signature();
         signature.params.extend([AbiParam::new(I64); 6]);
+        let layers = layers(self.calls);
         let id = code.define_clif(self.name, signature, |body| {
             let bases = [0, 1, 2, 3].map(|i| body.param(i));
             let [position, tokens] = [4, 5].map(|i| body.param(i));
             let zero = body.builder.ins().iconst(I64, 0);
-            let window = self.plan.window as i64;
             let at = Token {
                 bases,
                 position,
                 tokens,
                 token: zero,
-                window,
+                window: self.plan.window as i64,
                 cache: None,
             };
-            for node in self.calls {
-                match node {
-                    Node::Block(steps) => emit_steps(body, imports, &at, steps),
-                    Node::EachToken(steps) if self.one_token => {
-                        let at = at.with_cache(body);
-                        emit_steps(body, imports, &at, steps);
-                    }
-                    Node::EachToken(steps) => emit_loop(body, imports, &at, steps),
-                }
+            for layers in &layers {
+                self.emit_layers(body, imports, &at, layers);
             }
             body.builder.ins().return_(&[]);
         })?;
+        tables.extend(layers.into_iter().map(|layers| layers.table));
         Ok(id)
+    }
+
+    /// The parts of a layer, in a loop if it comes more than once.
+    fn emit_layers(&self, body: &mut Body<'_>, imports: &Imports, at: &Token, layers: &Layers<'_>) {
+        if layers.times == 1 {
+            let mut numbers = Numbers::new(layers, None);
+            return self.emit_nodes(body, imports, at, layers, &mut numbers);
+        }
+        let table = layers.table.as_ptr().expose_provenance() as i64;
+        let times = body.builder.ins().iconst(I64, layers.times as i64);
+        emit_loop(body, times, |body, layer| {
+            let row = body
+                .builder
+                .ins()
+                .imul_imm_s(layer, 8 * layers.columns as i64);
+            let row = body.builder.ins().iadd_imm_s(row, table);
+            let mut numbers = Numbers::new(layers, Some(row));
+            self.emit_nodes(body, imports, at, layers, &mut numbers);
+        });
+    }
+
+    fn emit_nodes(
+        &self,
+        body: &mut Body<'_>,
+        imports: &Imports,
+        at: &Token,
+        layers: &Layers<'_>,
+        numbers: &mut Numbers<'_>,
+    ) {
+        for node in layers.nodes {
+            match node {
+                Node::Block(steps) => emit_steps(body, imports, at, steps, numbers),
+                Node::EachToken(steps) if self.one_token => {
+                    let at = at.with_cache(body);
+                    emit_steps(body, imports, &at, steps, numbers);
+                }
+                Node::EachToken(steps) => emit_loop(body, at.tokens, |body, token| {
+                    let here = Token { token, ..*at }.with_cache(body);
+                    emit_steps(body, imports, &here, steps, numbers);
+                }),
+            }
+        }
     }
 }
 
-/// `for token in 0..tokens`; a block has at least one.
-fn emit_loop(body: &mut Body<'_>, imports: &Imports, at: &Token, steps: &[Step]) {
+/// `for i in 0..count`, where `count` is at least one.
+fn emit_loop(body: &mut Body<'_>, count: Value, emit: impl FnOnce(&mut Body<'_>, Value)) {
     let (head, done) = (body.builder.create_block(), body.builder.create_block());
-    let token = body.builder.append_block_param(head, I64);
-    body.builder.ins().jump(head, &[at.token.into()]);
+    let i = body.builder.append_block_param(head, I64);
+    let zero = body.builder.ins().iconst(I64, 0);
+    body.builder.ins().jump(head, &[zero.into()]);
     body.builder.switch_to_block(head);
-    let here = Token { token, ..*at }.with_cache(body);
-    emit_steps(body, imports, &here, steps);
-    let next = body.builder.ins().iadd_imm_s(token, 1);
+    emit(body, i);
+    let next = body.builder.ins().iadd_imm_s(i, 1);
     let more = body
         .builder
         .ins()
-        .icmp(IntCC::UnsignedLessThan, next, at.tokens);
+        .icmp(IntCC::UnsignedLessThan, next, count);
     body.builder
         .ins()
         .brif(more, head, &[next.into()], done, &[]);
     body.builder.switch_to_block(done);
 }
 
-fn emit_steps(body: &mut Body<'_>, imports: &Imports, at: &Token, steps: &[Step]) {
+/// The next number of a layer's calls.
+enum Next {
+    /// Known when compiling.
+    Known(u64),
+    /// From the table.
+    Read(Value),
+}
+
+/// The numbers of a layer's calls, one after the other.
+struct Numbers<'l> {
+    numbers: std::slice::Iter<'l, Number>,
+    /// The table's row of the layer.
+    row: Option<Value>,
+}
+
+impl<'l> Numbers<'l> {
+    fn new(layers: &'l Layers<'_>, row: Option<Value>) -> Numbers<'l> {
+        Numbers {
+            numbers: layers.numbers.iter(),
+            row,
+        }
+    }
+
+    fn next(&mut self, body: &mut Body<'_>, ty: Type) -> Next {
+        let number = self
+            .numbers
+            .next()
+            .expect("every call's numbers are listed");
+        match (*number, self.row) {
+            (Number::Same(number), _) => Next::Known(number),
+            (Number::Column(column), Some(row)) => {
+                let flags = MemFlagsData::trusted().with_readonly();
+                Next::Read(body.builder.ins().load(ty, flags, row, 8 * column as i32))
+            }
+            (Number::Column(_), None) => unreachable!("a layer that comes once is its own table"),
+        }
+    }
+}
+
+fn emit_steps(
+    body: &mut Body<'_>,
+    imports: &Imports,
+    at: &Token,
+    steps: &[Step],
+    numbers: &mut Numbers<'_>,
+) {
     for step in steps {
         match step {
             Step::Kernel(call) => match call.parallel {
-                Some(parallel) => emit_parallel(body, imports, at, call, parallel),
+                Some(parallel) => emit_parallel(body, imports, at, call, parallel, numbers),
                 None => {
-                    let args = arguments(body, at, call);
+                    let args = arguments(body, at, call, numbers);
                     body.call(call.function, &args);
                 }
             },
             Step::TopK(top) => {
                 let [scores, chosen, picked] =
-                    [&top.scores, &top.chosen, &top.picked].map(|o| at.address(body, o));
+                    [&top.scores, &top.chosen, &top.picked].map(|o| at.address(body, o, numbers));
                 let cache = at.cache(body);
                 let k = body.builder.ins().iconst(I64, top.k as i64);
                 let args = [scores, cache.len, cache.start, k, chosen, picked];
@@ -121,12 +213,13 @@ fn emit_parallel(
     at: &Token,
     call: &Prepared,
     parallel: Parallel,
+    numbers: &mut Numbers<'_>,
 ) {
     let pool = body.builder.ins().iconst(I64, imports.pool as i64);
     let kernel = body.address(call.function);
     let word_cols = body.builder.ins().iconst(I64, parallel.word_cols as i64);
     let mut args = vec![pool, kernel, word_cols];
-    args.extend(arguments(body, at, call));
+    args.extend(arguments(body, at, call, numbers));
     let function = match parallel.activation {
         Activation::F32 => imports.parallel_gemm,
         Activation::I8 => imports.parallel_gemm_i8,
@@ -134,10 +227,19 @@ fn emit_parallel(
     body.call(function, &args);
 }
 
-fn arguments(body: &mut Body<'_>, at: &Token, call: &Prepared) -> Vec<Value> {
-    let mut args: Vec<Value> = call.operands.iter().map(|o| at.address(body, o)).collect();
+fn arguments(
+    body: &mut Body<'_>,
+    at: &Token,
+    call: &Prepared,
+    numbers: &mut Numbers<'_>,
+) -> Vec<Value> {
+    let operands = call.operands.iter();
+    let mut args: Vec<Value> = operands.map(|o| at.address(body, o, numbers)).collect();
     args.extend(call.dims.iter().map(|d| at.dim(body, *d)));
-    args.extend(call.scalars.iter().map(|s| body.builder.ins().f32const(*s)));
+    args.extend(call.scalars.iter().map(|_| match numbers.next(body, F32) {
+        Next::Known(bits) => body.builder.ins().f32const(f32::from_bits(bits as u32)),
+        Next::Read(value) => value,
+    }));
     args
 }
 
@@ -202,9 +304,12 @@ impl Token {
         }
     }
 
-    fn address(&self, body: &mut Body<'_>, operand: &Placed) -> Value {
+    fn address(&self, body: &mut Body<'_>, operand: &Placed, numbers: &mut Numbers<'_>) -> Value {
         let base = self.bases[operand.base as usize];
-        let base = body.builder.ins().iadd_imm_s(base, operand.offset as i64);
+        let base = match numbers.next(body, I64) {
+            Next::Known(offset) => body.builder.ins().iadd_imm_s(base, offset as i64),
+            Next::Read(offset) => body.builder.ins().iadd(base, offset),
+        };
         let row = match operand.row {
             Row::First => return base,
             Row::Token => self.token,

@@ -35,7 +35,15 @@ pub(super) struct Kernels<'p> {
     pool: Option<&'p Pool>,
     compiled: BTreeMap<KernelSpec, FuncId>,
     imported: BTreeMap<&'static str, FuncId>,
+    tables: Vec<Box<[u64]>>,
     names: Vec<String>,
+}
+
+/// Code, what it reads, and the names of its kernels.
+pub(super) struct Finished {
+    pub code: Code,
+    pub tables: Vec<Box<[u64]>>,
+    pub names: Vec<String>,
 }
 
 /// A kernel call and the function that runs it.
@@ -49,7 +57,7 @@ pub(super) struct Prepared {
 }
 
 /// How a product is split.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parallel {
     pub activation: Activation,
     /// Columns of a word of the weights.
@@ -74,6 +82,7 @@ impl<'p> Kernels<'p> {
             pool,
             compiled,
             imported,
+            tables: Vec::new(),
             names: Vec::new(),
         })
     }
@@ -179,11 +188,15 @@ impl<'p> Kernels<'p> {
                 .declare_symbol(PARALLEL_GEMM_I8, &PARALLEL_GEMM_I8_PARAMS)?,
             pool: self.pool.map_or(std::ptr::null(), std::ptr::from_ref),
         };
-        entry.define(&mut self.code, &imports)
+        entry.define(&mut self.code, &imports, &mut self.tables)
     }
 
-    pub(super) fn finish(self) -> Result<(Code, Vec<String>), LoadError> {
-        Ok((self.code.finish()?, self.names))
+    pub(super) fn finish(self) -> Result<Finished, LoadError> {
+        Ok(Finished {
+            code: self.code.finish()?,
+            tables: self.tables,
+            names: self.names,
+        })
     }
 }
 

@@ -4,10 +4,12 @@
 //! | file | concept |
 //! |---|---|
 //! | `kernels` | which function runs a call: compiled here, or ahead of time |
+//! | `layers` | calls that come again, compiled once |
 //! | `entry` | an entry point: address arithmetic and calls |
 
 mod entry;
 mod kernels;
+mod layers;
 
 use super::aot::Calls;
 use super::frame::{Frame, Owner};
@@ -17,7 +19,7 @@ use crate::plan::Plan;
 use crate::pool::Pool;
 use atome_spec::Tier;
 use entry::Entry;
-use kernels::Kernels;
+use kernels::{Finished, Kernels};
 use std::sync::Arc;
 
 /// An entry point: weights, constants, state, scratch, position, tokens.
@@ -29,8 +31,10 @@ pub(crate) struct Jit {
     block: EntryFn,
     head: EntryFn,
     kernels: Vec<String>,
-    // The code holds the pool's address, so it is listed, and dropped, first.
+    // The code holds the addresses of the tables and the pool, so it is listed, and dropped,
+    // first.
     code: Code,
+    _tables: Vec<Box<[u64]>>,
     _pool: Option<Arc<Pool>>,
     /// The logits of all rows, and blocks whose rows belong to different sessions: products
     /// dominate them, so they are walked call by call.
@@ -64,7 +68,11 @@ impl Jit {
             calls: &head,
             one_token: true,
         })?;
-        let (code, names) = kernels.finish()?;
+        let Finished {
+            code,
+            tables,
+            names,
+        } = kernels.finish()?;
         let entry = |id| {
             // SAFETY: every entry point is defined with this signature.
             unsafe { std::mem::transmute::<*const u8, EntryFn>(code.entry(id)) }
@@ -76,6 +84,7 @@ impl Jit {
             head,
             kernels: names,
             code,
+            _tables: tables,
             _pool: pool,
             rows_head,
             sessions,
