@@ -170,7 +170,8 @@ fn int8(settings: &Settings) -> (Method, Isa) {
 
 fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>) {
     let backends = match settings.backend {
-        BackendKind::Auto => &[BackendKind::Jit, BackendKind::Aot][..],
+        BackendKind::Auto if BackendKind::Jit.check().is_err() => &[BackendKind::Aot][..],
+        BackendKind::Auto => &[BackendKind::Jit, BackendKind::Aot],
         _ => std::slice::from_ref(&settings.backend),
     };
     let Source { family, shape, .. } = &**source;

@@ -6,7 +6,9 @@ use atome::tokenizer::TokenizerError;
 use atome::{LoadError, RunError};
 use atome_benches::BenchError;
 use atome_codegen::CodegenError;
-use atome_codegen::emit::{clif, rust};
+#[cfg(feature = "jit")]
+use atome_codegen::emit::clif;
+use atome_codegen::emit::rust;
 use atome_spec::Packing;
 #[cfg(feature = "train")]
 use atome_train::TrainError;
@@ -54,8 +56,12 @@ pub(crate) enum Failure {
         cause: CodegenError,
         known: &'static [Packing],
     },
+    #[cfg(feature = "jit")]
     #[error("{cause}: use --as ir or --as rust")]
     NoMachine { cause: clif::EmitError },
+    #[cfg(not(feature = "jit"))]
+    #[error("this build has no Cranelift, its feature `jit`: use --as ir or --as rust")]
+    NoCranelift,
     #[error("no benchmark has `{filter}` in its name; there are {}", known.join(", "))]
     NoBenchmark { filter: String, known: Vec<String> },
     #[error(
@@ -128,6 +134,7 @@ pub(crate) enum Failure {
     Codegen(#[from] CodegenError),
     #[error("{}", Chain(.0))]
     Rust(#[from] rust::EmitError),
+    #[cfg(feature = "jit")]
     #[error("{}", Chain(.0))]
     Clif(#[from] clif::EmitError),
     #[error("{}{}", Chain(.0), bench_hint(.0))]
@@ -153,8 +160,9 @@ impl Failure {
             | Failure::Differs { .. }
             | Failure::Output(_)
             | Failure::Rust(_)
-            | Failure::Clif(_)
             | Failure::Bench(_) => true,
+            #[cfg(feature = "jit")]
+            Failure::Clif(_) => true,
             _ => false,
         };
         match machine {
@@ -183,6 +191,10 @@ impl Failure {
 
 /// Whether loading failed though the files and the options are right.
 fn load_failed(error: &LoadError) -> bool {
+    #[cfg(feature = "jit")]
+    if matches!(error.fault(), LoadError::Jit(_)) {
+        return true;
+    }
     matches!(
         error.fault(),
         LoadError::OutOfMemory { .. }
@@ -192,7 +204,6 @@ fn load_failed(error: &LoadError) -> bool {
             | LoadError::NoKernel { .. }
             | LoadError::Codegen(_)
             | LoadError::Program(_)
-            | LoadError::Jit(_)
             | LoadError::Threads { .. }
     )
 }

@@ -4,6 +4,7 @@
 
 use crate::Fingerprint;
 use crate::format::{ContainerError, InvalidModel};
+#[cfg(feature = "jit")]
 use crate::jit::JitError;
 use crate::tokenizer::TokenizerError;
 use atome_codegen::CodegenError;
@@ -329,8 +330,12 @@ pub enum LoadError {
     #[error("cannot interpret a kernel: {0}")]
     Program(ProgramError),
     /// The plan cannot be compiled to machine code.
+    #[cfg(feature = "jit")]
     #[error(transparent)]
     Jit(#[from] JitError),
+    /// Machine code at load was asked for by name, and this build makes none.
+    #[error("this build of the crate `atome` has no JIT: use `aot`, or its feature `jit`")]
+    NoJit,
     /// More threads were asked for than any product is worth.
     #[error("expected at most {max} threads, found {found}")]
     TooManyThreads {
@@ -374,6 +379,16 @@ impl LoadError {
             Self::InFile { fault, .. } => fault.fault(),
             fault => fault,
         }
+    }
+
+    /// The fault and what caused it, as far as a cause says something new.
+    pub(crate) fn in_one_line(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |e| e.source());
+        let text = causes.fold(self.to_string(), |text, cause| match cause.to_string() {
+            more if text.contains(&more) => text,
+            more => format!("{text}: {more}"),
+        });
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 

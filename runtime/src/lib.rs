@@ -10,7 +10,7 @@
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
 //! | `state` | what a session remembers, as bytes that any session of the same model reads |
-//! | [`jit`] | machine code made at load |
+//! | `jit` | machine code made at load, with the feature `jit` |
 //! | [`sampler`] | from logits to a token |
 //! | [`tokenizer`] | text to tokens and back |
 //! | [`eval`] | how well a model predicts a text |
@@ -40,6 +40,7 @@ mod family;
 mod fill;
 mod fingerprint;
 pub mod format;
+#[cfg(feature = "jit")]
 pub mod jit;
 mod mapped;
 mod model;
@@ -60,6 +61,7 @@ pub use error::{LoadError, RunError};
 pub use family::Config;
 pub use fill::Progress;
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "jit")]
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};
 pub use options::{BackendKind, Options};

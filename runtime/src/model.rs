@@ -52,6 +52,9 @@ pub struct ModelInfo {
     pub parameters: usize,
     /// Backend in use.
     pub backend: &'static str,
+    /// Why the default backend makes no machine code; `None` where it does, or another was
+    /// asked for.
+    pub jit_refused: Option<String>,
     /// CPU tier in use.
     pub cpu: &'static str,
     /// Threads that share matrix products.
@@ -186,7 +189,7 @@ impl Model {
             .max(1);
         let pool = (threads > 1).then(|| Pool::new(threads)).transpose();
         let pool = pool.map_err(|cause| LoadError::Threads { threads, cause })?;
-        let backend = Backend::new(options.backend, &plan, tier, pool)?;
+        let (backend, jit_refused) = Backend::new(options.backend, &plan, tier, pool)?;
         let compile_time = start.elapsed();
         let info = ModelInfo {
             architecture: identity.architecture,
@@ -197,6 +200,7 @@ impl Model {
             classes: identity.classes,
             parameters: identity.parameters,
             backend: backend.kind().name(),
+            jit_refused,
             cpu: tier.name(),
             threads: if backend.kind() == BackendKind::Interp {
                 1

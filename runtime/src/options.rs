@@ -57,10 +57,10 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum BackendKind {
-    /// The fastest for this machine: `jit`.
+    /// `jit` where this build, this system and this CPU allow it, `aot` where not.
     #[default]
     Auto,
-    /// The plan compiled to machine code at load.
+    /// The plan compiled to machine code at load, with the crate's feature `jit`.
     Jit,
     /// The kernels compiled ahead of time, called one by one.
     Aot,

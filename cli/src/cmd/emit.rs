@@ -1,7 +1,9 @@
 use crate::args::named;
 use crate::failure::Failure;
 use crate::output;
-use atome_codegen::emit::{clif, rust};
+#[cfg(feature = "jit")]
+use atome_codegen::emit::clif;
+use atome_codegen::emit::rust;
 use atome_codegen::ir::Function;
 use atome_codegen::{CodegenError, KernelSpec, compile, schedule, spec};
 use atome_kernels::dispatch;
@@ -141,6 +143,7 @@ fn best_isa() -> Isa {
     known.unwrap_or_else(|| tier.baseline())
 }
 
+#[cfg(feature = "jit")]
 fn cranelift(args: &EmitArgs, function: &Function) -> Result<String, Failure> {
     let isa = clif::isa(args.target).map_err(|cause| match cause {
         clif::EmitError::NoBackend { .. } => Failure::NoMachine { cause },
@@ -150,6 +153,11 @@ fn cranelift(args: &EmitArgs, function: &Function) -> Result<String, Failure> {
         Form::Asm => clif::asm(function, &*isa)?,
         _ => clif::text(&clif::emit(function, &*isa)?),
     })
+}
+
+#[cfg(not(feature = "jit"))]
+fn cranelift(_args: &EmitArgs, _function: &Function) -> Result<String, Failure> {
+    Err(Failure::NoCranelift)
 }
 
 #[cfg(test)]

@@ -65,6 +65,10 @@ fn facts(model: &Model) -> String {
         info.cpu,
         count(info.threads, "thread", "threads")
     );
+    let machine = match &info.jit_refused {
+        None => machine,
+        Some(why) => format!("{machine}; no machine code: {why}"),
+    };
     let code = match info.code_bytes {
         0 => String::new(),
         bytes => format!(", {} bytes of code", grouped(bytes)),

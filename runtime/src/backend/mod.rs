@@ -6,13 +6,14 @@
 //! | `walk` | running a plan call by call |
 //! | `aot` | the kernels compiled ahead of time |
 //! | `interp` | the interpreter |
-//! | `jit` | the plan compiled to machine code at load |
+//! | `jit` | the plan compiled to machine code at load, with the feature `jit` |
 //! | `parallel` | a matrix product split over threads |
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
 
 mod aot;
 mod frame;
 mod interp;
+#[cfg(feature = "jit")]
 mod jit;
 mod parallel;
 mod walk;
@@ -25,9 +26,27 @@ use crate::{BackendKind, LoadError};
 use atome_spec::Tier;
 use std::sync::Arc;
 
+impl BackendKind {
+    /// Asks whether this build, this CPU and this system have the backend. A model may still be
+    /// one that it cannot run.
+    ///
+    /// # Errors
+    /// For [`BackendKind::Jit`], if not. The others are everywhere.
+    pub fn check(self) -> Result<(), LoadError> {
+        match self {
+            #[cfg(feature = "jit")]
+            BackendKind::Jit => Ok(crate::jit::check()?),
+            #[cfg(not(feature = "jit"))]
+            BackendKind::Jit => Err(LoadError::NoJit),
+            BackendKind::Auto | BackendKind::Aot | BackendKind::Interp => Ok(()),
+        }
+    }
+}
+
 /// A plan, ready to run.
 pub(crate) enum Backend {
     /// Machine code for this plan.
+    #[cfg(feature = "jit")]
     Jit(Box<jit::Jit>),
     /// The plan, call by call, with kernels compiled ahead of time.
     Aot(aot::Aot),
@@ -37,25 +56,47 @@ pub(crate) enum Backend {
 
 impl Backend {
     /// Prepares `plan`; `pool` lives as long as the backend and splits the matrix products.
+    ///
+    /// [`BackendKind::Auto`] runs wherever kernels compiled ahead of time do: what kept machine
+    /// code from being made is then the second value, in a line.
     pub(crate) fn new(
         kind: BackendKind,
         plan: &Plan,
         tier: Tier,
         pool: Option<Pool>,
-    ) -> Result<Backend, LoadError> {
+    ) -> Result<(Backend, Option<String>), LoadError> {
         let pool = pool.map(Arc::new);
-        Ok(match kind {
-            BackendKind::Auto | BackendKind::Jit => {
-                Backend::Jit(Box::new(jit::Jit::new(plan, tier, pool)?))
-            }
-            BackendKind::Aot => Backend::Aot(aot::Aot::new(plan, tier, pool)?),
-            BackendKind::Interp => Backend::Interp(interp::Interp::new(plan, tier)?),
-        })
+        let (backend, refused) = match kind {
+            BackendKind::Auto => match Backend::jit(plan, tier, pool.clone()) {
+                Ok(jit) => (jit, None),
+                Err(why) => (Backend::aot(plan, tier, pool)?, Some(why.in_one_line())),
+            },
+            BackendKind::Jit => (Backend::jit(plan, tier, pool)?, None),
+            BackendKind::Aot => (Backend::aot(plan, tier, pool)?, None),
+            BackendKind::Interp => (Backend::Interp(interp::Interp::new(plan, tier)?), None),
+        };
+        Ok((backend, refused))
+    }
+
+    #[cfg(feature = "jit")]
+    fn jit(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+        let jit = jit::Jit::new(plan, tier, pool)?;
+        Ok(Backend::Jit(Box::new(jit)))
+    }
+
+    #[cfg(not(feature = "jit"))]
+    fn jit(_plan: &Plan, _tier: Tier, _pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+        Err(LoadError::NoJit)
+    }
+
+    fn aot(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+        Ok(Backend::Aot(aot::Aot::new(plan, tier, pool)?))
     }
 
     /// Which backend it is.
     pub(crate) fn kind(&self) -> BackendKind {
         match self {
+            #[cfg(feature = "jit")]
             Backend::Jit(_) => BackendKind::Jit,
             Backend::Aot(_) => BackendKind::Aot,
             Backend::Interp(_) => BackendKind::Interp,
@@ -65,6 +106,7 @@ impl Backend {
     /// Bytes of machine code made at load.
     pub(crate) fn code_bytes(&self) -> usize {
         match self {
+            #[cfg(feature = "jit")]
             Backend::Jit(jit) => jit.code_bytes(),
             Backend::Aot(_) | Backend::Interp(_) => 0,
         }
@@ -73,6 +115,7 @@ impl Backend {
     /// Names of the kernels in use, each once, sorted.
     pub(crate) fn kernels(&self) -> Vec<String> {
         let mut names = match self {
+            #[cfg(feature = "jit")]
             Backend::Jit(jit) => jit.kernels(),
             Backend::Aot(aot) => aot.kernels(),
             Backend::Interp(interp) => interp.kernels(),
@@ -93,6 +136,7 @@ impl Backend {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
+                #[cfg(feature = "jit")]
                 Backend::Jit(jit) => jit.block(frame, owner),
                 Backend::Aot(aot) => aot.block(frame, owner),
                 Backend::Interp(interp) => interp.block(frame, owner),
@@ -108,6 +152,7 @@ impl Backend {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
+                #[cfg(feature = "jit")]
                 Backend::Jit(jit) => jit.head(frame, owner),
                 Backend::Aot(aot) => aot.head(frame, owner),
                 Backend::Interp(interp) => interp.head(frame, owner),
@@ -123,6 +168,7 @@ impl Backend {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
+                #[cfg(feature = "jit")]
                 Backend::Jit(jit) => jit.rows_head(frame, owner),
                 Backend::Aot(aot) => aot.rows_head(frame, owner),
                 Backend::Interp(interp) => interp.rows_head(frame, owner),
@@ -138,6 +184,7 @@ impl Backend {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
+                #[cfg(feature = "jit")]
                 Backend::Jit(jit) => jit.sessions(frame, owner),
                 Backend::Aot(aot) => aot.sessions(frame, owner),
                 Backend::Interp(interp) => interp.sessions(frame, owner),

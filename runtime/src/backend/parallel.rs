@@ -126,6 +126,7 @@ impl Product {
 ///
 /// # Safety
 /// `pool` is valid; otherwise as [`Product::run`].
+#[cfg(feature = "jit")]
 #[allow(
     clippy::too_many_arguments,
     reason = "a kernel's arguments, behind three more"
@@ -162,6 +163,7 @@ pub(super) unsafe extern "C" fn parallel_gemm(
 ///
 /// # Safety
 /// As [`parallel_gemm`].
+#[cfg(feature = "jit")]
 #[allow(
     clippy::too_many_arguments,
     reason = "a kernel's arguments, behind three more"

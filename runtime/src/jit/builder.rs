@@ -1,33 +1,38 @@
-use super::{Code, JitError, host};
+use super::function::ModuleId;
+use super::memory::CodeMemory;
+use super::{Body, Code, FuncId, JitError, host};
 use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;
 use cranelift_codegen::Context;
-use cranelift_codegen::ir::{self, AbiParam, FuncRef, InstBuilder, Signature, UserFuncName};
+use cranelift_codegen::ir::{self, AbiParam, Signature, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_names};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Address space of a module. Reserved, not used: pages are taken as code arrives. One
-/// reservation keeps every function within the reach of a near call.
-const RESERVED_BYTES: usize = 64 << 20;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncOrDataId, Linkage, Module, ModuleError, default_libcall_names};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Collects the functions of one [`Code`].
 pub struct CodeBuilder {
-    /// `None` only once [`CodeBuilder::finish`] has taken it.
-    module: Option<JITModule>,
+    id: ModuleId,
+    module: JITModule,
     symbols: BTreeSet<String>,
+    defined: BTreeSet<FuncId>,
     context: Context,
     frontend: FunctionBuilderContext,
     bytes: usize,
+    unknown: Unknown,
 }
+
+/// The first name that the finished code calls and nobody knows.
+type Unknown = Arc<Mutex<Option<String>>>;
 
 impl CodeBuilder {
     /// Starts an empty module whose code may call the functions at `symbols`, by name.
     ///
     /// # Errors
-    /// If code for `isa` cannot run on this machine, or no address space is left.
+    /// If code for `isa` cannot run on this machine, or the operating system lets no program
+    /// make code for itself.
     ///
     /// # Safety
     /// Each address is that of a C function that stays where it is while the code lives and
@@ -37,21 +42,26 @@ impl CodeBuilder {
         symbols: &[(&str, *const u8)],
     ) -> Result<CodeBuilder, JitError> {
         host::check(&*isa)?;
-        let memory = ArenaMemoryProvider::new_with_size(RESERVED_BYTES).map_err(|source| {
-            JitError::Reserve {
-                bytes: RESERVED_BYTES,
-                source: Box::new(source),
-            }
-        })?;
+        super::check()?;
         let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
-        builder.memory_provider(Box::new(memory));
+        builder.memory_provider(Box::new(CodeMemory::default()));
         builder.symbols(symbols.iter().copied());
+        let unknown = Unknown::default();
+        let finder = Arc::clone(&unknown);
+        builder.symbol_lookup_fn(Box::new(move |name| {
+            let mut first = finder.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| name.to_owned());
+            Some(nobody as *const u8)
+        }));
         Ok(CodeBuilder {
-            module: Some(JITModule::new(builder)),
+            id: ModuleId::new(),
+            module: JITModule::new(builder),
             symbols: symbols.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            defined: BTreeSet::new(),
             context: Context::new(),
             frontend: FunctionBuilderContext::new(),
             bytes: 0,
+            unknown,
         })
     }
 
@@ -60,16 +70,16 @@ impl CodeBuilder {
     /// # Errors
     /// If it is not valid, Cranelift cannot compile it, or the name is taken.
     pub fn define(&mut self, function: &Function) -> Result<FuncId, JitError> {
-        self.context.func = clif::emit(function, self.module().isa())?;
+        self.context.func = clif::emit(function, self.module.isa())?;
         self.define_context(&function.name)
     }
 
     /// Declares the function named `name` in `symbols`, with the signature of `function`.
     ///
     /// # Errors
-    /// If there is no such symbol.
+    /// If there is no such symbol, the name is taken, or was declared with another signature.
     pub fn declare_import(&mut self, name: &str, function: &Function) -> Result<FuncId, JitError> {
-        let signature = clif::signature(function, self.module().isa());
+        let signature = clif::signature(function, self.module.isa());
         self.import(name, &signature)
     }
 
@@ -77,7 +87,7 @@ impl CodeBuilder {
     /// result.
     ///
     /// # Errors
-    /// If there is no such symbol.
+    /// As [`CodeBuilder::declare_import`].
     pub fn declare_symbol(&mut self, name: &str, params: &[ir::Type]) -> Result<FuncId, JitError> {
         let mut signature = self.signature();
         signature
@@ -92,16 +102,15 @@ impl CodeBuilder {
                 name: name.to_owned(),
             });
         }
-        self.module_mut()
-            .declare_function(name, Linkage::Import, signature)
-            .map_err(|source| refused(name, source))
+        self.declare(name, Linkage::Import, signature)
     }
 
     /// Compiles a function written in CLIF. `build` is given the function's entry block with
     /// its parameters, and has to end every block it makes.
     ///
     /// # Errors
-    /// If Cranelift cannot compile it, or the name is taken.
+    /// If the body is not valid, calls what this builder did not make, or Cranelift cannot
+    /// compile it, or the name is taken.
     pub fn define_clif(
         &mut self,
         name: &str,
@@ -110,118 +119,88 @@ impl CodeBuilder {
     ) -> Result<FuncId, JitError> {
         let func = ir::Function::with_name_signature(UserFuncName::testcase(name), signature);
         self.context.func = func;
-        let module = self.module.as_mut().expect(OPEN);
-        let frontend_config = module.isa().frontend_config();
-        let mut builder = FunctionBuilder::new(&mut self.context.func, &mut self.frontend);
-        let entry = builder.create_block();
-        builder.append_block_params_for_function_params(entry);
-        builder.switch_to_block(entry);
-        let mut body = Body {
-            builder,
-            entry,
-            module,
-            callees: BTreeMap::new(),
-        };
+        // What a body leaves behind that is refused, or panics, is of no use to the next.
+        let mut frontend = std::mem::take(&mut self.frontend);
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut frontend);
+        let mut body = Body::new(builder, self.id, &mut self.module);
         build(&mut body);
-        body.builder.seal_all_blocks();
-        body.builder.finalize(frontend_config);
+        body.finish(name)?;
+        self.frontend = frontend;
         self.define_context(name)
     }
 
     /// An empty signature with the calling convention of all kernels.
     pub fn signature(&self) -> Signature {
-        Signature::new(self.module().isa().default_call_conv())
+        Signature::new(self.module.isa().default_call_conv())
     }
 
     /// Ends the module: the code becomes executable, and can no longer be written.
     ///
     /// # Errors
-    /// If the operating system refuses.
+    /// If the code calls a function of Cranelift's own that has no address, or the operating
+    /// system refuses.
     pub fn finish(mut self) -> Result<Code, JitError> {
-        self.module_mut()
+        self.module
             .finalize_definitions()
             .map_err(|source| JitError::Finalize(Box::new(source)))?;
-        Ok(Code::new(self.module.take().expect(OPEN), self.bytes))
+        let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        match unknown.clone() {
+            Some(name) => Err(JitError::UnknownSymbol { name }),
+            None => Ok(Code::new(self.module, self.defined, self.bytes)),
+        }
     }
 
     fn define_context(&mut self, name: &str) -> Result<FuncId, JitError> {
-        let module = self.module.as_mut().expect(OPEN);
-        let declared = module
-            .declare_function(name, Linkage::Local, &self.context.func.signature)
-            .map_err(|source| refused(name, source));
-        let defined = declared.and_then(|id| {
-            let defined = module.define_function(id, &mut self.context);
-            defined.map(|()| id).map_err(|source| refused(name, source))
-        });
+        let signature = self.context.func.signature.clone();
+        let id = self.declare(name, Linkage::Local, &signature)?;
+        let defined = self.module.define_function(id.number, &mut self.context);
         if let Some(code) = self.context.compiled_code() {
             self.bytes += code.code_buffer().len();
         }
         self.context.clear();
-        defined
+        defined.map_err(|source| refused(name, source))?;
+        self.defined.insert(id);
+        Ok(id)
     }
 
-    fn module(&self) -> &JITModule {
-        self.module.as_ref().expect(OPEN)
-    }
-
-    fn module_mut(&mut self) -> &mut JITModule {
-        self.module.as_mut().expect(OPEN)
-    }
-}
-
-const OPEN: &str = "the module is taken by `finish` alone, which consumes the builder";
-
-impl Drop for CodeBuilder {
-    fn drop(&mut self) {
-        if let Some(module) = self.module.take() {
-            // SAFETY: no address of this module was given out: `Code` does that.
-            unsafe { module.free_memory() };
+    /// A name stands for one function: to be defined once, or imported, any number of times.
+    fn declare(
+        &mut self,
+        name: &str,
+        linkage: Linkage,
+        signature: &Signature,
+    ) -> Result<FuncId, JitError> {
+        let declarations = self.module.declarations();
+        let declared = match declarations.get_name(name) {
+            Some(FuncOrDataId::Func(id)) => {
+                let import = declarations.get_function_decl(id).linkage == Linkage::Import;
+                let is_defined = self.defined.iter().any(|defined| defined.number == id);
+                Some((import, is_defined))
+            }
+            _ => None,
+        };
+        let taken = declared.is_some_and(|(import, is_defined)| {
+            is_defined || import != matches!(linkage, Linkage::Import)
+        });
+        if taken {
+            return Err(JitError::Taken {
+                name: name.to_owned(),
+            });
         }
+        let number = self
+            .module
+            .declare_function(name, linkage, signature)
+            .map_err(|source| refused(name, source))?;
+        Ok(FuncId {
+            module: self.id,
+            number,
+        })
     }
 }
 
-/// The body of a function written in CLIF.
-pub struct Body<'a> {
-    /// Where instructions go; it stands in the entry block at first.
-    pub builder: FunctionBuilder<'a>,
-    entry: ir::Block,
-    module: &'a mut JITModule,
-    callees: BTreeMap<FuncId, FuncRef>,
-}
-
-impl Body<'_> {
-    /// A parameter of the function.
-    ///
-    /// # Panics
-    /// If there are fewer.
-    pub fn param(&self, number: usize) -> ir::Value {
-        self.builder.block_params(self.entry)[number]
-    }
-
-    /// Calls a function of the module.
-    pub fn call(&mut self, callee: FuncId, args: &[ir::Value]) {
-        let callee = self.reference(callee);
-        self.builder.ins().call(callee, args);
-    }
-
-    /// The address of a function of the module.
-    pub fn address(&mut self, function: FuncId) -> ir::Value {
-        let function = self.reference(function);
-        let pointer = self.module.isa().pointer_type();
-        self.builder.ins().func_addr(pointer, function)
-    }
-
-    fn reference(&mut self, function: FuncId) -> FuncRef {
-        let Body {
-            builder,
-            module,
-            callees,
-            ..
-        } = self;
-        *callees
-            .entry(function)
-            .or_insert_with(|| module.declare_func_in_func(function, builder.func))
-    }
+/// Stands for functions that nobody knows; the code that would call it is never given out.
+extern "C" fn nobody() {
+    std::process::abort()
 }
 
 fn refused(name: &str, source: ModuleError) -> JitError {

@@ -1,5 +1,8 @@
 use atome_codegen::emit::clif::EmitError;
+use cranelift_codegen::ir::Block;
+use cranelift_codegen::verifier::VerifierErrors;
 use cranelift_module::ModuleError;
+use std::io;
 
 /// Why machine code for a model could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +11,12 @@ pub enum JitError {
     /// No code for that instruction set.
     #[error(transparent)]
     Emit(#[from] EmitError),
+    /// The operating system lets this program write code, or execute it, not both.
+    #[error("this system does not let a program make code for itself: {cause}")]
+    NoExecutableMemory {
+        /// What it said.
+        cause: io::Error,
+    },
     /// The code is for another kind of machine.
     #[error("code for `{found}` cannot run on this machine, a `{host}`")]
     ForeignMachine {
@@ -22,27 +31,53 @@ pub enum JitError {
         /// Cranelift's name of the feature.
         feature: String,
     },
+    /// A setting of the instruction set that code made at load cannot have.
+    #[error("expected an instruction set without `{setting}`")]
+    Setting {
+        /// Cranelift's name of the setting.
+        setting: &'static str,
+    },
     /// A kernel that is called but neither compiled nor given an address.
     #[error("`{name}` is called but has no address")]
     UnknownSymbol {
         /// The kernel's name.
         name: String,
     },
-    /// Cranelift could not compile a function, or two have one name.
+    /// Two functions of one name.
+    #[error("there is a function named `{name}` already")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// A body calls what its builder did not make.
+    #[error("`{name}` calls a function of another module")]
+    ForeignFunction {
+        /// The function with the body.
+        name: String,
+    },
+    /// A block of a body goes nowhere.
+    #[error("`{name}`: `{block}` does not end with a jump, a return or a trap")]
+    OpenBlock {
+        /// The function.
+        name: String,
+        /// The block.
+        block: Block,
+    },
+    /// A body that is no valid CLIF.
+    #[error("`{name}` is not valid")]
+    Clif {
+        /// The function.
+        name: String,
+        /// What Cranelift's verifier found.
+        source: Box<VerifierErrors>,
+    },
+    /// Cranelift could not compile a function, or there is no room for it.
     #[error("`{name}` could not be compiled")]
     Function {
         /// The function's name.
         name: String,
         /// Cranelift's reason.
         source: Box<ModuleError>,
-    },
-    /// No address space for the code.
-    #[error("no address space for {bytes} bytes of code")]
-    Reserve {
-        /// Bytes asked for.
-        bytes: usize,
-        /// The operating system's reason.
-        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The code could not be made executable.
     #[error("the code could not be made executable")]

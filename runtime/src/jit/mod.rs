@@ -3,6 +3,9 @@
 //! | file | concept |
 //! |---|---|
 //! | `builder` | collecting functions: from the IR, written in CLIF, or compiled ahead of time |
+//! | `body` | a function written in CLIF |
+//! | `function` | which function of which module |
+//! | `memory` | pages that are written, then executed |
 //! | `code` | the finished module, which owns its memory |
 //! | `host` | whether this machine can run it |
 //! | `error` | what can go wrong |
@@ -11,14 +14,30 @@
     reason = "machine code has addresses, and its memory one owner"
 )]
 
+mod body;
 mod builder;
 mod code;
 mod error;
+mod function;
 mod host;
+mod memory;
 #[cfg(test)]
 mod tests;
 
-pub use builder::{Body, CodeBuilder};
+use atome_codegen::emit::clif;
+use atome_spec::Target;
+
+pub use body::Body;
+pub use builder::CodeBuilder;
 pub use code::Code;
-pub use cranelift_module::FuncId;
 pub use error::JitError;
+pub use function::FuncId;
+
+/// Asks whether this CPU and this system let a program make code for itself.
+///
+/// # Errors
+/// If they do not.
+pub fn check() -> Result<(), JitError> {
+    clif::isa(Target::Native)?;
+    memory::probe().map_err(|cause| JitError::NoExecutableMemory { cause })
+}

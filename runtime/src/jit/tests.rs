@@ -1,8 +1,12 @@
-use super::{Body, CodeBuilder, JitError};
+use super::{Body, CodeBuilder, FuncId, JitError};
 use atome_codegen::emit::clif;
 use atome_codegen::ir::{Access, Address, Builder, Elem, Function, Lanes};
 use atome_spec::Target;
-use cranelift_codegen::ir::{AbiParam, InstBuilder, types};
+use cranelift_codegen::ir::{
+    AbiParam, ExtFuncData, ExternalName, InstBuilder, UserExternalName, types,
+};
+use cranelift_codegen::isa;
+use cranelift_codegen::settings::{self, Configurable};
 #[cfg(target_os = "linux")]
 use std::error::Error;
 
@@ -70,7 +74,7 @@ fn what_cannot_be_compiled_is_refused() -> Result<(), JitError> {
     ));
     let first = builder.define(&double())?;
     let again = builder.define(&double());
-    assert!(matches!(again, Err(JitError::Function { name, .. }) if name == "double"));
+    assert!(matches!(again, Err(JitError::Taken { name }) if name == "double"));
     let mut invalid = double();
     invalid.name.clear();
     let refused = builder.define(&invalid);
@@ -89,10 +93,117 @@ fn code_for_another_machine_is_refused() -> Result<(), JitError> {
         true => Target::CortexA76,
         false => Target::X86_64V2,
     };
+    let Ok(isa) = clif::isa(foreign) else {
+        eprintln!("skipped: no back end for {foreign}; other crates' tests enable it");
+        return Ok(());
+    };
     // SAFETY: there are no symbols.
-    let builder = unsafe { CodeBuilder::new(clif::isa(foreign)?, &[]) };
+    let builder = unsafe { CodeBuilder::new(isa, &[]) };
     assert!(matches!(builder, Err(JitError::ForeignMachine { .. })));
     Ok(())
+}
+
+#[test]
+fn settings_that_the_jit_does_not_serve_are_refused() -> Result<(), JitError> {
+    let native = clif::isa(Target::Native)?;
+    for setting in ["is_pic", "use_colocated_libcalls"] {
+        let mut flags = settings::builder();
+        flags.enable(setting).expect("a setting");
+        let isa = isa::lookup(native.triple().clone()).expect("the host's");
+        let isa = isa.finish(settings::Flags::new(flags)).expect("settings");
+        // SAFETY: there are no symbols.
+        let builder = unsafe { CodeBuilder::new(isa, &[]) };
+        assert!(matches!(builder, Err(JitError::Setting { setting: s }) if s == setting));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_function_belongs_to_one_module() -> Result<(), JitError> {
+    let mut one = builder(&[("increment", increment as *const u8)])?;
+    let import = one.declare_import("increment", &double())?;
+    let first = one.define(&double())?;
+    let mut other = builder(&[])?;
+    let second = other.define(&double())?;
+    let signature = other.signature();
+    let call = other.define_clif("call", signature.clone(), |body| {
+        body.call(first, &[]);
+        body.builder.ins().return_(&[]);
+    });
+    assert!(matches!(call, Err(JitError::ForeignFunction { name }) if name == "call"));
+    let address = other.define_clif("address", signature, |body| {
+        body.address(first);
+        body.builder.ins().return_(&[]);
+    });
+    assert!(matches!(address, Err(JitError::ForeignFunction { name }) if name == "address"));
+    let (one, other) = (one.finish()?, other.finish()?);
+    assert!(!one.entry(first).is_null() && !other.entry(second).is_null());
+    assert!(one.entry(second).is_null() && other.entry(first).is_null());
+    // An import is defined elsewhere.
+    assert!(one.entry(import).is_null());
+    Ok(())
+}
+
+/// What a body may not be, with the error that says so; the module goes on without it.
+#[test]
+fn bodies_that_are_no_functions_are_refused() -> Result<(), JitError> {
+    let mut builder = builder(&[])?;
+    let kernel = builder.define(&double())?;
+    let signature = builder.signature();
+    let open = builder.define_clif("open", signature.clone(), |_| {});
+    assert!(matches!(open, Err(JitError::OpenBlock { name, .. }) if name == "open"));
+    let few = builder.define_clif("few", signature.clone(), |body| {
+        body.call(kernel, &[]);
+        body.builder.ins().return_(&[]);
+    });
+    assert!(matches!(few, Err(JitError::Clif { name, .. }) if name == "few"));
+    let unknown = builder.define_clif("unknown", signature.clone(), |body| {
+        let signature = body.builder.import_signature(signature.clone());
+        let name = body
+            .builder
+            .func
+            .declare_imported_user_function(UserExternalName::new(0, 99));
+        let callee = body.builder.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature,
+            colocated: false,
+            patchable: false,
+        });
+        body.builder.ins().call(callee, &[]);
+        body.builder.ins().return_(&[]);
+    });
+    assert!(matches!(unknown, Err(JitError::ForeignFunction { name }) if name == "unknown"));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        builder.define_clif("panics", signature.clone(), |body| {
+            body.builder.create_block();
+            std::panic::resume_unwind(Box::new("no message"));
+        })
+    }));
+    assert!(panicked.is_err());
+    let right = builder.define_clif("open", signature, |body| {
+        body.builder.ins().return_(&[]);
+    })?;
+    let code = builder.finish()?;
+    assert!(!code.entry(right).is_null() && !code.entry(kernel).is_null());
+    Ok(())
+}
+
+#[test]
+fn a_name_is_imported_or_defined() -> Result<(), JitError> {
+    let symbols = [
+        ("double", increment as *const u8),
+        ("step", increment as *const u8),
+    ];
+    let mut builder = builder(&symbols)?;
+    let taken = |result: Result<FuncId, JitError>| matches!(result, Err(JitError::Taken { .. }));
+    builder.declare_import("double", &double())?;
+    assert!(taken(builder.define(&double())));
+    // Again is no second import; with another signature it is refused.
+    let step = builder.declare_symbol("step", &[types::I64])?;
+    assert_eq!(builder.declare_symbol("step", &[types::I64])?, step);
+    let other = builder.declare_symbol("step", &[types::F32]);
+    assert!(matches!(other, Err(JitError::Function { name, .. }) if name == "step"));
+    builder.finish().map(drop)
 }
 
 /// The permissions of each of this process's mappings.
