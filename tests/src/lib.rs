@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cases`] | every op on awkward shapes, with what the scalar reference gives |
 //! | [`compiled`] | a function compiled and called |
+//! | [`oracle`] | every op, and whole models, in f64 |
 //! | [`published`] | the published models and their golden outputs |
 //! | [`runs`] | every way to run a model on this machine |
 //! | [`ulp`] | how far a numeric function is from the correctly rounded result |
@@ -11,6 +12,7 @@
 pub mod cases;
 pub mod compiled;
 pub mod edges;
+pub mod oracle;
 pub mod published;
 pub mod runs;
 pub mod ulp;

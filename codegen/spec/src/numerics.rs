@@ -31,3 +31,25 @@ pub const EXP_TAIL: [f32; 5] = [
 /// `2 (artanh(s) / s - 1) / s^2` in powers of `s^2` on `0 <= s <= 1/3`, lowest degree
 /// first.
 pub const LOG_TAIL: [f32; 4] = [0.666_664_36, 0.400_204_1, 0.280_181_94, 0.279_405_15];
+
+/// 2^120: a sum of squares above it may lose a term to infinity soon, so the sum of smaller ones is taken.
+pub const SQUARES_LIMIT: f32 = power_of_two(120);
+
+/// 2^-80, which makes the square of every f32, and millions of such squares together, a number.
+pub const SQUARES_DOWN: f32 = power_of_two(-80);
+
+/// 2^80.
+pub const SQUARES_UP: f32 = power_of_two(80);
+
+/// The least number above 0: stands for what is added to a variance where it is counted in 2^-160.
+pub const LEAST: f32 = f32::from_bits(1);
+
+/// 2^-8: a row whose deviation is a smaller part of its mean has its mean corrected.
+pub const THIN: f32 = power_of_two(-8);
+
+/// Below it, `ln(1 + e^x)` is `e^x` to the last bit, and `ln` of that is `x`.
+pub const SOFTPLUS_IS_EXP: f32 = -80.0;
+
+const fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits(((127 + exponent) << 23).cast_unsigned())
+}

@@ -4,7 +4,7 @@
 //! the 16 partial sums of a dot product are 16 vectors: the fixed tree needs no shuffles.
 
 use super::{Lowering, any};
-use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, Size, UnaryOp, Value};
+use crate::ir::{Access, Address, Buffer, Builder, Compare, Elem, Lanes, Size, UnaryOp, Value};
 use atome_spec::LANES;
 
 /// Greatest head whose dot product becomes straight code.
@@ -75,9 +75,19 @@ pub(super) fn lower_scores(l: &mut Lowering<'_>) {
             _ => dot.looped(b, &d_head),
         };
         let score = b.div(sum, root);
+        let score = finite_or_first(b, score);
         b.store(scores, positions, score, Lanes::All);
         vec![]
     });
+}
+
+/// The score, or infinity where it is no finite number: so it is chosen, and seen, and not passed over.
+fn finite_or_first(b: &mut Builder, score: Value) -> Value {
+    let magnitude = b.unary(UnaryOp::Abs, score);
+    let most = b.f32_like(score, f32::MAX);
+    let finite = b.compare(Compare::Le, magnitude, most);
+    let infinity = b.f32_like(score, f32::INFINITY);
+    b.select(finite, score, infinity)
 }
 
 /// Dot products of the query with sixteen keys at once.

@@ -1,7 +1,8 @@
 //! Depthwise causal convolution with f32 taps and a bias, over tokens, with its history, then silu.
 
 use super::{Lowering, math, strided};
-use crate::ir::{Access, Address, Builder, Elem, Size};
+use crate::ir::{Access, Address, Builder, Compare, Elem, Size, Value};
+use atome_spec::numerics::CANONICAL_NAN;
 
 /// Most taps that are unrolled where their number is bound.
 const UNROLLED_TAPS: u64 = 16;
@@ -47,10 +48,19 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
             });
             let last = at.clone().offset(past.clone() * channels.clone());
             let acc = weigh(b, last, carried[1], carried[0]);
-            let y = math::silu(b, acc);
+            let y = finite_silu(b, acc);
             b.store(out, at.clone().step(t, channels.clone()), y, lanes.clone());
             vec![]
         });
         vec![]
     });
+}
+
+/// silu, but NaN where a sum was lost to negative infinity: silu would make it 0.
+fn finite_silu(b: &mut Builder, sum: Value) -> Value {
+    let least = b.f32_like(sum, f32::MIN);
+    let lost = b.compare(Compare::Lt, sum, least);
+    let nan = b.f32_like(sum, f32::from_bits(CANONICAL_NAN));
+    let y = math::silu(b, sum);
+    b.select(lost, nan, y)
 }

@@ -7,6 +7,7 @@
 //! | `conv1d` | `conv1d` |
 //! | `scan` | `scan` |
 //! | `norm` | `norm`, `rms_norm` |
+//! | `root` | mean squares and their roots, for the norms |
 //! | `quantize`, `rms_quantize` | the ops of these names |
 //! | `lookup` | `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `conv_silu` | `conv_silu` |
@@ -25,6 +26,7 @@ pub mod math;
 mod norm;
 mod quantize;
 mod rms_quantize;
+mod root;
 mod scan;
 mod selective_scan;
 mod softmax;

@@ -1,7 +1,9 @@
 //! Layer and root mean square normalisation of each row, with 16 partial sums and the fixed tree.
 
 use super::Lowering;
-use crate::ir::{Access, Address, Builder, Elem, Lanes, ReduceOp, Size, UnaryOp, Value};
+use super::root::{MeanSquare, Squares};
+use crate::ir::{Access, Address, Builder, Compare, Elem, Lanes, ReduceOp, Value};
+use atome_spec::numerics::THIN;
 
 pub(super) fn lower(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
@@ -19,23 +21,34 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
         let load = |b: &mut Builder, at: &Address, lanes: &Lanes| {
             b.load_vector(x, at.clone().step(row, width.clone()), lanes.clone())
         };
-        let mean = average(b, &width, count, &mut |b, at, lanes| load(b, at, lanes));
-        let mean = b.splat(mean);
-        let variance = average(b, &width, count, &mut |b, at, lanes| {
-            let value = load(b, at, lanes);
-            let centred = b.sub(value, mean);
-            let square = b.mul(centred, centred);
-            b.keep(square, lanes)
+        let zero = b.splat_f32(0.0);
+        let sums = b.for_each_vector(&width, &[zero], |b, at, lanes, sums| {
+            let value = load(b, &at, &lanes);
+            vec![b.add(sums[0], value)]
         });
-        let shifted = b.add(variance, eps);
-        let deviation = b.unary(UnaryOp::Sqrt, shifted);
+        let sum = b.reduce(ReduceOp::Add, sums[0]);
+        let mean = b.div(sum, count);
+        let centre = b.splat(mean);
+        let sums = b.for_each_vector(&width, &[zero; 3], |b, at, lanes, sums| {
+            let value = load(b, &at, &lanes);
+            let centred = b.sub(value, centre);
+            let centred = b.keep(centred, &lanes);
+            let [squares, less] = Squares::carried(sums).add(b, centred);
+            vec![squares, less, b.add(sums[Squares::COUNT], centred)]
+        });
+        let square = Squares::carried(&sums).mean(b, count);
+        let rest = b.reduce(ReduceOp::Add, sums[Squares::COUNT]);
+        let rest = b.div(rest, count);
+        let (variance, rest) = correct(b, square, mean, rest, eps);
+        let deviation = variance.root(b, eps);
         let inverse = b.div(one, deviation);
-        let inverse = b.splat(inverse);
+        let (inverse, rest) = (b.splat(inverse), b.splat(rest));
         b.for_each_vector(&width, &[], |b, at, lanes, _| {
             let value = load(b, &at, &lanes);
             let gain = b.load_vector(gamma, at.clone(), lanes.clone());
             let bias = b.load_vector(beta, at.clone(), lanes.clone());
-            let centred = b.sub(value, mean);
+            let centred = b.sub(value, centre);
+            let centred = b.sub(centred, rest);
             let normal = b.mul(centred, inverse);
             let scaled = b.mul(gain, normal);
             let y = b.add(scaled, bias);
@@ -44,6 +57,27 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
         });
         vec![]
     });
+}
+
+/// The variance and what the mean lacks: in a row that deviates from its mean by little, what the
+/// mean was rounded by is no small part of the deviation.
+fn correct(
+    b: &mut Builder,
+    square: MeanSquare,
+    mean: Value,
+    rest: Value,
+    eps: Value,
+) -> (MeanSquare, Value) {
+    let thin = b.f32(THIN);
+    let bound = b.mul(mean, thin);
+    let bound = square.down(b, bound);
+    let bound = b.mul(bound, bound);
+    let eps = square.eps(b, eps);
+    let shifted = b.add(square.value, eps);
+    let is_thin = b.compare(Compare::Lt, shifted, bound);
+    let zero = b.f32(0.0);
+    let rest = b.select(is_thin, rest, zero);
+    (square.without(b, rest), rest)
 }
 
 pub(super) fn lower_rms(l: &mut Lowering<'_>) {
@@ -61,12 +95,12 @@ pub(super) fn lower_rms(l: &mut Lowering<'_>) {
         let load = |b: &mut Builder, at: &Address, lanes: &Lanes| {
             b.load_vector(x, at.clone().step(row, width.clone()), lanes.clone())
         };
-        let square = average(b, &width, count, &mut |b, at, lanes| {
-            let value = load(b, at, lanes);
-            b.mul(value, value)
+        let zero = b.splat_f32(0.0);
+        let sums = b.for_each_vector(&width, &[zero; 2], |b, at, lanes, sums| {
+            let value = load(b, &at, &lanes);
+            Squares::carried(sums).add(b, value).to_vec()
         });
-        let shifted = b.add(square, eps);
-        let root = b.unary(UnaryOp::Sqrt, shifted);
+        let root = Squares::carried(&sums).mean(b, count).root(b, eps);
         let inverse = b.div(one, root);
         let inverse = b.splat(inverse);
         b.for_each_vector(&width, &[], |b, at, lanes, _| {
@@ -79,20 +113,4 @@ pub(super) fn lower_rms(l: &mut Lowering<'_>) {
         });
         vec![]
     });
-}
-
-/// The sum of `term` over a row of `n` elements, divided by `count`.
-fn average(
-    b: &mut Builder,
-    n: &Size,
-    count: Value,
-    term: &mut dyn FnMut(&mut Builder, &Address, &Lanes) -> Value,
-) -> Value {
-    let zero = b.splat_f32(0.0);
-    let sums = b.for_each_vector(n, &[zero], |b, at, lanes, sums| {
-        let term = term(b, &at, &lanes);
-        vec![b.add(sums[0], term)]
-    });
-    let sum = b.reduce(ReduceOp::Add, sums[0]);
-    b.div(sum, count)
 }

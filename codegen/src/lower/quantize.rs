@@ -18,9 +18,10 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
     let x = b.buffer("x", Access::In, Elem::F32, all);
     let out = Rows::new(b, &width, &rows);
     b.for_loop(rows, &[], |b, row, _| {
-        let greatest = greatest(b, x, row, &width);
+        let (greatest, fault) = greatest(b, x, row, &width);
         let eps = b.f32(numerics::QUANTIZE_EPS);
         let range = b.add(greatest, eps);
+        let range = b.add(range, fault);
         let top = b.f32(127.0);
         let factor = b.div(top, range);
         let step = b.div(range, top);
@@ -30,24 +31,31 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
             let x = b.load_vector(x, at.step(row, width.clone()), lanes);
             let scaled = b.mul(x, factor);
             let (number, _) = rounding.to_byte(b, scaled);
-            let is_number = b.compare(Compare::Eq, x, x);
+            let is_number = b.compare(Compare::Eq, scaled, scaled);
             b.and(is_number, number)
         });
         vec![]
     });
 }
 
-/// The greatest magnitude of a row: NaN counts as 0, infinity as the greatest finite number.
-fn greatest(b: &mut Builder, x: Buffer, row: Value, width: &Size) -> Value {
+/// The greatest magnitude of a row; and 0, or NaN where an element is no finite number.
+fn greatest(b: &mut Builder, x: Buffer, row: Value, width: &Size) -> (Value, Value) {
     let zero = b.splat_f32(0.0);
-    let greatest = b.for_each_vector(width, &[zero], |b, at, lanes, best| {
+    let found = b.for_each_vector(width, &[zero; 2], |b, at, lanes, found| {
         let x = b.load_vector(x, at.step(row, width.clone()), lanes);
+        let fault = not_a_number(b, x, found[1]);
         let x = b.unary(UnaryOp::Abs, x);
-        vec![b.binary(BinaryOp::Max, x, best[0])]
+        vec![b.binary(BinaryOp::Max, x, found[0]), fault]
     });
-    let greatest = b.reduce(ReduceOp::Max, greatest[0]);
-    let most = b.f32(f32::MAX);
-    b.binary(BinaryOp::Min, greatest, most)
+    let greatest = b.reduce(ReduceOp::Max, found[0]);
+    (greatest, b.reduce(ReduceOp::Add, found[1]))
+}
+
+/// `sum`, or NaN where `x` is no finite number.
+pub(super) fn not_a_number(b: &mut Builder, x: Value, sum: Value) -> Value {
+    // +0.0 for a number.
+    let difference = b.sub(x, x);
+    b.add(sum, difference)
 }
 
 /// The rows that are written: bytes, a scale and a sum each.

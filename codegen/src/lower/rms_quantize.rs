@@ -6,7 +6,8 @@
 //! 45 bits.
 
 use super::Lowering;
-use super::quantize::{Rounding, Rows};
+use super::quantize::{Rounding, Rows, not_a_number};
+use super::root::Squares;
 use crate::ir::{
     Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Lanes, ReduceOp, Size, UnaryOp,
     Value,
@@ -31,9 +32,7 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
     let eps = b.scalar("eps");
     let count = b.size_f32(&width);
     b.for_loop(rows, &[], |b, r, _| {
-        let (square, greatest) = row.sums(b, r, count);
-        let shifted = b.add(square, eps);
-        let root = b.unary(UnaryOp::Sqrt, shifted);
+        let (root, greatest) = row.sums(b, r, count, eps);
         let lower = row.lower_half_of_greatest(b, r, greatest);
         let step = step(b, greatest, root);
         let factor = factor(b, greatest, lower, root);
@@ -62,21 +61,23 @@ impl Row {
         (x, b.load_vector(self.gamma, at.clone(), lanes.clone()))
     }
 
-    /// The mean square of a row of x, and the greatest magnitude of a product.
-    fn sums(&self, b: &mut Builder, row: Value, count: Value) -> (Value, Value) {
+    /// The root of a row's mean square, NaN where a product is no finite number, and the greatest magnitude
+    /// of a product.
+    fn sums(&self, b: &mut Builder, row: Value, count: Value, eps: Value) -> (Value, Value) {
         let zero = b.splat_f32(0.0);
-        let sums = b.for_each_vector(&self.width, &[zero, zero], |b, at, lanes, sums| {
+        let sums = b.for_each_vector(&self.width, &[zero; 4], |b, at, lanes, sums| {
             let (x, gamma) = self.load(b, row, &at, &lanes);
-            let square = b.mul(x, x);
+            let [squares, less] = Squares::carried(sums).add(b, x);
             let product = b.mul(x, gamma);
+            let fault = not_a_number(b, product, sums[2]);
             let product = b.unary(UnaryOp::Abs, product);
-            let greatest = b.binary(BinaryOp::Max, product, sums[1]);
-            vec![b.add(sums[0], square), greatest]
+            let greatest = b.binary(BinaryOp::Max, product, sums[3]);
+            vec![squares, less, fault, greatest]
         });
-        let square = b.reduce(ReduceOp::Add, sums[0]);
-        let square = b.div(square, count);
-        let greatest = b.reduce(ReduceOp::Max, sums[1]);
-        (square, limited(b, greatest))
+        let root = Squares::carried(&sums).mean(b, count).root(b, eps);
+        let fault = b.reduce(ReduceOp::Add, sums[2]);
+        let greatest = b.reduce(ReduceOp::Max, sums[3]);
+        (b.add(root, fault), limited(b, greatest))
     }
 
     /// What the greatest magnitude is short of the exact product, the most of all that round to it.
@@ -96,10 +97,10 @@ impl Row {
     }
 }
 
-/// At most the greatest finite number, which NaN becomes too.
+/// At most the greatest finite number; NaN stays.
 fn limited(b: &mut Builder, x: Value) -> Value {
     let most = b.f32(f32::MAX);
-    b.binary(BinaryOp::Min, x, most)
+    b.binary(BinaryOp::Min, most, x)
 }
 
 /// What a byte of the row stands for: `(greatest / root + 1e-5) / 127`.
@@ -107,7 +108,6 @@ fn step(b: &mut Builder, greatest: Value, root: Value) -> Value {
     let one = b.f32(1.0);
     let inverse = b.div(one, root);
     let normal = b.mul(greatest, inverse);
-    let normal = limited(b, normal);
     let (eps, top) = (b.f32(numerics::QUANTIZE_EPS), b.f32(127.0));
     let range = b.add(normal, eps);
     b.div(range, top)
@@ -117,7 +117,6 @@ fn step(b: &mut Builder, greatest: Value, root: Value) -> Value {
 fn factor(b: &mut Builder, greatest: Value, lower: Value, root: Value) -> (Value, Value) {
     let (eps, top) = (b.f32(numerics::QUANTIZE_EPS), b.f32(127.0));
     let small = b.mul(eps, root);
-    let small = limited(b, small);
     let range = b.add(greatest, small);
     let range = limited(b, range);
     // What the sum lost.

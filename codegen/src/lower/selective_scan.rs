@@ -2,9 +2,10 @@
 //! `d_state` elements; a lane is a channel, and the state is `[heads, d_state, head_dim]`.
 
 use super::{Lowering, math, strided};
-use crate::ir::{Access, Address, Elem, Size};
+use crate::ir::{Access, Address, Compare, Elem, Size, UnaryOp};
+use atome_spec::numerics::SOFTPLUS_IS_EXP;
 
-/// `step = softplus(dt + bias)`, `decay = e^(a step)`, a lane a head.
+/// `step = softplus(dt + bias)`, `decay = e^(-e^a_log step)`, a lane a head.
 pub(super) fn lower_discretize(l: &mut Lowering<'_>) {
     let (heads, tokens, stride) = (l.dim("heads"), l.dim("tokens"), l.dim("stride"));
     let dt_len = strided(&tokens, &stride, &heads);
@@ -12,20 +13,28 @@ pub(super) fn lower_discretize(l: &mut Lowering<'_>) {
     let b = &mut l.b;
     let dt = b.buffer("dt", Access::In, Elem::F32, dt_len);
     let bias = b.buffer("bias", Access::In, Elem::F32, heads.clone());
-    let a = b.buffer("a", Access::In, Elem::F32, heads.clone());
+    let a_log = b.buffer("a_log", Access::In, Elem::F32, heads.clone());
     let step = b.buffer("step", Access::Out, Elem::F32, all.clone());
     let decay = b.buffer("decay", Access::Out, Elem::F32, all);
 
-    b.for_loop(tokens, &[], |b, t, _| {
-        b.for_each_vector(&heads, &[], |b, at, lanes, _| {
+    b.for_each_vector(&heads, &[], |b, at, lanes, _| {
+        let shift = b.load_vector(bias, at.clone(), lanes.clone());
+        let log_rate = b.load_vector(a_log, at.clone(), lanes.clone());
+        let rate = math::exp(b, log_rate);
+        b.for_loop(tokens.clone(), &[], |b, t, _| {
             let x = b.load_vector(dt, at.clone().step(t, stride.clone()), lanes.clone());
-            let shift = b.load_vector(bias, at.clone(), lanes.clone());
             let shifted = b.add(x, shift);
             let size = math::softplus(b, shifted);
             let to = at.clone().step(t, heads.clone());
             b.store(step, to.clone(), size, lanes.clone());
-            let rate = b.load_vector(a, at, lanes.clone());
-            let exponent = b.mul(rate, size);
+            let lost = b.mul(rate, size);
+            // Far below 0 the step is e^shifted and becomes 0, where the rate may be infinite.
+            let log_lost = b.add(log_rate, shifted);
+            let lost_of_little = math::exp(b, log_lost);
+            let limit = b.f32_like(shifted, SOFTPLUS_IS_EXP);
+            let little = b.compare(Compare::Lt, shifted, limit);
+            let lost = b.select(little, lost_of_little, lost);
+            let exponent = b.unary(UnaryOp::Neg, lost);
             let kept = math::exp(b, exponent);
             b.store(decay, to, kept, lanes);
             vec![]

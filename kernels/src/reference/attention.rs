@@ -30,7 +30,8 @@ pub fn kv_append(
 ///
 /// - `q`: `d_head`; `keys`: `[d_head, capacity]`; `scores`: the first `len` slots, overwritten.
 ///
-/// Product `i` goes into partial sum `i mod 16`, and the fixed tree folds the partials.
+/// Product `i` goes into partial sum `i mod 16`, and the fixed tree folds the partials. A score that is no
+/// finite number becomes infinity: so it is chosen, and seen, and not passed over.
 ///
 /// # Panics
 /// If a length is wrong or `scores` is longer than `capacity`.
@@ -43,7 +44,12 @@ pub fn attn_scores(q: &[f32], keys: &[f32], capacity: usize, scores: &mut [f32])
             .iter()
             .enumerate()
             .map(|(i, q)| q * keys[i * capacity + j]);
-        *score = sum(products) / root;
+        let found = sum(products) / root;
+        *score = if found.is_finite() {
+            found
+        } else {
+            f32::INFINITY
+        };
     }
 }
 

@@ -10,7 +10,7 @@ use super::math;
 ///   the start of a sequence); afterwards the tokens before the next.
 ///
 /// One f32 accumulator, which starts at the bias and takes the taps in order, each a product and
-/// a sum. Tokens may come in blocks of any size with the same result.
+/// a sum; NaN where that is negative infinity, which silu would make 0. Tokens may come in blocks of any size with the same result.
 ///
 /// # Panics
 /// If a length is wrong.
@@ -36,7 +36,10 @@ pub fn conv_silu(
             for k in 1..taps {
                 sum += w[k * channels + c] * history[(k - 1) * channels + c];
             }
-            *out = math::silu(sum);
+            *out = match sum < f32::MIN {
+                true => f32::NAN,
+                false => math::silu(sum),
+            };
         }
         if taps > 1 {
             history.copy_within(..(taps - 2) * channels, channels);

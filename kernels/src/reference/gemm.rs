@@ -6,7 +6,7 @@ use super::ternary::select;
 /// - `w`: `[rows, cols]`; `x`: `cols` activations; `out`: `rows`, overwritten.
 ///
 /// A row has one f32 accumulator, which starts at +0.0 and takes the columns in order; the
-/// scale is applied once, to the finished sum.
+/// scale is applied once, to the finished sum. NaN where that sum is no finite number.
 ///
 /// # Panics
 /// If a length is wrong.
@@ -18,7 +18,10 @@ pub fn gemv(w: Ternary<'_>, x: &[f32], out: &mut [f32]) {
         for (&trit, &x) in w.row(r).iter().zip(x) {
             sum += select(trit, x);
         }
-        *out = sum * w.scale();
+        *out = match sum.is_finite() {
+            true => sum * w.scale(),
+            false => f32::NAN,
+        };
     }
 }
 

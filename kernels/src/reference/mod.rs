@@ -13,6 +13,7 @@
 //! | `conv1d` | [`conv1d`] |
 //! | `scan` | [`scan`] |
 //! | `norm` | [`norm`], [`rms_norm`] |
+//! | `root` | mean squares and their roots, for the norms |
 //! | `quantize` | [`quantize`] |
 //! | `rms_quantize` | [`rms_quantize`] |
 //! | `lookup` | [`lookup_f32`], [`lookup_f16`], [`lookup_i8`] |
@@ -46,6 +47,7 @@ mod norm;
 mod quantize;
 mod reduce;
 mod rms_quantize;
+mod root;
 mod scan;
 mod selective_scan;
 mod softmax;

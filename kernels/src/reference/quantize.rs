@@ -1,3 +1,4 @@
+use super::reduce::sum;
 use atome_spec::numerics::QUANTIZE_EPS;
 
 /// Rounds rows of f32 to int8 with one scale a row, by the row's greatest magnitude m:
@@ -7,8 +8,8 @@ use atome_spec::numerics::QUANTIZE_EPS;
 /// - `x`: `[rows, width]`; `q`: as many, overwritten.
 /// - `q_scale`, `q_sum`: a number a row, overwritten; the sum is that of the row's `q`.
 ///
-/// Rounds half to even and limits to -128 ..= 127. A NaN counts as 0, an infinity as the
-/// greatest finite number of its sign, so every result is finite.
+/// Rounds half to even and limits to -128 ..= 127. A row with an element that is no finite number has NaN for its
+/// scale and 0 for its elements, so what is made of them is NaN.
 ///
 /// # Panics
 /// If a length is wrong.
@@ -19,8 +20,9 @@ pub fn quantize(x: &[f32], width: usize, q: &mut [i8], q_scale: &mut [f32], q_su
     assert_eq!(q_sum.len(), rows, "length of q_sum");
     for r in 0..rows {
         let (x, q) = (&x[r * width..][..width], &mut q[r * width..][..width]);
-        let greatest = x.iter().fold(0.0f32, |m, x| m.max(x.abs())).min(f32::MAX);
-        let range = greatest + QUANTIZE_EPS;
+        let greatest = x.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        let fault = sum(x.iter().map(|x| x - x));
+        let range = (greatest + QUANTIZE_EPS) + fault;
         let factor = 127.0 / range;
         for (q, x) in q.iter_mut().zip(x) {
             // A conversion limits, and gives 0 for NaN.

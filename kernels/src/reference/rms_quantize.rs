@@ -1,4 +1,5 @@
 use super::reduce::sum;
+use super::root::{MeanSquare, limited};
 use atome_spec::numerics::QUANTIZE_EPS;
 
 /// Divides each row by its root mean square, scales its elements and rounds them to int8 with
@@ -11,8 +12,9 @@ use atome_spec::numerics::QUANTIZE_EPS;
 ///
 /// With `root = sqrt(sum(x^2) / width + eps)` and `m` the greatest magnitude of `x * gamma`:
 /// `q = round(127 x gamma / (m + 1e-5 root))`, half to even, computed in pairs of f32 as `docs/ir.md`
-/// says, and `q_scale = (m / root + 1e-5) / 127`. An element whose product with its gain is no finite
-/// number becomes 0.
+/// says, and `q_scale = (m / root + 1e-5) / 127`. Squares do not overflow, as in
+/// [`rms_norm`](super::rms_norm). A row of which a product with its gain is no finite number
+/// has NaN for its scale and 0 for its elements.
 ///
 /// # Panics
 /// If a length is wrong.
@@ -30,8 +32,8 @@ pub fn rms_quantize(
     assert_eq!(q_sum.len(), rows, "length of q_sum");
     for r in 0..rows {
         let (x, q) = (&x[r * width..][..width], &mut q[r * width..][..width]);
-        let square = sum(x.iter().map(|x| x * x)) / width as f32;
-        let root = libm::sqrtf(square + eps);
+        let fault = sum(x.iter().zip(gamma).map(|(x, gamma)| x * gamma - x * gamma));
+        let root = MeanSquare::of(x.iter().copied(), width).root(eps) + fault;
         let (m, m_lower) = greatest(x, gamma);
         let factor = factor((m, m_lower), root);
         let numbers = x
@@ -43,13 +45,8 @@ pub fn rms_quantize(
             *q = number.clamp(-128, 127) as i8;
             q_sum[r] = q_sum[r].wrapping_add(number);
         }
-        q_scale[r] = (limited(m * (1.0 / root)) + QUANTIZE_EPS) / 127.0;
+        q_scale[r] = (m * (1.0 / root) + QUANTIZE_EPS) / 127.0;
     }
-}
-
-/// The smaller of a number and the greatest finite one, which NaN becomes too.
-fn limited(x: f32) -> f32 {
-    if x < f32::MAX { x } else { f32::MAX }
 }
 
 /// The greatest magnitude of a product, and what it lacks.
@@ -71,7 +68,7 @@ fn greatest(x: &[f32], gamma: &[f32]) -> (f32, f32) {
 
 /// `127 / (m + 1e-5 root)` as a sum of two.
 fn factor((m, m_lower): (f32, f32), root: f32) -> (f32, f32) {
-    let small = limited(QUANTIZE_EPS * root);
+    let small = QUANTIZE_EPS * root;
     let range = limited(m + small);
     let added = range - m;
     let lost = (m - (range - added)) + (small - added);

@@ -1,4 +1,5 @@
 use super::math;
+use atome_spec::numerics::SOFTPLUS_IS_EXP;
 
 /// Rows of a wider matrix: row `t` starts at `t * stride`.
 #[derive(Clone, Copy, Debug)]
@@ -16,16 +17,25 @@ impl<'a> Strided<'a> {
 }
 
 /// Step sizes and decays of each head for each token: `step = softplus(dt + bias)`,
-/// `decay = e^(a * step)`.
+/// `decay = e^-(e^a_log * step)`.
 ///
-/// - `dt`: rows of `heads`; `bias`, `a`: `heads`. A model stores `A_log`; `a` is `-e^A_log`.
+/// - `dt`: rows of `heads`; `bias`, `a_log`: `heads`.
 /// - `step`, `decay`: `[tokens, heads]`, overwritten.
+///
+/// Where `dt + bias` is below -80 the step is `e^(dt + bias)`, and the product in the exponent is
+/// computed as `e^(a_log + (dt + bias))`: the step alone may be 0 and `e^a_log` infinite.
 ///
 /// # Panics
 /// If a length is wrong.
-pub fn discretize(dt: Strided<'_>, bias: &[f32], a: &[f32], step: &mut [f32], decay: &mut [f32]) {
+pub fn discretize(
+    dt: Strided<'_>,
+    bias: &[f32],
+    a_log: &[f32],
+    step: &mut [f32],
+    decay: &mut [f32],
+) {
     let heads = bias.len();
-    assert_eq!(a.len(), heads, "length of a");
+    assert_eq!(a_log.len(), heads, "length of a_log");
     assert_eq!(step.len(), decay.len(), "length of decay");
     if heads == 0 {
         return;
@@ -34,8 +44,13 @@ pub fn discretize(dt: Strided<'_>, bias: &[f32], a: &[f32], step: &mut [f32], de
     for (t, (step, decay)) in rows.enumerate() {
         let dt = dt.row(t, heads);
         for h in 0..heads {
-            step[h] = math::softplus(dt[h] + bias[h]);
-            decay[h] = math::exp(a[h] * step[h]);
+            let shifted = dt[h] + bias[h];
+            step[h] = math::softplus(shifted);
+            let lost = match shifted < SOFTPLUS_IS_EXP {
+                true => math::exp(a_log[h] + shifted),
+                false => math::exp(a_log[h]) * step[h],
+            };
+            decay[h] = math::exp(-lost);
         }
     }
 }

@@ -10,7 +10,6 @@ use crate::format::{
     check_finite,
 };
 use DimValue::{Const, Tokens};
-use atome_kernels::reference::math;
 use atome_spec::{Op, layout};
 
 /// Added to the mean square of an RMS norm.
@@ -203,11 +202,9 @@ impl<'m> Layer<'_, 'm> {
         });
 
         let bias = constant(self.b, &layer.dt_bias, heads)?.whole();
-        let rates = read(&layer.a_log, heads)?;
-        let rates: Vec<f32> = rates.iter().map(|&a| -math::exp(a)).collect();
-        let a = self.b.constant(self.label("a"), rates).whole();
+        let a_log = constant(self.b, &layer.a_log, heads)?.whole();
         let dims = [Const(heads as u64), Tokens, stride];
-        let operands = [dt, bias, a, s.step, s.decay];
+        let operands = [dt, bias, a_log, s.step, s.decay];
         let label = self.label("discretize");
         self.b.kernel(label, Op::Discretize, &dims, &operands, &[]);
 

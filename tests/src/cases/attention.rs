@@ -49,17 +49,19 @@ pub(super) fn attn_scores() -> Vec<Case> {
             (48, 48),
         ] {
             let (_, values) = series.kinds();
-            let q = series.floats(values, d_head);
-            let keys = series.floats(values, d_head * capacity);
-            let mut scores = blank(capacity);
-            reference::attn_scores(&q, &keys, capacity, &mut scores[..len]);
-            let dims = [("d_head", d_head), ("capacity", capacity), ("len", len)];
-            let arguments = vec![
-                Argument::input("q", &q),
-                Argument::input("keys", &keys),
-                Argument::output("scores", &scores).unspecified(len..capacity),
-            ];
-            cases.push(Case::new(Op::AttnScores, &dims, arguments).values(values));
+            cases.extend([values, Values::Edges].map(|values| {
+                let q = series.floats(values, d_head);
+                let keys = series.floats(values, d_head * capacity);
+                let mut scores = blank(capacity);
+                reference::attn_scores(&q, &keys, capacity, &mut scores[..len]);
+                let dims = [("d_head", d_head), ("capacity", capacity), ("len", len)];
+                let arguments = vec![
+                    Argument::input("q", &q),
+                    Argument::input("keys", &keys),
+                    Argument::output("scores", &scores).unspecified(len..capacity),
+                ];
+                Case::new(Op::AttnScores, &dims, arguments).values(values)
+            }));
         }
     }
     cases
@@ -75,18 +77,20 @@ pub(super) fn attn_mix() -> Vec<Case> {
             if let Some(first) = chosen.first_mut() {
                 *first = capacity as i32 - 1;
             }
-            let p = series.floats(values, k);
-            let rows = series.floats(values, capacity * d_model);
-            let mut out = blank(d_model);
-            reference::attn_mix(&chosen, &p, &rows, &mut out);
-            let dims = [("d_model", d_model), ("capacity", capacity), ("k", k)];
-            let arguments = vec![
-                Argument::words("chosen", chosen.iter().map(|slot| *slot as u32).collect()),
-                Argument::input("p", &p),
-                Argument::input("values", &rows),
-                Argument::output("out", &out),
-            ];
-            cases.push(Case::new(Op::AttnMix, &dims, arguments).values(values));
+            cases.extend([values, Values::Edges].map(|values| {
+                let p = series.floats(values, k);
+                let rows = series.floats(values, capacity * d_model);
+                let mut out = blank(d_model);
+                reference::attn_mix(&chosen, &p, &rows, &mut out);
+                let dims = [("d_model", d_model), ("capacity", capacity), ("k", k)];
+                let arguments = vec![
+                    Argument::words("chosen", chosen.iter().map(|slot| *slot as u32).collect()),
+                    Argument::input("p", &p),
+                    Argument::input("values", &rows),
+                    Argument::output("out", &out),
+                ];
+                Case::new(Op::AttnMix, &dims, arguments).values(values)
+            }));
         }
     }
     cases
@@ -98,20 +102,22 @@ pub(super) fn router_mix() -> Vec<Case> {
     for width in [0, 1, 15, 16, 17, 50] {
         for tokens in [0, 1, 2, 5] {
             let (_, values) = series.kinds();
-            let router = series.floats(values, 3 * tokens);
-            let [local, state, sparse, before] =
-                [(); 4].map(|()| series.floats(values, tokens * width));
-            let mut x = before.clone();
-            reference::router_mix(&router, [&local, &state, &sparse], width, &mut x);
-            let arguments = vec![
-                Argument::input("router", &router),
-                Argument::input("local", &local),
-                Argument::input("state", &state),
-                Argument::input("sparse", &sparse),
-                Argument::in_out("x", &before, &x),
-            ];
-            let dims = [("width", width), ("tokens", tokens)];
-            cases.push(Case::new(Op::RouterMix, &dims, arguments).values(values));
+            cases.extend([values, Values::Edges].map(|values| {
+                let router = series.floats(values, 3 * tokens);
+                let [local, state, sparse, before] =
+                    [(); 4].map(|()| series.floats(values, tokens * width));
+                let mut x = before.clone();
+                reference::router_mix(&router, [&local, &state, &sparse], width, &mut x);
+                let arguments = vec![
+                    Argument::input("router", &router),
+                    Argument::input("local", &local),
+                    Argument::input("state", &state),
+                    Argument::input("sparse", &sparse),
+                    Argument::in_out("x", &before, &x),
+                ];
+                let dims = [("width", width), ("tokens", tokens)];
+                Case::new(Op::RouterMix, &dims, arguments).values(values)
+            }));
         }
     }
     cases

@@ -10,6 +10,8 @@ pub(super) enum Values {
     Extreme,
     /// Zeros of both signs.
     Zeros,
+    /// Plain ones, and among them any of the numbers at which something overflows, underflows or is none.
+    Edges,
 }
 
 /// What kind of weights a case has.
@@ -42,6 +44,23 @@ const EXTREMES: [f32; 14] = [
     -1.0,
 ];
 
+/// Zero, subnormal, tiny, near the end of exp, large, near the root of the greatest, the greatest, beyond.
+const EDGES: [f32; 13] = [
+    0.0,
+    1e-45,
+    1e-40,
+    1e-30,
+    1.0,
+    89.0,
+    120.0,
+    1e10,
+    1e19,
+    1e30,
+    f32::MAX,
+    f32::INFINITY,
+    f32::NAN,
+];
+
 /// Weights and activations of a series of cases.
 pub(super) struct Series(Rng);
 
@@ -69,6 +88,8 @@ impl Series {
             Values::Extreme,
             Values::Extreme,
             Values::Zeros,
+            Values::Edges,
+            Values::Edges,
         ];
         (self.0.pick(&weights), self.0.pick(&values))
     }
@@ -90,15 +111,47 @@ impl Series {
             Values::Plain => self.0.below(1 << 24) as f32 / (1 << 21) as f32 - 4.0,
             Values::Extreme => self.0.pick(&EXTREMES),
             Values::Zeros => self.0.pick(&[0.0, -0.0]),
+            Values::Edges => match self.0.below(3) {
+                0 => self.0.pick(&EDGES) * self.0.pick(&[1.0, -1.0]),
+                _ => self.0.below(1 << 24) as f32 / (1 << 21) as f32 - 4.0,
+            },
         };
         (0..n).map(|_| float()).collect()
     }
+
+    /// Rows of `width` numbers, for what sums them: for each edge, all equal to it, it alone among plain ones, it in two
+    /// places, it with both signs so that they cancel, and numbers beside it.
+    pub(super) fn rows(&mut self, width: usize) -> Vec<f32> {
+        let mut rows = Vec::new();
+        for edge in EDGES.into_iter().flat_map(|x| [x, -x]) {
+            rows.extend(vec![edge; width]);
+            let mut among = |places: &[usize]| {
+                let mut row = self.floats(Values::Plain, width);
+                for place in places {
+                    row[place % width] = edge;
+                }
+                rows.extend(row);
+            };
+            among(&[3]);
+            among(&[5, width - 1]);
+            rows.extend((0..width).map(|i| if i % 2 == 0 { edge } else { -edge }));
+            let near = |i: usize| match edge == 0.0 || !edge.is_finite() || edge.abs() == f32::MAX {
+                true => edge,
+                false => f32::from_bits(edge.to_bits() + (i % 3) as u32),
+            };
+            rows.extend((0..width).map(near));
+        }
+        rows
+    }
+
+    /// How many rows [`Series::rows`] gives.
+    pub(super) const ROWS: usize = 2 * EDGES.len() * 5;
 
     /// `n` int8 activations: any, extremes, or 0.
     pub(super) fn bytes(&mut self, values: Values, n: usize) -> Vec<i8> {
         let mut byte = || match values {
             Values::Plain => self.0.below(256) as i8,
-            Values::Extreme => self.0.pick(&[-128, -128, 127, 127, -1, 0]),
+            Values::Extreme | Values::Edges => self.0.pick(&[-128, -128, 127, 127, -1, 0]),
             Values::Zeros => 0,
         };
         (0..n).map(|_| byte()).collect()
@@ -109,10 +162,14 @@ impl Series {
         self.0.pick(&[Method::Lut, Method::Select])
     }
 
-    /// A scale, seldom negative or tiny.
+    /// A scale, seldom negative, tiny or huge.
     pub(super) fn scale(&mut self) -> f32 {
-        self.0
-            .pick(&[0.037_109_375, 0.1, 1.0, 0.333, 1e-40, -2.5, 0.0])
+        let usual = [0.037_109_375, 0.1, 1.0, 0.333];
+        let seldom = [1e-40, 1e-30, -2.5, 0.0, 1e19, f32::MAX];
+        match self.0.below(2) {
+            0 => self.0.pick(&seldom),
+            _ => self.0.pick(&usual),
+        }
     }
 
     /// A number below `n`.

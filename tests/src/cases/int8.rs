@@ -30,6 +30,10 @@ pub(super) fn quantize() -> Vec<Case> {
     odd[69] = f32::NEG_INFINITY;
     cases.push(quantize_case(&odd, [35, 2]).values("NaN and infinities"));
     cases.push(quantize_case(&[f32::NAN; 17], [17, 1]).values("all NaN"));
+    for width in [17, 70] {
+        let x = series.rows(width);
+        cases.push(quantize_case(&x, [width, Series::ROWS]).values(Values::Edges));
+    }
     cases
 }
 
@@ -42,9 +46,7 @@ fn quantize_case(x: &[f32], [width, rows]: [usize; 2]) -> Case {
         Argument::output("q_scale", &q_scale),
         Argument::words_output("q_sum", q_sum.iter().map(|s| s.cast_unsigned()).collect()),
     ];
-    let mut case = Case::new(Op::Quantize, &[("width", width), ("rows", rows)], arguments);
-    case.exact_nan = true;
-    case
+    Case::new(Op::Quantize, &[("width", width), ("rows", rows)], arguments)
 }
 
 pub(super) fn rms_quantize() -> Vec<Case> {
@@ -76,6 +78,13 @@ pub(super) fn rms_quantize() -> Vec<Case> {
     let x: Vec<f32> = (0..40).map(near).collect();
     let gamma: Vec<f32> = (0..40).map(|i| near(i + 1) / (1 + i / 8) as f32).collect();
     cases.push(rms_quantize_case(&x, &gamma, 1).values("near each other"));
+    for width in [17, 70] {
+        for values in [Values::Plain, Values::Extreme, Values::Edges] {
+            let (x, gamma) = (series.rows(width), series.floats(values, width));
+            let case = rms_quantize_case(&x, &gamma, Series::ROWS);
+            cases.push(case.values((Values::Edges, values)));
+        }
+    }
     cases
 }
 
@@ -153,7 +162,10 @@ fn products(
     let scale = series.scale();
     let trits = series.trits(weights, rows * cols);
     let x = series.bytes(values, tokens * cols);
-    let x_scale: Vec<f32> = (0..tokens).map(|_| series.scale()).collect();
+    let x_scale: Vec<f32> = match values {
+        Values::Edges => series.floats(values, tokens),
+        _ => (0..tokens).map(|_| series.scale()).collect(),
+    };
     let sum = |t: usize| {
         x[t * cols..][..cols]
             .iter()

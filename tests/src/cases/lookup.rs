@@ -39,7 +39,7 @@ fn case(series: &mut Series, op: Op, [d_model, tokens]: [usize; 2]) -> Case {
         _ => {
             let words = VOCAB * layout::i8_row_words(d_model);
             let table: Vec<u32> = (0..words).map(|_| series.bits()).collect();
-            let scales = series.floats(Values::Plain, VOCAB);
+            let scales = series.floats(Values::Edges, VOCAB);
             reference::lookup_i8(&table, &scales, d_model, &ids, &mut out);
             arguments.push(Argument::words("table", table));
             arguments.push(Argument::input("scales", &scales));

@@ -17,6 +17,7 @@ pub(super) fn scan() -> Vec<Case> {
             }
         }
     }
+    cases.push(scan_case(&mut series, [1000, 3], Values::Edges));
     cases
 }
 
@@ -48,27 +49,35 @@ pub(super) fn norm() -> Vec<Case> {
     for width in WIDTHS {
         for rows in [0, 1, 3] {
             for values in KINDS {
-                cases.push(norm_case(&mut series, [width, rows], values));
+                let x = series.floats(values, rows * width);
+                let [gamma, beta] = [(); 2].map(|()| series.floats(values, width));
+                cases.push(norm_case(&x, &gamma, &beta).values(values));
             }
+        }
+    }
+    for width in [17, 64] {
+        for values in [Values::Plain, Values::Extreme] {
+            let x = series.rows(width);
+            let [gamma, beta] = [(); 2].map(|()| series.floats(values, width));
+            cases.push(norm_case(&x, &gamma, &beta).values((Values::Edges, values)));
         }
     }
     cases
 }
 
-fn norm_case(series: &mut Series, [width, rows]: [usize; 2], values: Values) -> Case {
-    let x = series.floats(values, rows * width);
-    let gamma = series.floats(values, width);
-    let beta = series.floats(values, width);
+fn norm_case(x: &[f32], gamma: &[f32], beta: &[f32]) -> Case {
+    let width = gamma.len();
+    let rows = x.len().checked_div(width).unwrap_or(1);
     let (eps, mut out) = (1e-5, blank(x.len()));
-    reference::norm(&x, &gamma, &beta, eps, &mut out);
+    reference::norm(x, gamma, beta, eps, &mut out);
     let arguments = vec![
-        Argument::input("x", &x),
-        Argument::input("gamma", &gamma),
-        Argument::input("beta", &beta),
+        Argument::input("x", x),
+        Argument::input("gamma", gamma),
+        Argument::input("beta", beta),
         Argument::output("out", &out),
     ];
     let case = Case::new(Op::Norm, &[("width", width), ("rows", rows)], arguments);
-    case.scalar(eps).values(values)
+    case.scalar(eps)
 }
 
 pub(super) fn softmax() -> Vec<Case> {
@@ -89,6 +98,8 @@ pub(super) fn softmax() -> Vec<Case> {
     cases.push(softmax_case(&lone, [17, 1]).values("all but one -inf"));
     lone[3] = f32::NAN;
     cases.push(softmax_case(&lone, [17, 1]).values("one NaN"));
+    let edges = series.rows(17);
+    cases.push(softmax_case(&edges, [17, Series::ROWS]).values(Values::Edges));
     cases
 }
 
@@ -119,6 +130,8 @@ pub(super) fn argmax() -> Vec<Case> {
         let mut twice = vec![-1.0; n];
         twice.iter_mut().skip(6).step_by(11).for_each(|x| *x = 2.0);
         cases.push(argmax_case(&twice).values("ties"));
+        let edges = series.floats(Values::Edges, n);
+        cases.push(argmax_case(&edges).values(Values::Edges));
     }
     cases
 }

@@ -4,9 +4,12 @@
 
 use super::walk::{Rows, Tokens, Walk};
 use super::{Shape, WORD_COLS_U64};
-use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, ShiftOp, Size, Value};
+use crate::ir::{
+    Access, Address, Buffer, Builder, Compare, Elem, Lanes, ShiftOp, Size, UnaryOp, Value,
+};
 use crate::lower::{Lowering, any};
 use atome_spec::layout::{WORD_COLS, gemv_bit};
+use atome_spec::numerics::CANONICAL_NAN;
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let Shape {
@@ -90,7 +93,7 @@ impl Gemm {
         for t in 0..tokens.count {
             let out = tokens.offset(t, &self.out_stride);
             for (g, &sum) in acc[t * rows.groups..][..rows.groups].iter().enumerate() {
-                let scaled = b.mul(sum, self.scale);
+                let scaled = scaled(b, sum, self.scale);
                 b.store(self.out, rows.out(g, &out), scaled, rows.lanes(g));
             }
         }
@@ -143,6 +146,17 @@ impl Gemm {
         });
         carried[groups..].to_vec()
     }
+}
+
+/// `sum * scale`, or NaN where the sum is no finite number: nothing after it takes NaN for a number, as
+/// softmax takes negative infinity.
+fn scaled(b: &mut Builder, sum: Value, scale: Value) -> Value {
+    let magnitude = b.unary(UnaryOp::Abs, sum);
+    let most = b.splat_f32(f32::MAX);
+    let finite = b.compare(Compare::Le, magnitude, most);
+    let nan = b.splat_f32(f32::from_bits(CANONICAL_NAN));
+    let product = b.mul(sum, scale);
+    b.select(finite, product, nan)
 }
 
 fn accumulate(b: &mut Builder, codes: &[Value], bit: usize, x: Value, acc: &mut [Value]) {

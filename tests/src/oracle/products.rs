@@ -1,0 +1,148 @@
+use super::ball::Ball;
+use super::{Call, at};
+use atome_kernels::packing;
+use atome_spec::{Activation, LANES, Op, layout};
+
+pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
+    let (vocab, d_model) = (call.dim("vocab"), call.dim("d_model"));
+    let packing = call.case.spec.packing.expect("a packing");
+    let mut trits = vec![0; vocab * d_model];
+    let unpacked =
+        packing::embed::unpack_into(packing, call.words("table"), vocab, d_model, &mut trits);
+    unpacked.expect("trits");
+    let scale = f64::from(call.case.scalars[0]);
+    let out = call.output("out");
+    for (t, id) in call.words("ids").iter().enumerate() {
+        for c in 0..d_model {
+            let weight = f64::from(trits[*id as usize * d_model + c]);
+            let i = t * d_model + c;
+            at("out", i, Ball::known(weight * scale).judge(out[i]))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn lookup(call: &Call<'_>) -> Result<(), String> {
+    let (op, d_model) = (call.case.spec.op, call.dim("d_model"));
+    let table = call.words("table");
+    let scales = match op {
+        Op::LookupI8 => call.input("scales"),
+        _ => Vec::new(),
+    };
+    let out = call.output("out");
+    for (t, id) in call.words("ids").iter().enumerate() {
+        let id = *id as usize;
+        for c in 0..d_model {
+            let exact = match op {
+                Op::LookupF32 => Ball::exact(f32::from_bits(table[id * d_model + c])),
+                Op::LookupF16 => {
+                    let row = id * layout::f16_row_words(d_model);
+                    let word = table[row + c / (2 * LANES) * LANES + c % LANES];
+                    Ball::known(half(word >> (16 * (c / LANES % 2))))
+                }
+                _ => {
+                    let row = id * layout::i8_row_words(d_model);
+                    let word = table[row + c / (4 * LANES) * LANES + c % LANES];
+                    let byte = word.to_le_bytes()[c / LANES % 4].cast_signed();
+                    Ball::known(byte.into()).mul(Ball::exact(scales[id]))
+                }
+            };
+            let i = t * d_model + c;
+            at("out", i, exact.judge(out[i]))?;
+        }
+    }
+    Ok(())
+}
+
+/// A finite f16 by its sign, exponent and fraction.
+fn half(bits: u32) -> f64 {
+    let (exponent, fraction) = ((bits >> 10 & 31) as i32, f64::from(bits & 1023));
+    let magnitude = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    if bits & 0x8000 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
+}
+
+/// `weight * x`, nothing at all for a weight of 0.
+fn term(weight: i8, x: f32) -> Option<Ball> {
+    match weight {
+        0 => None,
+        1 => Some(Ball::exact(x)),
+        _ => Some(Ball::exact(x).neg()),
+    }
+}
+
+pub(super) fn product(call: &Call<'_>) -> Result<(), String> {
+    let (rows, cols) = (call.dim("rows"), call.dim("cols"));
+    let (tokens, out_stride) = match call.case.spec.op {
+        Op::Gemm => (call.dim("tokens"), call.dim("out_stride")),
+        _ => (1, rows),
+    };
+    let packing = call.case.spec.packing.expect("a packing");
+    let mut trits = vec![0; rows * cols];
+    packing::matrix::unpack_into(packing, call.words("w"), rows, cols, &mut trits).expect("trits");
+    let scale = Ball::exact(call.case.scalars[0]);
+    let out = call.output("out");
+    for t in 0..tokens {
+        for r in 0..rows {
+            let weights = &trits[r * cols..][..cols];
+            let exact = match call.case.spec.activation {
+                Activation::F32 => {
+                    let x = &call.input("x")[t * cols..][..cols];
+                    let terms = weights.iter().zip(x).filter_map(|(w, x)| term(*w, *x));
+                    Ball::sum(&terms.collect::<Vec<_>>()).mul(scale)
+                }
+                Activation::I8 => {
+                    let words = &call.words("x")[t * layout::q_words(cols)..];
+                    let x = words.iter().flat_map(|w| w.to_le_bytes());
+                    let products = weights.iter().zip(x);
+                    let products =
+                        products.map(|(w, x)| i64::from(*w) * i64::from(x.cast_signed()));
+                    let sum = products.sum::<i64>() as f64;
+                    let scale = Ball::exact(call.input("x_scale")[t]).mul(scale);
+                    Ball::rounded(sum, 0.0, &[]).mul(scale)
+                }
+            };
+            let i = t * out_stride + r;
+            at("out", i, exact.judge(out[i]))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn conv1d(call: &Call<'_>) -> Result<(), String> {
+    let [channels, taps, tokens] = ["channels", "taps", "tokens"].map(|name| call.dim(name));
+    let (x, history) = (call.input("x"), call.input("history"));
+    let (out, after) = (call.output("out"), call.output("history"));
+    // Tokens from the oldest of the history to the newest.
+    let rows: Vec<&[f32]> = match channels {
+        0 => return Ok(()),
+        _ => history
+            .chunks(channels)
+            .rev()
+            .chain(x.chunks(channels))
+            .collect(),
+    };
+    for t in 0..tokens {
+        for c in 0..channels {
+            let weight = |k| packing::conv::get(call.words("w"), channels, taps, c, k);
+            let terms = (0..taps).filter_map(|k| term(weight(k), rows[t + taps - 1 - k][c]));
+            let sum = Ball::sum(&terms.collect::<Vec<_>>());
+            let exact = sum.mul(Ball::exact(call.case.scalars[0]));
+            let i = t * channels + c;
+            at("out", i, exact.judge(out[i]))?;
+        }
+    }
+    for (k, row) in rows.iter().rev().take(taps - 1).enumerate() {
+        for (c, x) in row.iter().enumerate() {
+            let i = k * channels + c;
+            at("history", i, Ball::exact(*x).judge(after[i]))?;
+        }
+    }
+    Ok(())
+}
