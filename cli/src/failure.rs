@@ -148,7 +148,10 @@ impl Failure {
             Failure::Load(error) | Failure::Bench(BenchError::Load(error)) => load_failed(error),
             Failure::Run(error) => matches!(
                 error,
-                RunError::NoFreeSession { .. } | RunError::NoProbability { .. }
+                RunError::NoFreeSession { .. }
+                    | RunError::NoProbability { .. }
+                    | RunError::NotFinite { .. }
+                    | RunError::LostSession
             ),
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
             Failure::WriteFile(error) => !is_path_wrong(&error.cause),

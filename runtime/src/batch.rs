@@ -4,6 +4,8 @@
     reason = "rows of a block belong to slots of different sessions"
 )]
 
+use crate::overflow::all_finite;
+use crate::session::Head;
 use crate::{Model, RunError, Session};
 
 impl Model {
@@ -12,7 +14,8 @@ impl Model {
     ///
     /// # Errors
     /// If there is not one token for each session, a token is not below the vocabulary's size, or
-    /// a session is of another model; nothing has changed then.
+    /// a session is of another model or lost; nothing has changed then. If the logits of a session are not finite,
+    /// that session is lost, as by [`Session::step`]; all others have taken in their tokens.
     pub fn step_batch(
         &self,
         sessions: &mut [&mut Session],
@@ -28,11 +31,13 @@ impl Model {
         if let Some(session) = sessions.iter().position(|s| !self.is_of(s)) {
             return Err(RunError::OtherModel { session });
         }
+        sessions.iter().try_for_each(|s| s.check_lost())?;
         let block = self.inner.plan.rows_block;
+        let mut result = Ok(());
         for (sessions, tokens) in sessions.chunks_mut(block).zip(tokens.chunks(block)) {
-            self.step_block(sessions, tokens);
+            result = result.and(self.step_block(sessions, tokens));
         }
-        Ok(())
+        result
     }
 
     fn is_of(&self, session: &Session) -> bool {
@@ -40,10 +45,10 @@ impl Model {
     }
 
     /// Runs a block of checked tokens, a row a session, in the scratch of the first.
-    fn step_block(&self, sessions: &mut [&mut Session], tokens: &[u32]) {
+    fn step_block(&self, sessions: &mut [&mut Session], tokens: &[u32]) -> Result<(), RunError> {
         sessions.iter_mut().for_each(|session| session.begin());
         let Some(first) = sessions.first_mut() else {
-            return;
+            return Ok(());
         };
         first.write_ids(tokens);
         let mut frame = first.frame(tokens.len());
@@ -60,7 +65,14 @@ impl Model {
             self.inner.backend.rows_head(&mut frame, &owner);
         }
         self.hand_out_logits(sessions);
-        sessions.iter_mut().for_each(|session| session.advance(1));
+        let mut result = Ok(());
+        for (session, token) in sessions.iter_mut().zip(tokens) {
+            if !all_finite(session.logits()) {
+                result = result.and(Err(session.lose(&[*token], Head::Last)));
+            }
+            session.advance(1);
+        }
+        result
     }
 
     /// Copies each session's row of logits to its slot.

@@ -529,4 +529,17 @@ pub enum RunError {
         /// The token.
         id: u32,
     },
+    /// The logits are not finite.
+    #[error(
+        "the model's numbers leave the range of f32: `{call}` gave an infinity or NaN in `{tensor}`"
+    )]
+    NotFinite {
+        /// The first call of the plan that did, such as `layers.3.ssm`.
+        call: String,
+        /// The tensor it wrote.
+        tensor: String,
+    },
+    /// A session is asked to go on after [`RunError::NotFinite`].
+    #[error("the session's state holds an infinity or NaN: reset it, or restore a state")]
+    LostSession,
 }

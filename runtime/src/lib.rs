@@ -45,6 +45,7 @@ pub mod jit;
 mod mapped;
 mod model;
 mod options;
+mod overflow;
 mod plan;
 mod pool;
 mod region;

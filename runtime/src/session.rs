@@ -6,6 +6,7 @@
 
 use crate::arena::as_f32;
 use crate::backend::Frame;
+use crate::overflow::{all_finite, trace};
 use crate::plan::Tensor;
 use crate::{Model, RunError};
 use std::fmt;
@@ -37,10 +38,13 @@ pub struct Session {
     pub(crate) last_block: usize,
     /// Whether the state may be other than zero.
     pub(crate) used: bool,
+    /// The state may hold numbers that are not finite.
+    pub(crate) lost: bool,
 }
 
 /// Which tokens of a block are followed by logits.
-enum Head {
+#[derive(Clone, Copy)]
+pub(crate) enum Head {
     None,
     Last,
     Rows,
@@ -59,6 +63,7 @@ impl Session {
             position: 0,
             last_block: 0,
             used: false,
+            lost: false,
         })
     }
 
@@ -75,7 +80,8 @@ impl Session {
     /// Takes in one token; afterwards [`Session::logits`] are those that follow it.
     ///
     /// # Errors
-    /// If the token is not below the vocabulary's size; nothing has changed then.
+    /// If the token is not below the vocabulary's size; nothing has changed then. If the logits are not finite: then the
+    /// session is lost, and takes nothing in until it is [reset](Session::reset) or [restored](Session::restore).
     pub fn step(&mut self, token: u32) -> Result<(), RunError> {
         self.prefill(&[token])
     }
@@ -83,13 +89,14 @@ impl Session {
     /// Takes in tokens, in blocks; the same bits as one [`Session::step`] for each.
     ///
     /// # Errors
-    /// If there are none, or one is not below the vocabulary's size; nothing has changed then.
+    /// If there are none, or one is not below the vocabulary's size; nothing has changed then. If the last logits are not
+    /// finite, as [`Session::step`].
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<(), RunError> {
         self.check(tokens)?;
         let block = self.model.inner.plan.block;
         let last = (tokens.len() - 1) / block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
-            self.run_block(tokens, if i == last { Head::Last } else { Head::None });
+            self.run_block(tokens, if i == last { Head::Last } else { Head::None })?;
         }
         Ok(())
     }
@@ -111,7 +118,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::prefill`].
+    /// As [`Session::prefill`]; `each` is told of no logits that are not finite.
     pub fn prefill_with(
         &mut self,
         tokens: &[u32],
@@ -120,7 +127,7 @@ impl Session {
         self.check(tokens)?;
         let block = self.model.inner.plan.rows_block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
-            self.run_block(tokens, Head::Rows);
+            self.run_block(tokens, Head::Rows)?;
             for row in 0..tokens.len() {
                 each(i * block + row, as_f32(self.bytes(self.logits_row(row))));
             }
@@ -135,7 +142,15 @@ impl Session {
         if tokens.is_empty() {
             return Err(RunError::EmptyPrompt);
         }
+        self.check_lost()?;
         self.model.inner.check_ids(tokens)
+    }
+
+    pub(crate) fn check_lost(&self) -> Result<(), RunError> {
+        match self.lost {
+            true => Err(RunError::LostSession),
+            false => Ok(()),
+        }
     }
 
     /// Where the logits of a row of a block lie, if they were asked for.
@@ -147,7 +162,7 @@ impl Session {
     }
 
     /// Runs one block of checked tokens, and a head if asked.
-    fn run_block(&mut self, tokens: &[u32], head: Head) {
+    fn run_block(&mut self, tokens: &[u32], head: Head) -> Result<(), RunError> {
         self.begin();
         self.write_ids(tokens);
         let (mut frame, position) = (self.frame(tokens.len()), self.position);
@@ -165,7 +180,36 @@ impl Session {
                 Head::Rows => backend.rows_head(&mut frame, &owner),
             }
         }
+        let fault = match head {
+            Head::None => None,
+            Head::Last if all_finite(self.logits()) => None,
+            Head::Rows if self.rows_are_finite(tokens.len()) => None,
+            Head::Last | Head::Rows => Some(self.lose(tokens, head)),
+        };
         self.advance(tokens.len());
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn rows_are_finite(&self, rows: usize) -> bool {
+        let logits = |row| as_f32(self.bytes(self.logits_row(row)));
+        (0..rows).all(|row| all_finite(logits(row)))
+    }
+
+    /// Finds out where the numbers of a block that just ran, and is not counted yet, left the range of f32. Takes
+    /// nothing in from now on.
+    pub(crate) fn lose(&mut self, tokens: &[u32], head: Head) -> RunError {
+        self.lost = true;
+        self.write_ids(tokens);
+        let (mut frame, position) = (self.frame(tokens.len()), self.position);
+        let state = frame.state;
+        let owner = |row: u64| (state, position + row);
+        let plan = &self.model.inner.plan;
+        let head = match head {
+            Head::Rows => &plan.rows_head,
+            Head::None | Head::Last => &plan.head,
+        };
+        // SAFETY: as for the block that ran.
+        unsafe { trace(plan, head, &mut frame, &owner) }
     }
 
     /// A block of `tokens` rows over this session's slot.

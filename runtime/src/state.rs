@@ -21,7 +21,7 @@ pub(crate) fn state_bytes(plan: &Plan) -> usize {
 impl Session {
     /// Forgets every token.
     pub fn reset(&mut self) {
-        (self.position, self.last_block) = (0, 0);
+        (self.position, self.last_block, self.lost) = (0, 0, false);
         if !std::mem::take(&mut self.used) {
             return;
         }
@@ -40,8 +40,9 @@ impl Session {
     /// same weights and dimensions can go on from it, whatever its [`crate::Options`].
     ///
     /// # Errors
-    /// If `state` is not [`Session::state_bytes`] long.
+    /// If `state` is not [`Session::state_bytes`] long, or the session is lost.
     pub fn save_into(&self, state: &mut [u8]) -> Result<(), RunError> {
+        self.check_lost()?;
         self.check_length(state.len())?;
         let inner = &self.model.inner;
         let (header, tensors) = state.split_at_mut(HEADER_BYTES);
@@ -90,8 +91,9 @@ impl Session {
     /// A second session that has seen the same tokens, in a slot of its own.
     ///
     /// # Errors
-    /// If all slots are taken.
+    /// If all slots are taken, or the session is lost.
     pub fn fork(&self) -> Result<Session, RunError> {
+        self.check_lost()?;
         let mut fork = self.model.session()?;
         if self.position == 0 {
             return Ok(fork);

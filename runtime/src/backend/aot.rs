@@ -30,7 +30,7 @@ pub(super) struct Calls {
 }
 
 /// A kernel and its arguments but for what the frame adds.
-struct Prepared {
+pub(super) struct Prepared {
     kernel: &'static Kernel,
     operands: Vec<Placed>,
     dims: Vec<DimValue>,
@@ -133,7 +133,7 @@ impl Calls {
 }
 
 impl Prepared {
-    fn new(plan: &Plan, call: &KernelCall, tier: Tier) -> Result<Prepared, LoadError> {
+    pub(super) fn new(plan: &Plan, call: &KernelCall, tier: Tier) -> Result<Prepared, LoadError> {
         let missing = || LoadError::NoKernel {
             kernel: call.open_spec().name(),
             tier,
@@ -151,7 +151,7 @@ impl Prepared {
 
     /// # Safety
     /// As [`super::Backend::block`].
-    unsafe fn run(&self, frame: &Frame, pool: Option<&Pool>) {
+    pub(super) unsafe fn run(&self, frame: &Frame, pool: Option<&Pool>) {
         if let (Op::Gemm, Some(pool)) = (self.kernel.kind.op, pool) {
             // SAFETY: the caller's promise, passed on.
             return unsafe { self.product(frame).run(pool) };

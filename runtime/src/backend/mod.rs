@@ -8,6 +8,7 @@
 //! | `interp` | the interpreter |
 //! | `jit` | the plan compiled to machine code at load, with the feature `jit` |
 //! | `parallel` | a matrix product split over threads |
+//! | `trace` | the plan watched for numbers that are not finite |
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
 
 mod aot;
@@ -16,9 +17,11 @@ mod interp;
 #[cfg(feature = "jit")]
 mod jit;
 mod parallel;
+mod trace;
 mod walk;
 
 pub(crate) use frame::{Frame, Owner};
+pub(crate) use trace::Trace;
 
 use crate::plan::Plan;
 use crate::pool::Pool;

@@ -1,0 +1,111 @@
+//! The plan, call by call, watched for numbers that are not finite.
+
+use super::aot::Prepared;
+use super::frame::{Frame, Owner, Placed};
+use super::walk::Walk;
+use crate::plan::{DimValue, KernelCall, Plan, Stage};
+use crate::{LoadError, RunError};
+use atome_codegen::ir::{Access, Elem, Function, Size};
+use atome_codegen::{KernelSpec, lower, schedule};
+use atome_kernels::detect;
+use atome_spec::{Op, Tier};
+use std::collections::BTreeMap;
+
+/// Stages, ready to be run until something is not finite.
+pub(crate) struct Trace {
+    walk: Walk<Watched>,
+}
+
+/// A call and the f32 tensors that it writes.
+struct Watched {
+    label: String,
+    call: Prepared,
+    dims: Vec<DimValue>,
+    outputs: Vec<Output>,
+}
+
+struct Output {
+    tensor: String,
+    place: Placed,
+    /// Elements, by the op's dimensions.
+    len: Size,
+}
+
+impl Trace {
+    /// # Errors
+    /// If there is no kernel for a call.
+    pub(crate) fn new(plan: &Plan, stages: &[Stage]) -> Result<Trace, LoadError> {
+        let mut signatures: BTreeMap<KernelSpec, Function> = BTreeMap::new();
+        let walk = Walk::new(plan, stages, |call| {
+            let spec = call.open_spec();
+            let signature = signatures.entry(spec.clone());
+            let signature = signature
+                .or_insert_with(|| lower::lower(&spec, &schedule::select(&spec, Tier::Portable)));
+            Watched::new(plan, call, signature)
+        })?;
+        Ok(Trace { walk })
+    }
+
+    /// Runs the stages up to the first number that is not finite.
+    ///
+    /// # Safety
+    /// As [`super::Backend::block`].
+    pub(crate) unsafe fn run(&self, frame: &mut Frame, owner: Owner<'_>) -> Option<RunError> {
+        let mut found = None;
+        let run = |watched: &Watched, frame: &Frame| {
+            if found.is_none() {
+                // SAFETY: the caller's promise, passed on.
+                found = unsafe { watched.run(frame) };
+            }
+        };
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.walk.run(frame, owner, run) };
+        found
+    }
+}
+
+impl Watched {
+    fn new(plan: &Plan, call: &KernelCall, signature: &Function) -> Result<Watched, LoadError> {
+        let written = |access| matches!(access, Access::Out | Access::InOut);
+        let buffers = signature.buffers.iter().zip(&call.operands);
+        let outputs = buffers.filter(|(b, _)| b.elem == Elem::F32 && written(b.access));
+        let outputs = outputs.map(|(buffer, operand)| Output {
+            tensor: plan.tensor(operand.tensor).name.clone(),
+            place: Placed::new(plan, operand),
+            len: match call.op {
+                // Those beyond the cached positions may be anything.
+                Op::AttnScores => signature.dim("len").map_or(Size::ZERO, Size::Dim),
+                _ => buffer.len.clone(),
+            },
+        });
+        Ok(Watched {
+            label: call.label.clone(),
+            call: Prepared::new(plan, call, detect())?,
+            dims: call.dims.clone(),
+            outputs: outputs.collect(),
+        })
+    }
+
+    /// Runs the call; gives the first tensor that it left not finite.
+    ///
+    /// # Safety
+    /// As [`super::Backend::block`].
+    unsafe fn run(&self, frame: &Frame) -> Option<RunError> {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.call.run(frame, None) };
+        let dims: Vec<u64> = self.dims.iter().map(|dim| frame.dim(*dim)).collect();
+        let fault = |output: &&Output| {
+            let len = output.len.eval(&dims).unwrap_or(0) as usize;
+            let start = output.place.address(frame).cast::<f32>();
+            // SAFETY: the plan gave the buffer a tensor of that length, which the call wrote; the caller
+            // keeps others away from it.
+            let numbers = unsafe { std::slice::from_raw_parts(start, len) };
+            !numbers.iter().all(|x| x.is_finite())
+        };
+        let output = self.outputs.iter().find(fault)?;
+        Some(RunError::NotFinite {
+            call: self.label.clone(),
+            tensor: output.tensor.clone(),
+        })
+    }
+}
