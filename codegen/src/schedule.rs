@@ -6,6 +6,9 @@ use crate::{KernelSpec, spec};
 use atome_spec::{Activation, Isa, Method, Op, Packing};
 use std::fmt;
 
+/// Bytes that one prefetch brings.
+const CACHE_LINE: u64 = 64;
+
 /// The choices for one kernel on one instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Schedule {
@@ -17,7 +20,8 @@ pub struct Schedule {
     pub tokens: usize,
     /// How the fields of code words are summed, with int8 activations.
     pub fields: Fields,
-    /// How far ahead weights are prefetched, in bytes; 0 for not at all.
+    /// How far ahead weights are prefetched, in bytes; 0 for not at all. Of a look-up, which
+    /// asks for the whole next row, only whether it is 0 matters.
     pub prefetch_bytes: u64,
     /// Whether reductions of a bound length are unrolled into straight code.
     pub unroll_reductions: bool,
@@ -141,7 +145,11 @@ pub fn select(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
         row_groups,
         tokens,
         fields,
-        prefetch_bytes: products.prefetch_bytes,
+        prefetch_bytes: match (spec.op, isa) {
+            (Op::Embed, Isa::Portable) => 0,
+            (Op::Embed, _) => CACHE_LINE,
+            _ => products.prefetch_bytes,
+        },
         unroll_reductions: true,
     }
 }

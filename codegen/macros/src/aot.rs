@@ -1,7 +1,8 @@
 //! The table of ahead-of-time kernels of one CPU tier, for `atome-kernels` itself.
 
+use atome_codegen::emit::rust::{self, Bound};
 use atome_codegen::ir::Function;
-use atome_codegen::{KernelSpec, compile, emit::rust, spec};
+use atome_codegen::{CodegenError, KernelSpec, compile, schedule, spec};
 use atome_spec::{Activation, Isa, Kind, Method, Op, Tier};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -27,18 +28,16 @@ impl Parse for Input {
 
 /// Every kernel of a tier with all dimensions open, and `KERNELS`, the list of them.
 pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
+    let failed = |e: &dyn std::fmt::Display| syn::Error::new(input.at.span(), e);
     let mut items = TokenStream::new();
     let mut entries = Vec::new();
     for &isa in input.tier.isas() {
-        for kind in spec::kinds().into_iter().filter(|kind| gains(*kind, isa)) {
-            let failed = |e: &dyn std::fmt::Display| syn::Error::new(input.at.span(), e);
-            let spec = KernelSpec::from(kind);
-            let mut function = compile(&spec, isa).map_err(|e| failed(&e))?;
-            function.name = symbol(&spec, isa);
-            items.extend(rust::emit(&function, isa).map_err(|e| failed(&e))?);
-            let caller = rust::caller(&function, &caller_name(&function));
+        let kernels = kernels(isa).map_err(|e| failed(&e))?;
+        for (spec, function) in &kernels {
+            items.extend(item(spec, function, isa, &kernels).map_err(|e| failed(&e))?);
+            let caller = rust::caller(function, &caller_name(function));
             items.extend(caller.map_err(|e| failed(&e))?);
-            entries.push(entry(&spec, isa, &function));
+            entries.push(entry(spec, isa, function));
         }
     }
     let count = entries.len();
@@ -60,6 +59,45 @@ pub(crate) fn path(spec: &KernelSpec, isa: Isa) -> TokenStream {
     let module = format_ident!("{}", isa.tier().name().replace('-', "_"));
     let symbol = format_ident!("{}", symbol(spec, isa));
     quote!(crate::aot::#module::#symbol)
+}
+
+/// What an instruction set has kernels for, compiled.
+fn kernels(isa: Isa) -> Result<Vec<(KernelSpec, Function)>, CodegenError> {
+    let kinds = spec::kinds().into_iter().filter(|kind| gains(*kind, isa));
+    kinds
+        .map(|kind| {
+            let spec = KernelSpec::from(kind);
+            let mut function = compile(&spec, isa)?;
+            function.name = symbol(&spec, isa);
+            Ok((spec, function))
+        })
+        .collect()
+}
+
+/// The kernel's function. A `gemv` whose tiles are those of a `gemm` is that `gemm` with one
+/// token.
+fn item(
+    spec: &KernelSpec,
+    function: &Function,
+    isa: Isa,
+    kernels: &[(KernelSpec, Function)],
+) -> Result<TokenStream, rust::EmitError> {
+    let gemm = KernelSpec {
+        op: Op::Gemm,
+        ..spec.clone()
+    };
+    let is_same =
+        spec.op == Op::Gemv && schedule::select(spec, isa) == schedule::select(&gemm, isa);
+    match kernels.iter().find(|(other, _)| is_same && *other == gemm) {
+        Some((_, gemm)) => {
+            let one_token = [
+                ("tokens", Bound::Number(1)),
+                ("out_stride", Bound::Dim("rows")),
+            ];
+            rust::forward(function, gemm, &one_token, isa)
+        }
+        None => rust::emit(function, isa),
+    }
 }
 
 /// Whether an instruction set has a kernel of its own: its tier's baseline has every kernel but

@@ -31,6 +31,14 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
         row_words,
     };
 
+    if l.schedule.prefetch_bytes == 0 {
+        b.for_loop(tokens, &[], |b, t, _| {
+            let id = load_id(b, ids, Address::of(&[(t, Size::ONE)]));
+            row.expand(b, id, None, Address::of(&[(t, row.d_model.clone())]));
+            vec![]
+        });
+        return;
+    }
     // All tokens but the last ask for the next one's row while they expand their own.
     let ahead = tokens.clone().sub(1);
     b.for_loop(ahead.clone(), &[], |b, t, _| {

@@ -41,7 +41,7 @@ pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, Em
 }
 
 /// The parameter list, and the statements that make dimensions `usize`.
-fn parameters(function: &Function, names: &Names) -> (TokenStream, TokenStream) {
+pub(super) fn parameters(function: &Function, names: &Names) -> (TokenStream, TokenStream) {
     let mut list = TokenStream::new();
     for (i, buffer) in function.buffers.iter().enumerate() {
         let name = names.buffer(crate::ir::Buffer(i as u32));
@@ -64,7 +64,7 @@ fn parameters(function: &Function, names: &Names) -> (TokenStream, TokenStream) 
     (list, dims)
 }
 
-fn docs(function: &Function, isa: &dyn Isa, names: &Names) -> Vec<String> {
+pub(super) fn docs(function: &Function, isa: &dyn Isa, names: &Names) -> Vec<String> {
     let mut docs = vec![
         format!(" The kernel `{}`, generated.", function.name),
         String::new(),

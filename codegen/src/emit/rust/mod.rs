@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `function` | signature, statements, loops |
 //! | `caller` | a function's arguments from a slice of words |
+//! | `forward` | a kernel that is a special case of another one |
 //! | `expr` | instructions |
 //! | `memory` | loads and stores, whole and partial |
 //! | `size` | shape arithmetic and addresses |
@@ -24,6 +25,7 @@ mod avx512;
 mod base3;
 mod caller;
 mod expr;
+mod forward;
 mod function;
 mod isa;
 mod memory;
@@ -36,6 +38,7 @@ mod sse41;
 mod x86;
 
 pub use caller::caller;
+pub use forward::{Bound, forward};
 
 use crate::ir::{Function, Value, verify};
 use isa::Isa;
@@ -59,6 +62,12 @@ pub enum EmitError {
     IllTyped {
         /// The value it defines.
         value: Value,
+    },
+    /// A forwarded call for a dimension that nothing gives.
+    #[error("nothing gives the dimension `{dim}` of the kernel that is called")]
+    Unbound {
+        /// The dimension.
+        dim: String,
     },
     /// An instruction set this emitter does not know.
     #[error("no Rust emitter for the instruction set `{isa}`")]

@@ -168,7 +168,7 @@ impl Isa for Portable {
 
     fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream {
         let (table, bit) = (&table[0], number(bit.into()));
-        each(&quote!(#table[(#index[l] as u32 >> #bit & 15) as usize]))
+        quote!(lookup(&#table, &#index, #bit))
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {
@@ -203,7 +203,7 @@ fn helpers() -> Vec<Helper> {
     };
     let load = quote! {
         /// The first `n` lanes from `at`; the others are zero.
-        #[inline]
+        #[inline(never)]
         unsafe fn load_first<T>(at: *const T, n: usize) -> [T; 16]
         where
             T: ::core::marker::Copy + ::core::default::Default,
@@ -217,7 +217,7 @@ fn helpers() -> Vec<Helper> {
     };
     let store = quote! {
         /// Writes the first `n` lanes to `at`.
-        #[inline]
+        #[inline(never)]
         unsafe fn store_first<T: ::core::marker::Copy>(at: *mut T, x: [T; 16], n: usize) {
             for l in 0..::core::cmp::Ord::min(n, 16) {
                 unsafe { *at.add(l) = x[l] };
@@ -233,6 +233,14 @@ fn helpers() -> Vec<Helper> {
                 let product = |i: usize| codes[i] as i32 * (x[i] as i8) as i32;
                 acc[l].wrapping_add(product(0) + product(1) + product(2) + product(3))
             })
+        }
+    };
+    let lookup = quote! {
+        /// The entries at the four bits from `bit` on. A call costs little beside sixteen
+        /// look-ups, and a kernel has a hundred of them.
+        #[inline(never)]
+        fn lookup(table: &[i32; 16], index: &[i32; 16], bit: u32) -> [i32; 16] {
+            ::core::array::from_fn(|l| table[(index[l] as u32 >> bit & 15) as usize])
         }
     };
     let narrow = quote! {
@@ -253,6 +261,7 @@ fn helpers() -> Vec<Helper> {
         helper("load_first", load),
         helper("store_first", store),
         helper("dot4", dot4),
+        helper("lookup", lookup),
         helper("narrow", narrow),
         helper("sqrt", sqrt()),
     ]

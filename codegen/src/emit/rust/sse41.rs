@@ -169,7 +169,7 @@ impl Isa for Sse41 {
             0 => quote!(#index),
             _ => XMM.shift(ShiftOp::Right, index, bit),
         };
-        quote!(lookup([#(#table),*], #index))
+        quote!(lookup(&[#(#table),*], #index))
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {
@@ -197,7 +197,7 @@ fn helpers() -> Vec<Helper> {
     };
     let load = quote! {
         /// The first `n` lanes from `at`; the others are zero.
-        #[inline]
+        #[inline(never)]
         #[target_feature(enable = "sse4.1")]
         unsafe fn load_first(at: *const i32, n: usize) -> __m128i {
             unsafe {
@@ -213,7 +213,7 @@ fn helpers() -> Vec<Helper> {
     };
     let store = quote! {
         /// Writes the first `n` lanes to `at`.
-        #[inline]
+        #[inline(never)]
         #[target_feature(enable = "sse4.1")]
         unsafe fn store_first(at: *mut i32, x: __m128i, n: usize) {
             unsafe {
@@ -235,10 +235,11 @@ fn helpers() -> Vec<Helper> {
     };
     let lookup = quote! {
         /// The lanes of a table that the low four bits of `index` name, quarter by quarter:
-        /// bytes are looked up where their number is below 16.
-        #[inline]
+        /// bytes are looked up where their number is below 16. A call costs little beside it, and
+        /// a kernel has hundreds.
+        #[inline(never)]
         #[target_feature(enable = "sse4.1")]
-        fn lookup(table: [__m128i; 4], index: __m128i) -> __m128i {
+        fn lookup(table: &[__m128i; 4], index: __m128i) -> __m128i {
             let first = _mm_and_si128(_mm_slli_epi32::<2>(index), _mm_set1_epi32(60));
             let spread = _mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c);
             let byte = _mm_add_epi8(_mm_shuffle_epi8(first, spread), _mm_set1_epi32(0x03020100));
