@@ -2,9 +2,8 @@
 
 use crate::dot_peak::dot_peak;
 use crate::record::{Limit, LimitKind};
-use crate::time::time;
+use crate::time::time_of;
 use atome_spec::{Isa, Method};
-use std::convert::Infallible;
 use std::fs;
 use std::hint::black_box;
 
@@ -63,15 +62,6 @@ pub(crate) fn store(bytes: usize) -> Limit {
 pub(crate) fn copy(bytes: usize) -> f64 {
     let (from, mut to) = (vec![1u8; bytes], vec![0u8; bytes]);
     time_of(|| black_box(&mut to[..]).copy_from_slice(black_box(&from)))
-}
-
-/// Nanoseconds of what cannot fail.
-fn time_of(mut work: impl FnMut()) -> f64 {
-    let Ok(ns) = time(|| {
-        work();
-        Ok::<_, Infallible>(())
-    });
-    ns
 }
 
 fn sum(buffer: &[u64]) -> u64 {

@@ -5,7 +5,7 @@ use crate::error::BenchError;
 use crate::kernels::{D_MODEL, Embed, VOCAB};
 use crate::random::Random;
 use crate::record::{Measured, Record, rounded};
-use crate::time::time;
+use crate::time::time_of;
 use atome_kernels::{Packing, packing, reference};
 use atome_spec::Method;
 use std::cell::OnceCell;
@@ -38,11 +38,11 @@ pub(crate) type Tables = Rc<OnceCell<Vec<Vec<u32>>>>;
 /// The benchmark called `name` of one packing.
 pub(crate) fn run(
     name: &str,
-    packing: Packing,
     kernel: Embed,
     rows: Rows,
     tables: &Tables,
 ) -> Result<Record, BenchError> {
+    let packing = kernel.packing;
     let tables = match tables.get() {
         Some(tables) => tables,
         None => {
@@ -58,8 +58,8 @@ pub(crate) fn run(
     };
     let limit = ceiling::store(tokens * ROW_BYTES);
     let ns = match rows {
-        Rows::Hot => time_hot(kernel, &tables[0])?,
-        Rows::Random | Rows::Batch(_) => time_random(kernel, tables, tokens)?,
+        Rows::Hot => time_hot(kernel, &tables[0]),
+        Rows::Random | Rows::Batch(_) => time_random(kernel, tables, tokens),
     };
     let measured = Measured {
         ns,
@@ -111,7 +111,7 @@ fn check(name: &str, kernel: Embed, table: &[u32]) -> Result<(), BenchError> {
     let mut random = Random::new(SEED);
     let ids: Vec<i32> = (0..CHECKED).map(|_| random.below(VOCAB) as i32).collect();
     let mut out = vec![f32::NAN; CHECKED * D_MODEL];
-    kernel(table, &ids, SCALE, &mut out)?;
+    kernel.call(table, &ids, SCALE, &mut out);
     let mut expected = vec![0.0; D_MODEL];
     for (id, out) in ids.iter().zip(out.chunks_exact(D_MODEL)) {
         let trits = row_trits(*id as usize);
@@ -122,24 +122,22 @@ fn check(name: &str, kernel: Embed, table: &[u32]) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn time_hot(kernel: Embed, table: &[u32]) -> Result<f64, BenchError> {
+fn time_hot(kernel: Embed, table: &[u32]) -> f64 {
     let mut out = vec![0.0; D_MODEL];
     let ids = [17];
-    Ok(time(|| {
-        kernel(table, black_box(&ids), SCALE, black_box(&mut out))
-    })?)
+    time_of(|| kernel.call(table, black_box(&ids), SCALE, black_box(&mut out)))
 }
 
 /// Walks over every row of all tables in random order, `tokens` at a time.
-fn time_random(kernel: Embed, tables: &[Vec<u32>], tokens: usize) -> Result<f64, BenchError> {
+fn time_random(kernel: Embed, tables: &[Vec<u32>], tokens: usize) -> f64 {
     let mut out = vec![0.0; tokens * D_MODEL];
     let mut random = Random::new(SEED);
     let orders = [(); COPIES].map(|()| random.permutation(VOCAB as i32));
     let mut call = 0;
-    Ok(time(|| {
+    time_of(|| {
         let (copy, batch) = (call % COPIES, call / COPIES % (VOCAB / tokens));
         call += 1;
         let ids = &orders[copy][batch * tokens..][..tokens];
-        kernel(&tables[copy], black_box(ids), SCALE, black_box(&mut out))
-    })?)
+        kernel.call(&tables[copy], black_box(ids), SCALE, black_box(&mut out));
+    })
 }

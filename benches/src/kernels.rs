@@ -1,203 +1,151 @@
-//! Kernels of the shapes that are timed, made for each CPU tier by `#[ternary_kernel]`.
+//! The kernels that are timed, those compiled ahead of time, which models run: behind functions
+//! of one shape that check their slices.
+#![allow(
+    unsafe_code,
+    reason = "kernels are called with the addresses of slices"
+)]
 
-use atome_kernels::{KernelError, Packing, Tier};
-use atome_spec::{Method, Op};
+use atome_kernels::{Kernel, Kind, Packing, Tier, packing};
+use atome_spec::layout::q_words;
+use atome_spec::{Activation, Method, Op};
 
 /// Rows of the embedding table.
 pub(crate) const VOCAB: usize = 32_000;
 /// Columns of the embedding table.
 pub(crate) const D_MODEL: usize = 4096;
+/// `[rows, cols]` of a matrix that a vector is multiplied by.
+pub(crate) const GEMV: [(usize, usize); 3] = [(256, 256), (1024, 4096), (4096, 4096)];
+/// `[rows, cols]` of a matrix that several vectors are multiplied by.
+pub(crate) const GEMM: [(usize, usize); 2] = [(1024, 4096), (4096, 4096)];
 
-/// `(table, ids, scale, out)`
-pub(crate) type Embed = fn(&[u32], &[i32], f32, &mut [f32]) -> Result<(), KernelError>;
-/// `(w, x, scale, out)`
-pub(crate) type Product = fn(&[u32], &[f32], f32, &mut [f32]) -> Result<(), KernelError>;
-
-/// `(w, x, x_scale, x_sum, scale, out)`
-pub(crate) type ProductI8 =
-    fn(&[u32], &[u32], &[f32], &[i32], f32, &mut [f32]) -> Result<(), KernelError>;
-
-/// A product of int8 activations.
+/// Looks rows of the specification's table up.
 #[derive(Clone, Copy)]
-pub(crate) struct KernelI8 {
+pub(crate) struct Embed {
+    kernel: &'static Kernel,
+    pub(crate) packing: Packing,
+}
+
+/// The lookup of a tier.
+pub(crate) fn embed(packing: Packing, tier: Tier) -> Embed {
+    let kernel = find(Kind::new(Op::Embed).packing(packing), tier);
+    Embed { kernel, packing }
+}
+
+impl Embed {
+    /// `out[t, ..] = scale * table[ids[t], ..]`
+    pub(crate) fn call(&self, table: &[u32], ids: &[i32], scale: f32, out: &mut [f32]) {
+        let words = packing::embed::words(self.packing, VOCAB, D_MODEL);
+        let in_table = |&id: &i32| usize::try_from(id).is_ok_and(|id| id < VOCAB);
+        assert!(table.len() == words && ids.iter().all(in_table));
+        assert_eq!(out.len(), ids.len() * D_MODEL);
+        let (vocab, d_model, tokens) = (VOCAB as u64, D_MODEL as u64, ids.len() as u64);
+        let (ids, table, out) = (at(ids), at(table), at_mut(out));
+        let args = [ids, table, out, vocab, d_model, tokens, bits(scale)];
+        // SAFETY: the lengths are those of the op for these dimensions and the ids are rows of
+        // the table, as was just checked; `find` gives kernels that this machine runs.
+        unsafe { self.kernel.call(&args) }
+    }
+}
+
+/// A matrix product of one shape.
+#[derive(Clone, Copy)]
+pub(crate) struct Product {
+    kernel: &'static Kernel,
     pub(crate) op: Op,
     pub(crate) packing: Packing,
-    pub(crate) method: Method,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
-    pub(crate) kernel: ProductI8,
 }
 
-/// The kernels of one tier.
-pub(crate) struct Kernels {
-    pub(crate) embed_int2: Embed,
-    pub(crate) embed_base3: Embed,
-    /// `(rows, cols, kernel)`
-    pub(crate) gemv: [(usize, usize, Product); 3],
-    /// `(rows, cols, kernel)`; the number of columns of `x` is open.
-    pub(crate) gemm: [(usize, usize, Product); 2],
-    /// With int8 activations; the number of columns of `gemm`'s `x` is open.
-    pub(crate) int8: [KernelI8; 14],
-}
-
-impl Kernels {
-    /// The table's lookup for a packing.
-    pub(crate) fn embed(&self, packing: Packing) -> Embed {
-        match packing {
-            Packing::Int2 => self.embed_int2,
-            Packing::Base3 => self.embed_base3,
+impl Product {
+    /// The product that `kind` names, by a matrix of some `[rows, cols]`.
+    pub(crate) fn new(kind: Kind, (rows, cols): (usize, usize), tier: Tier) -> Product {
+        Product {
+            kernel: find(kind, tier),
+            op: kind.op,
+            packing: kind.packing.unwrap_or(Packing::Int2),
+            rows,
+            cols,
         }
+    }
+
+    /// `out[t, r] = scale * sum_c w[r, c] * x[t, c]`
+    pub(crate) fn call(&self, w: &[u32], x: &[f32], scale: f32, out: &mut [f32]) {
+        let tokens = out.len() / self.rows;
+        assert_eq!(x.len(), tokens * self.cols);
+        assert_eq!(self.kernel.kind.activation, Activation::F32);
+        self.run(w, &[at(x)], tokens, scale, out);
+    }
+
+    /// The same of rows of int8, each with its scale and its sum.
+    pub(crate) fn call_i8(
+        &self,
+        w: &[u32],
+        (x, x_scale, x_sum): (&[u32], &[f32], &[i32]),
+        scale: f32,
+        out: &mut [f32],
+    ) {
+        let tokens = out.len() / self.rows;
+        assert_eq!(x.len(), tokens * q_words(self.cols));
+        assert!(x_scale.len() == tokens && x_sum.len() == tokens);
+        assert_eq!(self.kernel.kind.activation, Activation::I8);
+        let activations = [at(x), at(x_scale), at(x_sum)];
+        self.run(w, &activations, tokens, scale, out);
+    }
+
+    fn run(&self, w: &[u32], activations: &[u64], tokens: usize, scale: f32, out: &mut [f32]) {
+        let words = packing::matrix::words(self.packing, self.rows, self.cols);
+        assert!(w.len() == words && out.len() == tokens * self.rows);
+        assert!(self.op == Op::Gemm || (self.op == Op::Gemv && tokens == 1));
+        let rows = self.rows as u64;
+        let dims = [rows, self.cols as u64, tokens as u64, rows];
+        let dims = if self.op == Op::Gemv {
+            &dims[..2]
+        } else {
+            &dims
+        };
+        let mut args = [0; 10];
+        let values = [at(w)].into_iter().chain(activations.iter().copied());
+        let values = values.chain([at_mut(out)]);
+        let values = values.chain(dims.iter().copied()).chain([bits(scale)]);
+        let count = args.iter_mut().zip(values).map(|(arg, x)| *arg = x).count();
+        // SAFETY: the lengths are those of the op for these dimensions, as was just checked here
+        // and by the callers; `find` gives kernels that this machine runs.
+        unsafe { self.kernel.call(&args[..count]) }
     }
 }
 
-/// The kernels of a tier; the portable ones for a tier of another architecture.
-pub(crate) fn kernels(tier: Tier) -> &'static Kernels {
-    match tier {
-        #[cfg(target_arch = "x86_64")]
-        Tier::X86_64V4 => &x86_64_v4::KERNELS,
-        #[cfg(target_arch = "x86_64")]
-        Tier::X86_64V3 => &x86_64_v3::KERNELS,
-        #[cfg(target_arch = "x86_64")]
-        Tier::X86_64V2 => &x86_64_v2::KERNELS,
-        #[cfg(target_arch = "aarch64")]
-        Tier::Neon => &neon::KERNELS,
-        _ => &portable::KERNELS,
-    }
-}
-
-/// One product of int8 activations.
-// rustfmt moves the attribute's lines to the right each time it is run.
-#[rustfmt::skip]
-macro_rules! int8 {
-    ($cpu:literal, $Op:ident $op:literal, $Packing:ident $packing:literal,
-     $Method:ident $method:literal, $rows:literal x $cols:literal) => {{
-        #[ternary_kernel(
-                op = $op, packing = $packing, activation = "i8", method = $method,
-                rows = $rows, cols = $cols, cpu = $cpu
-            )]
-        fn kernel(
-            w: &[u32],
-            x: &[u32],
-            x_scale: &[f32],
-            x_sum: &[i32],
-            scale: f32,
-            out: &mut [f32],
-        ) -> Result<(), KernelError>;
-
-        KernelI8 {
-            op: Op::$Op,
-            packing: Packing::$Packing,
-            method: Method::$Method,
-            rows: $rows,
-            cols: $cols,
-            kernel,
-        }
-    }};
-}
-
-macro_rules! tier {
-    ($module:ident, $cpu:literal) => {
-        mod $module {
-            use super::{KernelI8, Kernels};
-            use atome_kernels::{KernelError, Packing, ternary_kernel};
-            use atome_spec::{Method, Op};
-
-            #[ternary_kernel(
-                        op = "embed", packing = "int2", vocab = 32000, d_model = 4096, cpu = $cpu
-                    )]
-            fn embed_int2(
-                table: &[u32],
-                ids: &[i32],
-                scale: f32,
-                out: &mut [f32],
-            ) -> Result<(), KernelError>;
-
-            #[ternary_kernel(
-                        op = "embed", packing = "base3", vocab = 32000, d_model = 4096, cpu = $cpu
-                    )]
-            fn embed_base3(
-                table: &[u32],
-                ids: &[i32],
-                scale: f32,
-                out: &mut [f32],
-            ) -> Result<(), KernelError>;
-
-            #[ternary_kernel(op = "gemv", packing = "int2", rows = 256, cols = 256, cpu = $cpu)]
-            fn gemv_256x256(
-                w: &[u32],
-                x: &[f32],
-                scale: f32,
-                out: &mut [f32],
-            ) -> Result<(), KernelError>;
-
-            #[ternary_kernel(op = "gemv", packing = "int2", rows = 1024, cols = 4096, cpu = $cpu)]
-            fn gemv_1024x4096(
-                w: &[u32],
-                x: &[f32],
-                scale: f32,
-                out: &mut [f32],
-            ) -> Result<(), KernelError>;
-
-            #[ternary_kernel(op = "gemv", packing = "int2", rows = 4096, cols = 4096, cpu = $cpu)]
-            fn gemv_4096x4096(
-                w: &[u32],
-                x: &[f32],
-                scale: f32,
-                out: &mut [f32],
-            ) -> Result<(), KernelError>;
-
-            #[ternary_kernel(op = "gemm", packing = "int2", rows = 1024, cols = 4096, cpu = $cpu)]
-            fn gemm_1024x4096(
-                w: &[u32],
-                x: &[f32],
-                scale: f32,
-                out: &mut [f32],
-            ) -> Result<(), KernelError>;
-
-            #[ternary_kernel(op = "gemm", packing = "int2", rows = 4096, cols = 4096, cpu = $cpu)]
-            fn gemm_4096x4096(
-                w: &[u32],
-                x: &[f32],
-                scale: f32,
-                out: &mut [f32],
-            ) -> Result<(), KernelError>;
-
-            pub(super) static KERNELS: Kernels = Kernels {
-                embed_int2,
-                embed_base3,
-                gemv: [
-                    (256, 256, gemv_256x256),
-                    (1024, 4096, gemv_1024x4096),
-                    (4096, 4096, gemv_4096x4096),
-                ],
-                gemm: [(1024, 4096, gemm_1024x4096), (4096, 4096, gemm_4096x4096)],
-                int8: [
-                    int8!($cpu, Gemv "gemv", Int2 "int2", Dot "dot", 256 x 256),
-                    int8!($cpu, Gemv "gemv", Int2 "int2", Dot "dot", 1024 x 4096),
-                    int8!($cpu, Gemv "gemv", Int2 "int2", Dot "dot", 4096 x 4096),
-                    int8!($cpu, Gemv "gemv", Int2 "int2", Lut "lut", 1024 x 4096),
-                    int8!($cpu, Gemv "gemv", Base3 "base3", Dot "dot", 256 x 256),
-                    int8!($cpu, Gemv "gemv", Base3 "base3", Dot "dot", 1024 x 4096),
-                    int8!($cpu, Gemv "gemv", Base3 "base3", Dot "dot", 4096 x 4096),
-                    int8!($cpu, Gemv "gemv", Base3 "base3", Lut "lut", 1024 x 4096),
-                    int8!($cpu, Gemm "gemm", Int2 "int2", Dot "dot", 1024 x 4096),
-                    int8!($cpu, Gemm "gemm", Int2 "int2", Dot "dot", 4096 x 4096),
-                    int8!($cpu, Gemm "gemm", Int2 "int2", Lut "lut", 1024 x 4096),
-                    int8!($cpu, Gemm "gemm", Base3 "base3", Dot "dot", 1024 x 4096),
-                    int8!($cpu, Gemm "gemm", Base3 "base3", Dot "dot", 4096 x 4096),
-                    int8!($cpu, Gemm "gemm", Base3 "base3", Lut "lut", 1024 x 4096),
-                ],
+/// The products of int8 activations by one method.
+pub(crate) fn int8_products(method: Method, tier: Tier) -> Vec<Product> {
+    let mut products = Vec::new();
+    for op in [Op::Gemv, Op::Gemm] {
+        for &packing in Packing::ALL {
+            let kind = Kind::new(op).packing(packing).activation(Activation::I8);
+            let (kind, shapes) = match (method, op) {
+                (Method::Dot, Op::Gemv) => (kind, &GEMV[..]),
+                (Method::Dot, _) => (kind, &GEMM[..]),
+                _ => (kind.method(method), &GEMM[..1]),
             };
+            products.extend(shapes.iter().map(|&shape| Product::new(kind, shape, tier)));
         }
-    };
+    }
+    products
 }
 
-tier!(portable, "portable");
-#[cfg(target_arch = "aarch64")]
-tier!(neon, "neon");
-#[cfg(target_arch = "x86_64")]
-tier!(x86_64_v2, "x86-64-v2");
-#[cfg(target_arch = "x86_64")]
-tier!(x86_64_v3, "x86-64-v3");
-#[cfg(target_arch = "x86_64")]
-tier!(x86_64_v4, "x86-64-v4");
+/// The kernel of a kind for a tier that this machine runs.
+fn find(kind: Kind, tier: Tier) -> &'static Kernel {
+    assert!(atome_kernels::available(tier), "this machine runs {tier}");
+    atome_kernels::find(kind, tier).expect("every tier has every op")
+}
+
+fn at<T>(slice: &[T]) -> u64 {
+    slice.as_ptr().expose_provenance() as u64
+}
+
+fn at_mut<T>(slice: &mut [T]) -> u64 {
+    slice.as_mut_ptr().expose_provenance() as u64
+}
+
+fn bits(scale: f32) -> u64 {
+    u64::from(scale.to_bits())
+}

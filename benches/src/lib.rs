@@ -10,7 +10,7 @@
 //! | `record` | what a benchmark says |
 //! | `time` | how long something takes |
 //! | `ceiling`, `dot_peak` | limits of the machine |
-//! | `kernels` | kernels of fixed shapes, by `#[ternary_kernel]` |
+//! | `kernels` | the kernels, behind functions that check their slices |
 //! | `embed`, `product`, `product_i8`, `models`, `load` | the benchmarks |
 //! | `source` | the models that are timed |
 //! | `suite` | the list of them |

@@ -5,7 +5,7 @@ use crate::error::BenchError;
 use crate::kernels::Product;
 use crate::random::Random;
 use crate::record::{Measured, Record};
-use crate::time::time;
+use crate::time::time_of;
 use atome_kernels::{packing, reference};
 use atome_spec::Method;
 use std::hint::black_box;
@@ -15,17 +15,9 @@ const CHECKED: usize = 8;
 const SCALE: f32 = 0.0375;
 const SEED: u64 = 0x9e11;
 
-/// `[rows, cols]` of the weights, and how many vectors they are multiplied by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    pub(crate) rows: usize,
-    pub(crate) cols: usize,
-    pub(crate) tokens: usize,
-}
-
-/// The benchmark called `name` of one shape.
-pub(crate) fn run(name: &str, kernel: Product, shape: Shape) -> Result<Record, BenchError> {
-    let Shape { rows, cols, tokens } = shape;
+/// The benchmark called `name` of a product by `tokens` vectors.
+pub(crate) fn run(name: &str, product: Product, tokens: usize) -> Result<Record, BenchError> {
+    let Product { rows, cols, .. } = product;
     let mut random = Random::new(SEED);
     let trits = random.trits(rows * cols);
     let x = random.floats(tokens * cols);
@@ -33,17 +25,13 @@ pub(crate) fn run(name: &str, kernel: Product, shape: Shape) -> Result<Record, B
     packing::gemv::pack_into(&trits, rows, cols, &mut w)?;
 
     let mut out = vec![f32::NAN; tokens * rows];
-    kernel(&w, &x, SCALE, &mut out)?;
-    check(
-        name,
-        reference::Ternary::new(&trits, rows, cols, SCALE),
-        &x,
-        &out,
-    )?;
+    product.call(&w, &x, SCALE, &mut out);
+    let weights = reference::Ternary::new(&trits, rows, cols, SCALE);
+    check(name, weights, &x, &out)?;
 
     let bytes = 4 * w.len();
     let limit = ceiling::read(bytes);
-    let ns = time(|| kernel(black_box(&w), black_box(&x), SCALE, black_box(&mut out)))?;
+    let ns = time_of(|| product.call(black_box(&w), black_box(&x), SCALE, black_box(&mut out)));
     let measured = Measured {
         ns,
         macs: Some(rows * cols * tokens),
@@ -68,4 +56,22 @@ fn check(name: &str, w: reference::Ternary<'_>, x: &[f32], out: &[f32]) -> Resul
         crate::suite::same(name, &expected, &out[t * w.rows()..][..w.rows()])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_answer_is_no_record() {
+        let trits = [1, -1, 0, 1];
+        let w = reference::Ternary::new(&trits, 2, 2, 1.0);
+        let x = [2.0, 3.0, 5.0, 7.0];
+        assert!(check("gemm", w, &x, &[-1.0, 3.0, -2.0, 7.0]).is_ok());
+        let fault = check("gemm", w, &x, &[-1.0, 3.0, -2.0, 0.5]).unwrap_err();
+        assert!(
+            matches!(fault, BenchError::WrongAnswer { found: 0.5, .. }),
+            "{fault}"
+        );
+    }
 }

@@ -2,13 +2,13 @@
 
 use crate::ceiling;
 use crate::error::BenchError;
-use crate::kernels::KernelI8;
+use crate::kernels::Product;
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::suite::same;
-use crate::time::time;
+use crate::time::time_of;
 use atome_kernels::{packing, reference};
-use atome_spec::{Isa, Op};
+use atome_spec::{Isa, Method, Op};
 use std::hint::black_box;
 
 /// Columns of a product that are checked against the reference, which is slow.
@@ -20,15 +20,14 @@ const SEED: u64 = 0x1e8;
 pub(crate) fn run(
     name: &str,
     isa: Isa,
-    product: &KernelI8,
+    product: Product,
+    method: Method,
     tokens: usize,
 ) -> Result<Record, BenchError> {
-    let &KernelI8 {
+    let Product {
         packing,
-        method,
         rows,
         cols,
-        kernel,
         ..
     } = product;
     let mut random = Random::new(SEED);
@@ -43,7 +42,7 @@ pub(crate) fn run(
     packing::int8::pack_into(&q, cols, &mut x);
 
     let mut out = vec![f32::NAN; tokens * rows];
-    kernel(&w, &x, &x_scale, &x_sum, SCALE, &mut out)?;
+    product.call_i8(&w, (&x, &x_scale, &x_sum), SCALE, &mut out);
     let checked = tokens.min(CHECKED);
     let mut expected = vec![0.0; checked * rows];
     let weights = reference::Ternary::new(&trits, rows, cols, SCALE);
@@ -58,10 +57,10 @@ pub(crate) fn run(
 
     let (bytes, macs) = (4 * w.len(), rows * cols * tokens);
     let limit = ceiling::product(isa, method, bytes, macs);
-    let ns = time(|| {
-        let (x, out) = (black_box(&x), black_box(&mut out));
-        kernel(black_box(&w), x, &x_scale, &x_sum, SCALE, out)
-    })?;
+    let ns = time_of(|| {
+        let x = (&**black_box(&x), &x_scale[..], &x_sum[..]);
+        product.call_i8(black_box(&w), x, SCALE, black_box(&mut out));
+    });
     let measured = Measured {
         ns,
         macs: Some(macs),
@@ -73,8 +72,8 @@ pub(crate) fn run(
 }
 
 /// `{op}-{packing}-i8-{isa}/{shape}`.
-pub(crate) fn name(isa: Isa, product: &KernelI8, tokens: usize) -> String {
-    let KernelI8 {
+pub(crate) fn name(isa: Isa, product: &Product, tokens: usize) -> String {
+    let Product {
         op,
         packing,
         rows,

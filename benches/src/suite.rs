@@ -2,15 +2,15 @@
 
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
-use crate::kernels::{D_MODEL, VOCAB, kernels};
+use crate::kernels::{self, D_MODEL, GEMM, GEMV, Product, VOCAB};
 use crate::models::{self, SESSIONS, What, prompt};
-use crate::product::{self, Shape};
+use crate::product;
 use crate::product_i8;
 use crate::record::Record;
 use crate::source::{Source, sources};
 use atome::format::Checkpoint;
 use atome::{BackendKind, Options, Tier};
-use atome_kernels::{Packing, dispatch};
+use atome_kernels::{Kind, Packing, dispatch};
 use atome_spec::{Isa, Method, Op};
 use std::rc::Rc;
 
@@ -104,54 +104,49 @@ fn add_embed(benches: &mut Vec<Bench>, tier: Tier) {
             (format!("batch={BATCH}"), Rows::Batch(BATCH)),
         ];
         for (case, rows) in cases {
-            let (kernel, tables) = (kernels(tier).embed(packing), Rc::clone(&tables));
+            let (kernel, tables) = (kernels::embed(packing, tier), Rc::clone(&tables));
             let name = format!(
                 "embed-{packing}-f32-{}/{VOCAB}x{D_MODEL}/{case}",
                 tier.isa()
             );
             benches.push(Bench::new(name, BackendKind::Aot, move |name| {
-                embed::run(name, packing, kernel, rows, &tables)
+                embed::run(name, kernel, rows, &tables)
             }));
         }
     }
 }
 
 fn add_products(benches: &mut Vec<Bench>, tier: Tier) {
-    let (isa, kernels) = (tier.isa(), kernels(tier));
-    for (rows, cols, kernel) in kernels.gemv {
-        let shape = Shape {
-            rows,
-            cols,
-            tokens: 1,
-        };
-        let name = format!("gemv-int2-f32-{isa}/{rows}x{cols}");
-        let work = move |name: &str| product::run(name, kernel, shape);
+    let isa = tier.isa();
+    let kind = |op| Kind::new(op).packing(Packing::Int2);
+    let mut add = |name: String, product, tokens| {
+        let work = move |name: &str| product::run(name, product, tokens);
         benches.push(Bench::new(name, BackendKind::Aot, work));
+    };
+    for (rows, cols) in GEMV {
+        let product = Product::new(kind(Op::Gemv), (rows, cols), tier);
+        add(format!("gemv-int2-f32-{isa}/{rows}x{cols}"), product, 1);
     }
-    for (rows, cols, kernel) in kernels.gemm {
+    for (rows, cols) in GEMM {
+        let product = Product::new(kind(Op::Gemm), (rows, cols), tier);
         for tokens in COLUMNS {
-            let shape = Shape { rows, cols, tokens };
             let name = format!("gemm-int2-f32-{isa}/{rows}x{cols}/T={tokens}");
-            let work = move |name: &str| product::run(name, kernel, shape);
-            benches.push(Bench::new(name, BackendKind::Aot, work));
+            add(name, product, tokens);
         }
     }
 }
 
 fn add_int8_products(benches: &mut Vec<Bench>, settings: &Settings) {
     let (method, isa) = int8(settings);
-    for product in &kernels(settings.tier).int8 {
-        if product.method != method {
-            continue;
-        }
+    for product in kernels::int8_products(method, settings.tier) {
         let columns: &[usize] = if product.op == Op::Gemm {
             &COLUMNS
         } else {
             &[1]
         };
         for &tokens in columns {
-            let name = product_i8::name(isa, product, tokens);
-            let work = move |name: &str| product_i8::run(name, isa, product, tokens);
+            let name = product_i8::name(isa, &product, tokens);
+            let work = move |name: &str| product_i8::run(name, isa, product, method, tokens);
             benches.push(Bench::new(name, BackendKind::Aot, work));
         }
     }
@@ -266,24 +261,6 @@ mod tests {
         assert_eq!(
             fault.to_string(),
             "x: element 1 is -0, the reference gives 0"
-        );
-    }
-
-    #[test]
-    fn a_wrong_kernel_is_not_timed() {
-        let shape = Shape {
-            rows: 16,
-            cols: 8,
-            tokens: 2,
-        };
-        let wrong = |_: &[u32], _: &[f32], _: f32, out: &mut [f32]| {
-            out.fill(0.5);
-            Ok(())
-        };
-        let fault = product::run("gemm", wrong, shape).unwrap_err();
-        assert!(
-            matches!(fault, BenchError::WrongAnswer { found: 0.5, .. }),
-            "{fault}"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! How long something takes, on a machine that also does other things.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 /// Rounds; the quietest one counts.
@@ -29,6 +30,15 @@ pub(crate) fn time<E>(mut work: impl FnMut() -> Result<(), E>) -> Result<f64, E>
     least_median(|| Ok(sample(calls)?.as_secs_f64() * 1e9 / f64::from(calls)))
 }
 
+/// [`time`] of what cannot fail.
+pub(crate) fn time_of(mut work: impl FnMut()) -> f64 {
+    let Ok(ns) = time(|| {
+        work();
+        Ok::<_, Infallible>(())
+    });
+    ns
+}
+
 /// The least of five medians of what `sample` says.
 ///
 /// # Errors
@@ -55,7 +65,6 @@ fn median(samples: &mut [f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::convert::Infallible;
     use std::hint::black_box;
 
     #[test]
