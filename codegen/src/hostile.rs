@@ -3,6 +3,7 @@
 
 use crate::interp::Program;
 use crate::ir::{Block, Function, Inst, Loop, Size, Stmt, Type, Value, parse, random, verify};
+use std::ops::Range;
 
 const SEEDS: u64 = 40;
 const MUTANTS: u64 = 20;
@@ -81,15 +82,20 @@ fn run(function: &Function, program: &Program, random: &mut Rng) {
     let mut buffers: Vec<_> = ends.windows(2).map(|w| w[0]..w[1]).collect();
     if let (0, Some(range)) = (random.below(4), buffers.last_mut()) {
         *range = match random.below(3) {
-            0 => range.end..range.start,
-            1 => usize::MAX..0,
-            _ => 0..usize::MAX,
+            0 => from_to(range.end, range.start),
+            1 => from_to(usize::MAX, 0),
+            _ => from_to(0, usize::MAX),
         };
     }
     let dims = vec![SMALL; function.dims.len()];
     let scalars = vec![1.5; function.scalars.len()];
     let registers = &mut program.registers();
     drop(program.run(registers, &mut memory, &buffers, &dims, &scalars));
+}
+
+/// A range that may be none.
+fn from_to(start: usize, end: usize) -> Range<usize> {
+    Range { start, end }
 }
 
 /// Whether loops end soon for small dimensions.

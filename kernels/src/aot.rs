@@ -104,6 +104,7 @@ pub fn runnable() -> impl Iterator<Item = &'static Kernel> {
 /// A module of the kernels of one tier.
 macro_rules! tier {
     ($module:ident, $tier:literal) => {
+        #[allow(clippy::all, reason = "generated code")]
         pub(crate) mod $module {
             use super::Kernel;
             #[allow(unused_imports, reason = "a tier may lack some")]

@@ -5,13 +5,14 @@
 //! | `parse` | the attribute and the function, as written |
 //! | `check`, `suggest` | what the attribute's arguments mean |
 //! | `signature`, `dims` | the function's arguments; where open dimensions come from |
-//! | `expand`, `lengths` | the wrapper and the kernels in it |
+//! | `expand`, `lengths`, `call` | the wrapper and the kernels in it |
 //! | `reference_test` | the scalar body and its test |
 //! | `aot`, `safe` | the tables of `atome-kernels`, and safe functions over them |
 //! | `errors` | all mistakes of one use, together |
 #![forbid(unsafe_code)]
 
 mod aot;
+mod call;
 mod check;
 mod dims;
 mod errors;
