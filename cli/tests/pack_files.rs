@@ -89,3 +89,26 @@ fn the_source_is_counted_whole() {
         assert_eq!(answer["bytes"], bytes, "{name}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_grow() {
+    let fixture = Fixture::new();
+    let args = ["pack", "lm.bin", "x.safetensors", "-q"];
+    let script = "ulimit -f 1; exec \"$@\"";
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", script, "bash", env!("CARGO_BIN_EXE_atome")]);
+    let said = support::said(bash.args(args).current_dir(fixture.path("")));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(said.err.lines().count(), 1, "{said:?}");
+    assert!(
+        said.err.contains("cannot write `x.safetensors`"),
+        "{said:?}"
+    );
+    let entries = fs::read_dir(fixture.path("")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<String> = names
+        .filter(|name| name.contains("x.safetensors"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}

@@ -317,7 +317,9 @@ fn hostile_states_do_no_harm() {
                     let end = hostile.len() - if router { 12 } else { 0 };
                     hostile[end - 4..end].fill(0);
                     session.restore(&hostile).unwrap();
-                    session.prefill(&tokens(12)).unwrap();
+                    // Numbers that are not finite end in an error of the step.
+                    let ran = session.prefill(&tokens(12));
+                    assert!(ran.is_ok() || fill != 0, "{ran:?}");
                     session.fork().unwrap_err();
                     session.reset();
                     session.prefill(&tokens(12)).unwrap();
