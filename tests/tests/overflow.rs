@@ -155,8 +155,11 @@ fn bitmamba2_at_extremes() {
     );
 }
 
+/// Gives an element, by number and old value, a new value.
+type Change = Box<dyn Fn(usize, f32) -> f32>;
+
 /// Ways to put an extreme into a tensor.
-fn kinds(extreme: f32) -> [(&'static str, Box<dyn Fn(usize, f32) -> f32>); 5] {
+fn kinds(extreme: f32) -> [(&'static str, Change); 5] {
     let limited = move |x: f32| x.clamp(f32::MIN, f32::MAX);
     [
         ("all", Box::new(move |_, _| extreme)),

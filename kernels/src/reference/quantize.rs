@@ -1,4 +1,4 @@
-use super::reduce::sum;
+use super::reduce::{fault, sum};
 use atome_spec::numerics::QUANTIZE_EPS;
 
 /// Rounds rows of f32 to int8 with one scale a row, by the row's greatest magnitude m:
@@ -21,7 +21,7 @@ pub fn quantize(x: &[f32], width: usize, q: &mut [i8], q_scale: &mut [f32], q_su
     for r in 0..rows {
         let (x, q) = (&x[r * width..][..width], &mut q[r * width..][..width]);
         let greatest = x.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-        let fault = sum(x.iter().map(|x| x - x));
+        let fault = sum(x.iter().map(|x| fault(*x)));
         let range = (greatest + QUANTIZE_EPS) + fault;
         let factor = 127.0 / range;
         for (q, x) in q.iter_mut().zip(x) {

@@ -39,6 +39,11 @@ pub(super) fn sum(terms: impl Iterator<Item = f32>) -> f32 {
     partials.fold(|a, b| a + b)
 }
 
+/// `x - x`: 0, or NaN where `x` is no finite number.
+pub(super) fn fault(x: f32) -> f32 {
+    if x.is_finite() { 0.0 } else { f32::NAN }
+}
+
 /// The greatest element in the order of [`Partials`], from negative infinity.
 pub(super) fn max(x: &[f32]) -> f32 {
     let greater = |a, b| if a > b { a } else { b };

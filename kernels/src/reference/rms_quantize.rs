@@ -1,4 +1,4 @@
-use super::reduce::sum;
+use super::reduce::{fault, sum};
 use super::root::{MeanSquare, limited};
 use atome_spec::numerics::QUANTIZE_EPS;
 
@@ -32,7 +32,7 @@ pub fn rms_quantize(
     assert_eq!(q_sum.len(), rows, "length of q_sum");
     for r in 0..rows {
         let (x, q) = (&x[r * width..][..width], &mut q[r * width..][..width]);
-        let fault = sum(x.iter().zip(gamma).map(|(x, gamma)| x * gamma - x * gamma));
+        let fault = sum(x.iter().zip(gamma).map(|(x, gamma)| fault(x * gamma)));
         let root = MeanSquare::of(x.iter().copied(), width).root(eps) + fault;
         let (m, m_lower) = greatest(x, gamma);
         let factor = factor((m, m_lower), root);

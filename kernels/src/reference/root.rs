@@ -1,4 +1,4 @@
-use super::reduce::sum;
+use super::reduce::{fault, sum};
 use atome_spec::numerics::{LEAST, SQUARES_DOWN, SQUARES_LIMIT, SQUARES_UP};
 
 /// A mean of squares, or 2^-160 of it where the sum of the squares is above 2^120.
@@ -41,7 +41,7 @@ impl MeanSquare {
     pub(super) fn root(self, eps: f32) -> f32 {
         let up = if self.fits { 1.0 } else { SQUARES_UP };
         let root = limited(libm::sqrtf(self.value + self.eps(eps)) * up);
-        root + (self.value - self.value)
+        root + fault(self.value)
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Ball {
 
 /// Whether `x` leaves the range of f32, or is NaN.
 fn overflows(x: f64) -> bool {
-    !(x.abs() <= f64::from(f32::MAX))
+    x.is_nan() || x.abs() > f64::from(f32::MAX)
 }
 
 impl Ball {
