@@ -56,6 +56,7 @@ mod state;
 pub mod tokenizer;
 
 pub use atome_spec::{Packing, Tier};
+pub use backend::{KernelUse, Run};
 #[cfg(feature = "default-model")]
 pub use default_model::DEFAULT_MODEL;
 pub use error::{LoadError, RunError};
@@ -68,3 +69,8 @@ pub use model::{Model, ModelInfo};
 pub use options::{BackendKind, Options};
 pub use plan::{Section, TensorInfo};
 pub use session::Session;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,7 +1,7 @@
 //! A loaded model: an arena, a plan, and the backend that runs it.
 
 use crate::arena::{Arena, Weights};
-use crate::backend::Backend;
+use crate::backend::{Backend, KernelUse, listing};
 use crate::cores;
 use crate::family::{Config, Family};
 use crate::fill::{Progress, fill};
@@ -29,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) arena: Arena,
     pub(crate) plan: Plan,
     pub(crate) backend: Backend,
+    tier: Tier,
     pub(crate) vocab: usize,
     pub(crate) info: ModelInfo,
 }
@@ -73,8 +74,6 @@ pub struct ModelInfo {
     pub state_bytes: usize,
     /// Bytes of machine code made at load.
     pub code_bytes: usize,
-    /// Kernels in use.
-    pub kernels: Vec<String>,
     /// Every tensor's place.
     pub tensors: Vec<TensorInfo>,
     /// Time to read, check and pack the file.
@@ -214,7 +213,6 @@ impl Model {
             session_bytes: plan.sizes.slot,
             state_bytes: state_bytes(&plan),
             code_bytes: backend.code_bytes(),
-            kernels: backend.kernels(),
             tensors: plan.tensors.clone(),
             load_time,
             compile_time,
@@ -224,6 +222,7 @@ impl Model {
                 arena,
                 plan,
                 backend,
+                tier,
                 vocab: identity.vocab,
                 info,
             }),
@@ -241,6 +240,18 @@ impl Model {
     /// What the model is and how it lies in memory.
     pub fn info(&self) -> &ModelInfo {
         &self.inner.info
+    }
+
+    /// Which kernel runs each call of the model's plan, equal ones of all layers once.
+    pub fn kernels(&self) -> Vec<KernelUse> {
+        let Inner {
+            plan,
+            backend,
+            tier,
+            info,
+            ..
+        } = &*self.inner;
+        listing(plan, backend.kind(), *tier, info.threads > 1)
     }
 
     /// Number of token ids.

@@ -3,14 +3,18 @@ use crate::cmd::arena_map;
 use crate::failure::Failure;
 use crate::output;
 use crate::units::{count, duration, grouped};
-use atome::{Config, Model, ModelInfo};
+use atome::{Config, KernelUse, Model, ModelInfo};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// Print what a model is, how it lies in memory, and which kernels run it
+/// Print what a model is, how it lies in memory, and which kernel runs each of its calls
+///
+/// Calls run in a `step` of one token, in a `block` of a prompt, for the logits of all `rows` of a
+/// block, or for a token of each of several `sessions`. Kernels are made at load (`jit`), compiled
+/// ahead of time (`aot`) or interpreted.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// Model file: a packed safetensors container, ATOME01, ATOME02, ATOMECL01 or BIT2
@@ -29,6 +33,8 @@ pub(crate) struct InspectArgs {
 struct Answer<'a> {
     #[serde(flatten)]
     info: &'a ModelInfo,
+    /// Which kernel runs each call.
+    kernels: Vec<KernelUse>,
     /// Bytes of each section, alignment included.
     sections: BTreeMap<&'static str, usize>,
 }
@@ -42,10 +48,13 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
             .map(|s| (s.name(), info.section_bytes(*s)));
         return output::print_json(&Answer {
             info,
+            kernels: model.kernels(),
             sections: sections.collect(),
         });
     }
     let mut text = facts(&model);
+    text.push('\n');
+    kernels(&mut text, &model.kernels());
     text.push('\n');
     arena_map::draw(&mut text, info);
     output::print(&text)
@@ -84,12 +93,37 @@ fn facts(model: &Model) -> String {
         ("backend", machine),
         ("load", duration(info.load_time)),
         ("compile", format!("{}{code}", duration(info.compile_time))),
-        ("kernels", info.kernels.join("\n              ")),
     ];
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text
     })
+}
+
+/// A table of the model's calls, when they run, and by which kernel.
+fn kernels(text: &mut String, uses: &[KernelUse]) {
+    let runs = |each: &KernelUse| {
+        let names = each.runs.iter().map(|run| run.name());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let width = |of: &dyn Fn(&KernelUse) -> usize| uses.iter().map(of).max().unwrap_or(0);
+    let (calls, times) = (
+        width(&|each| each.call.len()),
+        width(&|each| runs(each).len()),
+    );
+    let _ = writeln!(
+        text,
+        "  {:<calls$}  {:<times$}  {:<6}  kernel",
+        "call", "runs in", "by"
+    );
+    for each in uses {
+        let (call, by, kernel) = (&each.call, each.by, &each.kernel);
+        let _ = writeln!(
+            text,
+            "  {call:<calls$}  {:<times$}  {by:<6}  {kernel}",
+            runs(each)
+        );
+    }
 }
 
 /// The dimensions, each with its name in the model's config or header.

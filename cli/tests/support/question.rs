@@ -49,7 +49,7 @@ impl Question {
         let kernels = facts["kernels"].as_array().unwrap();
         kernels
             .iter()
-            .map(|k| k.as_str().unwrap().to_owned())
+            .map(|k| k["kernel"].as_str().unwrap().to_owned())
             .collect()
     }
 

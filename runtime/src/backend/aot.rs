@@ -49,17 +49,6 @@ impl Aot {
         })
     }
 
-    pub(crate) fn kernels(&self) -> Vec<String> {
-        let all = [
-            &self.block,
-            &self.step,
-            &self.head,
-            &self.rows_head,
-            &self.sessions,
-        ];
-        all.into_iter().flat_map(Calls::kernels).collect()
-    }
-
     /// # Safety
     /// As [`super::Backend::block`].
     pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
@@ -104,20 +93,10 @@ impl Calls {
         one_token: bool,
     ) -> Result<Calls, LoadError> {
         let walk = Walk::new(plan, stages, |call| {
-            // A split product needs the distance between outputs, which only `gemm` has.
-            let call = match (one_token, call.op == Op::Gemm && pool.is_some()) {
-                (false, _) => call.clone(),
-                (true, false) => call.for_one_token(),
-                (true, true) => call.bind_one_token(),
-            };
+            let call = form(call, one_token, pool.is_some());
             Prepared::new(plan, &call, tier)
         })?;
         Ok(Calls { walk, pool })
-    }
-
-    pub(super) fn kernels(&self) -> impl Iterator<Item = String> + '_ {
-        let names = self.walk.kernels();
-        names.map(|prepared| prepared.kernel.name.to_owned())
     }
 
     /// # Safety
@@ -132,13 +111,28 @@ impl Calls {
     }
 }
 
+/// A call as it runs in blocks of one token, or of any number, with or without threads.
+pub(super) fn form(call: &KernelCall, one_token: bool, pooled: bool) -> KernelCall {
+    // A split product needs the distance between outputs, which only `gemm` has.
+    match (one_token, call.op == Op::Gemm && pooled) {
+        (false, _) => call.clone(),
+        (true, false) => call.for_one_token(),
+        (true, true) => call.bind_one_token(),
+    }
+}
+
+/// The kernel of a tier for a call in its form.
+pub(super) fn kernel(call: &KernelCall, tier: Tier) -> Option<&'static Kernel> {
+    find(call.open_spec().kind(), tier)
+}
+
 impl Prepared {
     pub(super) fn new(plan: &Plan, call: &KernelCall, tier: Tier) -> Result<Prepared, LoadError> {
         let missing = || LoadError::NoKernel {
             kernel: call.open_spec().name(),
             tier,
         };
-        let kernel = find(call.open_spec().kind(), tier).ok_or_else(missing)?;
+        let kernel = kernel(call, tier).ok_or_else(missing)?;
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
         let (dims, scalars) = (call.dims.clone(), call.scalars.clone());
         Ok(Prepared {

@@ -24,7 +24,6 @@ pub(crate) struct Interp {
 
 struct Prepared {
     label: String,
-    name: String,
     program: Arc<Program>,
     operands: Vec<Placed>,
     dims: Vec<DimValue>,
@@ -51,7 +50,6 @@ impl Interp {
             };
             Ok(Prepared {
                 label: call.label.clone(),
-                name: format!("{}-interp", spec.name()),
                 program,
                 operands: call.operands.iter().map(|o| Placed::new(plan, o)).collect(),
                 dims: call.open_dims().collect(),
@@ -71,12 +69,6 @@ impl Interp {
             sizes: plan.sizes,
             state_bytes: plan.state_bytes,
         })
-    }
-
-    pub(crate) fn kernels(&self) -> Vec<String> {
-        let all = [&self.stages, &self.head, &self.rows_head, &self.sessions];
-        let kernels = all.into_iter().flat_map(Walk::kernels);
-        kernels.map(|prepared| prepared.name.clone()).collect()
     }
 
     /// # Safety

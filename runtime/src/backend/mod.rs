@@ -7,6 +7,7 @@
 //! | `aot` | the kernels compiled ahead of time |
 //! | `interp` | the interpreter |
 //! | `jit` | the plan compiled to machine code at load, with the feature `jit` |
+//! | `listing` | which kernel runs which call |
 //! | `parallel` | a matrix product split over threads |
 //! | `trace` | the plan watched for numbers that are not finite |
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
@@ -16,11 +17,14 @@ mod frame;
 mod interp;
 #[cfg(feature = "jit")]
 mod jit;
+mod listing;
 mod parallel;
 mod trace;
 mod walk;
 
 pub(crate) use frame::{Frame, Owner};
+pub(crate) use listing::listing;
+pub use listing::{KernelUse, Run};
 pub(crate) use trace::Trace;
 
 use crate::plan::Plan;
@@ -113,19 +117,6 @@ impl Backend {
             Backend::Jit(jit) => jit.code_bytes(),
             Backend::Aot(_) | Backend::Interp(_) => 0,
         }
-    }
-
-    /// Names of the kernels in use, each once, sorted.
-    pub(crate) fn kernels(&self) -> Vec<String> {
-        let mut names = match self {
-            #[cfg(feature = "jit")]
-            Backend::Jit(jit) => jit.kernels(),
-            Backend::Aot(aot) => aot.kernels(),
-            Backend::Interp(interp) => interp.kernels(),
-        };
-        names.sort();
-        names.dedup();
-        names
     }
 
     /// Runs the block of tokens that `frame` describes, up to the last residual. `owner` gives

@@ -44,18 +44,6 @@ impl<K> Walk<K> {
         Ok(Walk { stages: nodes })
     }
 
-    /// Every prepared kernel call.
-    pub(super) fn kernels(&self) -> impl Iterator<Item = &K> {
-        let steps = self.stages.iter().flat_map(|node| match node {
-            Node::Block(step) => std::slice::from_ref(step),
-            Node::EachToken(steps) => steps,
-        });
-        steps.filter_map(|step| match step {
-            Step::Kernel(kernel) => Some(kernel),
-            Step::TopK(_) => None,
-        })
-    }
-
     /// Runs the stages; `owner` knows whose state each row belongs to.
     ///
     /// # Safety

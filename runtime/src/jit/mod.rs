@@ -25,7 +25,7 @@ mod memory;
 mod tests;
 
 use atome_codegen::emit::clif;
-use atome_spec::Target;
+use atome_spec::{Op, Target, Tier};
 
 pub use body::Body;
 pub use builder::CodeBuilder;
@@ -40,4 +40,14 @@ pub use function::FuncId;
 pub fn check() -> Result<(), JitError> {
     clif::isa(Target::Native)?;
     memory::probe().map_err(|cause| JitError::NoExecutableMemory { cause })
+}
+
+/// Whether a compiled plan calls the ahead-of-time kernels of an op: on tiers whose vectors are
+/// wider than Cranelift's 128 bits, for matrix products and the long loops over channels.
+pub fn calls_ahead_of_time(op: Op, tier: Tier) -> bool {
+    let heavy = matches!(
+        op,
+        Op::Gemv | Op::Gemm | Op::RmsNorm | Op::RmsQuantize | Op::ConvSilu | Op::SelectiveScan
+    );
+    heavy && tier.vector_bits() > 128
 }

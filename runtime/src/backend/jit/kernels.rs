@@ -6,15 +6,16 @@
 
 use super::entry::{Entry, Node, Step};
 use crate::LoadError;
+use crate::backend::aot::{form, kernel};
 use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
 use crate::backend::walk::{TopK, select_top_k};
-use crate::jit::{Code, CodeBuilder, FuncId};
+use crate::jit::{Code, CodeBuilder, FuncId, calls_ahead_of_time};
 use crate::plan::{Call, DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
 use atome_codegen::{KernelSpec, compile};
-use atome_kernels::{Kernel, dispatch, find};
+use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
 use atome_spec::{Activation, Isa, Op, Packing, Target, Tier};
 use cranelift_codegen::ir::Type;
@@ -36,14 +37,12 @@ pub(super) struct Kernels<'p> {
     compiled: BTreeMap<KernelSpec, FuncId>,
     imported: BTreeMap<&'static str, FuncId>,
     tables: Vec<Box<[u64]>>,
-    names: Vec<String>,
 }
 
-/// Code, what it reads, and the names of its kernels.
+/// Code, and what it reads.
 pub(super) struct Finished {
     pub code: Code,
     pub tables: Vec<Box<[u64]>>,
-    pub names: Vec<String>,
 }
 
 /// A kernel call and the function that runs it.
@@ -83,7 +82,6 @@ impl<'p> Kernels<'p> {
             compiled,
             imported,
             tables: Vec::new(),
-            names: Vec::new(),
         })
     }
 
@@ -122,15 +120,10 @@ impl<'p> Kernels<'p> {
         call: &KernelCall,
         one_token: bool,
     ) -> Result<Prepared, LoadError> {
-        // A split product needs the distance between outputs, which only `gemm` has, and any
-        // number of rows.
+        // A split product has any number of rows.
         let parallel = call.op == Op::Gemm && self.pool.is_some();
-        let call = match (one_token, parallel) {
-            (true, false) => call.for_one_token(),
-            (true, true) => call.bind_one_token(),
-            (false, _) => call.clone(),
-        };
-        let (function, dims) = match self.microkernel(&call)? {
+        let call = form(call, one_token, parallel);
+        let (function, dims) = match self.imported(&call)? {
             Some(function) => (function, call.dims.clone()),
             None if parallel => (self.compiled(call.open_spec())?, call.dims.clone()),
             None => (self.compiled(call.spec())?, call.open_dims().collect()),
@@ -149,12 +142,9 @@ impl<'p> Kernels<'p> {
         })
     }
 
-    /// The ahead-of-time kernel for a call, if it is one that pays.
-    fn microkernel(&mut self, call: &KernelCall) -> Result<Option<FuncId>, LoadError> {
-        if !is_microkernel(call.op, self.tier) {
-            return Ok(None);
-        }
-        let Some(kernel) = find(call.open_spec().kind(), self.tier) else {
+    /// The function of the ahead-of-time kernel for a call, if it is one that pays.
+    fn imported(&mut self, call: &KernelCall) -> Result<Option<FuncId>, LoadError> {
+        let Some(kernel) = microkernel(call, self.tier) else {
             return Ok(None);
         };
         if let Some(&function) = self.imported.get(kernel.name) {
@@ -163,7 +153,6 @@ impl<'p> Kernels<'p> {
         let signature = compile(&call.open_spec(), Tier::Portable)?;
         let function = self.code.declare_import(kernel.name, &signature)?;
         self.imported.insert(kernel.name, function);
-        self.names.push(kernel.name.to_owned());
         Ok(Some(function))
     }
 
@@ -172,7 +161,6 @@ impl<'p> Kernels<'p> {
             return Ok(function);
         }
         let function = self.code.define(&compile(&spec, clif_isa())?)?;
-        self.names.push(format!("{}-clif", spec.name()));
         self.compiled.insert(spec, function);
         Ok(function)
     }
@@ -195,7 +183,6 @@ impl<'p> Kernels<'p> {
         Ok(Finished {
             code: self.code.finish()?,
             tables: self.tables,
-            names: self.names,
         })
     }
 }
@@ -222,18 +209,17 @@ const fn params<const N: usize>() -> [Type; N] {
     params
 }
 
-fn is_microkernel(op: Op, tier: Tier) -> bool {
-    let heavy = matches!(
-        op,
-        Op::Gemv | Op::Gemm | Op::RmsNorm | Op::RmsQuantize | Op::ConvSilu | Op::SelectiveScan
-    );
-    heavy && tier.vector_bits() > 128
+/// The ahead-of-time kernel that runs a call in its form; `None` if its code is made here.
+pub(in crate::backend) fn microkernel(call: &KernelCall, tier: Tier) -> Option<&'static Kernel> {
+    calls_ahead_of_time(call.op, tier)
+        .then(|| kernel(call, tier))
+        .flatten()
 }
 
 fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {
     atome_kernels::kernels(tier)
         .iter()
-        .filter(move |k| is_microkernel(k.kind.op, tier))
+        .filter(move |k| calls_ahead_of_time(k.kind.op, tier))
 }
 
 /// The machine that Cranelift compiles for.

@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::pool::Pool;
 use atome_spec::Tier;
 use entry::Entry;
+pub(super) use kernels::microkernel;
 use kernels::{Finished, Kernels};
 use std::sync::Arc;
 
@@ -30,7 +31,6 @@ pub(crate) struct Jit {
     step: EntryFn,
     block: EntryFn,
     head: EntryFn,
-    kernels: Vec<String>,
     // The code holds the addresses of the tables and the pool, so it is listed, and dropped,
     // first.
     code: Code,
@@ -68,11 +68,7 @@ impl Jit {
             calls: &head,
             one_token: true,
         })?;
-        let Finished {
-            code,
-            tables,
-            names,
-        } = kernels.finish()?;
+        let Finished { code, tables } = kernels.finish()?;
         let entry = |id| {
             // SAFETY: every entry point is defined with this signature.
             unsafe { std::mem::transmute::<*const u8, EntryFn>(code.entry(id)) }
@@ -82,19 +78,12 @@ impl Jit {
             step,
             block,
             head,
-            kernels: names,
             code,
             _tables: tables,
             _pool: pool,
             rows_head,
             sessions,
         })
-    }
-
-    pub(crate) fn kernels(&self) -> Vec<String> {
-        let walked = [&self.rows_head, &self.sessions].into_iter();
-        let walked = walked.flat_map(Calls::kernels);
-        self.kernels.iter().cloned().chain(walked).collect()
     }
 
     pub(crate) fn code_bytes(&self) -> usize {
