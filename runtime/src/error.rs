@@ -484,7 +484,7 @@ pub enum RunError {
         logits: usize,
     },
     /// A sampling temperature that is not a finite number of 0 or more.
-    #[error("expected a temperature of 0 or more, found {found}")]
+    #[error("expected a finite temperature of 0 or more, found {found}")]
     Temperature {
         /// The temperature given.
         found: f32,

@@ -137,7 +137,7 @@ pub fn sample(
     };
     let model = Model::from_atome(model, &options).map_err(TrainError::Sample)?;
     let mut session = model.session()?;
-    let mut sampler = Sampler::new(Sampling::default(), model.vocab())?;
+    let mut sampler = Sampler::new(Sampling::GREEDY, model.vocab())?;
     let prompt: Vec<u32> = prompt.iter().map(|&b| u32::from(b)).collect();
     session.prefill(&prompt)?;
     let mut text = Vec::with_capacity(bytes);
