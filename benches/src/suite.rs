@@ -30,7 +30,8 @@ pub struct Settings {
     pub threads: usize,
     /// As [`Options::no_multiply`].
     pub no_multiply: bool,
-    /// The model to time; `None` for random weights in the published shapes.
+    /// The model to time, and nothing else; `None` for kernels and for random weights in the
+    /// published shapes.
     pub model: Option<NamedModel>,
 }
 
@@ -80,7 +81,8 @@ impl Bench {
 /// The benchmarks, in the order in which they should run.
 pub fn suite(settings: &Settings) -> Vec<Bench> {
     let mut benches = Vec::new();
-    if matches!(settings.backend, BackendKind::Auto | BackendKind::Aot) {
+    let has_kernels = matches!(settings.backend, BackendKind::Auto | BackendKind::Aot);
+    if has_kernels && settings.model.is_none() {
         add_embed(&mut benches, settings.tier);
         add_products(&mut benches, settings.tier);
         add_int8_products(&mut benches, settings);
