@@ -4,7 +4,7 @@
 use crate::cmd::train;
 use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run};
 use crate::failure::Failure;
-use crate::{output, progress};
+use crate::{config, output, progress};
 use atome::{BackendKind, Model, Options, Tier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -20,7 +20,7 @@ const MAX_THREADS: usize = 1024;
 ///
 /// Results go to standard output, everything else to standard error.
 /// Without a command it runs the model inside, as `atome run`.
-/// Exit code: 0 done; 1 the model or the machine failed; 2 bad usage or bad input.
+/// Exit code: 0 done; 1 the model or the machine failed; 2 bad usage or bad input; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "atome", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -118,6 +118,7 @@ impl LoadArgs {
         model: Option<&Path>,
         options: &Options,
     ) -> Result<Model, Failure> {
+        config::check(self.config.as_deref(), model, self.machine.quiet)?;
         match model {
             Some(model) => self.load_file(model, options),
             #[cfg(feature = "default-model")]
@@ -150,10 +151,11 @@ where
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
 }
 
-/// Parses a whole number of 0 or more; what does not fit its type is none.
-pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, &'static str> {
+/// Parses a whole number of 0 or more that its type, one without a sign, has room for.
+pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    let most = u64::MAX >> (u64::BITS as usize - 8 * size_of::<T>());
     text.parse()
-        .map_err(|_| "expected a whole number of 0 or more")
+        .map_err(|_| format!("expected a whole number from 0 to {most}"))
 }
 
 /// Parses a decimal number.
@@ -172,47 +174,55 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
     threads.ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
 }
 
-/// Prints the help that was asked for, or says in one line what is wrong with the arguments.
+/// Prints the help that was asked for, or says what is wrong with the arguments: in a line and, for
+/// a person, hints on lines of their own.
 pub(crate) fn explain(error: &clap::Error) -> ExitCode {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // If nobody reads the help there is nobody to tell.
-            let _ = error.print();
-            ExitCode::SUCCESS
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(cause) => Failure::Output(cause).report(),
+        },
         _ => {
-            output::complain(&one_line(&error.render().to_string()));
+            let mut lines = lines(&error.render().to_string());
+            let hints = lines.split_off(1);
+            if std::env::args_os().any(|arg| arg == "--json") {
+                let hints = hints.iter().map(|hint| format!("; {hint}"));
+                output::complain(&lines.into_iter().chain(hints).collect::<String>());
+            } else {
+                output::complain_with(&lines.concat(), &hints);
+            }
             ExitCode::from(2)
         }
     }
 }
 
-/// Clap's paragraphs on one line: what is wrong, its tips, the usage, where to read more.
-fn one_line(rendered: &str) -> String {
-    let mut line = String::new();
-    for part in rendered
-        .lines()
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
+/// Clap's paragraphs as lines: what is wrong, then its hints.
+fn lines(rendered: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in rendered.lines().map(str::trim) {
         let part = part.strip_prefix("error: ").unwrap_or(part);
-        let part = part
-            .strip_suffix("try '--help'.")
-            .map_or(part, |_| "try `--help`");
-        let separator = if line.is_empty() {
-            ""
-        } else if ["tip:", "Usage:", "try "]
-            .iter()
-            .any(|start| part.starts_with(start))
-        {
-            "; "
+        let hint = if let Some(usage) = part.strip_prefix("Usage: ") {
+            format!("usage: {usage}")
+        } else if let Some(values) = part.strip_prefix("[possible values: ") {
+            format!("possible values: {}", values.trim_end_matches(']'))
+        } else if part.ends_with("try '--help'.") {
+            "try `--help`".to_owned()
+        } else if part.starts_with("tip:") {
+            part.to_owned()
+        } else if part.is_empty() {
+            continue;
         } else {
-            " "
+            // A list goes on in the line that announces it.
+            let line = lines.last_mut().expect("there is a first one");
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(part);
+            continue;
         };
-        line.push_str(separator);
-        line.push_str(&part.replacen("Usage:", "usage:", 1));
+        lines.push(hint);
     }
-    line
+    lines
 }
 
 #[cfg(test)]
@@ -226,14 +236,30 @@ mod tests {
     }
 
     #[test]
-    fn paragraphs_become_one_line() {
+    fn paragraphs_become_lines() {
         let rendered = "error: unexpected argument '--tokenz' found\n\n  tip: a similar argument \
             exists: '--tokens'\n\nUsage: atome logits --tokens <LIST> <MODEL>\n\nFor more \
             information, try '--help'.\n";
+        let expected = [
+            "unexpected argument '--tokenz' found",
+            "tip: a similar argument exists: '--tokens'",
+            "usage: atome logits --tokens <LIST> <MODEL>",
+            "try `--help`",
+        ];
+        assert_eq!(lines(rendered), expected);
+        let rendered = "error: these are missing:\n  --text <FILE>\n  --out <MODEL>\n\nUsage: x\n";
+        let expected = ["these are missing: --text <FILE> --out <MODEL>", "usage: x"];
+        assert_eq!(lines(rendered), expected);
+    }
+
+    #[test]
+    fn ranges_are_said() {
+        assert_eq!(whole::<u64>("18446744073709551615"), Ok(u64::MAX));
+        let message = whole::<u64>("18446744073709551616").unwrap_err();
         assert_eq!(
-            one_line(rendered),
-            "unexpected argument '--tokenz' found; tip: a similar argument exists: '--tokens'; \
-             usage: atome logits --tokens <LIST> <MODEL>; try `--help`"
+            message,
+            "expected a whole number from 0 to 18446744073709551615"
         );
+        assert!(whole::<u8>("256").unwrap_err().ends_with(" to 255"));
     }
 }

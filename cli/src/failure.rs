@@ -1,5 +1,8 @@
 //! What can go wrong, the one line that says so, and the exit code.
 
+#[cfg(feature = "asm")]
+use crate::cmd::emit::AsmError;
+use crate::{interrupt, output};
 use atome::atomic_file::WriteFileError;
 use atome::format::{Format, WriteError};
 use atome::tokenizer::TokenizerError;
@@ -16,6 +19,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Why a command did not do what was asked. Every message says what was expected, what was
 /// found, and what to do, in one line.
@@ -24,8 +28,10 @@ pub(crate) enum Failure {
     #[cfg(not(feature = "default-model"))]
     #[error("no model: name a model file, this build has none inside")]
     NoModel,
-    #[error("no prompt: give one with -p TEXT, or with -p - on standard input")]
+    #[error("no prompt: give one with -p TEXT, through a pipe, or as --tokens LIST")]
     NoPrompt,
+    #[error("interrupted")]
+    Interrupted,
     #[error("the prompt is empty: give at least one byte of text")]
     EmptyPrompt,
     #[error("cannot read the prompt from standard input: {0}")]
@@ -45,7 +51,7 @@ pub(crate) enum Failure {
     IsClassifier { classes: usize },
     #[error("the model is no classifier, it continues text: use `atome run` or `atome logits`")]
     IsLanguageModel,
-    #[error("{0}; `atome run` and `atome logits` take ids, with --tokens")]
+    #[error("{0}; give ids, with --tokens")]
     NoTokenizer(#[from] TokenizerError),
     #[error("logit {index} is {value}, no number for JSON: the model's weights overflow f32")]
     NotFinite { index: usize, value: f32 },
@@ -62,8 +68,22 @@ pub(crate) enum Failure {
     #[cfg(not(feature = "jit"))]
     #[error("this build has no Cranelift, its feature `jit`: use --as ir or --as rust")]
     NoCranelift,
-    #[error("no benchmark has `{filter}` in its name; there are {}", known.join(", "))]
-    NoBenchmark { filter: String, known: Vec<String> },
+    #[cfg(not(feature = "asm"))]
+    #[error("this build shows no machine code, its feature `asm`: use --as ir or --as rust")]
+    NoMachineCode,
+    #[error("`--backend` chooses between machine codes: use it with --as asm")]
+    OnlyAssembly,
+    #[error("an object is no text for a terminal: name a file with --output")]
+    ObjectOnTerminal,
+    #[cfg(feature = "asm")]
+    #[error("no machine code of `{kernel}` to show: {cause}; see --as rust or --as clif")]
+    Assembly { kernel: String, cause: AsmError },
+    #[error("{}", NoBenchmark(filter, nearest.as_deref(), families))]
+    NoBenchmark {
+        filter: String,
+        nearest: Option<String>,
+        families: Vec<String>,
+    },
     #[error(
         "cannot tell the format of `{}` from its extension: give --format, or one of .safetensors, .bin, .atome01, .atome02, .atomecl",
         .0.display()
@@ -143,7 +163,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// 1 if the model or the machine failed, 2 if it was asked for the wrong thing.
-    pub(crate) fn exit_code(&self) -> u8 {
+    fn exit_code(&self) -> u8 {
         let machine = match self {
             Failure::Load(error) | Failure::Bench(BenchError::Load(error)) => load_failed(error),
             Failure::Run(error) => matches!(
@@ -154,7 +174,12 @@ impl Failure {
                     | RunError::LostSession
             ),
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
-            Failure::WriteFile(error) => !is_path_wrong(&error.cause),
+            Failure::WriteFile(error) => !is_input(&error.cause),
+            Failure::Stdin(cause)
+            | Failure::TokenFile { cause, .. }
+            | Failure::TextFile { cause, .. } => {
+                !is_input(cause) && cause.kind() != ErrorKind::FileTooLarge
+            }
             #[cfg(feature = "train")]
             Failure::Train(error) => train_failed(error),
             #[cfg(feature = "train")]
@@ -164,12 +189,14 @@ impl Failure {
             | Failure::Output(_)
             | Failure::Rust(_)
             | Failure::Bench(_) => true,
+            #[cfg(feature = "asm")]
+            Failure::Assembly { .. } => true,
             #[cfg(feature = "jit")]
             Failure::Clif(_) => true,
             _ => false,
         };
         match machine {
-            _ if self.is_interrupt() => 130,
+            _ if self.is_interrupt() => interrupt::EXIT_CODE,
             true => 1,
             false => 2,
         }
@@ -186,9 +213,26 @@ impl Failure {
         }
     }
 
-    /// Whether the reader of standard output went away, which is no failure.
-    pub(crate) fn is_closed_pipe(&self) -> bool {
-        matches!(self, Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+    /// Why Cranelift has no back end for a target.
+    #[cfg(feature = "jit")]
+    pub(crate) fn machine(cause: clif::EmitError) -> Failure {
+        match cause {
+            clif::EmitError::NoBackend { .. } => Failure::NoMachine { cause },
+            cause => Failure::Clif(cause),
+        }
+    }
+
+    /// Says what failed, if it is not known to who asked, and ends with the exit code for it.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            // Whoever was reading has what they wanted, as with `| head`.
+            Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Failure::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
+            failure => {
+                output::complain(failure);
+                ExitCode::from(failure.exit_code())
+            }
+        }
     }
 }
 
@@ -208,11 +252,12 @@ fn load_failed(error: &LoadError) -> bool {
             | LoadError::Codegen(_)
             | LoadError::Program(_)
             | LoadError::Threads { .. }
-    )
+    ) || matches!(error.fault(), LoadError::Io { cause } if !is_input(cause))
 }
 
-/// Whether a file cannot be written because of the path that was given.
-fn is_path_wrong(cause: &io::Error) -> bool {
+/// Whether a file cannot be read or written because of its path or what is in it, not because of the
+/// machine: no descriptors, no memory, a full disk.
+fn is_input(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
         ErrorKind::NotFound
@@ -222,6 +267,8 @@ fn is_path_wrong(cause: &io::Error) -> bool {
             | ErrorKind::InvalidInput
             | ErrorKind::InvalidFilename
             | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidData
+            | ErrorKind::UnexpectedEof
     )
 }
 
@@ -248,8 +295,8 @@ impl fmt::Display for NoPlace {
 #[cfg(feature = "train")]
 fn train_failed(error: &TrainError) -> bool {
     match error {
-        TrainError::Write(error) => !is_path_wrong(&error.cause),
-        TrainError::File { cause, .. } => !is_path_wrong(cause),
+        TrainError::Write(error) => !is_input(&error.cause),
+        TrainError::File { cause, .. } => !is_input(cause),
         TrainError::Diverged { .. }
         | TrainError::Model(_)
         | TrainError::Sample(_)
@@ -302,6 +349,21 @@ impl fmt::Display for Found<'_> {
             "" => f.write_str("nothing"),
             found => write!(f, "`{found}`"),
         }
+    }
+}
+
+/// A part of a name that no benchmark has, the nearest family, and all of them.
+struct NoBenchmark<'s>(&'s str, Option<&'s str>, &'s [String]);
+
+impl fmt::Display for NoBenchmark<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NoBenchmark(filter, nearest, families) = self;
+        write!(f, "no benchmark has `{filter}` in its name")?;
+        if let Some(nearest) = nearest {
+            write!(f, "; is it `{nearest}`?")?;
+        }
+        let families = families.join(", ");
+        write!(f, "; there are {families}, and --list prints every name")
     }
 }
 

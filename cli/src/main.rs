@@ -2,15 +2,19 @@
 //! look at the code that is generated for them.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 when
-//! it is done, 1 when the model or the machine failed, 2 for bad usage or bad input.
+//! it is done, 1 when the model or the machine failed, 2 for bad usage or bad input, 130 when it
+//! was interrupted.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `args` | the command line |
 //! | `cmd` | one command a file |
+//! | `config` | the file of a model's dimensions |
+//! | `prompt` | what a model is given: text or token ids |
 //! | `tokens` | lists of token ids |
 //! | `limits` | what the system allows a process |
 //! | `input` | reading what may never end |
+//! | `interrupt` | Ctrl-C |
 //! | `text` | text to a stream as its bytes come |
 //! | `output` | standard output and standard error |
 //! | `progress` | a bar while something takes long |
@@ -20,11 +24,14 @@
 
 mod args;
 mod cmd;
+mod config;
 mod failure;
 mod input;
+mod interrupt;
 mod limits;
 mod output;
 mod progress;
+mod prompt;
 mod text;
 mod tokens;
 mod units;
@@ -41,11 +48,6 @@ fn main() -> ExitCode {
     };
     match cmd::run(cli.command()) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever was reading has what they wanted, as with `| head`.
-        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::complain(&failure);
-            ExitCode::from(failure.exit_code())
-        }
+        Err(failure) => failure.report(),
     }
 }

@@ -7,8 +7,13 @@ use std::io::{self, Write};
 
 /// Writes text to standard output and flushes it.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes bytes to standard output and flushes it.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
+    out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(Failure::Output)
 }
@@ -29,12 +34,17 @@ pub(crate) fn note(quiet: bool, line: impl Display) {
 
 /// Says in one line on standard error why the command failed.
 pub(crate) fn complain(error: &impl Display) {
+    complain_with(error, &[]);
+}
+
+/// Says in one line on standard error why the command failed, and each hint on a line of its own.
+pub(crate) fn complain_with(error: &impl Display, hints: &[String]) {
+    let mut text = format!("error: {}\n", escape_controls(&error.to_string()));
+    for hint in hints {
+        let _ = writeln!(text, "  {}", escape_controls(hint));
+    }
     // There is no other place to complain at.
-    let _ = writeln!(
-        io::stderr(),
-        "atome: {}",
-        escape_controls(&error.to_string())
-    );
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// The text with line breaks and other control characters escaped: a path may hold any.

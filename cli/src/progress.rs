@@ -17,7 +17,10 @@ pub(crate) fn bar(quiet: bool, length: u64, what: &'static str, unit: &str) -> B
     let style = ProgressStyle::with_template(&template);
     let bar = ProgressBar::new(length).with_message(what);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(100));
+    // The thread that ticks is not started where nobody watches.
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
     Bar(bar)
 }
 

@@ -4,10 +4,10 @@
 mod support;
 
 use atome::{Model, Options};
-use atome_codegen::ir;
-use atome_kernels::tiers;
-use atome_spec::Op;
+use atome_kernels::aot::runnable;
+use atome_kernels::{detect, tiers};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use support::{CLASSES, Fixture, language_model};
 
 const TOKENS: &str = "79,110,99,101,32,0,255,255,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,1";
@@ -221,65 +221,104 @@ fn inspect_json_adds_up() {
             answer["config"],
             serde_json::to_value(&support::CONFIG).unwrap()
         );
-        assert!(!answer["kernels"].as_array().unwrap().is_empty());
         assert!(!answer["tensors"].as_array().unwrap().is_empty());
     }
 }
 
 #[test]
-fn every_op_is_emitted_in_every_form() {
+fn inspect_says_which_kernel_runs_each_call() {
     let fixture = Fixture::new();
-    for op in Op::NAMES {
-        for (form, target, sign) in [
-            ("rust", "x86-64-v4", "unsafe extern \"C\" fn"),
-            ("rust", "interp", "unsafe extern \"C\" fn"),
-            ("clif", "x86-64-v3", "block0"),
-            ("asm", "cortex-a76", "ret"),
-        ] {
-            let code = fixture.ok(&["emit", "--op", op, "--target", target, "--as", form]);
-            assert!(code.contains(sign), "{op} as {form}: {code}");
+    for (backend, makers) in [
+        ("jit", &["jit", "aot"][..]),
+        ("aot", &["aot"]),
+        ("interp", &["interp", "aot"]),
+    ] {
+        let args = ["inspect", "lm.bin", "--json", "--backend", backend];
+        let answer = fixture.json(&args);
+        let uses = answer["kernels"].as_array().unwrap();
+        let mut runs = BTreeMap::new();
+        for each in uses {
+            let [call, kernel, by] =
+                ["call", "kernel", "by"].map(|key| each[key].as_str().unwrap());
+            assert!(makers.contains(&by), "{backend}: {each}");
+            let made = match by {
+                "jit" => kernel.ends_with("-clif"),
+                "interp" => kernel.ends_with("-interp"),
+                _ => kernel == "top_k" || runnable().any(|k| k.name == kernel),
+            };
+            assert!(made, "{backend}: {each}");
+            for run in each["runs"].as_array().unwrap() {
+                let before = runs.insert((call, run.as_str().unwrap()), kernel);
+                assert_eq!(before, None, "{call} runs by one kernel: {uses:?}");
+            }
         }
-        let text = fixture.ok(&["emit", "--op", op]);
-        let function = ir::parse(&text).unwrap();
-        assert_eq!(function.to_string().trim_end(), text.trim_end(), "{op}");
+        // A step and the product of its head; a block's products take several tokens.
+        assert!(
+            runs[&("embed", "step")].starts_with("embed-int2-f32-"),
+            "{runs:?}"
+        );
+        assert!(runs[&("unembed", "step")].starts_with("gemv-int2-f32-") || backend == "interp");
+        assert!(
+            runs[&("blocks.*.wq", "block")].starts_with("gemm-int2-f32-"),
+            "{runs:?}"
+        );
+        assert!(
+            runs[&("unembed", "rows")].starts_with("gemm-int2-f32-"),
+            "{runs:?}"
+        );
+        let wide = detect().vector_bits() > 128;
+        let product = uses
+            .iter()
+            .find(|each| each["call"] == "blocks.*.wq")
+            .unwrap();
+        let by = if backend == "jit" && wide {
+            "aot"
+        } else {
+            backend
+        };
+        assert_eq!(product["by"], by, "{product}");
+        let text = fixture.ok(&["inspect", "lm.bin", "--backend", backend]);
+        for each in uses {
+            let [call, kernel] = ["call", "kernel"].map(|key| each[key].as_str().unwrap());
+            let line = |line: &&str| line.contains(&format!("  {call} ")) && line.ends_with(kernel);
+            assert!(text.lines().any(|l| line(&l)), "{each} in {text}");
+        }
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
     }
 }
 
 #[test]
-fn emit_binds_dimensions() {
+fn eval_says_when_windows_reach_too_far() {
     let fixture = Fixture::new();
-    let args = [
-        "emit",
-        "--op",
-        "gemv",
-        "--shape",
-        "rows=40,cols=33",
-        "--target",
-        "x86-64-v3",
-    ];
-    let said = fixture.run(&args);
-    let function = ir::parse(&said.out).unwrap();
-    assert_eq!(function.name, "gemv_int2_f32_cols33_rows40");
-    assert!(function.dims.is_empty());
-    assert!(
-        said.err
-            .starts_with("gemv-int2-f32 for avx2: method=select"),
-        "{}",
-        said.err
-    );
-    let open = [
-        "emit",
-        "--op",
-        "embed",
-        "--packing",
-        "base3",
-        "--shape",
-        "d_model=64",
-        "--quiet",
-    ];
-    let said = fixture.run(&open);
-    assert_eq!(ir::parse(&said.out).unwrap().dims, ["vocab", "tokens"]);
-    assert_eq!(said.err, "");
+    fixture.write("text.txt", &b"Once upon a time. ".repeat(9));
+    let run = |window: &str| {
+        fixture.run(&[
+            "eval", "lm.bin", "--text", "text.txt", "--window", window, "--json",
+        ])
+    };
+    let said = run("40");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let note = "windows of 40 tokens are longer than the model's attention reaches, 24 positions";
+    assert!(said.err.contains(note), "{}", said.err);
+    assert!(!run("24").err.contains("longer"));
+}
+
+#[test]
+fn a_config_that_does_not_apply_is_said() {
+    let fixture = Fixture::new();
+    fixture.ok(&["pack", "lm.bin", "lm.safetensors", "-q"]);
+    let args = ["logits", "lm.safetensors", "--tokens", "1"];
+    let said = fixture.run(&[&args[..], &["--config", "lm.json"]].concat());
+    let note = "--config lm.json is not used: the model has its dimensions inside\n";
+    assert_eq!((said.code, &*said.err), (Some(0), note));
+    assert_eq!(said.out, fixture.ok(&args));
+    let quiet = fixture.run(&[&args[..], &["--config", "lm.json", "-q"]].concat());
+    assert_eq!((quiet.code, &*quiet.err), (Some(0), ""));
+    let used = fixture.run(&["logits", "lm.bin", "--tokens", "1", "--config", "lm.json"]);
+    assert_eq!((used.code, &*used.err), (Some(0), ""));
 }
 
 #[test]
@@ -326,6 +365,15 @@ fn bench_prints_records() {
         table.contains("step-atome-portable/lm ") && table.contains("tok/s"),
         "{table}"
     );
+    let of_model = fixture.ok(&["bench", "--list", "--model", "lm.bin"]);
+    let names = ["step-", "prefill-", "load-"];
+    assert!(
+        of_model
+            .lines()
+            .all(|name| names.iter().any(|n| name.starts_with(n))),
+        "{of_model}"
+    );
+    assert_eq!(of_model.lines().count(), names.len());
 }
 
 #[test]

@@ -1,12 +1,13 @@
 use crate::args::MachineArgs;
 use crate::cmd::bench_table;
 use crate::failure::Failure;
-use crate::output;
+use crate::{config, output};
 use atome::format;
 use atome_benches::{Bench, NamedModel, Settings};
 use atome_kernels::{available, detect};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,7 +35,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, conflicts_with = "json")]
     list: bool,
 
-    /// A model to time, in place of random weights in the published shapes
+    /// A model to time, and nothing else; without it, kernels and random weights in the published
+    /// shapes
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
@@ -105,12 +107,7 @@ impl BenchArgs {
             return Ok(benches);
         };
         if !benches.iter().any(|bench| bench.name.contains(filter)) {
-            let mut known: Vec<String> = benches.into_iter().map(|bench| bench.name).collect();
-            known.dedup();
-            return Err(Failure::NoBenchmark {
-                filter: filter.clone(),
-                known,
-            });
+            return Err(no_benchmark(filter, &benches));
         }
         benches.retain(|bench| bench.name.contains(filter));
         Ok(benches)
@@ -125,6 +122,7 @@ impl BenchArgs {
             return Err(atome::LoadError::TierUnavailable { tier, host }.into());
         }
         let config = self.config.as_deref();
+        config::check(config, self.model.as_deref(), machine.quiet)?;
         let model = self
             .model
             .as_deref()
@@ -137,6 +135,24 @@ impl BenchArgs {
             no_multiply: options.no_multiply,
             model,
         })
+    }
+}
+
+/// What a name has at least in common with another that it may be meant for.
+const ALIKE: f64 = 0.7;
+
+fn no_benchmark(filter: &str, benches: &[Bench]) -> Failure {
+    let family = |bench: &Bench| {
+        let end = bench.name.find(['-', '/']).unwrap_or(bench.name.len());
+        bench.name[..end].to_owned()
+    };
+    let families: BTreeSet<String> = benches.iter().map(family).collect();
+    let alike = |family: &&String| strsim::jaro_winkler(filter, family);
+    let nearest = families.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    Failure::NoBenchmark {
+        filter: filter.to_owned(),
+        nearest: nearest.filter(|family| alike(family) >= ALIKE).cloned(),
+        families: families.into_iter().collect(),
     }
 }
 

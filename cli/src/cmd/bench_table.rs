@@ -1,9 +1,12 @@
-//! Records of benchmarks as a table for people, row by row.
+//! Records of benchmarks as a table for people, row by row, in a hundred columns.
 
 use crate::units::{nanoseconds, significant};
-use atome_benches::Record;
+use atome_benches::{LimitKind, Record};
 
-/// A table whose first column fits all names.
+/// Columns of the longest names of the list; a longer one, of a model's file, has a line of its own.
+const NAME: usize = 44;
+
+/// A table whose first column fits the names.
 pub(crate) struct Table {
     width: usize,
     rows: usize,
@@ -11,8 +14,9 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Table {
+        let widths = names.map(|name| name.chars().count());
         Table {
-            width: names.map(str::len).max().unwrap_or(0),
+            width: widths.max().unwrap_or(0).min(NAME),
             rows: 0,
         }
     }
@@ -20,37 +24,95 @@ impl Table {
     /// The next row, after the heading if it is the first; each line ends with a line break.
     pub(crate) fn row(&mut self, record: &Record) -> String {
         let width = self.width;
-        let heading = match self.rows {
+        let mut text = match self.rows {
             0 => format!(
-                "{:<width$}  {:<6} {:>9}  {:>14} {:>11}  {:<20} {:>8}\n",
-                "benchmark", "with", "time", "rate", "memory", "limit", "of limit"
+                "{:<width$}  {:<6} {:>8} {:>11}  {:>5} of limit\n",
+                "benchmark", "with", "time", "rate", ""
             ),
             _ => String::new(),
         };
         self.rows += 1;
+        let mut name = record.name.as_str();
+        if name.chars().count() > width {
+            text.push_str(name);
+            text.push('\n');
+            name = "";
+        }
         let limit = format!(
             "{} {} {}",
-            record.limit.kind.name(),
+            limit_name(record.limit.kind),
             significant(record.limit.value),
             record.limit.kind.unit(),
         );
-        format!(
-            "{heading}{:<width$}  {:<6} {:>9}  {:>14} {:>11}  {limit:<20} {:>6.1} %\n",
-            record.name,
+        text + &format!(
+            "{name:<width$}  {:<6} {:>8} {:>11}  {:>3.0} % of {limit}\n",
             record.backend,
             nanoseconds(record.ns),
             rate(record),
-            format!("{} GB/s", significant(record.gbps)),
             100.0 * record.of_limit,
         )
     }
 }
 
-/// Tokens a second of a model, multiply-accumulates a second of a kernel.
+/// A word for a limit.
+fn limit_name(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::DramRead => "memory",
+        LimitKind::L2 => "L2",
+        LimitKind::L3 => "L3",
+        LimitKind::DotPeak => "dot",
+        LimitKind::Store => "stores",
+        kind => kind.name(),
+    }
+}
+
+/// Tokens a second of a model, multiply-accumulates a second of a kernel, bytes a second of what
+/// does not multiply.
 fn rate(record: &Record) -> String {
     match (record.tok_s, record.gmacs) {
         (Some(tok_s), _) => format!("{tok_s:.0} tok/s"),
         (None, Some(gmacs)) => format!("{} GMAC/s", significant(gmacs)),
-        (None, None) => String::new(),
+        (None, None) => format!("{} GB/s", significant(record.gbps)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atome_benches::Limit;
+
+    fn record(name: &str) -> Record {
+        Record {
+            name: name.to_owned(),
+            threads: 1,
+            ns: 123_456.0,
+            gmacs: Some(123.4),
+            gbps: 123.4,
+            limit: Limit {
+                kind: LimitKind::DramRead,
+                value: 123.4,
+            },
+            of_limit: 1.0,
+            bits_per_weight: None,
+            method: None,
+            backend: "interp",
+            tok_s: None,
+        }
+    }
+
+    #[test]
+    fn a_row_fits_a_hundred_columns() {
+        let long = "a-very-long-name-of-a-model-that-somebody-has-on-a-disk-somewhere";
+        let names = ["embed-base3-f32-avx512f/32000x4096/batch=64", long];
+        let mut table = Table::new(names.into_iter());
+        let text = names.map(|name| table.row(&record(name))).concat();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        let columns = |line: &str| line.find("interp");
+        let rows: Vec<_> = text.lines().filter_map(columns).collect();
+        assert!(rows.len() == 2 && rows[0] == rows[1], "{text}");
+        assert!(text.contains(&format!("\n{long}\n")), "{text}");
     }
 }

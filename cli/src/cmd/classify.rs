@@ -1,23 +1,28 @@
 use super::finite;
+use super::prefill::prefill;
 use crate::args::LoadArgs;
 use crate::failure::Failure;
-use crate::{output, tokens};
+use crate::output;
+use crate::prompt::PromptArgs;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Print the class of a sequence of tokens, as JSON
+/// Print the class of a text or a sequence of tokens, as JSON
 ///
 /// `{"tokens":[..],"logits":[..],"class":k}`: a logit for each class, in digits that read back
-/// as the same f32, and the class of the greatest.
+/// as the same f32, and the class of the greatest. Text becomes tokens as in `atome run`.
 #[derive(Debug, Args)]
 pub(crate) struct ClassifyArgs {
-    /// Classifier file: ATOMECL01
+    /// Classifier file: a packed safetensors container or ATOMECL01
     model: PathBuf,
 
-    /// Token ids, such as 79,110,99,101, or @FILE to read them from a file
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
-    tokens: String,
+    #[command(flatten)]
+    prompt: PromptArgs,
+
+    /// Print JSON, as without it
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     load: LoadArgs,
@@ -31,17 +36,19 @@ struct Answer<'a> {
 }
 
 pub(crate) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
-    let tokens = tokens::read(&args.tokens)?;
+    let quiet = args.load.machine.quiet;
+    let given = args.prompt.read_for(Some(&args.model), quiet)?;
     let model = args.load.load(Some(&args.model))?;
     if model.classes().is_none() {
         return Err(Failure::IsLanguageModel);
     }
+    let tokens = given.into_tokens(&model)?;
     let mut session = model.session()?;
-    let class = session.classify(&tokens)?;
+    prefill(&mut session, &tokens, quiet, || false)?;
     let logits = finite(session.logits())?;
     output::print_json(&Answer {
         tokens: &tokens,
         logits,
-        class,
+        class: session.argmax(),
     })
 }

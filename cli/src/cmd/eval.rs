@@ -154,6 +154,17 @@ fn windows(args: &EvalArgs, model: &Model) -> Result<Windows, Failure> {
     let suits = Windows::for_reach(model.info().config.max_seq().unwrap_or(RECURRENT_REACH));
     let window = args.window.unwrap_or(suits.window());
     let stride = args.stride.unwrap_or((window / 2).max(1));
+    if let Some(reach) = model
+        .info()
+        .config
+        .max_seq()
+        .filter(|&reach| reach < window)
+    {
+        let note = format_args!(
+            "windows of {window} tokens are longer than the model's attention reaches, {reach} positions"
+        );
+        output::note(args.load.machine.quiet, note);
+    }
     Ok(Windows::new(window, stride)?)
 }
 

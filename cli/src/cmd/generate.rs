@@ -1,6 +1,8 @@
 //! What a model makes of a prompt: one loop, whatever is printed.
 
+use super::prefill::prefill;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::text::TextWriter;
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::Tokenizer;
@@ -16,6 +18,8 @@ pub(super) struct Settings {
     pub(super) sampling: Sampling,
     /// The token after which nothing follows.
     pub(super) end_of_text: Option<u32>,
+    /// Ends it before.
+    pub(super) interrupt: Interrupt,
 }
 
 /// Why a continuation is as long as it is.
@@ -26,6 +30,8 @@ pub(super) enum Stop {
     Length,
     /// The model ended the text.
     EndOfText,
+    /// Somebody asked for an end.
+    Interrupted,
 }
 
 /// A continuation, token by token.
@@ -34,6 +40,7 @@ pub(super) struct Generation {
     sampler: Sampler,
     left: usize,
     end_of_text: Option<u32>,
+    interrupt: Interrupt,
     /// Tokens of the prompt and the time they took.
     pub(super) prefill: (usize, Duration),
     /// Tokens taken in after it and the time they took.
@@ -42,22 +49,30 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// Takes in the prompt.
+    /// Takes in the prompt, with a bar if it is long, unless `quiet`.
     pub(super) fn new(
         model: &Model,
         prompt: &[u32],
-        settings: &Settings,
+        settings: Settings,
+        quiet: bool,
     ) -> Result<Generation, Failure> {
         let mut session = model.session()?;
-        let sampler = Sampler::new(settings.sampling, model.vocab())?;
+        let Settings {
+            n,
+            sampling,
+            end_of_text,
+            interrupt,
+        } = settings;
+        let sampler = Sampler::new(sampling, model.vocab())?;
         let start = Instant::now();
-        session.prefill(prompt)?;
+        let taken = prefill(&mut session, prompt, quiet, || interrupt.is_asked())?;
         Ok(Generation {
             session,
             sampler,
-            left: settings.n,
-            end_of_text: settings.end_of_text,
-            prefill: (prompt.len(), start.elapsed()),
+            left: n,
+            end_of_text,
+            interrupt,
+            prefill: (taken, start.elapsed()),
             decode: (0, Duration::ZERO),
             stop: Stop::Length,
         })
@@ -65,6 +80,9 @@ impl Generation {
 
     /// The next token; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<u32>, Failure> {
+        if self.interrupt.is_asked() {
+            (self.left, self.stop) = (0, Stop::Interrupted);
+        }
         if self.left == 0 {
             return Ok(None);
         }

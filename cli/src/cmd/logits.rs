@@ -1,24 +1,30 @@
 use super::finite;
+use super::prefill::prefill;
 use crate::args::LoadArgs;
 use crate::failure::Failure;
-use crate::{output, tokens};
+use crate::output;
+use crate::prompt::PromptArgs;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Print the logits that follow a sequence of tokens, as JSON
+/// Print the logits that follow a text or a sequence of tokens, as JSON
 ///
 /// `{"tokens":[..],"logits":[..],"argmax":k}`: a logit for each token id (for each class, if
-/// the model is a classifier), in digits that read back as the same f32.
+/// the model is a classifier), in digits that read back as the same f32. Text becomes tokens as in
+/// `atome run`.
 #[derive(Debug, Args)]
 pub(crate) struct LogitsArgs {
-    /// Model file: a packed safetensors container, ATOME01, ATOME02 or ATOMECL01 [default: the
+    /// Model file: a packed safetensors container, ATOME01, ATOME02, ATOMECL01 or BIT2 [default: the
     /// model inside this command]
     model: Option<PathBuf>,
 
-    /// Token ids, such as 79,110,99,101, or @FILE to read them from a file
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
-    tokens: String,
+    #[command(flatten)]
+    prompt: PromptArgs,
+
+    /// Print JSON, as without it
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     load: LoadArgs,
@@ -32,10 +38,12 @@ struct Answer<'a> {
 }
 
 pub(crate) fn run(args: &LogitsArgs) -> Result<(), Failure> {
-    let tokens = tokens::read(&args.tokens)?;
+    let quiet = args.load.machine.quiet;
+    let given = args.prompt.read_for(args.model.as_deref(), quiet)?;
     let model = args.load.load(args.model.as_deref())?;
+    let tokens = given.into_tokens(&model)?;
     let mut session = model.session()?;
-    session.prefill(&tokens)?;
+    prefill(&mut session, &tokens, quiet, || false)?;
     let logits = finite(session.logits())?;
     output::print_json(&Answer {
         tokens: &tokens,

@@ -10,6 +10,7 @@ mod generate;
 pub(crate) mod inspect;
 pub(crate) mod logits;
 pub(crate) mod pack;
+mod prefill;
 pub(crate) mod run;
 #[cfg(feature = "train")]
 pub(crate) mod train;

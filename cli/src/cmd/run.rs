@@ -1,15 +1,15 @@
 use super::generate::{Generation, Printer, Settings, Stop};
 use crate::args::{LoadArgs, decimal, whole};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output;
+use crate::prompt::{Given, PromptArgs};
 use crate::units::{bytes, count, duration, significant};
-use crate::{input, output, tokens};
 use atome::Model;
 use atome::sampler::Sampling;
 use atome::tokenizer::Tokenizer;
 use clap::Args;
 use serde::Serialize;
-use std::ffi::OsString;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,30 +19,20 @@ const SAMPLE_PROMPT: &[u8] = b"In the beginning";
 /// Print a prompt and what the model makes of it, as it comes
 ///
 /// Text becomes tokens by the model's tokenizer: bytes, or the byte-pair encoding of GPT-2 for
-/// BitMamba-2 models of 50,257 ids. Bytes that are not UTF-8 are shown as U+FFFD. The text ends after
-/// N tokens, or before where the model says so with `<|endoftext|>`, which is not printed. The same
-/// prompt, settings and seed give the same text on every machine. Load time, compile time, the
-/// arena's size and the speed are reported on standard error.
+/// BitMamba-2 models of 50,257 ids. Bytes that are not UTF-8 are shown as U+FFFD. After token ids, what
+/// follows is printed as ids. Without a prompt the model inside continues `In the beginning`. The text
+/// ends after N tokens, or before where the model says so with `<|endoftext|>`, which is not printed.
+/// The same prompt, settings and seed give the same text on every machine. Load time, compile time,
+/// the arena's size and the speed are reported on standard error. Ctrl-C ends the text and reports
+/// them too, with exit code 130.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Model file: a packed safetensors container, ATOME01, ATOME02 or BIT2 [default: the model
     /// inside this command]
     model: Option<PathBuf>,
 
-    /// The prompt; `-` reads it from standard input, without the last line break [default, for
-    /// the model inside: `In the beginning`]
-    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
-    prompt: Option<OsString>,
-
-    /// Token ids in place of a prompt, such as 1,2,3, or @FILE; what follows is printed as ids. For
-    /// models without a known tokenizer too
-    #[arg(
-        long,
-        value_name = "LIST",
-        conflicts_with = "prompt",
-        allow_hyphen_values = true
-    )]
-    tokens: Option<String>,
+    #[command(flatten)]
+    prompt: PromptArgs,
 
     /// How many tokens to generate at most; with 0 only the prompt is printed
     #[arg(short, value_name = "N", default_value_t = 200)]
@@ -72,22 +62,22 @@ struct SamplingArgs {
     greedy: bool,
 
     /// Divides the logits: below 1 for likelier text, above for more surprising; 0 is greedy
-    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature)]
     #[arg(value_parser = decimal, allow_negative_numbers = true)]
     temperature: f32,
 
     /// Chooses among the K most likely tokens; 0 for all
-    #[arg(long, value_name = "K", default_value_t = 40)]
+    #[arg(long, value_name = "K", default_value_t = Sampling::default().top_k)]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     top_k: usize,
 
     /// Chooses among the most likely tokens that together have probability P; 1 for all
-    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
     #[arg(value_parser = decimal, allow_negative_numbers = true)]
     top_p: f32,
 
     /// Starts the random sequence; another seed gives another text
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = Sampling::default().seed)]
     #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: u64,
 }
@@ -117,29 +107,28 @@ impl SamplingArgs {
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let sampling = args.sampling.sampling();
     sampling.validate()?;
-    let given = Given::read(args)?;
+    let quiet = args.load.machine.quiet;
+    let given = args.given(quiet)?;
     let model = args.load.load(args.model.as_deref())?;
     super::continues(&model)?;
+    let as_text = matches!(given, Given::Text(_));
+    let prompt = given.into_tokens(&model)?;
     let tokenizer = model.tokenizer();
-    let prompt = match &given {
-        Given::Ids(ids) => ids.clone(),
-        Given::Text(text) => tokenizer.as_ref().map_err(Clone::clone)?.encode(text),
-    };
     let ends = model.info().tokenizer.end_of_text();
     let settings = Settings {
         n: args.n,
         sampling,
         end_of_text: ends.filter(|_| !args.ignore_eos),
+        interrupt: Interrupt::listen(),
     };
-    let mut generation = Generation::new(&model, &prompt, &settings)?;
-    let quiet = args.load.machine.quiet;
     describe(quiet, &model);
-    let mut printer = match (&given, &tokenizer) {
+    let mut generation = Generation::new(&model, &prompt, settings, quiet || args.json)?;
+    let mut printer = match &tokenizer {
         _ if args.json => Printer::Nothing,
-        (Given::Text(_), Ok(tokenizer)) => Printer::text(tokenizer),
+        Ok(tokenizer) if as_text => Printer::text(tokenizer),
         _ => Printer::ids(),
     };
-    if let Given::Text(_) = given {
+    if as_text {
         printer.push(&prompt).map_err(Failure::Output)?;
     }
     let mut ids = Vec::new();
@@ -150,43 +139,24 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     printer.finish().map_err(Failure::Output)?;
     if args.json {
         let text = tokenizer.ok().map(|t| decoded(&t, &[&prompt[..], &ids]));
-        return print_json(&model, &prompt, &ids, text, &generation);
-    }
-    report(quiet, &generation);
-    Ok(())
-}
-
-/// What is to be continued.
-enum Given {
-    Text(Vec<u8>),
-    Ids(Vec<u32>),
-}
-
-impl Given {
-    fn read(args: &RunArgs) -> Result<Given, Failure> {
-        match &args.tokens {
-            Some(list) => tokens::read(list).map(Given::Ids),
-            None => read_prompt(args).map(Given::Text),
-        }
-    }
-}
-
-fn read_prompt(args: &RunArgs) -> Result<Vec<u8>, Failure> {
-    let mut prompt = match &args.prompt {
-        None if args.model.is_none() => return Ok(SAMPLE_PROMPT.to_vec()),
-        None => return Err(Failure::NoPrompt),
-        Some(text) => text.as_encoded_bytes().to_vec(),
-    };
-    if prompt == b"-" {
-        prompt = input::read_all(io::stdin().lock()).map_err(Failure::Stdin)?;
-        for line_break in [b'\n', b'\r'] {
-            prompt.pop_if(|last| *last == line_break);
-        }
-    }
-    if prompt.is_empty() {
-        Err(Failure::EmptyPrompt)
+        print_json(&model, &prompt, &ids, text, &generation)?;
     } else {
-        Ok(prompt)
+        report(quiet, &generation);
+    }
+    match generation.stop {
+        Stop::Interrupted => Err(Failure::Interrupted),
+        Stop::Length | Stop::EndOfText => Ok(()),
+    }
+}
+
+impl RunArgs {
+    /// What is to be continued.
+    fn given(&self, quiet: bool) -> Result<Given, Failure> {
+        let Some(model) = self.model.as_deref() else {
+            let given = self.prompt.read(quiet)?;
+            return Ok(given.unwrap_or_else(|| Given::Text(SAMPLE_PROMPT.to_vec())));
+        };
+        self.prompt.read_for(Some(model), quiet)
     }
 }
 
@@ -220,9 +190,11 @@ fn report(quiet: bool, generation: &Generation) {
     if generation.decode.0 > 0 {
         line.push_str(&format!(", decode {}", speed(generation.decode)));
     }
-    if generation.stop == Stop::EndOfText {
-        line.push_str(", the text ended");
-    }
+    line.push_str(match generation.stop {
+        Stop::Length => "",
+        Stop::EndOfText => ", the text ended",
+        Stop::Interrupted => ", interrupted",
+    });
     output::note(quiet, line);
 }
 

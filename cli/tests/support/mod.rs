@@ -151,6 +151,42 @@ fn decoded(output: std::process::Output) -> Said {
     }
 }
 
+/// All that a command prints on a terminal where `typed` is typed; `None` where no terminal can be
+/// made.
+pub(crate) fn on_terminal(fixture: &Fixture, args: &[&str], typed: &[u8]) -> Option<String> {
+    shell_on_terminal(fixture, &shell_line(args), typed)
+}
+
+/// `atome` and its arguments for a shell.
+pub(crate) fn shell_line(args: &[&str]) -> String {
+    let args = args.iter().map(|arg| quoted(arg));
+    let program = quoted(env!("CARGO_BIN_EXE_atome"));
+    std::iter::once(program)
+        .chain(args)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// As [`on_terminal`], of a line for the shell.
+pub(crate) fn shell_on_terminal(fixture: &Fixture, line: &str, typed: &[u8]) -> Option<String> {
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", line, "/dev/null"]);
+    script.current_dir(&fixture.directory).env("TERM", "xterm");
+    script
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let Ok(mut child) = script.spawn() else {
+        println!("skipped: there is no `script`, which makes a terminal");
+        return None;
+    };
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(typed).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn quoted(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,=@/".contains(c);
     if !arg.is_empty() && arg.chars().all(plain) {

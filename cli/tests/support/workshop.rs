@@ -82,6 +82,6 @@ pub(crate) fn refused(said: &Output, code: i32, part: &str) {
     let err = String::from_utf8_lossy(&said.stderr);
     assert_eq!(said.status.code(), Some(code), "{err}");
     assert_eq!(err.lines().count(), 1, "{err}");
-    assert!(err.starts_with("atome: ") && err.contains(part), "{err}");
+    assert!(err.starts_with("error: ") && err.contains(part), "{err}");
     assert!(said.stdout.is_empty());
 }

@@ -1,6 +1,18 @@
+#[cfg(feature = "asm")]
+mod aarch64;
+#[cfg(feature = "asm")]
+mod asm;
+mod header;
+#[cfg(feature = "asm")]
+mod x86;
+
+#[cfg(feature = "asm")]
+pub(crate) use asm::AsmError;
+
 use crate::args::named;
 use crate::failure::Failure;
 use crate::output;
+use atome::atomic_file;
 #[cfg(feature = "jit")]
 use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
@@ -9,12 +21,16 @@ use atome_codegen::{CodegenError, KernelSpec, compile, schedule, spec};
 use atome_kernels::dispatch;
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 use clap::{Args, ValueEnum};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Print the code that is generated for one kernel
 ///
-/// Dimensions that --shape does not bind stay parameters of the kernel. The schedule is
-/// reported on standard error.
+/// Dimensions that --shape does not bind stay parameters of the kernel. Rust is what ahead-of-time
+/// kernels are compiled from. Cranelift's IR and objects are what is made when a model is loaded.
+/// Assembly is the code that a model runs on the target, and says in its first lines which that is.
+/// The schedule is reported on standard error.
 #[derive(Debug, Args)]
 pub(crate) struct EmitArgs {
     /// What the kernel computes
@@ -47,6 +63,15 @@ pub(crate) struct EmitArgs {
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = Form::Ir)]
     form: Form,
 
+    /// Whose assembly: made when a model is loaded, or compiled ahead of time [default: what a model
+    /// runs on the target]
+    #[arg(long, value_name = "KIND", value_enum)]
+    backend: Option<Maker>,
+
+    /// Write it to a file, as a whole or not at all
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
     /// Say nothing on standard error unless something fails
     #[arg(long, short)]
     quiet: bool,
@@ -61,8 +86,21 @@ enum Form {
     Rust,
     /// Cranelift IR, as compiled when a model is loaded
     Clif,
-    /// The machine code made from the Cranelift IR
+    /// Assembly, in the GNU assembler's syntax
     Asm,
+    /// An object file with the function, for a linker
+    Object,
+    /// A C header for the object and the assembly
+    Header,
+}
+
+/// Who makes machine code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Maker {
+    /// Cranelift, when a model is loaded
+    Jit,
+    /// Rust's compiler, for this command
+    Aot,
 }
 
 /// A dimension and its value.
@@ -89,19 +127,36 @@ impl FromStr for Binding {
 
 pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {
     let spec = args.spec()?;
+    if args.backend.is_some() && args.form != Form::Asm {
+        return Err(Failure::OnlyAssembly);
+    }
     let isa = args.isa();
     let function = compile(&spec, isa)?;
-    let text = match args.form {
-        Form::Ir => function.to_string(),
-        Form::Rust => rust::emit_file(&function, isa)?,
-        Form::Clif | Form::Asm => cranelift(args, &function)?,
+    let mut note = args.note(&spec);
+    let code = match args.form {
+        Form::Ir => function.to_string().into_bytes(),
+        Form::Rust => exported(&rust::emit_file(&function, isa)?).into_bytes(),
+        Form::Header => header::header(&spec, &function).into_bytes(),
+        Form::Clif => cranelift(args, &function)?.into_bytes(),
+        Form::Object => object(args, function)?,
+        Form::Asm => {
+            let (text, of_text) = assembly(args, &spec)?;
+            note = of_text;
+            text.into_bytes()
+        }
     };
-    let schedule = schedule::select(&spec, isa);
-    output::note(
-        args.quiet,
-        format_args!("{} for {isa}: {schedule}", spec.name()),
-    );
-    output::print(&format!("{}\n", text.trim_end()))
+    args.write(&code)?;
+    output::note(args.quiet, note);
+    Ok(())
+}
+
+/// A function of Rust that linkers find under its name.
+fn exported(function: &str) -> String {
+    function.replacen(
+        "pub unsafe extern",
+        "#[unsafe(no_mangle)]\npub unsafe extern",
+        1,
+    )
 }
 
 impl EmitArgs {
@@ -128,11 +183,46 @@ impl EmitArgs {
     /// The instructions whose layout of the work suits the code: Cranelift's vectors have 128
     /// bits.
     fn isa(&self) -> Isa {
-        let isa = self.target.isa().unwrap_or_else(best_isa);
+        let isa = self.target_isa();
         match self.form {
-            Form::Clif | Form::Asm if isa.tier().vector_bits() > 128 => Isa::Sse41,
+            Form::Clif | Form::Asm | Form::Object if isa.tier().vector_bits() > 128 => Isa::Sse41,
             _ => isa,
         }
+    }
+
+    /// The best instructions of the target.
+    fn target_isa(&self) -> Isa {
+        self.target.isa().unwrap_or_else(best_isa)
+    }
+
+    /// Which kernel it is and how it is laid out.
+    fn note(&self, spec: &KernelSpec) -> String {
+        let (isa, best) = (self.isa(), self.target_isa());
+        let schedule = schedule::select(spec, isa);
+        let name = spec.name();
+        if isa == best {
+            format!("{name} for {isa}: {schedule}")
+        } else {
+            format!(
+                "{name} for {} in vectors of 128 bits: {schedule}",
+                best.tier()
+            )
+        }
+    }
+
+    /// To the file that was named, or to standard output.
+    fn write(&self, code: &[u8]) -> Result<(), Failure> {
+        if let Some(path) = &self.output {
+            return Ok(atomic_file::write(path, code)?);
+        }
+        if self.form == Form::Object {
+            if io::stdout().is_terminal() {
+                return Err(Failure::ObjectOnTerminal);
+            }
+            return output::print_bytes(code);
+        }
+        let end = code.trim_ascii_end().len();
+        output::print_bytes(&[&code[..end], b"\n"].concat())
     }
 }
 
@@ -145,19 +235,36 @@ fn best_isa() -> Isa {
 
 #[cfg(feature = "jit")]
 fn cranelift(args: &EmitArgs, function: &Function) -> Result<String, Failure> {
-    let isa = clif::isa(args.target).map_err(|cause| match cause {
-        clif::EmitError::NoBackend { .. } => Failure::NoMachine { cause },
-        cause => cause.into(),
-    })?;
-    Ok(match args.form {
-        Form::Asm => clif::asm(function, &*isa)?,
-        _ => clif::text(&clif::emit(function, &*isa)?),
-    })
+    let machine = clif::isa(args.target).map_err(Failure::machine)?;
+    Ok(clif::text(&clif::emit(function, &*machine)?))
 }
 
 #[cfg(not(feature = "jit"))]
 fn cranelift(_args: &EmitArgs, _function: &Function) -> Result<String, Failure> {
     Err(Failure::NoCranelift)
+}
+
+#[cfg(feature = "asm")]
+fn object(args: &EmitArgs, function: Function) -> Result<Vec<u8>, Failure> {
+    let machine = clif::isa(args.target).map_err(Failure::machine)?;
+    Ok(clif::object(&[function], machine)?)
+}
+
+#[cfg(not(feature = "asm"))]
+fn object(_args: &EmitArgs, _function: Function) -> Result<Vec<u8>, Failure> {
+    Err(Failure::NoMachineCode)
+}
+
+/// Assembly, and what there is to say about it.
+#[cfg(feature = "asm")]
+fn assembly(args: &EmitArgs, spec: &KernelSpec) -> Result<(String, String), Failure> {
+    let asm::Assembly { text, note } = asm::assembly(args, spec)?;
+    Ok((text, note))
+}
+
+#[cfg(not(feature = "asm"))]
+fn assembly(_args: &EmitArgs, _spec: &KernelSpec) -> Result<(String, String), Failure> {
+    Err(Failure::NoMachineCode)
 }
 
 #[cfg(test)]

@@ -1,0 +1,53 @@
+//! The file of a model's dimensions, for the formats that store none.
+
+use crate::failure::Failure;
+use crate::output;
+use atome::LoadError;
+use atome::format::{self, Format};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Checks that a config that was asked for is there, also where the model needs none; says so then.
+///
+/// # Errors
+/// If it cannot be opened. Whether it has the model's dimensions is for the loader to say.
+pub(crate) fn check(
+    config: Option<&Path>,
+    model: Option<&Path>,
+    quiet: bool,
+) -> Result<(), Failure> {
+    let Some(config) = config else {
+        return Ok(());
+    };
+    if let Err(fault) = openable(config) {
+        let (path, fault) = (config.to_owned(), Box::new(fault));
+        return Err(LoadError::InFile { path, fault }.into());
+    }
+    if model.is_none_or(has_dimensions) {
+        let note = format_args!(
+            "--config {} is not used: the model has its dimensions inside",
+            config.display()
+        );
+        output::note(quiet, note);
+    }
+    Ok(())
+}
+
+fn openable(path: &Path) -> Result<(), LoadError> {
+    let file = File::open(path).and_then(|file| file.metadata());
+    match file {
+        Ok(metadata) if metadata.is_dir() => Err(LoadError::Directory),
+        Ok(_) => Ok(()),
+        Err(cause) => Err(LoadError::Io { cause }),
+    }
+}
+
+/// Whether the file is of a format that stores dimensions; of what cannot be read the loader
+/// speaks.
+fn has_dimensions(model: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(model).and_then(|file| file.take(16).read_to_end(&mut start));
+    let found = read.ok().and_then(|_| format::detect(&start));
+    matches!(found, Some(Format::Container | Format::Bit2))
+}

@@ -1,0 +1,167 @@
+//! What a model is given: text, from the command line or standard input, or token ids.
+
+use crate::failure::Failure;
+use crate::{input, output, tokens};
+use atome::Model;
+use clap::Args;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// How long a pipe that was not asked for may be silent before it is spoken of.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Text or token ids.
+#[derive(Debug, Args)]
+pub(crate) struct PromptArgs {
+    /// The text; `-` reads it from standard input, without the last line break. A pipe or a file on
+    /// standard input is read without it
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
+    prompt: Option<OsString>,
+
+    /// Token ids in place of text, such as 79,110,99,101, or @FILE to read them from a file; for
+    /// models without a known tokenizer too
+    #[arg(
+        long,
+        value_name = "LIST",
+        conflicts_with = "prompt",
+        allow_hyphen_values = true
+    )]
+    tokens: Option<String>,
+}
+
+/// What was given.
+pub(crate) enum Given {
+    Text(Vec<u8>),
+    Ids(Vec<u32>),
+}
+
+impl PromptArgs {
+    /// What the model is to take in; `None` if nothing was given.
+    ///
+    /// # Errors
+    /// If it is empty or cannot be read.
+    pub(crate) fn read(&self, quiet: bool) -> Result<Option<Given>, Failure> {
+        let text = match (&self.tokens, &self.prompt) {
+            (Some(list), _) => return tokens::read(list).map(|ids| Some(Given::Ids(ids))),
+            (None, Some(text)) if text == "-" => asked_for(quiet)?,
+            (None, Some(text)) => text.as_encoded_bytes().to_vec(),
+            // Nothing through a pipe is nothing given: many a program starts others so.
+            (None, None) => match piped(quiet)? {
+                text if text.is_empty() => return Ok(None),
+                text => text,
+            },
+        };
+        if text.is_empty() {
+            return Err(Failure::EmptyPrompt);
+        }
+        Ok(Some(Given::Text(text)))
+    }
+
+    /// As [`PromptArgs::read`], for a command that needs a prompt.
+    ///
+    /// # Errors
+    /// If there is none, too; but if the model's file is not there, that comes first.
+    pub(crate) fn read_for(&self, model: Option<&Path>, quiet: bool) -> Result<Given, Failure> {
+        check_model(model)?;
+        self.read(quiet)?.ok_or(Failure::NoPrompt)
+    }
+}
+
+/// Checks that a model's file is there, before anything else is asked for.
+///
+/// # Errors
+/// In the loader's words, which says all else that is wrong with the file.
+pub(crate) fn check_model(model: Option<&Path>) -> Result<(), Failure> {
+    let Some(model) = model else {
+        return Ok(());
+    };
+    match model.metadata() {
+        Ok(_) => Ok(()),
+        Err(cause) => {
+            let (path, fault) = (model.to_owned(), Box::new(atome::LoadError::Io { cause }));
+            Err(atome::LoadError::InFile { path, fault }.into())
+        }
+    }
+}
+
+impl Given {
+    /// As the model's token ids.
+    ///
+    /// # Errors
+    /// If it is text and the model has no known tokenizer.
+    pub(crate) fn into_tokens(self, model: &Model) -> Result<Vec<u32>, Failure> {
+        match self {
+            Given::Ids(ids) => Ok(ids),
+            Given::Text(text) => Ok(model.tokenizer()?.encode(&text)),
+        }
+    }
+}
+
+/// Text from standard input that was asked for by `-p -`.
+fn asked_for(quiet: bool) -> Result<Vec<u8>, Failure> {
+    if io::stdin().is_terminal() {
+        let end = if cfg!(windows) {
+            "Ctrl-Z and Enter"
+        } else {
+            "Ctrl-D"
+        };
+        output::note(
+            quiet,
+            format_args!("waiting for the prompt on standard input; {end} on a new line ends it"),
+        );
+    }
+    read()
+}
+
+/// Text from standard input, if that is a pipe or a file.
+fn piped(quiet: bool) -> Result<Vec<u8>, Failure> {
+    if !is_piped() {
+        return Ok(Vec::new());
+    }
+    let (done, waiting) = mpsc::channel::<()>();
+    let hint = move || {
+        if waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            output::note(
+                quiet,
+                "waiting for a prompt on standard input; -p TEXT gives one without it",
+            );
+        }
+    };
+    // Without a thread for it there is no hint.
+    let _ = thread::Builder::new().spawn(hint);
+    let text = read();
+    drop(done);
+    text
+}
+
+#[cfg(unix)]
+fn is_piped() -> bool {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
+
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    let metadata = stdin.and_then(|stdin| File::from(stdin).metadata());
+    metadata.is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_file() || kind.is_fifo() || kind.is_socket()
+    })
+}
+
+#[cfg(not(unix))]
+fn is_piped() -> bool {
+    !io::stdin().is_terminal()
+}
+
+/// All of standard input, without the last line break.
+fn read() -> Result<Vec<u8>, Failure> {
+    let mut text = input::read_all(io::stdin().lock()).map_err(Failure::Stdin)?;
+    for line_break in [b'\n', b'\r'] {
+        text.pop_if(|last| *last == line_break);
+    }
+    Ok(text)
+}

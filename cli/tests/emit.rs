@@ -1,0 +1,210 @@
+//! Generated code in every form: what an assembler, a linker and Rust's compiler make of it.
+
+#[path = "emit/assembly.rs"]
+mod assembly;
+#[path = "emit/programs.rs"]
+mod programs;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod support;
+
+use atome_codegen::{ir, spec};
+use atome_spec::{Kind, Op};
+use std::fs;
+use support::Fixture;
+
+#[test]
+fn every_op_is_emitted_in_every_form() {
+    let fixture = Fixture::new();
+    for op in Op::NAMES {
+        for (form, target, sign) in [
+            ("rust", "x86-64-v4", "unsafe extern \"C\" fn"),
+            ("rust", "interp", "unsafe extern \"C\" fn"),
+            ("clif", "native", "block0"),
+            ("asm", "native", "ret"),
+            ("header", "cortex-a76", "#include <stdint.h>"),
+        ] {
+            let code = fixture.ok(&["emit", "--op", op, "--target", target, "--as", form]);
+            assert!(code.contains(sign), "{op} as {form}: {code}");
+        }
+        let text = fixture.ok(&["emit", "--op", op]);
+        let function = ir::parse(&text).unwrap();
+        assert_eq!(function.to_string().trim_end(), text.trim_end(), "{op}");
+    }
+}
+
+#[test]
+fn emit_binds_dimensions() {
+    let fixture = Fixture::new();
+    let args = [
+        "emit",
+        "--op",
+        "gemv",
+        "--shape",
+        "rows=40,cols=33",
+        "--target",
+        "x86-64-v3",
+    ];
+    let said = fixture.run(&args);
+    let function = ir::parse(&said.out).unwrap();
+    assert_eq!(function.name, "gemv_int2_f32_cols33_rows40");
+    assert!(function.dims.is_empty());
+    assert!(
+        said.err
+            .starts_with("gemv-int2-f32 for avx2: method=select"),
+        "{}",
+        said.err
+    );
+    let open = [
+        "emit",
+        "--op",
+        "embed",
+        "--packing",
+        "base3",
+        "--shape",
+        "d_model=64",
+        "--quiet",
+    ];
+    let said = fixture.run(&open);
+    assert_eq!(ir::parse(&said.out).unwrap().dims, ["vocab", "tokens"]);
+    assert_eq!(said.err, "");
+}
+
+/// The flags that ask for a kernel.
+fn flags(kind: &Kind) -> Vec<String> {
+    let mut flags = vec!["--op".to_owned(), kind.op.to_string()];
+    let mut flag = |name: &str, value: String| flags.extend([name.to_owned(), value]);
+    if let Some(packing) = kind.packing {
+        flag("--packing", packing.to_string());
+    }
+    flag("--activation", kind.activation.to_string());
+    if let Some(method) = kind.method {
+        flag("--method", method.to_string());
+    }
+    flags
+}
+
+/// The code for a kernel, in a form, for a target.
+fn code(fixture: &Fixture, kind: &Kind, target: &str, more: &[&str]) -> String {
+    let flags = flags(kind);
+    let mut args = vec!["emit", "-q", "--target", target];
+    args.extend(flags.iter().map(String::as_str));
+    args.extend(more);
+    fixture.ok(&args)
+}
+
+/// Whether this build has Cranelift's back end for a target.
+fn has_back_end(fixture: &Fixture, target: &str) -> bool {
+    let args = ["emit", "--op", "silu", "--as", "clif", "--target", target];
+    let said = fixture.run(&args);
+    let is_missing = said.err.contains("is not built in");
+    if is_missing {
+        println!("skipped: no back end for {target}, which a feature adds");
+    }
+    !is_missing
+}
+
+/// Every kernel there is.
+fn kinds() -> Vec<Kind> {
+    spec::kinds()
+}
+
+#[test]
+fn a_file_has_what_standard_output_would() {
+    let fixture = Fixture::new();
+    fixture.write(
+        "old.rs",
+        b"something longer than what comes in its place is here now",
+    );
+    for (form, name) in [("ir", "new.ir"), ("rust", "old.rs"), ("asm", "new.s")] {
+        let args = [
+            "emit",
+            "--op",
+            "silu",
+            "--target",
+            "x86-64-v2",
+            "--as",
+            form,
+        ];
+        let printed = fixture.ok(&args);
+        let said = fixture.run(&[&args[..], &["-o", name]].concat());
+        assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:?}");
+        let written = fs::read_to_string(fixture.path(name)).unwrap();
+        assert_eq!(written.trim_end(), printed.trim_end());
+    }
+    fixture.ok(&[
+        "emit", "--op", "silu", "--as", "object", "--output", "silu.o",
+    ]);
+    assert!(fs::metadata(fixture.path("silu.o")).unwrap().len() > 0);
+}
+
+#[test]
+fn assembly_says_which_code_it_is() {
+    let fixture = Fixture::new();
+    let header = |args: &[&str]| {
+        let text = fixture.ok(&[&["emit", "-q", "--as", "asm"], args].concat());
+        let comments = text.lines().take_while(|line| line.starts_with(['#', '/']));
+        comments
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace("# ", "")
+            .replace("// ", "")
+    };
+    if has_back_end(&fixture, "cortex-a76") {
+        let arm = header(&["--op", "gemv", "--target", "cortex-a76"]);
+        assert!(arm.contains("for cortex-a76: what runs by jit"), "{arm}");
+        assert!(arm.contains("By aot runs gemv-int2-f32-neon"), "{arm}");
+    }
+    if !has_back_end(&fixture, "x86-64-v2") {
+        return;
+    }
+    let small = header(&["--op", "gemv", "--target", "x86-64-v2"]);
+    assert!(small.contains("what runs by jit"), "{small}");
+    let wide = [
+        "--op",
+        "gemv",
+        "--target",
+        "x86-64-v4",
+        "--shape",
+        "rows=64,cols=64",
+    ];
+    let jit = header(&[&wide[..], &["--backend", "jit"]].concat());
+    assert!(
+        jit.contains("No model runs it: where vectors are wider"),
+        "{jit}"
+    );
+    assert!(
+        jit.contains("call gemv-int2-f32-avx512f, compiled ahead of time"),
+        "{jit}"
+    );
+    let silu = header(&["--op", "silu", "--target", "x86-64-v4"]);
+    assert!(
+        silu.contains("what runs by jit") && silu.contains("silu-f32-avx512f"),
+        "{silu}"
+    );
+    if shows_ahead_of_time() {
+        let aot = header(&wide);
+        let start = "gemv-int2-f32-avx512f, on x86-64-v4: compiled ahead of time";
+        assert!(aot.starts_with(start), "{aot}");
+        assert!(aot.contains("It runs by jit and by aot alike"), "{aot}");
+        assert!(
+            aot.contains("dimensions are open, whatever --shape binds"),
+            "{aot}"
+        );
+    } else {
+        assert_eq!(header(&wide), jit);
+    }
+}
+
+/// Whether the kernels of this command can be shown: those that check their arithmetic call what
+/// has no end.
+fn shows_ahead_of_time() -> bool {
+    let shows = cfg!(all(
+        target_os = "linux",
+        target_arch = "x86_64",
+        not(debug_assertions)
+    ));
+    if !shows {
+        println!("skipped: kernels ahead of time, which --release shows, on Linux, on x86-64");
+    }
+    shows
+}
