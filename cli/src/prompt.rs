@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::{input, output, tokens};
-use atome::Model;
+use atome::{LoadError, Model, RunError};
 use clap::Args;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -82,21 +82,27 @@ pub(crate) fn check_model(model: Option<&Path>) -> Result<(), Failure> {
     match model.metadata() {
         Ok(_) => Ok(()),
         Err(cause) => {
-            let (path, fault) = (model.to_owned(), Box::new(atome::LoadError::Io { cause }));
-            Err(atome::LoadError::InFile { path, fault }.into())
+            let (path, fault) = (model.to_owned(), Box::new(LoadError::Io { cause }));
+            Err(LoadError::InFile { path, fault }.into())
         }
     }
 }
 
 impl Given {
-    /// As the model's token ids.
+    /// As token ids that the model has, one at least.
     ///
     /// # Errors
-    /// If it is text and the model has no known tokenizer.
+    /// If it is text and the model has no known tokenizer, or an id is not in its vocabulary.
     pub(crate) fn into_tokens(self, model: &Model) -> Result<Vec<u32>, Failure> {
-        match self {
-            Given::Ids(ids) => Ok(ids),
-            Given::Text(text) => Ok(model.tokenizer()?.encode(&text)),
+        let ids = match self {
+            Given::Ids(ids) => ids,
+            Given::Text(text) => model.tokenizer()?.encode(&text),
+        };
+        let vocab = model.vocab();
+        let is_outside = |id: &&u32| usize::try_from(**id).is_ok_and(|id| id >= vocab);
+        match ids.iter().find(is_outside) {
+            Some(&id) => Err(RunError::TokenOutOfRange { id, vocab }.into()),
+            None => Ok(ids),
         }
     }
 }

@@ -19,12 +19,12 @@ const X86_64: &[Assembler] = &[
 ];
 const AARCH64: &[Assembler] = &[
     ("aarch64-linux-gnu-as", &["--fatal-warnings"]),
-    // Its older versions do not hear of the extension from the file.
+    // Its older versions do not hear of extensions from the file.
     (
         "llvm-mc",
         &[
             "-triple=aarch64-linux-gnu",
-            "-mattr=+dotprod",
+            "-mattr=+dotprod,+fullfp16",
             "-filetype=obj",
         ],
     ),

@@ -180,7 +180,7 @@ fn file(comment: &str, header: &[String], arch: &str, name: &str, code: &str) ->
 /// What tells the assembler which instructions there are; on x86-64 it knows all.
 fn arch(isa: Isa) -> &'static str {
     match isa {
-        Isa::Dotprod => "\t.arch armv8.2-a+dotprod\n",
+        Isa::Dotprod => "\t.arch armv8.2-a+fp16+dotprod\n",
         _ => "\t.arch armv8-a\n",
     }
 }
