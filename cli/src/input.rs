@@ -1,14 +1,17 @@
 //! Reading what may never end.
 
 use std::io::{self, ErrorKind, Read};
+#[cfg(feature = "train")]
 use std::path::Path;
 
 /// Whether a path on the command line stands for standard input.
+#[cfg(feature = "train")]
 pub(crate) fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
 }
 
 /// Where the file is that a path on the command line stands for.
+#[cfg(feature = "train")]
 pub(crate) fn place(path: &Path) -> &Path {
     match is_standard(path) {
         true => Path::new("/dev/stdin"),

@@ -183,6 +183,7 @@ fn one_core() -> io::Result<()> {
 }
 
 /// The time that a command which must succeed keeps cores busy.
+#[expect(clippy::zombie_processes, reason = "`wait4` waits for it")]
 fn cpu_time(mut command: Command) -> Duration {
     let child = command.spawn().unwrap();
     let pid = libc::pid_t::try_from(child.id()).unwrap();
