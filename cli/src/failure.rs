@@ -53,8 +53,6 @@ pub(crate) enum Failure {
     IsLanguageModel,
     #[error("{0}; give ids, with --tokens")]
     NoTokenizer(#[from] TokenizerError),
-    #[error("logit {index} is {value}, no number for JSON: the model's weights overflow f32")]
-    NotFinite { index: usize, value: f32 },
     #[error("dimension `{name}` is given twice")]
     RepeatedDim { name: String },
     #[error("{cause}, expected {}", Choices(known))]
@@ -184,11 +182,9 @@ impl Failure {
             Failure::Train(error) => train_failed(error),
             #[cfg(feature = "train")]
             Failure::Signals(_) => true,
-            Failure::NotFinite { .. }
-            | Failure::Differs { .. }
-            | Failure::Output(_)
-            | Failure::Rust(_)
-            | Failure::Bench(_) => true,
+            Failure::Differs { .. } | Failure::Output(_) | Failure::Rust(_) | Failure::Bench(_) => {
+                true
+            }
             #[cfg(feature = "asm")]
             Failure::Assembly { .. } => true,
             #[cfg(feature = "jit")]
@@ -360,7 +356,7 @@ impl fmt::Display for NoBenchmark<'_> {
         let NoBenchmark(filter, nearest, families) = self;
         write!(f, "no benchmark has `{filter}` in its name")?;
         if let Some(nearest) = nearest {
-            write!(f, "; is it `{nearest}`?")?;
+            write!(f, ", perhaps `{nearest}`")?;
         }
         let families = families.join(", ");
         write!(f, "; there are {families}, and --list prints every name")

@@ -142,12 +142,13 @@ impl BenchArgs {
 const ALIKE: f64 = 0.7;
 
 fn no_benchmark(filter: &str, benches: &[Bench]) -> Failure {
-    let family = |bench: &Bench| {
-        let end = bench.name.find(['-', '/']).unwrap_or(bench.name.len());
-        bench.name[..end].to_owned()
+    let family = |name: &str| {
+        let end = name.find(['-', '/']).unwrap_or(name.len());
+        name[..end].to_owned()
     };
-    let families: BTreeSet<String> = benches.iter().map(family).collect();
-    let alike = |family: &&String| strsim::jaro_winkler(filter, family);
+    let families: BTreeSet<String> = benches.iter().map(|bench| family(&bench.name)).collect();
+    let meant = family(filter);
+    let alike = |family: &&String| strsim::jaro_winkler(&meant, family);
     let nearest = families.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
     Failure::NoBenchmark {
         filter: filter.to_owned(),

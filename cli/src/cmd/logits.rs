@@ -1,4 +1,3 @@
-use super::finite;
 use super::prefill::prefill;
 use crate::args::LoadArgs;
 use crate::failure::Failure;
@@ -44,10 +43,9 @@ pub(crate) fn run(args: &LogitsArgs) -> Result<(), Failure> {
     let tokens = given.into_tokens(&model)?;
     let mut session = model.session()?;
     prefill(&mut session, &tokens, quiet, || false)?;
-    let logits = finite(session.logits())?;
     output::print_json(&Answer {
         tokens: &tokens,
-        logits,
+        logits: session.logits(),
         argmax: session.argmax(),
     })
 }

@@ -35,17 +35,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Checks that every logit has a form in JSON.
-fn finite(logits: &[f32]) -> Result<&[f32], Failure> {
-    match logits.iter().position(|logit| !logit.is_finite()) {
-        None => Ok(logits),
-        Some(index) => Err(Failure::NotFinite {
-            index,
-            value: logits[index],
-        }),
-    }
-}
-
 /// Checks that the model continues text.
 fn continues(model: &Model) -> Result<(), Failure> {
     match model.classes() {
