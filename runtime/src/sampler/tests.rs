@@ -198,7 +198,7 @@ fn senseless_settings_are_refused() {
     .unwrap_err();
     assert_eq!(
         fault.to_string(),
-        "expected a temperature of 0 or more, found -1"
+        "expected a finite temperature of 0 or more, found -1"
     );
 }
 
