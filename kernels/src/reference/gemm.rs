@@ -1,4 +1,5 @@
 use super::Ternary;
+use super::reduce::fault;
 use super::ternary::select;
 
 /// Multiplies a ternary matrix by a vector: `out[r] = scale * sum_c w[r, c] * x[c]`.
@@ -18,10 +19,7 @@ pub fn gemv(w: Ternary<'_>, x: &[f32], out: &mut [f32]) {
         for (&trit, &x) in w.row(r).iter().zip(x) {
             sum += select(trit, x);
         }
-        *out = match sum.is_finite() {
-            true => sum * w.scale(),
-            false => f32::NAN,
-        };
+        *out = (sum + fault(sum)) * w.scale();
     }
 }
 

@@ -4,12 +4,10 @@
 
 use super::walk::{Rows, Tokens, Walk};
 use super::{Shape, WORD_COLS_U64};
-use crate::ir::{
-    Access, Address, Buffer, Builder, Compare, Elem, Lanes, ShiftOp, Size, UnaryOp, Value,
-};
+use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, ShiftOp, Size, Value};
+use crate::lower::quantize::not_a_number;
 use crate::lower::{Lowering, any};
 use atome_spec::layout::{WORD_COLS, gemv_bit};
-use atome_spec::numerics::CANONICAL_NAN;
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let Shape {
@@ -149,14 +147,11 @@ impl Gemm {
 }
 
 /// `sum * scale`, or NaN where the sum is no finite number: nothing after it takes NaN for a number, as
-/// softmax takes negative infinity.
+/// softmax takes negative infinity. No constants, which would take registers from the loop.
 fn scaled(b: &mut Builder, sum: Value, scale: Value) -> Value {
-    let magnitude = b.unary(UnaryOp::Abs, sum);
-    let most = b.splat_f32(f32::MAX);
-    let finite = b.compare(Compare::Le, magnitude, most);
-    let nan = b.splat_f32(f32::from_bits(CANONICAL_NAN));
-    let product = b.mul(sum, scale);
-    b.select(finite, product, nan)
+    // A sum is never -0.0, so adding 0 changes nothing.
+    let sum = not_a_number(b, sum, sum);
+    b.mul(sum, scale)
 }
 
 fn accumulate(b: &mut Builder, codes: &[Value], bit: usize, x: Value, acc: &mut [Value]) {
