@@ -23,7 +23,8 @@
 //! let mut memory: Vec<u8> = [0.0f32, 1.0].iter().flat_map(|x| x.to_le_bytes()).collect();
 //! memory.extend([0; 8]);
 //! interp::run(&function, &mut memory, &[0..8, 8..16], &[2], &[])?;
-//! assert_eq!(memory[12..], 0.7615942f32.to_le_bytes());
+//! let y = f32::from_le_bytes(memory[12..].try_into()?);
+//! assert!((y - 0.7615942).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
