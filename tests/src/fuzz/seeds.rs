@@ -1,0 +1,324 @@
+//! The corpus: what the project's own writers make of tiny models, and kernels as text.
+
+use super::state::{MODELS, saved_after};
+use atome::Packing;
+use atome::format::{
+    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
+    PackOptions, TensorRef, write_atome01, write_atome02, write_atomecl01, write_container,
+    write_packed,
+};
+use atome_codegen::testing::random_function;
+use atome_codegen::{KernelSpec, compile};
+use atome_spec::{Activation, Isa, Op};
+use serde_json::{Map, Value, json};
+
+/// A file of the corpus, which its target takes.
+pub struct Seed {
+    /// The target.
+    pub target: &'static str,
+    /// The file's name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Every file, the same on every machine.
+pub fn all() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for (target, files) in [
+        ("atome", atome()),
+        ("bit2", bit2()),
+        ("container", container()),
+        ("floats", floats()),
+        ("config", config()),
+        ("tokenizer", tokenizer()),
+        ("state", state()),
+        ("sessions", sessions()),
+        ("kernel", kernel()),
+    ] {
+        seeds.extend(files.into_iter().map(|(name, bytes)| Seed {
+            target,
+            name,
+            bytes,
+        }));
+    }
+    seeds
+}
+
+type Files = Vec<(String, Vec<u8>)>;
+
+/// Dimensions around the edges of vectors and bytes: fewer, as many, more.
+fn atome_configs() -> Vec<AtomeConfig> {
+    let dims = [
+        [3, 1, 1, 1, 1, 1, 1],
+        [5, 4, 1, 2, 2, 3, 4],
+        [11, 7, 2, 3, 1, 2, 3],
+        [17, 16, 1, 5, 9, 4, 4],
+        [9, 21, 2, 17, 3, 5, 8],
+    ];
+    let config = |[
+        vocab_size,
+        d_model,
+        n_layers,
+        d_head,
+        top_k,
+        kernel_size,
+        max_seq,
+    ]: [usize; 7]| {
+        AtomeConfig {
+            vocab_size,
+            d_model,
+            n_layers,
+            d_head,
+            top_k,
+            kernel_size,
+            max_seq,
+        }
+    };
+    dims.map(config).into()
+}
+
+/// Language models and classifiers.
+fn atome_models() -> Vec<(String, AtomeModel)> {
+    let mut models = Vec::new();
+    for (i, config) in atome_configs().into_iter().enumerate() {
+        for (kind, classes) in [("lm", None), ("classifier", Some(1 + 2 * i))] {
+            let model = AtomeModel::random(config.clone(), classes, i as u64);
+            models.push((format!("{kind}-{}", model.config.d_model), model));
+        }
+    }
+    models
+}
+
+fn json(config: &AtomeConfig) -> Vec<u8> {
+    serde_json::to_vec(config).expect("numbers have a form in JSON")
+}
+
+fn atome() -> Files {
+    let mut files = Vec::new();
+    for (name, model) in atome_models() {
+        let mut push = |format: &str, file: Vec<u8>| {
+            let bytes = [json(&model.config), vec![0], file].concat();
+            files.push((format!("{name}-{format}"), bytes));
+        };
+        push("atome01", write_atome01(&model));
+        push("atome02", write_atome02(&model));
+        if let Some(file) = write_atomecl01(&model) {
+            push("atomecl01", file);
+        }
+    }
+    files
+}
+
+fn bitmamba2_configs() -> [BitMamba2Config; 4] {
+    [[3, 4, 1, 1], [5, 4, 2, 2], [17, 12, 1, 3], [7, 20, 1, 5]].map(
+        |[vocab_size, d_model, n_layers, n_heads]| BitMamba2Config {
+            vocab_size,
+            d_model,
+            n_layers,
+            n_heads,
+        },
+    )
+}
+
+fn bit2() -> Files {
+    let file = |config: BitMamba2Config| {
+        let name = format!("{}-{}", config.d_model, config.n_layers);
+        (name, BitMamba2Model::random_file(&config, 5))
+    };
+    bitmamba2_configs().map(file).into()
+}
+
+fn container() -> Files {
+    let mut files = Vec::new();
+    for packing in [Packing::Int2, Packing::Base3] {
+        for (name, model) in atome_models().into_iter().take(6) {
+            let options = ContainerOptions::packing(packing).provenance("a seed");
+            let bytes = write_container(&model, &options).expect("a model of our own");
+            files.push((format!("{name}-{packing}"), bytes));
+        }
+        let configs = bitmamba2_configs();
+        let embeddings = [EmbeddingType::F32, EmbeddingType::F16, EmbeddingType::Int8];
+        for (config, embedding) in configs.iter().zip(embeddings) {
+            let name = format!("bitmamba2-{}-{packing}-{embedding}", config.d_model);
+            files.push((name, packed(config, packing, embedding)));
+        }
+    }
+    files
+}
+
+fn packed(config: &BitMamba2Config, packing: Packing, embedding: EmbeddingType) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.safetensors");
+    let mut options = PackOptions::default();
+    (options.packing, options.embedding) = (packing, embedding);
+    let model = BitMamba2Model::random(config, 6);
+    write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
+    std::fs::read(&path).expect("just written")
+}
+
+/// Float weights of the tensors of a model: a rule for scales, `top_k`, `max_seq`, a scale, the file.
+fn floats() -> Files {
+    let mut files = Vec::new();
+    for (name, model) in atome_models().into_iter().take(5) {
+        for (rule, dtype) in [(0, "F32"), (1, "F16"), (2, "BF16")] {
+            let mut bytes = vec![rule, 2, 3];
+            bytes.extend(0.75f32.to_le_bytes());
+            bytes.extend(float_file(&model, dtype));
+            files.push((format!("{name}-{dtype}"), bytes));
+        }
+    }
+    files
+}
+
+fn float_file(model: &AtomeModel, dtype: &str) -> Vec<u8> {
+    let (mut header, mut data) = (Map::new(), Vec::new());
+    for (name, tensor) in model.tensors() {
+        let (shape, values) = match tensor {
+            TensorRef::Ternary(w) => {
+                let values = w.trits.iter().map(|&trit| 0.25 * f32::from(trit));
+                (vec![w.rows, w.cols], values.collect())
+            }
+            TensorRef::Floats(values) => (vec![values.len()], values.to_vec()),
+        };
+        let begin = data.len();
+        for value in values {
+            match dtype {
+                "F32" => data.extend(value.to_le_bytes()),
+                // The upper half of an f32 is a bf16; as an f16 it is some other finite number.
+                _ => data.extend(((value.to_bits() >> 16) as u16 & 0xbbff).to_le_bytes()),
+            }
+        }
+        let entry = json!({"dtype": dtype, "shape": shape, "data_offsets": [begin, data.len()]});
+        header.insert(name, entry);
+    }
+    let mut text = Value::Object(header).to_string();
+    while !text.len().is_multiple_of(8) {
+        text.push(' ');
+    }
+    let mut file = (text.len() as u64).to_le_bytes().to_vec();
+    file.extend(text.bytes());
+    file.extend(data);
+    file
+}
+
+fn config() -> Files {
+    let name = |config: &AtomeConfig| format!("{}-{}", config.d_model, config.d_head);
+    let mut files: Files = atome_configs()
+        .iter()
+        .map(|config| (name(config), json(config)))
+        .collect();
+    let spaced = r#"{ "d_model": 33, "vocab_size": 2, "n_layers": 1, "note": ["x", {"y": null}],
+        "d_head": 1, "top_k": 64, "kernel_size": 64, "max_seq": 2 }"#;
+    files.push(("spaced".into(), spaced.into()));
+    let largest = r#"{"vocab_size":16777216,"d_model":65536,"n_layers":4096,"d_head":65536,"top_k":4096,"kernel_size":64,"max_seq":1048576}"#;
+    files.push(("largest".into(), largest.into()));
+    files
+}
+
+fn tokenizer() -> Files {
+    let texts: [(&str, &[u8]); 8] = [
+        ("empty", b""),
+        (
+            "words",
+            b"It's we'll they've I'm he'd can't you're 'tis O'Neill's ''s",
+        ),
+        ("code", b"fn main() {\n    println!(\"{}\", 1_000);\n}\n"),
+        (
+            "blanks",
+            "  \t\n\r\n  x \u{a0}\u{2003} y\u{3000}\u{3000}z   ".as_bytes(),
+        ),
+        (
+            "letters",
+            "Gr\u{fc}\u{df}e, \u{4f60}\u{597d} \u{2014} e\u{301} \u{bd} \u{2167} \u{663}"
+                .as_bytes(),
+        ),
+        (
+            "emoji",
+            "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}".as_bytes(),
+        ),
+        (
+            "broken",
+            b"a\xffb\xe2\x82z\xf0\x9f\x98\xc3\xa9\xed\xa0\x80\xf4\x90\xe2\x82\xf0\x9f",
+        ),
+        (
+            "end-of-text",
+            b"<|endoftext|> and \x50\xc4\x00\x00\x51\xc4\x00\x00",
+        ),
+    ];
+    texts.map(|(name, text)| (name.into(), text.into())).into()
+}
+
+/// The number of a model and a state: before its window is full, when it is, and beyond.
+fn state() -> Files {
+    let mut files = Vec::new();
+    for model in 0..MODELS.len() {
+        for seen in [0u32, 1, 4, 6, 13] {
+            let tokens: Vec<u32> = (0..seen).map(|i| i * 5 % 19).collect();
+            let bytes = [vec![model as u8], saved_after(model, &tokens)].concat();
+            files.push((format!("model-{model}-after-{seen}"), bytes));
+        }
+    }
+    files
+}
+
+/// Options and a script.
+fn sessions() -> Files {
+    let scripts: [(&str, &[u8]); 5] = [
+        ("steps", &[0, 2, 1, 2, 2, 2, 3, 2, 18]),
+        (
+            "blocks",
+            &[
+                0, 0x33, 1, 2, 3, 4, 5, 6, 7, 0x93, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                15, 16, 17, 18, 0,
+            ],
+        ),
+        ("forks", &[0, 0x1b, 1, 2, 3, 4, 4, 2, 5, 10, 6, 1, 0, 2, 7]),
+        (
+            "states",
+            &[0, 0, 0x23, 1, 2, 3, 4, 5, 5, 1, 10, 9, 2, 8, 6, 2, 3],
+        ),
+        (
+            "batches",
+            &[0, 0, 0, 2, 4, 7, 1, 2, 3, 7, 4, 5, 6, 1, 7, 2, 2, 15, 9, 9],
+        ),
+    ];
+    let mut files = Vec::new();
+    for (name, script) in scripts {
+        for model in 0..3u8 {
+            let numbers = [[3u64, 4, 1], [1, 3, 2], [1 << 20, 6, 1]][usize::from(model)];
+            let mut bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+            // Ahead of time, interpreted and compiled, in each packing.
+            bytes.extend([model, [4, 1, 0][usize::from(model)], 4 * model]);
+            bytes.extend(script);
+            files.push((format!("{name}-{model}"), bytes));
+        }
+    }
+    files
+}
+
+/// The text of kernels and of random functions that is short.
+fn kernel() -> Files {
+    const MAX_BYTES: usize = 6 << 10;
+    // What they read says where they read next, and random numbers are no rows of a table.
+    const INDEXED: [Op; 4] = [Op::AttnMix, Op::LookupF16, Op::LookupF32, Op::LookupI8];
+    let mut files = Vec::new();
+    for &op in Op::ALL.iter().filter(|op| !INDEXED.contains(op)) {
+        for packing in [None, Some(Packing::Int2), Some(Packing::Base3)] {
+            for activation in [Activation::F32, Activation::I8] {
+                let mut spec = KernelSpec::new(op).activation(activation);
+                spec.packing = packing;
+                let Ok(function) = compile(&spec, Isa::Sse41) else {
+                    continue;
+                };
+                files.push((spec.name(), function.to_string().into_bytes()));
+            }
+        }
+    }
+    for seed in 0..24 {
+        let function = random_function(seed);
+        files.push((function.name.clone(), function.to_string().into_bytes()));
+    }
+    files.retain(|(_, text)| text.len() <= MAX_BYTES);
+    files
+}

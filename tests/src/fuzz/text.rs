@@ -1,0 +1,69 @@
+//! Tokenizers and configs.
+
+use super::files::{is_small, runs};
+use super::{choice, one_line};
+use atome::format::{AtomeConfig, AtomeModel};
+use atome::tokenizer::{TextDecoder, Tokenizer};
+use std::sync::LazyLock;
+
+/// Numbers of a model that is made for a config.
+const MAX_WEIGHTS: usize = 1 << 16;
+
+/// A config as JSON. A small one is tried with random weights.
+pub(super) fn config(data: &[u8]) -> bool {
+    let config = match AtomeConfig::from_json(data) {
+        Ok(config) => config,
+        Err(error) => return one_line(&error).is_empty(),
+    };
+    let text = serde_json::to_vec(&config).expect("numbers have a form in JSON");
+    let again = AtomeConfig::from_json(&text).expect("a config that was read");
+    assert_eq!(again, config);
+    let choice = choice(data);
+    if weights(&config) <= MAX_WEIGHTS && is_small(&config) {
+        let classes = (choice & 1 == 0).then_some(1 + (choice >> 24) as usize);
+        runs(&AtomeModel::random(config, classes, 7), choice);
+    }
+    true
+}
+
+/// Elements of the tensors, about.
+fn weights(config: &AtomeConfig) -> usize {
+    let layer = config.kernel_size + 2 * config.d_head + config.d_model + 8;
+    (2 * config.vocab_size + 256 + config.n_layers * layer).saturating_mul(config.d_model)
+}
+
+static TOKENIZERS: LazyLock<[Tokenizer; 2]> =
+    LazyLock::new(|| [Tokenizer::Bytes, Tokenizer::gpt2()]);
+
+/// Any bytes as text, and as token ids of four bytes.
+pub(super) fn tokenizer(data: &[u8]) -> bool {
+    for tokenizer in TOKENIZERS.iter() {
+        let tokens = tokenizer.encode(data);
+        let vocab = tokenizer.kind().tokens().expect("a known vocabulary");
+        assert!(tokens.iter().all(|&id| (id as usize) < vocab));
+        assert!(tokens.iter().all(|&id| Some(id) != tokenizer.end_of_text()));
+        let bytes: Vec<u8> = tokens
+            .iter()
+            .flat_map(|&id| tokenizer.bytes(id))
+            .copied()
+            .collect();
+        assert!(bytes == data, "{tokens:?}");
+        let parts = tokens.iter().map(|&id| tokenizer.bytes(id));
+        assert_eq!(decoded(parts), String::from_utf8_lossy(data));
+
+        let ids = data.as_chunks().0.iter().map(|id| u32::from_le_bytes(*id));
+        let parts: Vec<&[u8]> = ids.map(|id| tokenizer.bytes(id)).collect();
+        let whole = parts.concat();
+        assert_eq!(decoded(parts.into_iter()), String::from_utf8_lossy(&whole));
+    }
+    true
+}
+
+fn decoded<'b>(parts: impl Iterator<Item = &'b [u8]>) -> String {
+    let (mut text, mut decoder) = (String::new(), TextDecoder::new());
+    for part in parts {
+        decoder.push(part, |part| text.push_str(part));
+    }
+    decoder.finish(|part| text.push_str(part));
+    text
+}
