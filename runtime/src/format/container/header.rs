@@ -238,6 +238,11 @@ impl<'de> Visitor<'de> for TablesVisitor {
             if !seen.insert(key.clone()) {
                 return Err(twice(&key));
             }
+            // It is shown in messages as it is.
+            if key.chars().any(char::is_control) {
+                let expected = format_args!("key {key:?}: expected no control characters");
+                return Err(de::Error::custom(expected));
+            }
             let place: Place = map
                 .next_value()
                 .map_err(|e| de::Error::custom(format_args!("tensor {key:?}: {e}")))?;
