@@ -1,9 +1,12 @@
 //! What a family of models gives the runtime: what the model is, and its plan.
 
 use crate::LoadError;
-use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
-use crate::plan::{Planned, Products, plan_atome, plan_bitmamba2};
+use crate::families::{atome, bitmamba2};
+use crate::format::{self, AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
+use crate::format::{EmbeddingTable, Floats, TritRows};
+use crate::graph::Graph;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The dimensions of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,8 +52,27 @@ pub(crate) trait Family {
     /// What the model is.
     fn identity(&self) -> Identity;
 
-    /// The plan of a checked model for blocks of up to `block` tokens, and what fills its weights and constants.
-    fn plan(&self, block: usize, products: Products) -> Result<Planned<'_>, LoadError>;
+    /// The structure of a checked model.
+    fn graph(&self) -> Graph;
+
+    /// Its tensors by name.
+    fn tensors(&self) -> Tensors<'_>;
+}
+
+/// Named tensors, wherever their elements are.
+pub(crate) type Tensors<'m> = BTreeMap<String, TensorRef<'m>>;
+
+/// A tensor of any family.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TensorRef<'m> {
+    /// Trits, and the scale of all.
+    Ternary(&'m dyn TritRows, f32),
+    /// Rows to be looked up.
+    Table(&'m EmbeddingTable),
+    /// Floats that are read.
+    Floats(&'m dyn Floats),
+    /// Floats in memory.
+    Values(&'m [f32]),
 }
 
 impl Family for AtomeModel {
@@ -70,8 +92,17 @@ impl Family for AtomeModel {
         }
     }
 
-    fn plan(&self, block: usize, _: Products) -> Result<Planned<'_>, LoadError> {
-        plan_atome(self, block)
+    fn graph(&self) -> Graph {
+        atome::graph(&self.config, self.classes())
+    }
+
+    fn tensors(&self) -> Tensors<'_> {
+        let tensors = AtomeModel::tensors(self);
+        let plain = tensors.map(|(name, tensor)| match tensor {
+            format::TensorRef::Ternary(w) => (name, TensorRef::Ternary(w, w.scale)),
+            format::TensorRef::Floats(values) => (name, TensorRef::Values(values)),
+        });
+        plain.collect()
     }
 }
 
@@ -92,8 +123,20 @@ impl Family for BitMamba2Model {
         }
     }
 
-    fn plan(&self, block: usize, products: Products) -> Result<Planned<'_>, LoadError> {
-        plan_bitmamba2(self, block, products)
+    fn graph(&self) -> Graph {
+        bitmamba2::graph(&self.config)
+    }
+
+    fn tensors(&self) -> Tensors<'_> {
+        let tensors = BitMamba2Model::tensors(self);
+        let plain = tensors.map(|(name, tensor)| match tensor {
+            format::bitmamba2::TensorRef::Table(table) => (name, TensorRef::Table(table)),
+            format::bitmamba2::TensorRef::Ternary(w) => {
+                (name, TensorRef::Ternary(&*w.rows, w.scale))
+            }
+            format::bitmamba2::TensorRef::Floats(values) => (name, TensorRef::Floats(&**values)),
+        });
+        plain.collect()
     }
 }
 

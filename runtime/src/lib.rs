@@ -5,7 +5,9 @@
 //! | module | concept |
 //! |---|---|
 //! | [`mod@format`] | model files, read and written |
-//! | `plan` | a model as a list of kernel calls over arena offsets |
+//! | `graph`, `families` | the structure of a model, recorded once by its family |
+//! | `tensor` | the tensors that a model asks a file for |
+//! | `plan` | a graph as a list of kernel calls over arena offsets |
 //! | `arena` | one region of memory, resident as far as it is used |
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
@@ -36,10 +38,12 @@ mod cores;
 mod default_model;
 pub mod error;
 pub mod eval;
+mod families;
 mod family;
 mod fill;
 mod fingerprint;
 pub mod format;
+mod graph;
 #[cfg(feature = "jit")]
 pub mod jit;
 mod mapped;
@@ -53,6 +57,7 @@ mod rng;
 pub mod sampler;
 mod session;
 mod state;
+mod tensor;
 pub mod tokenizer;
 
 pub use atome_spec::{Packing, Tier};

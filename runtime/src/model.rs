@@ -6,7 +6,7 @@ use crate::cores;
 use crate::family::{Config, Family};
 use crate::fill::{Progress, fill};
 use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
-use crate::plan::{Image, Plan, Products, Section, Tensor, TensorInfo};
+use crate::plan::{self, Image, Plan, Products, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::state::state_bytes;
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind};
@@ -171,7 +171,8 @@ impl Model {
             packing: options.packing,
             no_multiply: options.no_multiply,
         };
-        let plan = family.plan(options.block.max(1), products);
+        let (graph, tensors) = (family.graph(), family.tensors());
+        let plan = plan::plan(&graph, &tensors, options.block.max(1), products);
         let (plan, contents) = plan.map_err(in_file)?;
         let weights = match plan.image.clone() {
             Some(Image { file, start }) => Weights::Mapped { file, start },

@@ -289,17 +289,16 @@ impl Session {
         Ok(self.argmax())
     }
 
-    /// Router weights of the last block for the last token of the last block of tokens:
-    /// convolution, state space, attention. Zeros before the first token, and for a model that
-    /// has no router.
-    pub fn router_weights(&self) -> [f32; 3] {
-        let router = self.model.inner.plan.ports.router;
-        let Some(router) = router.filter(|_| self.position > 0) else {
-            return [0.0; 3];
+    /// What the model shows of the last token beside its logits. An Atome model shows what part the last block's router
+    /// gave the convolution, the state space and attention; other models show nothing, and none does before the first
+    /// token.
+    pub fn output(&self) -> &[f32] {
+        let output = self.model.inner.plan.ports.output;
+        let Some((tensor, width)) = output.filter(|_| self.position > 0) else {
+            return &[];
         };
-        let rows = as_f32(self.bytes(self.range(router)));
-        let last = (self.last_block - 1) * 3;
-        [rows[last], rows[last + 1], rows[last + 2]]
+        let rows = as_f32(self.bytes(self.range(tensor)));
+        &rows[(self.last_block - 1) * width..][..width]
     }
 
     pub(crate) fn range(&self, tensor: Tensor) -> Range<usize> {

@@ -1,6 +1,6 @@
 //! What a session remembers, as bytes: saved, restored, forked, forgotten. `docs/formats.md` draws them.
 
-use crate::plan::{Plan, Ports};
+use crate::plan::Plan;
 use crate::{Fingerprint, RunError, Session};
 use std::ops::Range;
 
@@ -54,7 +54,7 @@ impl Session {
             copy(used, self.bytes(span.slot));
             rest.fill(0);
         }
-        if let Some((slot, saved)) = self.router_row(self.last_block) {
+        if let Some((slot, saved)) = self.output_row(self.last_block) {
             match self.position {
                 0 => tensors[saved].fill(0),
                 _ => copy(&mut tensors[saved], self.bytes(slot)),
@@ -81,7 +81,7 @@ impl Session {
             let used = &tensors[span.saved][..span.slot.len()];
             copy(self.bytes_mut(span.slot), used);
         }
-        if let Some((slot, saved)) = self.router_row(1) {
+        if let Some((slot, saved)) = self.output_row(1) {
             copy(self.bytes_mut(slot), &tensors[saved]);
         }
         (self.position, self.last_block) = (position, 1);
@@ -103,7 +103,7 @@ impl Session {
             let from = self.bytes(span.slot.clone());
             fork.bytes_mut(span.slot).copy_from_slice(from);
         }
-        if let Some(((from, _), (to, _))) = self.router_row(self.last_block).zip(fork.router_row(1))
+        if let Some(((from, _), (to, _))) = self.output_row(self.last_block).zip(fork.output_row(1))
         {
             fork.bytes_mut(to).copy_from_slice(self.bytes(from));
         }
@@ -111,17 +111,14 @@ impl Session {
         Ok(fork)
     }
 
-    /// Where the router's weights of the last token of a block of so many lie in the slot, and in a saved state's
-    /// tensors.
-    fn router_row(&self, tokens: usize) -> Option<(Range<usize>, Range<usize>)> {
+    /// Where the output's row of the last token of a block of so many lies in the slot, and in a saved state's tensors.
+    fn output_row(&self, tokens: usize) -> Option<(Range<usize>, Range<usize>)> {
         let plan = &self.model.inner.plan;
-        let start = self.range(plan.ports.router?).start;
-        let row = start + tokens.saturating_sub(1) * Ports::ROUTER_BYTES;
+        let start = self.range(plan.ports.output?.0).start;
+        let bytes = plan.ports.output_bytes();
+        let row = start + tokens.saturating_sub(1) * bytes;
         let end = plan.saved.bytes();
-        Some((
-            row..row + Ports::ROUTER_BYTES,
-            end - Ports::ROUTER_BYTES..end,
-        ))
+        Some((row..row + bytes, end - bytes..end))
     }
 
     fn check_length(&self, found: usize) -> Result<(), RunError> {

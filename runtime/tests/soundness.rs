@@ -450,7 +450,7 @@ fn matrices_that_lie_about_their_shape() {
     });
     assert_eq!(
         message,
-        "`liar`: weight at row 0, column 0 is 7, expected -1, 0 or 1"
+        "`layers.0.out_proj`: weight at row 0, column 0 is 7, expected -1, 0 or 1"
     );
 }
 

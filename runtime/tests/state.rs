@@ -40,10 +40,10 @@ fn saved(session: &Session) -> Vec<u8> {
 }
 
 /// All that a session shows.
-fn shown(session: &Session) -> (Vec<u32>, u32, u64, [f32; 3]) {
+fn shown(session: &Session) -> (Vec<u32>, u32, u64, Vec<f32>) {
     let logits = session.logits().iter().map(|x| x.to_bits()).collect();
     let (argmax, position) = (session.argmax(), session.position());
-    (logits, argmax, position, session.router_weights())
+    (logits, argmax, position, session.output().to_vec())
 }
 
 /// Ways to load a model that change neither its answers nor its states.

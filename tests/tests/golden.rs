@@ -21,7 +21,7 @@ fn language_model_agrees_with_every_golden_on_every_backend() {
                 "{}: logits {apart:e} apart after {prompt:?}",
                 run.name
             );
-            let apart = distance(&session.router_weights(), &floats(&record["router_last"]));
+            let apart = distance(session.output(), &floats(&record["router_last"]));
             assert!(
                 apart <= 1e-5,
                 "{}: router {apart:e} apart after {prompt:?}",

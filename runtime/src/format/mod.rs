@@ -25,7 +25,7 @@
 //! The bytes themselves are drawn in `docs/formats.md`; what a hostile file can do, in `docs/security.md`.
 
 mod architecture;
-mod bitmamba2;
+pub(crate) mod bitmamba2;
 mod check;
 mod checkpoint;
 mod config;

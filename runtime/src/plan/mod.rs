@@ -8,9 +8,9 @@
 //! | `size` | sums and products that never wrap around |
 //! | `memory` | offsets: sections in order, scratch by liveness |
 //! | `saved` | what of a slot is a session's saved state |
-//! | `builder` | how a family's plan is written down: its calls |
-//! | `declare` | and its tensors |
-//! | `atome`, `bitmamba2` | the plans of the families |
+//! | `lower` | a graph to a plan: its calls |
+//! | `declare`, `slots`, `bind` | its tensors: of states, of rows, of parameters |
+//! | `dims` | dimensions of a call from the widths of its operands |
 //!
 //! A plan is written once, for a block of up to [`Plan::block`] tokens. A step is the same
 //! plan with one token.
@@ -18,21 +18,21 @@
 use crate::arena::Sizes;
 use atome_spec::Packing;
 
-mod atome;
-mod bitmamba2;
-mod builder;
+mod bind;
 mod call;
 mod declare;
+mod dims;
 mod image;
+mod lower;
 mod memory;
 mod saved;
 mod size;
+mod slots;
 mod tensor;
 
-pub(crate) use atome::plan_atome;
-pub(crate) use bitmamba2::plan_bitmamba2;
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
 pub(crate) use image::Image;
+pub(crate) use lower::plan;
 pub(crate) use saved::Saved;
 pub(crate) use size::Size;
 pub(crate) use tensor::{Content, Source, Tensor, Trits};
@@ -93,13 +93,15 @@ pub(crate) struct Ports {
     pub logits_rows: Tensor,
     /// Index of the greatest logit out, `i32[1]`.
     pub argmax: Tensor,
-    /// Router weights of the last block of an Atome model, `f32[block, 3]`.
-    pub router: Option<Tensor>,
+    /// What a model shows beside the logits, `f32[block, width]`, and the width.
+    pub output: Option<(Tensor, usize)>,
 }
 
 impl Ports {
-    /// Bytes of a row of the router: its three pathways.
-    pub(crate) const ROUTER_BYTES: usize = 12;
+    /// Bytes of a row of the output.
+    pub(crate) fn output_bytes(&self) -> usize {
+        self.output.map_or(0, |(_, width)| 4 * width)
+    }
 }
 
 impl Plan {

@@ -21,7 +21,7 @@ pub(super) struct Kept {
 #[derive(Debug)]
 pub(crate) struct Saved {
     pieces: Vec<Piece>,
-    /// Bytes of all, the router's row among them.
+    /// Bytes of all, the output's row among them.
     bytes: usize,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Span {
 }
 
 impl Saved {
-    /// The layout of `kept`, with room for `window` positions and for `router_bytes` at the end.
+    /// The layout of `kept`, with room for `window` positions and for `output_bytes` at the end.
     ///
     /// # Errors
     /// If a saved state is larger than this machine can address.
@@ -55,7 +55,7 @@ impl Saved {
         kept: &[Kept],
         tensors: &[TensorInfo],
         window: usize,
-        router_bytes: usize,
+        output_bytes: usize,
     ) -> Result<Saved, LoadError> {
         let mut end = Size::ZERO;
         let mut pieces = Vec::with_capacity(kept.len());
@@ -72,7 +72,7 @@ impl Saved {
             });
             end += Size::from(entry) * window.unwrap_or(1) * kept.rows;
         }
-        let bytes = addressable(end + Size::from(router_bytes))?;
+        let bytes = addressable(end + Size::from(output_bytes))?;
         Ok(Saved { pieces, bytes })
     }
 

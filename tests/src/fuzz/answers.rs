@@ -52,7 +52,7 @@ pub(super) struct Answer {
     result: Result<(), String>,
     logits: Vec<u32>,
     argmax: u32,
-    router: [u32; 3],
+    output: Vec<u32>,
 }
 
 impl Answer {
@@ -61,7 +61,7 @@ impl Answer {
             result: result.map_err(|error| one_line(&error)),
             logits: session.logits().iter().copied().map(bits).collect(),
             argmax: session.argmax(),
-            router: session.router_weights().map(bits),
+            output: session.output().iter().copied().map(bits).collect(),
         }
     }
 

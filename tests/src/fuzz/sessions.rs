@@ -187,10 +187,10 @@ impl Play<'_> {
 
     /// Checks a session against one that has seen its history alone.
     fn check(&self, session: &Session, history: &[u32]) {
-        let shown = |session: &Session| -> (Vec<u32>, [u32; 3], u64) {
+        let shown = |session: &Session| -> (Vec<u32>, Vec<u32>, u64) {
             let logits = session.logits().iter().copied().map(bits).collect();
-            let router = session.router_weights().map(bits);
-            (logits, router, session.position())
+            let output = session.output().iter().copied().map(bits).collect();
+            (logits, output, session.position())
         };
         let mut alone = self.alone.session().expect("a slot");
         if !history.is_empty() {

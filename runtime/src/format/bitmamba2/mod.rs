@@ -141,13 +141,6 @@ impl BitMamba2Model {
         }
     }
 
-    /// The packing that the file has the head in, and all other matrices too.
-    pub(crate) fn packing(&self) -> Option<Packing> {
-        let packings = [Packing::Int2, Packing::Base3];
-        let stored = |packing: &Packing| self.head.rows.stored(*packing).is_some();
-        packings.into_iter().find(stored)
-    }
-
     /// Every tensor with its name, in the order of the schema.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = (String, TensorRef<'_>)> {
         use TensorRef::{Floats, Ternary};

@@ -1,0 +1,102 @@
+//! The Atome family: embedding; blocks of LayerNorm, three pathways (ternary convolution, diagonal state space, top-k
+//! attention) mixed by a router, residual; LayerNorm; ternary unembedding or classifier head.
+
+use crate::format::AtomeConfig;
+use crate::graph::{Graph, Rows};
+use crate::tensor::{Prepare, Role};
+use atome_spec::Op;
+
+/// Added to the variance of a LayerNorm.
+const NORM_EPS: f32 = 1e-5;
+/// Added to the sum of a softmax.
+const SOFTMAX_EPS: f32 = 1e-10;
+/// Pathways that the router of a block mixes: convolution, state space, attention.
+const PATHWAYS: usize = 3;
+
+/// Records a model: a classifier if `classes` is given, else a language model.
+pub(crate) fn graph(c: &AtomeConfig, classes: Option<usize>) -> Graph {
+    let mut graph = Graph::new("atome", c.max_seq);
+    let g = &mut graph;
+    let shares = g.output("pathways", PATHWAYS);
+    let x = g.embedding("embed", c.vocab_size, c.d_model);
+    for i in 0..c.n_layers {
+        g.scope(format!("blocks.{i}"), |g| block(g, c, x, shares));
+    }
+    g.head(|g| {
+        let normal = g.layer_norm("norm", x, NORM_EPS);
+        match classes {
+            None => g.linear("unembed", normal, c.vocab_size),
+            Some(classes) => {
+                // A classifier's file has one too, and does not use it.
+                g.ternary("unembed", [c.vocab_size, c.d_model], Role::Matrix);
+                g.linear("head", normal, classes)
+            }
+        }
+    });
+    graph
+}
+
+/// Adds the three pathways, in the shares that the router gives them, to `x`.
+fn block(g: &mut Graph, c: &AtomeConfig, x: Rows, shares: Rows) {
+    let normal = g.layer_norm("norm", x, NORM_EPS);
+    let local = convolution(g, normal, c.kernel_size);
+    let state = scan(g, normal);
+    let q = g.linear("wq", normal, c.d_head);
+    let k = g.linear("wk", normal, c.d_head);
+    let v = g.linear("wv", normal, c.d_model);
+    let route = g.linear("router", normal, PATHWAYS);
+    g.softmax("router.softmax", route, shares, SOFTMAX_EPS);
+    let sparse = g.scope("attn", |g| attention(g, [q, k, v], c.top_k));
+    let mix = g.call("mix", Op::RouterMix);
+    mix.arg("router", shares).arg("local", local);
+    mix.arg("state", state).arg("sparse", sparse).arg("x", x);
+}
+
+/// Depthwise causal, over the inputs of `taps` positions.
+fn convolution(g: &mut Graph, x: Rows, taps: usize) -> Rows {
+    let w = g.ternary("conv", [x.width, taps], Role::Taps);
+    let past = taps.saturating_sub(1).saturating_mul(x.width);
+    let history = g.scope("conv", |g| g.state("history", past));
+    let out = g.rows("local", x.width);
+    let conv = g.call("conv", Op::Conv1d);
+    conv.arg("w", w).arg("x", x).arg("history", history);
+    conv.arg("out", out).scalar("scale", w);
+    out
+}
+
+/// Diagonal: `h = tanh(a) h + b x`, `y = c h`.
+fn scan(g: &mut Graph, x: Rows) -> Rows {
+    let a = g.floats("a", &[x.width], (-2.0, 2.0));
+    let decay = g.prepare(a, Prepare::Tanh);
+    let [b, c] = ["b", "c"].map(|name| g.floats(name, &[x.width], (-1.0, 1.0)));
+    let h = g.scope("ssm", |g| g.state("h", x.width));
+    let out = g.rows("state", x.width);
+    let scan = g.call("ssm", Op::Scan);
+    scan.arg("decay", decay).arg("b", b).arg("c", c);
+    scan.arg("x", x).arg("state", h).arg("out", out);
+    out
+}
+
+/// To the `top_k` best positions; token by token, because each token's key and value join the cache that the next one
+/// looks at.
+fn attention(g: &mut Graph, [q, k, v]: [Rows; 3], top_k: usize) -> Rows {
+    let keys = g.cache("keys", k.width, 1);
+    let values = g.cache("values", 1, v.width);
+    let most = top_k.min(g.window);
+    let scores = g.positions("scores");
+    let [chosen, picked, shares] = ["chosen", "picked", "shares"].map(|name| g.kept(name, most));
+    let out = g.rows("sparse", v.width);
+    g.each_token(|g| {
+        let append = g.call("append", Op::KvAppend);
+        append.arg("k", k).arg("v", v);
+        append.arg("keys", keys).arg("values", values);
+        let dots = g.call("scores", Op::AttnScores);
+        dots.arg("q", q).arg("keys", keys).arg("scores", scores);
+        g.top_k("top_k", scores, chosen).arg("picked", picked);
+        g.softmax("softmax", picked, shares, SOFTMAX_EPS);
+        let mix = g.call("mix", Op::AttnMix);
+        mix.arg("chosen", chosen).arg("p", shares);
+        mix.arg("values", values).arg("out", out);
+    });
+    out
+}

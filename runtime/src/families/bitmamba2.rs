@@ -1,0 +1,73 @@
+//! The BitMamba-2 family: embedding; layers of RMS norm, ternary projection of int8 activations, convolution, recurrence
+//! and gate, RMS norm, ternary projection, residual; two norms and the ternary head.
+
+use crate::format::BitMamba2Config;
+use crate::graph::{Graph, RMS_GAIN, Rows};
+use crate::tensor::Prepare;
+use atome_spec::Op;
+
+/// Added to the mean square of an RMS norm.
+const NORM_EPS: f32 = 1e-6;
+
+/// Records a model.
+pub(crate) fn graph(c: &BitMamba2Config) -> Graph {
+    // No attention, so any window will do.
+    let mut graph = Graph::new("bitmamba2", 1);
+    let g = &mut graph;
+    let x = g.lookup("embed", c.vocab_size, c.d_model);
+    for i in 0..c.n_layers {
+        g.scope(format!("layers.{i}"), |g| layer(g, c, x));
+    }
+    g.head(|g| {
+        let normal = g.rms_norm("norm_f", x, NORM_EPS);
+        g.bit_linear("lm_head", normal, c.vocab_size, NORM_EPS)
+    });
+    graph
+}
+
+/// Adds what the layer makes of `x` to it.
+fn layer(g: &mut Graph, c: &BitMamba2Config, x: Rows) {
+    let projected = g.bit_linear("in_proj", x, c.in_proj_rows(), NORM_EPS);
+    let vectors = c.n_heads.saturating_mul(c.d_state());
+    let widths = [c.d_inner(), c.d_inner(), vectors, vectors, c.n_heads];
+    let [gate, input, b, read, dt] = projected.split(widths);
+    let mixed = convolution(g, input, c.d_conv());
+    let y = scan(g, c.d_state(), mixed, [gate, b, read, dt]);
+    let added = g.bit_linear("out_proj", y, c.d_model, NORM_EPS);
+    g.add("residual", added, x);
+}
+
+/// Depthwise causal, with a bias; then silu.
+fn convolution(g: &mut Graph, x: Rows, taps: usize) -> Rows {
+    let [w, bias] = g.scope("conv1d", |g| {
+        let w = g.floats("weight", &[x.width, 1, taps], (-0.5, 0.5));
+        let w = g.prepare(w, Prepare::NewestTapFirst);
+        [w, g.floats("bias", &[x.width], (-0.2, 0.2))]
+    });
+    let past = taps.saturating_sub(1).saturating_mul(x.width);
+    let history = g.scope("conv", |g| g.state("history", past));
+    let out = g.rows("mixed", x.width);
+    let conv = g.call("conv", Op::ConvSilu);
+    conv.arg("w", w).arg("bias", bias).arg("x", x);
+    conv.arg("history", history).arg("out", out);
+    out
+}
+
+/// The Mamba-2 recurrence of each head, and its gated output.
+fn scan(g: &mut Graph, d_state: usize, x: Rows, [z, b, c, dt]: [Rows; 4]) -> Rows {
+    let heads = dt.width;
+    let bias = g.floats("dt_bias", &[heads], (-4.0, -1.0));
+    let a_log = g.floats("A_log", &[heads], (0.0, 2.75));
+    let d = g.floats("D", &[x.width], RMS_GAIN);
+    let h = g.scope("ssm", |g| g.state("h", x.width.saturating_mul(d_state)));
+    let [step, decay] = ["step", "decay"].map(|name| g.rows(name, heads));
+    let out = g.rows("y", x.width);
+    let steps = g.call("discretize", Op::Discretize);
+    steps.arg("dt", dt).arg("bias", bias).arg("a_log", a_log);
+    steps.arg("step", step).arg("decay", decay);
+    let scan = g.call("ssm", Op::SelectiveScan);
+    scan.arg("x", x).arg("step", step).arg("decay", decay);
+    scan.arg("b", b).arg("c", c).arg("z", z).arg("d", d);
+    scan.arg("state", h).arg("out", out);
+    out
+}

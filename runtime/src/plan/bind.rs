@@ -1,0 +1,164 @@
+//! Parameters of a graph in the arena: which layout each has, and what fills it.
+
+use super::declare::Declared;
+use super::{Content, Products, Section, Source, Tensor, Trits};
+use crate::LoadError;
+use crate::family::{TensorRef, Tensors};
+use crate::format::{Elements, EmbeddingTable, InvalidModel, TritRows, check_finite};
+use crate::tensor::{Kind, Param, Prepare, Role};
+use atome_kernels::reference::math;
+use atome_spec::{Op, Packing, layout};
+use std::borrow::Cow;
+
+/// A parameter that has its tensors.
+pub(super) struct Bound {
+    /// What a kernel reads: mostly one tensor, and of a table of int8 the scales too.
+    pub(super) tensors: Vec<Tensor>,
+    /// Scale of a ternary tensor.
+    pub(super) scale: f32,
+    /// Packing of a ternary tensor.
+    pub(super) packing: Option<Packing>,
+    /// What looks up its rows.
+    pub(super) lookup: Op,
+}
+
+/// Declares the tensors of a parameter.
+///
+/// # Errors
+/// If there is no such tensor or it is of another kind, if small parameters cannot be read, if a file holds bytes of
+/// another tensor.
+pub(super) fn bind<'m>(
+    declared: &mut Declared<'m>,
+    param: &Param,
+    tensors: &Tensors<'m>,
+    products: Products,
+) -> Result<Bound, LoadError> {
+    match (&param.kind, tensors.get(param.name.as_str())) {
+        (&Kind::Ternary { rows, cols, role }, Some(&TensorRef::Ternary(source, scale))) => {
+            let trits = Trits { source, rows, cols };
+            ternary(declared, param, (trits, scale), role, products)
+        }
+        (&Kind::Table { rows, cols }, Some(&TensorRef::Table(source))) => {
+            table(declared, &param.name, source, (rows, cols))
+        }
+        (Kind::Floats(_), Some(tensor)) => {
+            let values = prepared(param, values(param, *tensor)?);
+            let content = Source::Values(values).into();
+            let tensor = declared.shared(&param.name, Section::Constants, content);
+            Ok(Bound::new(vec![tensor]))
+        }
+        _ => Err(InvalidModel::shape(&param.name, &param.kind, "another tensor").into()),
+    }
+}
+
+impl Bound {
+    fn new(tensors: Vec<Tensor>) -> Bound {
+        Bound {
+            tensors,
+            scale: 1.0,
+            packing: None,
+            lookup: Op::LookupF32,
+        }
+    }
+}
+
+fn ternary<'m>(
+    declared: &mut Declared<'m>,
+    param: &Param,
+    (w, scale): (Trits<'m>, f32),
+    role: Role,
+    products: Products,
+) -> Result<Bound, LoadError> {
+    let (mut packing, mut lookup) = (Packing::Int2, Op::Embed);
+    let content = match role {
+        // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
+        Role::Embedding if 4 * w.cols < layout::TILE_BYTES => {
+            lookup = Op::LookupF32;
+            Source::Scaled(w, scale).into()
+        }
+        Role::Embedding => Source::Embedding(w).into(),
+        Role::Matrix => Source::Matrix(w, packing).into(),
+        Role::Taps => Source::Taps(w).into(),
+        Role::MatrixI8 => {
+            let in_file = || stored_packing(w.source);
+            packing = products.packing.or_else(in_file).unwrap_or(packing);
+            Content::matrix(w, packing)?
+        }
+    };
+    let tensor = declared.shared(&param.name, Section::Weights, content);
+    Ok(Bound {
+        tensors: vec![tensor],
+        scale,
+        packing: Some(packing),
+        lookup,
+    })
+}
+
+/// The packing in which a file has a matrix as kernels read it.
+fn stored_packing(w: &dyn TritRows) -> Option<Packing> {
+    let packings = [Packing::Int2, Packing::Base3];
+    packings.into_iter().find(|p| w.stored(*p).is_some())
+}
+
+/// A table, which lies among the weights because it is as large, as its file has it.
+fn table<'m>(
+    declared: &mut Declared<'m>,
+    name: &str,
+    table: &'m EmbeddingTable,
+    (rows, cols): (usize, usize),
+) -> Result<Bound, LoadError> {
+    let elems = |row: usize| rows.saturating_mul(row);
+    let mut weights = |content| declared.shared(name, Section::Weights, content);
+    let (lookup, tensors) = match table.elements() {
+        Elements::F32(values) => {
+            let content = Content::floats(&**values, elems(cols))?;
+            (Op::LookupF32, vec![weights(content)])
+        }
+        Elements::F16(stored) => {
+            let words = elems(layout::f16_row_words(cols));
+            let content = Content::words(name, stored, words)?;
+            (Op::LookupF16, vec![weights(content)])
+        }
+        Elements::Int8(stored, scales) => {
+            let words = elems(layout::i8_row_words(cols));
+            let tensor = weights(Content::words(name, stored, words)?);
+            let content = Source::Values(read(&**scales, rows)?.into()).into();
+            let scales = declared.shared(scales.name(), Section::Constants, content);
+            (Op::LookupI8, vec![tensor, scales])
+        }
+    };
+    Ok(Bound {
+        lookup,
+        ..Bound::new(tensors)
+    })
+}
+
+/// The elements of a small parameter, read now.
+fn values<'m>(param: &Param, tensor: TensorRef<'m>) -> Result<Cow<'m, [f32]>, LoadError> {
+    let elems = param.kind.elems();
+    match tensor {
+        TensorRef::Values(values) if values.len() == elems => Ok(values.into()),
+        TensorRef::Floats(floats) => Ok(read(floats, elems)?.into()),
+        _ => Err(InvalidModel::shape(&param.name, &param.kind, "another tensor").into()),
+    }
+}
+
+fn read(floats: &dyn crate::format::Floats, elems: usize) -> Result<Vec<f32>, LoadError> {
+    let mut values = vec![0.0; elems];
+    floats.read(0, &mut values)?;
+    check_finite(floats.name(), 0, &values)?;
+    Ok(values)
+}
+
+/// What kernels read instead of the numbers of a file.
+fn prepared<'m>(param: &Param, values: Cow<'m, [f32]>) -> Cow<'m, [f32]> {
+    let (channels, taps) = param.kind.matrix();
+    match param.prepare {
+        Prepare::AsStored => values,
+        Prepare::Tanh => values.iter().map(|&x| math::tanh(x)).collect(),
+        Prepare::NewestTapFirst => (0..taps)
+            .flat_map(|k| (0..channels).map(move |c| c * taps + taps - 1 - k))
+            .map(|i| values[i])
+            .collect(),
+    }
+}

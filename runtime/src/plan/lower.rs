@@ -1,0 +1,325 @@
+//! A graph to a plan: every parameter, row and state gets its tensor, every call its operands in the order of its kernel.
+
+use super::bind::{Bound, bind};
+use super::declare::Declared;
+use super::dims::Dims;
+use super::memory::place;
+use super::saved::Saved;
+use super::slots::Slots;
+use super::{
+    Call, DimValue, Image, KernelCall, Operand, Plan, Planned, Ports, Products, Row, Section,
+    Stage, Tensor, TopKCall,
+};
+use crate::LoadError;
+use crate::family::Tensors;
+use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What, buffers};
+use atome_codegen::KernelSpec;
+use atome_spec::{Activation, Op, Packing};
+
+/// Most bytes for the logits of all rows of a block, unless those of one row are more.
+const ROWS_LOGITS_BYTES: usize = 64 << 20;
+
+/// The plan of a graph for blocks of up to `block` tokens, and what fills its weights and constants.
+///
+/// # Errors
+/// If a tensor that the graph names is missing or of another kind, if small parameters cannot be read, if a tensor or a
+/// part of the arena is larger than this machine can address.
+pub(crate) fn plan<'m>(
+    graph: &Graph,
+    tensors: &Tensors<'m>,
+    block: usize,
+    products: Products,
+) -> Result<Planned<'m>, LoadError> {
+    let mut declared = Declared::new(graph.window);
+    let slots = Slots::new(graph, block, &mut declared);
+    let params = params(graph, tensors, products, &mut declared)?;
+    let states = graph.states.iter().map(|state| declared.state(state));
+    let lowering = Lowering {
+        graph,
+        slots,
+        params,
+        states: states.collect(),
+        products,
+        answer: None,
+    };
+    let stages = graph
+        .body
+        .iter()
+        .flat_map(|part| lowering.part(part))
+        .collect();
+    let head = lowering.head(block, &mut declared);
+    finish(graph, block, declared, stages, head)
+}
+
+/// The parameters that calls read, in the order of their declaration.
+fn params<'m>(
+    graph: &Graph,
+    tensors: &Tensors<'m>,
+    products: Products,
+    declared: &mut Declared<'m>,
+) -> Result<Vec<Option<Bound>>, LoadError> {
+    let mut used = vec![false; graph.params.len()];
+    for id in graph.calls().flat_map(graph::Call::params) {
+        used[id.0] = true;
+    }
+    let bound = graph.params.iter().zip(used);
+    bound
+        .map(|(param, used)| match used {
+            true => bind(declared, param, tensors, products).map(Some),
+            false => Ok(None),
+        })
+        .collect()
+}
+
+/// A graph whose parameters and states have tensors.
+struct Lowering<'g> {
+    graph: &'g Graph,
+    slots: Slots,
+    params: Vec<Option<Bound>>,
+    states: Vec<Tensor>,
+    products: Products,
+    /// Where a head puts its logits, and whether it is run for the last token alone.
+    answer: Option<(Operand, bool)>,
+}
+
+/// The two forms of a head, and what they write.
+struct Head {
+    last: Vec<Stage>,
+    rows: Vec<Stage>,
+    rows_block: usize,
+    ports: Ports,
+}
+
+impl Lowering<'_> {
+    fn part(&self, part: &Part) -> Vec<Stage> {
+        let calls = part.calls.iter();
+        let calls = calls.map(|call| self.call(call, part.each_token));
+        match part.each_token {
+            true => vec![Stage::EachToken(calls.collect())],
+            false => calls.map(Stage::Block).collect(),
+        }
+    }
+
+    fn call(&self, call: &graph::Call, each_token: bool) -> Call {
+        let names = buffers(call.what);
+        let operands = names.iter().map(|name| call.get(name));
+        let mut operands: Vec<Operand> = operands
+            .flat_map(|arg| self.operands(arg, each_token))
+            .collect();
+        let mut scalars: Vec<f32> = call.scalars.iter().map(|(_, s)| self.scalar(*s)).collect();
+        let (op, activation) = match call.what {
+            What::Kernel(op, activation) => (op, activation),
+            What::Lookup => {
+                let table = call.params().next().map(|id| self.bound(id));
+                let lookup = table.map_or(Op::LookupF32, |table| table.lookup);
+                let scale = table.filter(|_| lookup == Op::Embed);
+                scalars.extend(scale.map(|table| table.scale));
+                (lookup, Activation::F32)
+            }
+            What::TopK(k) => {
+                let mut next = || operands.remove(0);
+                return Call::TopK(TopKCall {
+                    k: k as u64,
+                    scores: next(),
+                    chosen: next(),
+                    picked: next(),
+                });
+            }
+        };
+        let graph = self.graph;
+        Call::Kernel(KernelCall {
+            label: call.name.clone(),
+            op,
+            packing: self.packing(call, op),
+            activation,
+            method: self.method(op, activation),
+            dims: Dims { graph, each_token }.of(call, op),
+            operands,
+            scalars,
+        })
+    }
+
+    /// Where an operand lies.
+    fn operands(&self, arg: Arg, each_token: bool) -> Vec<Operand> {
+        match arg {
+            Arg::Rows(rows) => vec![self.rows(rows, each_token)],
+            Arg::Param(id) => self.bound(id).tensors.iter().map(|t| t.whole()).collect(),
+            Arg::State(id) => vec![self.states[id.0].whole()],
+        }
+    }
+
+    fn rows(&self, rows: Rows, each_token: bool) -> Operand {
+        let graph = self.graph;
+        let is_logits = graph.logits.is_some_and(|logits| logits.id == rows.id);
+        let (answer, last) = self.answer.unzip();
+        let tensor = match (answer.filter(|_| is_logits), self.slots.tensor(rows.id)) {
+            (Some(logits), _) => return logits,
+            (None, Some(tensor)) => tensor,
+            (None, None) => unreachable!("what a call touches has a tensor"),
+        };
+        let info = &graph.rows[rows.id];
+        let per_token = info.extent == Extent::Tokens;
+        let row = match last {
+            _ if !per_token => Row::First,
+            _ if each_token => Row::Token,
+            Some(true) if self.slots.is_from_body(rows.id) => Row::Last,
+            _ => Row::First,
+        };
+        Operand {
+            tensor,
+            row,
+            row_bytes: if per_token { 4 * info.width } else { 0 },
+            offset_bytes: 4 * rows.first,
+        }
+    }
+
+    fn bound(&self, id: graph::ParamId) -> &Bound {
+        match &self.params[id.0] {
+            Some(bound) => bound,
+            None => unreachable!("what a call reads is bound"),
+        }
+    }
+
+    fn scalar(&self, scalar: Scalar) -> f32 {
+        match scalar {
+            Scalar::Value(value) => value,
+            Scalar::ScaleOf(id) => self.bound(id).scale,
+        }
+    }
+
+    fn packing(&self, call: &graph::Call, op: Op) -> Option<Packing> {
+        let packing = call.params().find_map(|id| self.bound(id).packing);
+        packing.filter(|_| op.is_ternary())
+    }
+
+    /// How a product is formed, if not as its kernel's schedule prefers.
+    fn method(&self, op: Op, activation: Activation) -> Option<atome_spec::Method> {
+        let forbids = self.products.no_multiply && activation == Activation::I8;
+        let spec = KernelSpec::new(op).activation(activation);
+        forbids.then(|| spec.without_multiply().method).flatten()
+    }
+
+    /// The head for the last token of a block, and for all of them; the argmax of the logits follows.
+    fn head(mut self, block: usize, declared: &mut Declared<'_>) -> Head {
+        let classes = self.graph.logits.map_or(0, |logits| logits.width);
+        let logits = declared.answer("logits", classes);
+        let argmax = declared.answer("argmax", 1);
+        let most = ROWS_LOGITS_BYTES / 4 / classes.max(1);
+        let rows_block = block.min(most.max(1));
+        let shape = (rows_block, classes);
+        let rows = Operand {
+            row_bytes: 4 * classes,
+            ..declared
+                .tensor("logits.rows", Section::Scratch, shape)
+                .whole()
+        };
+        let calls = |this: &Self| -> Vec<Stage> {
+            let calls = this.graph.head.iter();
+            calls
+                .map(|call| Stage::Block(this.call(call, false)))
+                .collect()
+        };
+
+        self.answer = Some((logits.whole(), true));
+        let mut last = calls(&self);
+        last.push(Stage::Block(pick(logits.whole(), argmax, classes)));
+        let one_token = |stage: &Stage| stage.map(KernelCall::bind_one_token);
+        let last = last.iter().map(one_token).collect();
+
+        self.answer = Some((rows, false));
+        let mut all = calls(&self);
+        let row = Operand {
+            row: Row::Token,
+            ..rows
+        };
+        all.push(Stage::EachToken(vec![pick(row, argmax, classes)]));
+        let graph = self.graph;
+        let Some(ids) = self.slots.tensor(graph.ids.id) else {
+            unreachable!("every model looks up its tokens");
+        };
+        Head {
+            last,
+            rows: all,
+            rows_block,
+            ports: Ports {
+                ids,
+                logits,
+                logits_rows: rows.tensor,
+                argmax,
+                output: graph
+                    .output
+                    .and_then(|rows| Some((self.slots.tensor(rows.id)?, rows.width))),
+            },
+        }
+    }
+}
+
+/// The call that finds the greatest of the logits.
+fn pick(logits: Operand, argmax: Tensor, classes: usize) -> Call {
+    Call::Kernel(KernelCall {
+        label: "argmax".to_owned(),
+        op: Op::Argmax,
+        packing: None,
+        activation: Activation::F32,
+        method: None,
+        dims: vec![DimValue::Const(classes as u64)],
+        operands: vec![logits, argmax.whole()],
+        scalars: Vec::new(),
+    })
+}
+
+/// Places the tensors.
+fn finish<'m>(
+    graph: &Graph,
+    block: usize,
+    declared: Declared<'m>,
+    stages: Vec<Stage>,
+    head: Head,
+) -> Result<Planned<'m>, LoadError> {
+    let Declared {
+        unplaced,
+        contents,
+        kept,
+        window,
+    } = declared;
+    let is_state = |tensor: Tensor| {
+        let section = unplaced[tensor.0].section;
+        matches!(section, Section::State | Section::Logits)
+    };
+    let sessions = stages.iter().map(|s| s.for_sessions(is_state)).collect();
+    let is_weight = |tensor: Tensor| unplaced[tensor.0].section == Section::Weights;
+    let weights = contents.iter().filter(|(t, _)| is_weight(*t));
+    let (image, offsets) = Image::of(weights).unzip();
+    let offsets = offsets.unwrap_or_default();
+    let memory = place(unplaced, &offsets, &stages, &head.last, &head.rows)?;
+    let output_bytes = head.ports.output_bytes();
+    let saved = Saved::new(&kept, &memory.tensors, window, output_bytes)?;
+    let plan = Plan {
+        block,
+        rows_block: head.rows_block,
+        window: graph.window as u64,
+        stages,
+        head: head.last,
+        rows_head: head.rows,
+        sessions,
+        tensors: memory.tensors,
+        sizes: memory.sizes,
+        state_bytes: memory.state_bytes,
+        saved,
+        ports: head.ports,
+        image,
+    };
+    Ok((plan, contents))
+}
+
+impl Tensor {
+    /// The tensor from its start.
+    pub(super) fn whole(self) -> Operand {
+        Operand {
+            tensor: self,
+            row: Row::First,
+            row_bytes: 0,
+            offset_bytes: 0,
+        }
+    }
+}
