@@ -5,9 +5,9 @@ use crate::error::BenchError;
 use crate::models::Timing;
 use crate::time::time;
 use atome::format::{
-    AtomeModel, Checkpoint, PackOptions, write_atome01, write_atomecl01, write_packed,
+    AtomeModel, Checkpoint, ContainerOptions, write_atome01, write_atomecl01, write_packed,
 };
-use atome::{Model, Options};
+use atome::{Model, Options, Packing};
 use std::fs;
 use std::hint::black_box;
 use std::io;
@@ -46,7 +46,7 @@ impl Files {
         let model = directory.path().join("model.safetensors");
         let (config, bytes) = match source {
             Checkpoint::BitMamba2(source) => {
-                let options = PackOptions::default();
+                let options = ContainerOptions::packing(Packing::Int2);
                 let summary = write_packed(source, &model, &options, &mut |_, _| {})?;
                 (None, summary.bytes as usize)
             }

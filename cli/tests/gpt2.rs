@@ -4,11 +4,11 @@
 mod support;
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, PackOptions,
-    write_container, write_packed,
+    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, write_container,
+    write_packed,
 };
 use atome::tokenizer::{Tokenizer, TokenizerKind};
-use atome::{Model, Options, Session};
+use atome::{Model, Options, Packing, Session};
 use serde_json::{Value, json};
 use support::{CONFIG, Fixture, language_model, said};
 
@@ -234,7 +234,7 @@ fn inspect_names_the_tokenizer() {
 #[test]
 fn packing_keeps_the_tokenizer() {
     let fixture = Fixture::new();
-    let mut options = ContainerOptions::default();
+    let mut options = ContainerOptions::packing(Packing::Base3);
     options.tokenizer = Some("none".into());
     let silent = write_container(&language_model(), &options).unwrap();
     fixture.write("silent.safetensors", &silent);
@@ -262,7 +262,7 @@ fn what_is_refused() {
         ("bytes.safetensors", "bytes"),
         ("words.safetensors", "sentencepiece\n"),
     ] {
-        let mut options = ContainerOptions::default();
+        let mut options = ContainerOptions::packing(Packing::Base3);
         options.tokenizer = Some(tokenizer.into());
         fixture.write(name, &write_container(&wide, &options).unwrap());
     }
@@ -274,7 +274,13 @@ fn what_is_refused() {
     fixture.write("few.bin", &BitMamba2Model::random_file(&few, 1));
     packed.tokenizer = TokenizerKind::Gpt2.name().into();
     let path = fixture.path("packed.safetensors");
-    write_packed(&packed, &path, &PackOptions::default(), &mut |_, _| {}).unwrap();
+    write_packed(
+        &packed,
+        &path,
+        &ContainerOptions::packing(Packing::Int2),
+        &mut |_, _| {},
+    )
+    .unwrap();
 
     let commands: [&[&str]; 12] = [
         &["run", "bpe.bin", "--tokens", "1,50257"],

@@ -69,7 +69,7 @@ pub enum LoadError {
         max: u64,
     },
     /// The config is not JSON, lacks a key, or has a value of the wrong type; the cause names the key, line and column.
-    #[error("not a model config: {cause}")]
+    #[error("not a model config: {}", one_line(cause))]
     ConfigJson {
         /// What the JSON reader said.
         cause: serde_json::Error,
@@ -390,6 +390,15 @@ impl LoadError {
         });
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
+}
+
+/// What the JSON reader said, with control characters of the file's texts escaped.
+pub(crate) fn one_line(cause: &serde_json::Error) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().collect(),
+        false => String::from(c),
+    };
+    cause.to_string().chars().map(escaped).collect()
 }
 
 /// Why a loaded model refused a request.

@@ -252,7 +252,7 @@ fn the_python_package_opens_it() {
 
 #[test]
 fn models_that_no_file_could_hold() {
-    let options = ContainerOptions::default();
+    let options = ContainerOptions::packing(Packing::Base3);
     let message = |edit: fn(&mut AtomeModel)| {
         let mut model = small(None);
         edit(&mut model);
@@ -301,7 +301,7 @@ fn models_that_no_file_could_hold() {
     for (edit, expected) in cases {
         assert_eq!(message(edit), expected);
     }
-    let options = ContainerOptions::default().provenance("x".repeat(17 << 20));
+    let options = ContainerOptions::packing(Packing::Base3).provenance("x".repeat(17 << 20));
     let error = write_container(&small(None), &options).unwrap_err();
     assert!(
         matches!(

@@ -2,8 +2,8 @@
 //! of its own, which measures itself.
 #![cfg(target_os = "linux")]
 
-use atome::format::{AtomeConfig, AtomeModel, write_atome02, write_container};
-use atome::{BackendKind, Model, Options, Session};
+use atome::format::{AtomeConfig, AtomeModel, ContainerOptions, write_atome02, write_container};
+use atome::{BackendKind, Model, Options, Packing, Session};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -216,7 +216,7 @@ fn loading_is_bounded_by_the_length_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     for (name, config, classes) in hostile() {
         let model = AtomeModel::random(config.clone(), classes, 1);
-        let packed = write_container(&model, &Default::default()).unwrap();
+        let packed = write_container(&model, &ContainerOptions::packing(Packing::Base3)).unwrap();
         let mut files = vec![write(
             folder.path(),
             &format!("{name}.safetensors"),

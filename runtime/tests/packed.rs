@@ -4,8 +4,8 @@
 mod support;
 
 use atome::format::{
-    BitMamba2Config, BitMamba2Model, Checkpoint, EmbeddingType, Format, PackOptions, WriteError,
-    compare, load, parse_checkpoint, write_packed,
+    BitMamba2Config, BitMamba2Model, Checkpoint, ContainerOptions, EmbeddingType, Format,
+    WriteError, compare, load, parse_checkpoint, write_packed,
 };
 use atome::{LoadError, Model, Options, Packing, RunError};
 use std::fs;
@@ -49,8 +49,8 @@ impl Folder {
     /// Packs a model; gives the path of the file.
     fn pack(&self, model: &BitMamba2Model, packing: Packing, embedding: EmbeddingType) -> PathBuf {
         let path = self.path(&format!("{packing}-{embedding}.safetensors"));
-        let mut options = PackOptions::default();
-        (options.packing, options.embedding) = (packing, embedding);
+        let mut options = ContainerOptions::packing(packing);
+        options.embedding = embedding;
         write_packed(model, &path, &options, &mut |_, _| {}).unwrap();
         path
     }
@@ -183,7 +183,7 @@ fn one_model_has_one_file_whatever_it_was_packed_from() {
 fn metadata_is_kept() {
     let (folder, source) = (Folder::new(), BitMamba2Model::random(&CONFIG, 1));
     let path = folder.path("a.safetensors");
-    let mut options = PackOptions::default();
+    let mut options = ContainerOptions::packing(Packing::Int2);
     options.provenance = Some("made \"here\"".into());
     let summary = write_packed(&source, &path, &options, &mut |_, _| {}).unwrap();
     assert_eq!(summary.bytes, fs::metadata(&path).unwrap().len());
@@ -409,7 +409,7 @@ fn a_table_too_large_for_f16_is_kept_out_and_nothing_is_left() {
     let mut bytes = BitMamba2Model::random_file(&TINY, 1);
     bytes[36 + 16 + 4..][..4].copy_from_slice(&7e4f32.to_le_bytes());
     let model = BitMamba2Model::parse(bytes).unwrap();
-    let mut options = PackOptions::default();
+    let mut options = ContainerOptions::packing(Packing::Int2);
     options.embedding = EmbeddingType::F16;
     let path = folder.path("a.safetensors");
     match write_packed(&model, &path, &options, &mut |_, _| {}) {

@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Floats, Stored, Ternary, TritRows,
-    WriteError, compare, write_packed,
+    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, Floats, Stored,
+    Ternary, TritRows, WriteError, compare, write_packed,
 };
 use atome::{BackendKind, LoadError, Model, Options, Packing};
 use std::ops::Range;
@@ -362,7 +362,12 @@ fn fields_of_a_bitmamba2_model_that_disagree() {
         let message = refused(expected, |o| Model::from_bitmamba2(&model, o));
         assert_eq!(message, expected);
         // Whoever writes or compares such a model is told the same.
-        let written = write_packed(&model, &path, &Default::default(), &mut |_, _| {});
+        let written = write_packed(
+            &model,
+            &path,
+            &ContainerOptions::packing(Packing::Int2),
+            &mut |_, _| {},
+        );
         assert_eq!(written.unwrap_err().to_string(), expected);
         assert!(!path.exists());
         let compared = compare(&bitmamba2(), &model, &mut |_, _| {});
@@ -458,7 +463,13 @@ fn matrices_that_lie_about_their_shape() {
 fn matrices_that_show_the_bytes_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("packed.safetensors");
-    write_packed(&bitmamba2(), &path, &Default::default(), &mut |_, _| {}).unwrap();
+    write_packed(
+        &bitmamba2(),
+        &path,
+        &ContainerOptions::packing(Packing::Int2),
+        &mut |_, _| {},
+    )
+    .unwrap();
     let packed = || match atome::format::load(&path, None).unwrap() {
         atome::format::Checkpoint::BitMamba2(model) => model,
         other => panic!("{other:?}"),
@@ -558,7 +569,7 @@ fn floats_that_lie_about_their_number() {
     let written = write_packed(
         &with(&[4], f32::NAN),
         &path,
-        &Default::default(),
+        &ContainerOptions::packing(Packing::Int2),
         &mut |_, _| {},
     );
     let error: WriteError = written.unwrap_err();

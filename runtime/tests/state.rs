@@ -1,8 +1,8 @@
 //! A saved state belongs to its model, whatever the model is loaded with, and to no other.
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, EmbeddingType, PackOptions, parse,
-    write_atome01, write_atome02, write_container, write_packed,
+    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
+    parse, write_atome01, write_atome02, write_container, write_packed,
 };
 use atome::{BackendKind, Model, Options, Packing, RunError, Session};
 use std::path::Path;
@@ -127,8 +127,8 @@ fn a_state_depends_on_the_model_alone() {
 
 fn pack(folder: &Path, packing: Packing, embedding: EmbeddingType) -> std::path::PathBuf {
     let path = folder.join(format!("{packing}-{embedding}.safetensors"));
-    let mut options = PackOptions::default();
-    (options.packing, options.embedding) = (packing, embedding);
+    let mut options = ContainerOptions::packing(packing);
+    options.embedding = embedding;
     write_packed(&bitmamba2(1), &path, &options, &mut |_, _| {}).unwrap();
     path
 }
@@ -162,7 +162,7 @@ fn formats_that_share_fingerprints() {
     for bytes in [
         write_atome01(&model),
         write_atome02(&model),
-        write_container(&model, &Default::default()).unwrap(),
+        write_container(&model, &ContainerOptions::packing(Packing::Base3)).unwrap(),
     ] {
         assert_eq!(fingerprint(&parse(&bytes, &ATOME).unwrap()), expected);
     }

@@ -1,7 +1,7 @@
 //! The BitMamba-2 family: golden outputs, and the same bits however a model is run.
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, EmbeddingType, PackOptions,
+    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
     write_packed,
 };
 use atome::{Model, Options, Packing, Session};
@@ -134,8 +134,8 @@ fn packed_files_give_the_same_bits_however_they_are_run() {
     ] {
         let (source, tokens) = random_case(seed);
         for packing in [Packing::Int2, Packing::Base3] {
-            let mut options = PackOptions::default();
-            (options.packing, options.embedding) = (packing, embedding);
+            let mut options = ContainerOptions::packing(packing);
+            options.embedding = embedding;
             write_packed(&source, &path, &options, &mut |_, _| {}).expect("written");
             let mut expected: Option<Vec<Vec<u32>>> = None;
             for run in runs::all() {

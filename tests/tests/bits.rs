@@ -5,7 +5,7 @@
 
 use atome::format::{
     AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
-    PackOptions, write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
+    write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
 };
 use atome::{Model, Packing, Session};
 use atome_tests::published::{self, CLASSIFIERS, golden, tokens};
@@ -236,8 +236,8 @@ fn written(_: &Run) -> Option<Hashes> {
         add(format!("{name}.bit2"), file);
         for packing in [Packing::Int2, Packing::Base3] {
             for embedding in [EmbeddingType::F32, EmbeddingType::F16, EmbeddingType::Int8] {
-                let mut options = PackOptions::default();
-                (options.packing, options.embedding) = (packing, embedding);
+                let mut options = ContainerOptions::packing(packing);
+                options.embedding = embedding;
                 options.provenance = Some("a \"test\"".into());
                 write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
                 let file = fs::read(&path).expect("just written");

@@ -7,7 +7,7 @@ use crate::{Paths, TrainError, Trainer};
 use atome::atomic_file;
 use atome::format::{ContainerOptions, write_container};
 use atome::sampler::{Sampler, Sampling};
-use atome::{BackendKind, Model, Options};
+use atome::{BackendKind, Model, Options, Packing};
 use serde::{Deserialize, Serialize};
 
 /// Held-out sequences of an evaluation on the way; the last one takes all.
@@ -114,7 +114,7 @@ fn evaluate(
 }
 
 fn write_model(trainer: &Trainer, paths: &Paths, cadence: &Cadence) -> Result<(), TrainError> {
-    let mut options = ContainerOptions::default();
+    let mut options = ContainerOptions::packing(Packing::Base3);
     options.provenance = cadence.provenance.clone();
     options.written_by = Some(WRITTEN_BY.to_owned());
     let bytes = write_container(&trainer.model(), &options)?;

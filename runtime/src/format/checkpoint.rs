@@ -1,15 +1,18 @@
 //! A model of any family, and which reader a file is for.
 
 use super::config::open;
+use super::source::Source;
 use super::{
     Architecture, AtomeConfig, AtomeModel, BitMamba2Model, Format, bitmamba2, container, detect,
-    read,
+    packed, read,
 };
 use crate::error::LoadError;
 use crate::fill::Progress;
+use crate::mapped::MappedFile;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Bytes that tell any format from the others, and hold the header of an Atome file.
 const MAX_HEADER_BYTES: usize = 13;
@@ -72,7 +75,8 @@ pub fn load_with(
         Format::Container => {
             let config = config.map(AtomeConfig::from_file).transpose()?;
             match read::container_architecture(&mut file, bytes, &mut start).map_err(in_model)? {
-                Architecture::BitMamba2 => bitmamba2::packed::open_file(&file, progress)
+                Architecture::BitMamba2 => mapped(&file)
+                    .and_then(|source| bitmamba2::packed::read(source, progress))
                     .map(Checkpoint::BitMamba2)
                     .map_err(in_model),
                 Architecture::Atome => read::load_container(file, bytes, start, config.as_ref())
@@ -93,9 +97,10 @@ pub fn load_with(
 pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, LoadError> {
     match container::architecture(bytes, bytes.len() as u64)? {
         Architecture::BitMamba2 => {
-            bitmamba2::packed::parse(bytes.to_vec()).map(Checkpoint::BitMamba2)
+            bitmamba2::packed::read(Source::Memory(bytes.to_vec()), &mut |_, _| {})
+                .map(Checkpoint::BitMamba2)
         }
-        Architecture::Atome => Ok(Checkpoint::Atome(read::parse_container(bytes)?.0)),
+        Architecture::Atome => Ok(Checkpoint::Atome(packed::parse_container(bytes)?.0)),
     }
 }
 
@@ -134,6 +139,11 @@ pub fn written_by(path: &Path) -> Option<String> {
     }
     read::container_architecture(&mut file, bytes, &mut start).ok()?;
     container::written_by(&start, bytes)
+}
+
+fn mapped(file: &File) -> Result<Source, LoadError> {
+    let file = MappedFile::new(file).map_err(|cause| LoadError::Io { cause })?;
+    Ok(Source::Mapped(Arc::new(file)))
 }
 
 /// A file of a known format.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use half::{bf16, f16};
+use safetensors::tensor::Dtype;
 
 use super::container::ContainerError;
 use super::container::header::{Entry, Header};
@@ -152,13 +153,8 @@ fn matrix(entries: &Entries<'_>, name: &str) -> Result<[usize; 2], ContainerErro
         tensor: name.to_owned(),
     };
     let entry = entries.get(name).ok_or_else(missing)?;
-    let dims: Option<Vec<usize>> = entry
-        .shape
-        .iter()
-        .map(|&dim| usize::try_from(dim).ok())
-        .collect();
-    match dims.as_deref() {
-        Some(&[rows, cols]) => Ok([rows, cols]),
+    match *entry.info.shape {
+        [rows, cols] => Ok([rows, cols]),
         _ => Err(kind(entry, "a matrix")),
     }
 }
@@ -204,18 +200,17 @@ impl FloatSource<'_> {
         let entry = entry.ok_or_else(|| ContainerError::MissingTensor {
             tensor: tensor.clone(),
         })?;
-        let fits = shape.len() == entry.shape.len()
-            && shape.iter().zip(&entry.shape).all(|(&a, &b)| a as u64 == b);
-        let start = self.data_start + entry.begin;
+        let fits = shape == entry.info.shape;
+        let start = self.data_start + entry.begin();
         // The header was checked against the file's length.
-        let bytes = &self.bytes[start as usize..][..(entry.end - entry.begin) as usize];
+        let bytes = &self.bytes[start as usize..][..entry.bytes() as usize];
         let values = Some(entry)
             .filter(|_| fits)
-            .and_then(|entry| decode(&entry.dtype, bytes));
+            .and_then(|entry| decode(entry.info.dtype, bytes));
         let values = values.ok_or_else(|| kind(entry, &format!("{shape:?}")))?;
         self.done.push(QuantizedTensor {
             name: tensor.clone(),
-            dtype: entry.dtype.clone(),
+            dtype: entry.info.dtype.to_string(),
             bytes: bytes.len() as u64,
             error: None,
             ternary: false,
@@ -233,17 +228,17 @@ impl FloatSource<'_> {
 }
 
 /// Numbers of a type, or `None` if it is none of the three.
-fn decode(dtype: &str, bytes: &[u8]) -> Option<Vec<f32>> {
+fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     let halves = || bytes.as_chunks().0.iter();
     Some(match dtype {
-        "F32" => {
+        Dtype::F32 => {
             let words = bytes.as_chunks().0.iter();
             words.map(|&word| f32::from_le_bytes(word)).collect()
         }
-        "F16" => halves()
+        Dtype::F16 => halves()
             .map(|&half| f16::from_le_bytes(half).to_f32())
             .collect(),
-        "BF16" => halves()
+        Dtype::BF16 => halves()
             .map(|&half| bf16::from_le_bytes(half).to_f32())
             .collect(),
         _ => return None,

@@ -17,6 +17,7 @@
 //! | `container` | the project's own format, a safetensors file |
 //! | `quantize`, `floats` | float weights to trits, a file of them to a model |
 //! | `packable` | any file that can be packed |
+//! | `packed` | Atome models in the container |
 //! | `random` | seeded Atome models for tests and benchmarks |
 //! | `bitmamba2` | the BitMamba-2 family, its `BIT2` files and its containers |
 //! | `source` | tensors that are read a part at a time |
@@ -33,6 +34,7 @@ mod container;
 mod floats;
 mod model;
 mod packable;
+mod packed;
 mod parallel;
 mod quantize;
 mod random;
@@ -46,18 +48,19 @@ pub use architecture::Architecture;
 pub(crate) use bitmamba2::Elements;
 pub use bitmamba2::{
     BitMamba2Config, BitMamba2Layer, BitMamba2Model, EmbeddingTable, EmbeddingType, FloatTensor,
-    PackOptions, PackSummary, PackedTensor, TernaryTensor, compare, write_packed,
+    TernaryTensor, compare, write_packed,
 };
 pub use check::InvalidModel;
 pub(crate) use check::check_finite;
 pub use checkpoint::{Checkpoint, architecture, load, load_with, parse_checkpoint, written_by};
 pub use config::AtomeConfig;
-pub use container::{ContainerError, ContainerInfo, ContainerOptions, write_container};
+pub use container::{ContainerError, ContainerInfo, ContainerOptions, PackSummary, PackedTensor};
 pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};
 pub use model::{AtomeBlock, AtomeModel, PATHWAYS, TensorRef, Ternary};
 pub use packable::{Packable, packed_bytes};
+pub use packed::{parse_container, write_container};
 pub use quantize::{quantize, quantize_absmean};
-pub use read::{parse, parse_container};
+pub use read::parse;
 pub use source::{Floats, Stored, TritRows};
 pub use write::{WriteError, write_atome01, write_atome02, write_atomecl01};
 

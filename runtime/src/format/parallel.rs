@@ -41,7 +41,9 @@ pub(super) fn map<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.min(jobs.len());
     let mut done = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
+        // Where the system starts no more threads, those there are do the work.
+        let start = |_| thread::Builder::new().spawn_scoped(scope, take).ok();
+        let others: Vec<_> = (1..threads).filter_map(start).collect();
         let mut done = take();
         for other in others {
             match other.join() {

@@ -5,11 +5,12 @@ use std::io::Read;
 use std::path::Path;
 
 use super::config::open;
-use super::container::{self, ContainerInfo, Outline};
+use super::container;
 use super::model::{AtomeModel, Ternary};
 use super::schema::{self, Frame, TensorName, TensorSource};
-use super::trits::{Fault, Packing};
-use super::{Architecture, AtomeConfig, Format, MAX_CLASSES, detect};
+use super::source::Source;
+use super::trits::Packing;
+use super::{Architecture, AtomeConfig, Format, MAX_CLASSES, detect, packed};
 use crate::error::LoadError;
 
 /// Reads the `ATOME` model in `file`, which is at `path`, `file_bytes` long and starts with `bytes`, already read.
@@ -51,11 +52,8 @@ pub(super) fn load_container(
     mut bytes: Vec<u8>,
     config: Option<&AtomeConfig>,
 ) -> Result<AtomeModel, LoadError> {
-    let outline = Outline::parse(&bytes, file_bytes)?;
-    config.map_or(Ok(()), |config| outline.agree_with(config))?;
     read_rest(&mut file, file_bytes, &mut bytes)?;
-    // Once more as a whole: the file may have changed.
-    Ok(parse_container(&bytes)?.0)
+    Ok(packed::read(Source::Memory(bytes), config)?.0)
 }
 
 /// Reads a model from the bytes of a file and its dimensions. Those of a container must be the same as its own.
@@ -65,9 +63,7 @@ pub(super) fn load_container(
 pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<AtomeModel, LoadError> {
     config.validate()?;
     if detect(bytes) == Some(Format::Container) {
-        let outline = Outline::parse(bytes, bytes.len() as u64)?;
-        outline.agree_with(config)?;
-        return Ok(outline.read(bytes)?.0);
+        return Ok(packed::read(Source::Memory(bytes.to_vec()), Some(config))?.0);
     }
     let header = FileHeader::parse(bytes)?;
     schema::check_size(header.frame, config, header.classes, bytes.len() as u64)?;
@@ -77,14 +73,6 @@ pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<AtomeModel, LoadError
         packing: header.frame.packing,
     };
     schema::assemble(config, header.format, header.classes, &mut reader)
-}
-
-/// Reads a model, and what is said about it, from the bytes of a container.
-///
-/// # Errors
-/// The first fault found; never with a path.
-pub fn parse_container(bytes: &[u8]) -> Result<(AtomeModel, ContainerInfo), LoadError> {
-    Outline::parse(bytes, bytes.len() as u64)?.read(bytes)
 }
 
 pub(super) fn config_beside(model: &Path) -> Result<AtomeConfig, LoadError> {
@@ -211,44 +199,8 @@ impl<'b> Reader<'b> {
     }
 }
 
-/// Unpacks the `count` trits of a tensor whose bytes stand at `start` of the file.
-pub(super) fn read_trits(
-    packing: Packing,
-    name: TensorName,
-    bytes: &[u8],
-    start: u64,
-    count: usize,
-) -> Result<Vec<i8>, LoadError> {
-    packing.unpack(bytes, count).map_err(|fault| {
-        let (Fault::Code { index } | Fault::Padding { index, .. }) = fault;
-        let (tensor, offset, byte) = (name.to_string(), start + index as u64, bytes[index]);
-        match (fault, packing) {
-            (Fault::Padding { unused, .. }, _) => LoadError::BadPadding {
-                tensor,
-                offset,
-                byte,
-                unused,
-            },
-            (Fault::Code { .. }, Packing::Int2) => LoadError::BadInt2 {
-                tensor,
-                offset,
-                byte,
-            },
-            (Fault::Code { .. }, Packing::Base3) => LoadError::BadBase3 {
-                tensor,
-                offset,
-                byte,
-            },
-        }
-    })
-}
-
 /// Reads the finite numbers of a tensor whose bytes stand at `start` of the file.
-pub(super) fn read_floats(
-    name: TensorName,
-    bytes: &[u8],
-    start: u64,
-) -> Result<Vec<f32>, LoadError> {
+fn read_floats(name: TensorName, bytes: &[u8], start: u64) -> Result<Vec<f32>, LoadError> {
     let (words, _) = bytes.as_chunks();
     let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
     match values.iter().position(|v| !v.is_finite()) {
@@ -274,9 +226,10 @@ impl TensorSource for Reader<'_> {
         let scale = self.scale(name)?;
         let count = rows * cols;
         let (bytes, start) = self.take(name, count.div_ceil(self.packing.per_byte()))?;
-        let trits = read_trits(self.packing, name, bytes, start, count)?;
+        let name = name.to_string();
+        let trits = self.packing.unpack_at(&name, bytes, start, count)?;
         Ok(Ternary {
-            name: name.to_string(),
+            name,
             rows,
             cols,
             scale,

@@ -1,6 +1,8 @@
 //! The two packings of trits in `ATOME` files. Both fill a byte from its low end and know no rows: a tensor is one
 //! run of `rows * cols` trits, and only its last byte is padded, with zero trits.
 
+use crate::error::LoadError;
+
 /// How a file packs trits into bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
@@ -62,6 +64,39 @@ impl Packing {
             });
         }
         Ok(trits)
+    }
+
+    /// Like [`Packing::unpack`], of a tensor whose bytes stand at `start` of a file.
+    pub(super) fn unpack_at(
+        self,
+        tensor: &str,
+        bytes: &[u8],
+        start: u64,
+        count: usize,
+    ) -> Result<Vec<i8>, LoadError> {
+        self.unpack(bytes, count).map_err(|fault| {
+            let (Fault::Code { index } | Fault::Padding { index, .. }) = fault;
+            let (offset, byte) = (start + index as u64, bytes[index]);
+            let tensor = tensor.to_owned();
+            match (fault, self) {
+                (Fault::Padding { unused, .. }, _) => LoadError::BadPadding {
+                    tensor,
+                    offset,
+                    byte,
+                    unused,
+                },
+                (Fault::Code { .. }, Packing::Int2) => LoadError::BadInt2 {
+                    tensor,
+                    offset,
+                    byte,
+                },
+                (Fault::Code { .. }, Packing::Base3) => LoadError::BadBase3 {
+                    tensor,
+                    offset,
+                    byte,
+                },
+            }
+        })
     }
 
     /// Appends `trits`, each -1, 0 or 1, to `out`.

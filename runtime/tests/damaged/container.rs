@@ -43,6 +43,11 @@ pub(crate) fn headers() -> Vec<Damaged> {
         ("an unknown type", tensor("Q4", "[2]", "[0,8]"), 8),
         ("a type in small letters", tensor("f32", "[2]", "[0,8]"), 8),
         (
+            "a type with a line's end",
+            tensor("F\\n32", "[2]", "[0,8]"),
+            8,
+        ),
+        (
             "too many elements",
             tensor("F32", "[9999999999999,9999999999999]", "[0,8]"),
             8,

@@ -3,7 +3,9 @@
 use super::{Damaged, container};
 use crate::support::{with_metadata, with_tensor};
 use atome::Packing;
-use atome::format::{BitMamba2Config, BitMamba2Model, EmbeddingType, PackOptions, write_packed};
+use atome::format::{
+    BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType, write_packed,
+};
 
 /// Widths that leave padding in words, tiles and tensors of every kind.
 const CONFIG: BitMamba2Config = BitMamba2Config {
@@ -16,8 +18,8 @@ const CONFIG: BitMamba2Config = BitMamba2Config {
 fn pack(packing: Packing, embedding: EmbeddingType) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.safetensors");
-    let mut options = PackOptions::default();
-    (options.packing, options.embedding) = (packing, embedding);
+    let mut options = ContainerOptions::packing(packing);
+    options.embedding = embedding;
     let model = BitMamba2Model::random(&CONFIG, 1);
     write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
     std::fs::read(&path).expect("just written")

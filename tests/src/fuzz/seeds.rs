@@ -4,8 +4,7 @@ use super::state::{MODELS, saved_after};
 use atome::Packing;
 use atome::format::{
     AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
-    PackOptions, TensorRef, write_atome01, write_atome02, write_atomecl01, write_container,
-    write_packed,
+    TensorRef, write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
 };
 use atome_codegen::testing::random_function;
 use atome_codegen::{KernelSpec, compile};
@@ -150,8 +149,8 @@ fn container() -> Files {
 fn packed(config: &BitMamba2Config, packing: Packing, embedding: EmbeddingType) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.safetensors");
-    let mut options = PackOptions::default();
-    (options.packing, options.embedding) = (packing, embedding);
+    let mut options = ContainerOptions::packing(packing);
+    options.embedding = embedding;
     let model = BitMamba2Model::random(config, 6);
     write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
     std::fs::read(&path).expect("just written")

@@ -4,18 +4,17 @@ use super::report::{Answer, Row, Verified};
 use super::{OutFormat, PackArgs, place};
 use crate::failure::Failure;
 use crate::progress;
-use ::atome::Progress;
 use ::atome::format::{
-    self, BitMamba2Model, Checkpoint, EmbeddingType, PackOptions, PackSummary, PackedTensor,
+    self, BitMamba2Model, Checkpoint, ContainerOptions, EmbeddingType, PackSummary, PackedTensor,
 };
+use ::atome::{Packing, Progress};
 use std::path::Path;
 
 pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     refuse_other_flags(args, out)?;
     let source = with_bar(args, ["check", "bytes"], |p| open(&args.input, p))?;
-    let mut options = PackOptions::default();
+    let mut options = ContainerOptions::packing(args.packing.unwrap_or(Packing::Int2));
     options.embedding = args.embedding.unwrap_or(source.embed.element_type());
-    options.packing = args.packing.unwrap_or(options.packing);
     options.provenance.clone_from(&args.provenance);
     options.written_by = Some(place::WRITTEN_BY.to_owned());
     let summary = with_bar(args, ["pack", "bytes"], |progress| {
@@ -80,7 +79,7 @@ fn with_bar<R>(
 fn answer(
     args: &PackArgs,
     source: &BitMamba2Model,
-    options: &PackOptions,
+    options: &ContainerOptions,
     summary: &PackSummary,
 ) -> Answer {
     let tensors: Vec<Row> = summary.tensors.iter().map(|t| row(source, t)).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// f32 numbers of a file, little-endian, checked to be finite when they are read.
 #[derive(Debug)]
-pub(super) struct FileFloats {
+pub(in crate::format) struct FileFloats {
     name: String,
     elems: usize,
     offset: u64,
@@ -14,7 +14,12 @@ pub(super) struct FileFloats {
 
 impl FileFloats {
     /// The numbers from `offset` on, which the caller has checked to be there.
-    pub(super) fn new(name: String, elems: usize, source: &Arc<Source>, offset: u64) -> Self {
+    pub(in crate::format) fn new(
+        name: String,
+        elems: usize,
+        source: &Arc<Source>,
+        offset: u64,
+    ) -> Self {
         let source = Arc::clone(source);
         Self {
             name,
@@ -26,7 +31,7 @@ impl FileFloats {
     }
 
     /// The same, of a file whose numbers kernels may read where they are; the file states their checksum.
-    pub(super) fn stored(self, crc32: u32) -> Self {
+    pub(in crate::format) fn stored(self, crc32: u32) -> Self {
         let stored = Stored::new(&self.source, self.offset, 4 * self.elems, crc32);
         Self {
             stored: Some(stored),

@@ -9,10 +9,12 @@
 //! | `read` | `BIT2`: the header and the tensors' headers, checked; tensors that are read on demand |
 //! | `floats`, `table` | vectors, and the embedding table |
 //! | `packed` | the container, whose tensors are as kernels read them |
+//! | `compare` | two models, number by number |
 //! | `random` | seeded models for tests and benchmarks |
 
 mod assemble;
 mod check;
+mod compare;
 mod config;
 mod floats;
 pub(super) mod packed;
@@ -21,10 +23,13 @@ mod read;
 mod schema;
 mod table;
 
+pub use compare::compare;
 pub use config::BitMamba2Config;
-pub use packed::{PackOptions, PackSummary, PackedTensor, compare, write_packed};
+pub(super) use floats::FileFloats;
+pub use packed::write_packed;
 pub(super) use read::open_file;
 pub(crate) use table::Elements;
+pub(super) use table::words;
 pub use table::{EmbeddingTable, EmbeddingType};
 
 use super::Format;

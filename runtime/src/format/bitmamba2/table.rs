@@ -72,7 +72,7 @@ impl EmbeddingType {
     ///
     /// # Errors
     /// The index of the first element too large for an f16.
-    pub(super) fn encode(self, row: &[f32], words: &mut [u32]) -> Result<f32, usize> {
+    pub(in crate::format) fn encode(self, row: &[f32], words: &mut [u32]) -> Result<f32, usize> {
         words.fill(0);
         let scale = match self {
             Self::Int8 => row.iter().fold(0.0f32, |most, x| most.max(x.abs())) / GREATEST,
@@ -97,7 +97,7 @@ impl EmbeddingType {
     }
 
     /// The elements of a packed row.
-    pub(super) fn decode(self, words: &[u32], scale: f32, row: &mut [f32]) {
+    pub(in crate::format) fn decode(self, words: &[u32], scale: f32, row: &mut [f32]) {
         for (c, x) in row.iter_mut().enumerate() {
             let (word, bit) = self.place(c);
             let bits = words[word] >> bit;
@@ -110,7 +110,7 @@ impl EmbeddingType {
     }
 
     /// Whether a packed row of `cols` columns is one that [`EmbeddingType::encode`] gives.
-    pub(super) fn is_valid(self, words: &[u32], cols: usize) -> bool {
+    pub(in crate::format) fn is_valid(self, words: &[u32], cols: usize) -> bool {
         let valid = |word: u32| match self {
             Self::F32 => f32::from_bits(word).is_finite(),
             Self::F16 => [word, word >> 16].iter().all(|w| w & 0x7c00 != 0x7c00),
@@ -176,17 +176,21 @@ pub(crate) enum Elements {
 }
 
 impl EmbeddingTable {
-    pub(super) fn f32(shape: (usize, usize), rows: FloatTensor) -> Self {
+    pub(in crate::format) fn f32(shape: (usize, usize), rows: FloatTensor) -> Self {
         let elements = Elements::F32(rows);
         Self { shape, elements }
     }
 
-    pub(super) fn f16(shape: (usize, usize), rows: Stored) -> Self {
+    pub(in crate::format) fn f16(shape: (usize, usize), rows: Stored) -> Self {
         let elements = Elements::F16(rows);
         Self { shape, elements }
     }
 
-    pub(super) fn int8(shape: (usize, usize), rows: Stored, scales: FloatTensor) -> Self {
+    pub(in crate::format) fn int8(
+        shape: (usize, usize),
+        rows: Stored,
+        scales: FloatTensor,
+    ) -> Self {
         let elements = Elements::Int8(rows, scales);
         Self { shape, elements }
     }
@@ -245,7 +249,7 @@ impl EmbeddingTable {
 }
 
 /// Little-endian words.
-pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
+pub(in crate::format) fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
     let words = bytes.as_chunks::<4>().0;
     words.iter().map(|&word| u32::from_le_bytes(word))
 }

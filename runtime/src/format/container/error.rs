@@ -1,5 +1,7 @@
 //! Why a container, or a safetensors file of float weights, was refused.
 
+use crate::error::one_line;
+
 /// A fault of a safetensors file. Offsets are bytes from the start of the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,18 +24,10 @@ pub enum ContainerError {
         found: u64,
     },
     /// The header is not the JSON of a safetensors file.
-    #[error("not a safetensors header: {cause}")]
+    #[error("not a safetensors header: {}", one_line(cause))]
     HeaderJson {
         /// What the JSON reader said.
         cause: serde_json::Error,
-    },
-    /// A tensor's element type is not one of safetensors.
-    #[error("`{tensor}`: unknown element type {found:?}")]
-    Dtype {
-        /// The tensor's name.
-        tensor: String,
-        /// The type found.
-        found: String,
     },
     /// A tensor's shape asks for more bytes than a number holds.
     #[error("`{tensor}`: {shape} takes more bytes than can be counted")]

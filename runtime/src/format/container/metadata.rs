@@ -1,17 +1,23 @@
-//! Our entries of a container's `__metadata__`: everything that is not a tensor's bytes.
-
-use std::collections::BTreeMap;
-
-use atome_spec::Packing;
+//! The entries of a container's `__metadata__`: everything that is not a tensor's bytes.
 
 use super::ContainerError;
-use super::entries::{CRC32, Entries, WRITTEN_BY, checksum_list, scale_list, seal};
-use crate::error::LoadError;
-use crate::format::schema::{self, Shape};
-use crate::format::{Architecture, AtomeConfig, MAX_CLASSES};
+use super::layout::{Encoding, Layout};
+use crate::format::EmbeddingType;
+use atome_spec::Packing;
+use std::collections::BTreeMap;
 
-/// The value of `layout`: trits row after row, without gaps.
-const DENSE: &str = "dense";
+/// The value of `format`.
+const FORMAT: &str = "atome";
+/// The value of `format_version` that is written, and the only one that is read.
+const VERSION: &str = "1";
+/// The key of the tensors' checksums: eight hexadecimal digits each, in the order of their bytes.
+const CRC32: &str = "crc32";
+/// The key of the checksum of all other entries.
+const METADATA_CRC32: &str = "metadata_crc32";
+/// The key of the scales of ternary tensors.
+const SCALES: &str = "scales";
+/// The key of the program that wrote the file.
+const WRITTEN_BY: &str = "written_by";
 
 /// What a container says about itself, beside its tensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,84 +33,234 @@ pub struct ContainerInfo {
     pub written_by: Option<String>,
 }
 
-/// The metadata, understood.
-#[derive(Debug)]
-pub(super) struct Facts {
-    pub(super) info: ContainerInfo,
-    pub(super) config: AtomeConfig,
-    pub(super) classes: Option<usize>,
-    /// Scales of the ternary tensors, in the order of the schema.
-    pub(super) scales: Vec<f32>,
-    /// Checksums of all tensors, in the order of their bytes.
-    pub(super) checksums: Vec<u32>,
-}
+/// The entries of a container.
+#[derive(Debug, Clone, Default)]
+pub(in crate::format) struct Metadata(BTreeMap<String, String>);
 
-impl Facts {
-    /// The entries of the metadata.
-    pub(super) fn to_metadata(&self) -> BTreeMap<String, String> {
+impl Metadata {
+    /// The entries of a container to be written, but for those of its tensors.
+    pub(in crate::format) fn new(
+        architecture: &str,
+        config: &impl serde::Serialize,
+        encoding: Encoding,
+        info: ContainerInfo,
+    ) -> Self {
+        let mut metadata = Self::default();
         // Numbers always have a form in JSON.
-        let config = serde_json::to_string(&self.config).unwrap_or_default();
-        let names = ternary_names(&self.config, self.classes);
-        let mut entries: BTreeMap<String, String> = [
-            ("config", config),
-            ("packing", self.info.packing.name().to_owned()),
-            ("layout", DENSE.to_owned()),
-            ("tokenizer", self.info.tokenizer.clone()),
-            ("scales", scale_list(names.zip(self.scales.iter().copied()))),
-            (CRC32, checksum_list(&self.checksums)),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into();
-        if let Some(classes) = self.classes {
-            entries.insert("classes".into(), classes.to_string());
+        let config = serde_json::to_string(config).unwrap_or_default();
+        for (key, value) in [
+            ("format", FORMAT),
+            ("format_version", VERSION),
+            ("architecture", architecture),
+            ("config", &config),
+            ("packing", encoding.packing.name()),
+            ("layout", encoding.layout.name()),
+            ("tokenizer", &info.tokenizer),
+        ] {
+            metadata.set(key, value);
         }
-        if let Some(provenance) = &self.info.provenance {
-            entries.insert("provenance".into(), provenance.clone());
+        if encoding.layout == Layout::Tiled {
+            metadata.set("embedding", encoding.embedding.name());
         }
-        if let Some(program) = &self.info.written_by {
-            entries.insert(WRITTEN_BY.into(), program.clone());
+        let texts = [
+            ("provenance", info.provenance),
+            (WRITTEN_BY, info.written_by),
+        ];
+        for (key, text) in texts {
+            text.iter().for_each(|text| metadata.set(key, text));
         }
-        seal(Architecture::Atome, entries)
+        metadata
     }
 
-    /// Understands the entries of a metadata.
-    pub(super) fn parse(entries: &BTreeMap<String, String>) -> Result<Self, LoadError> {
-        let entries = Entries::of_container(entries)?;
-        entries.must_be("architecture", Architecture::Atome.name())?;
-        entries.must_be("layout", DENSE)?;
-        let packing = entries.packing()?;
-        let config = AtomeConfig::from_json(entries.get("config")?.as_bytes())?;
-        let classes = classes(&entries)?;
-        let info = ContainerInfo {
-            packing,
-            tokenizer: entries.get("tokenizer")?.to_owned(),
-            provenance: entries.provenance(),
-            written_by: entries.written_by(),
+    pub(in crate::format) fn set(&mut self, key: &str, value: &str) {
+        self.0.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// States the scales of ternary tensors.
+    pub(super) fn set_scales<'n>(&mut self, scales: impl Iterator<Item = (&'n str, f32)>) {
+        let scales: Vec<String> = scales
+            .map(|(name, scale)| format!("{name}={scale:?}"))
+            .collect();
+        self.set(SCALES, &scales.join(" "));
+    }
+
+    /// States the checksums of tensors and that of all other entries; gives the entries.
+    pub(super) fn sealed(&mut self, checksums: &[u32]) -> BTreeMap<String, String> {
+        let checksums: String = checksums.iter().map(|crc| format!("{crc:08x}")).collect();
+        self.set(CRC32, &checksums);
+        self.set(METADATA_CRC32, &format!("{:08x}", self.crc()));
+        self.0.clone()
+    }
+
+    /// The entries of a container that was read. Format, version and checksum are checked.
+    pub(super) fn of_container(entries: BTreeMap<String, String>) -> Result<Self, ContainerError> {
+        let metadata = Self(entries);
+        if !metadata.is_container() {
+            return Err(ContainerError::Foreign);
+        }
+        metadata.must_be("format_version", VERSION)?;
+        let stated = metadata.get(METADATA_CRC32)?;
+        let expected = hexadecimal(stated)
+            .ok_or_else(|| metadata.wrong(METADATA_CRC32, "8 hexadecimal digits"))?;
+        let found = metadata.crc();
+        if found == expected {
+            Ok(metadata)
+        } else {
+            Err(ContainerError::MetadataChecksum { expected, found })
+        }
+    }
+
+    /// The entries of any safetensors file, unchecked.
+    pub(super) fn of_any(entries: BTreeMap<String, String>) -> Self {
+        Self(entries)
+    }
+
+    /// Whether these are entries of a container of ours.
+    pub(super) fn is_container(&self) -> bool {
+        self.option("format") == Some(FORMAT)
+    }
+
+    pub(in crate::format) fn option(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    pub(in crate::format) fn get(&self, key: &'static str) -> Result<&str, ContainerError> {
+        self.option(key).ok_or(ContainerError::MissingKey { key })
+    }
+
+    pub(in crate::format) fn must_be(
+        &self,
+        key: &'static str,
+        expected: &str,
+    ) -> Result<(), ContainerError> {
+        if self.get(key)? == expected {
+            Ok(())
+        } else {
+            Err(self.wrong(key, expected))
+        }
+    }
+
+    /// The error that a key's value is not what it should be.
+    pub(in crate::format) fn wrong(
+        &self,
+        key: &'static str,
+        expected: impl Into<String>,
+    ) -> ContainerError {
+        value_error(key, expected, self.option(key).unwrap_or_default())
+    }
+
+    /// How the tensors are kept, in the layout that the model's architecture has.
+    pub(in crate::format) fn encoding(&self, layout: Layout) -> Result<Encoding, ContainerError> {
+        self.must_be("layout", layout.name())?;
+        let packing = self.get("packing")?.parse();
+        let embedding = match layout {
+            Layout::Dense => Ok(EmbeddingType::F32),
+            Layout::Tiled => self.get("embedding")?.parse(),
         };
-        Ok(Self {
-            info,
-            scales: entries.scales(ternary_names(&config, classes))?,
-            checksums: entries.checksums()?,
-            config,
-            classes,
+        Ok(Encoding {
+            layout,
+            packing: packing.map_err(|_| self.wrong("packing", "int2 or base3"))?,
+            embedding: embedding.map_err(|_| self.wrong("embedding", "f32, f16 or int8"))?,
         })
     }
-}
 
-/// Names of the ternary tensors, in the order of the schema.
-fn ternary_names(config: &AtomeConfig, classes: Option<usize>) -> impl Iterator<Item = String> {
-    schema::tensors(config, classes)
-        .filter(|spec| matches!(spec.shape, Shape::Trits { .. }))
-        .map(|spec| spec.name.to_string())
-}
-
-fn classes(entries: &Entries<'_>) -> Result<Option<usize>, ContainerError> {
-    const KEY: &str = "classes";
-    if !entries.has(KEY) {
-        return Ok(None);
+    pub(in crate::format) fn info(
+        &self,
+        packing: Packing,
+    ) -> Result<ContainerInfo, ContainerError> {
+        let text = |key| self.option(key).map(str::to_owned);
+        Ok(ContainerInfo {
+            packing,
+            tokenizer: self.get("tokenizer")?.to_owned(),
+            provenance: text("provenance"),
+            written_by: self.written_by(),
+        })
     }
-    let classes = entries.get(KEY)?.parse().ok();
-    let classes = classes.filter(|n| (1..=MAX_CLASSES).contains(n));
-    let wrong = || entries.wrong(KEY, format!("1 to {MAX_CLASSES}"));
-    classes.map(Some).ok_or_else(wrong)
+
+    pub(super) fn written_by(&self) -> Option<String> {
+        self.option(WRITTEN_BY).map(str::to_owned)
+    }
+
+    /// The scales of ternary tensors of these names, in this order. None is 0 where trits are as kernels read them.
+    pub(super) fn scales<'n>(
+        &self,
+        layout: Layout,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Vec<f32>, ContainerError> {
+        let (least, accepted) = match layout {
+            Layout::Dense => (0.0, "of 0 or more"),
+            Layout::Tiled => (f32::from_bits(1), "above 0"),
+        };
+        let usable = |scale: &f32| scale.is_finite() && scale.is_sign_positive() && *scale >= least;
+        let mut found = self.get(SCALES)?.split(' ');
+        let scales = names
+            .map(|name| {
+                let item = found.next().unwrap_or_default();
+                let scale = item.split_once('=').filter(|(tensor, _)| *tensor == name);
+                let scale = scale.and_then(|(_, scale)| scale.parse().ok());
+                let expected = || format!("`{name}=` a finite number {accepted} next");
+                scale
+                    .filter(usable)
+                    .ok_or_else(|| value_error(SCALES, expected(), item))
+            })
+            .collect::<Result<_, _>>()?;
+        let expected = "at its end after the last tensor's scale";
+        match found.next() {
+            None => Ok(scales),
+            Some(more) => Err(value_error(SCALES, expected, more)),
+        }
+    }
+
+    /// The checksums of so many tensors, in the order of their bytes.
+    pub(super) fn checksums(&self, tensors: usize) -> Result<Vec<u32>, ContainerError> {
+        let (items, rest) = self.get(CRC32)?.as_bytes().as_chunks::<8>();
+        let number = |item: &[u8; 8]| std::str::from_utf8(item).ok().and_then(hexadecimal);
+        let checksums: Option<Vec<u32>> = items.iter().map(number).collect();
+        let checksums = checksums.filter(|_| rest.is_empty());
+        let checksums =
+            checksums.ok_or_else(|| self.wrong(CRC32, "8 hexadecimal digits a tensor"))?;
+        if checksums.len() == tensors {
+            return Ok(checksums);
+        }
+        Err(ContainerError::Value {
+            key: CRC32,
+            expected: format!("8 hexadecimal digits for each of {tensors} tensors"),
+            found: format!("{} times 8", checksums.len()),
+        })
+    }
+
+    /// The checksum of all entries but the one that states it: each key and each value, followed by a zero byte.
+    fn crc(&self) -> u32 {
+        let mut crc = crc32fast::Hasher::new();
+        for (key, value) in self.0.iter().filter(|(key, _)| *key != METADATA_CRC32) {
+            for text in [key, value] {
+                crc.update(text.as_bytes());
+                crc.update(&[0]);
+            }
+        }
+        crc.finalize()
+    }
+}
+
+fn value_error(key: &'static str, expected: impl Into<String>, found: &str) -> ContainerError {
+    const MOST: usize = 40;
+    let found = match found.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}..", &found[..end]),
+        None => found.to_owned(),
+    };
+    ContainerError::Value {
+        key,
+        expected: expected.into(),
+        found,
+    }
+}
+
+/// Exactly eight lower-case hexadecimal digits.
+fn hexadecimal(text: &str) -> Option<u32> {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() == 8 && text.bytes().all(digit) {
+        u32::from_str_radix(text, 16).ok()
+    } else {
+        None
+    }
 }

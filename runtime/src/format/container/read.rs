@@ -1,118 +1,152 @@
-//! Container to model. The header and the whole layout are checked before a tensor is looked at.
+//! A container to tensors. The header and the layout are checked first, then the bytes of all tensors; afterwards they
+//! are as sound as what was written.
 
+use super::check::Bytes;
 use super::header::Header;
-use super::metadata::Facts;
-use super::{ContainerError, ContainerInfo, expected_entries, order};
+use super::layout::{Encoding, Kind, Layout, Piece, Shape, Spec};
+use super::matrix::{DenseMatrix, TiledMatrix};
+use super::metadata::Metadata;
+use super::order;
 use crate::error::LoadError;
-use crate::format::model::{AtomeModel, Ternary};
-use crate::format::read::{read_floats, read_trits};
-use crate::format::schema::{self, TensorName, TensorSource};
-use crate::format::trits::Packing;
-use crate::format::{AtomeConfig, Format};
+use crate::fill::Progress;
+use crate::format::bitmamba2::FileFloats;
+use crate::format::source::{Source, Stored, TritRows};
+use crate::format::{EmbeddingTable, EmbeddingType, FloatTensor, TernaryTensor};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A container whose header has been checked against the file's length.
-pub(in crate::format) struct Outline {
+pub(in crate::format) struct Container {
+    source: Source,
     header: Header,
-    facts: Facts,
+    pub(in crate::format) metadata: Metadata,
 }
 
-impl Outline {
-    /// Checks the header; `bytes` are the start of a file of `file_bytes` bytes, long enough to hold it.
-    ///
-    /// Afterwards the file has exactly the tensors of the model, each where it belongs.
-    pub(in crate::format) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, LoadError> {
-        let header = Header::parse(bytes, file_bytes)?;
-        let facts = Facts::parse(&header.metadata)?;
-        let expected = expected_entries(&facts.config, facts.classes, facts.info.packing);
-        let expected: Vec<_> = expected.collect::<Result<_, _>>()?;
-        order::check(&header, &expected, facts.checksums.len())?;
-        Ok(Self { header, facts })
-    }
-
-    /// Checks that a config somebody gave says the same as the file.
-    pub(in crate::format) fn agree_with(&self, config: &AtomeConfig) -> Result<(), LoadError> {
-        Ok(self.facts.config.must_equal(config)?)
-    }
-
-    /// Reads the model; `bytes` are the whole file.
-    pub(in crate::format) fn read(
-        self,
-        bytes: &[u8],
-    ) -> Result<(AtomeModel, ContainerInfo), LoadError> {
-        self.check_checksums(bytes)?;
-        let Self { header, facts } = self;
-        let trits_start = header
-            .tensors
-            .iter()
-            .find(|entry| entry.dtype == super::TRITS_DTYPE)
-            .map_or(0, |entry| entry.begin);
-        let mut source = Source {
-            bytes,
-            floats_at: header.data_start as usize,
-            trits_at: (header.data_start + trits_start) as usize,
-            packing: facts.info.packing.into(),
-            scales: facts.scales.into_iter(),
-        };
-        let mut model =
-            schema::assemble(&facts.config, Format::Container, facts.classes, &mut source)?;
-        model.tokenizer.clone_from(&facts.info.tokenizer);
-        Ok((model, facts.info))
-    }
-
-    fn check_checksums(&self, bytes: &[u8]) -> Result<(), ContainerError> {
-        for (entry, &expected) in self.header.tensors.iter().zip(&self.facts.checksums) {
-            let offset = self.header.data_start + entry.begin;
-            let length = entry.end - entry.begin;
-            // The header was checked against the file's length.
-            let found = crc32fast::hash(&bytes[offset as usize..][..length as usize]);
-            if found != expected {
-                return Err(ContainerError::Checksum {
-                    tensor: entry.name.clone(),
-                    offset,
-                    bytes: length,
-                    expected,
-                    found,
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Walks over the two runs of a container: f32 vectors, then trits, both in the order of the schema.
-struct Source<'b> {
-    bytes: &'b [u8],
-    floats_at: usize,
-    trits_at: usize,
-    packing: Packing,
-    scales: std::vec::IntoIter<f32>,
-}
-
-impl TensorSource for Source<'_> {
-    type Error = LoadError;
-
-    fn ternary(
-        &mut self,
-        name: TensorName,
-        rows: usize,
-        cols: usize,
-    ) -> Result<Ternary, LoadError> {
-        let (start, count) = (self.trits_at, rows * cols);
-        let packed = &self.bytes[start..][..count.div_ceil(self.packing.per_byte())];
-        self.trits_at += packed.len();
-        Ok(Ternary {
-            name: name.to_string(),
-            rows,
-            cols,
-            // As many scales as ternary tensors were read from the metadata.
-            scale: self.scales.next().unwrap_or_default(),
-            trits: read_trits(self.packing, name, packed, start as u64, count)?,
+impl Container {
+    /// Checks the header and the metadata of a file in memory.
+    pub(in crate::format) fn open(source: Source) -> Result<Self, LoadError> {
+        let bytes = source.in_memory().unwrap_or_default();
+        let mut header = Header::parse(bytes, source.len())?;
+        let metadata = Metadata::of_container(std::mem::take(&mut header.metadata))?;
+        Ok(Self {
+            source,
+            header,
+            metadata,
         })
     }
 
-    fn floats(&mut self, name: TensorName, len: usize) -> Result<Vec<f32>, LoadError> {
-        let start = self.floats_at;
-        self.floats_at += 4 * len;
-        read_floats(name, &self.bytes[start..self.floats_at], start as u64)
+    /// Checks that the file has exactly these tensors, in the one order that is written, and that their bytes are what was
+    /// written. `progress` is told how many of them, of how many, are checked.
+    pub(in crate::format) fn tensors(
+        self,
+        specs: &[Spec],
+        encoding: Encoding,
+        progress: Progress<'_>,
+    ) -> Result<Tensors, LoadError> {
+        let ternary = specs
+            .iter()
+            .filter(|s| matches!(s.shape, Shape::Trits { .. }));
+        let ternary: Vec<&str> = ternary.map(|spec| spec.name.as_str()).collect();
+        let scales = self
+            .metadata
+            .scales(encoding.layout, ternary.iter().copied())?;
+        let pieces = encoding.pieces(specs);
+        order::check(&self.header, &pieces)?;
+        let checksums = self.metadata.checksums(pieces.len())?;
+        let start = self.header.data_start;
+        let contents = Bytes {
+            data: &self.source.in_memory().unwrap_or_default()[start as usize..],
+            start,
+            pieces: &pieces,
+            encoding,
+            checksums: &checksums,
+        };
+        contents.check(progress)?;
+        let names = ternary.into_iter().map(str::to_owned);
+        let named = pieces.into_iter().zip(checksums);
+        Ok(Tensors {
+            source: Arc::new(self.source),
+            start,
+            encoding,
+            scales: names.zip(scales).collect(),
+            pieces: named
+                .map(|(piece, crc)| (piece.entry.name.clone(), (piece, crc)))
+                .collect(),
+        })
+    }
+}
+
+/// The tensors of a container that has been checked. There are those that were asked for.
+pub(in crate::format) struct Tensors {
+    source: Arc<Source>,
+    start: u64,
+    encoding: Encoding,
+    scales: BTreeMap<String, f32>,
+    /// By name, with their checksums.
+    pieces: BTreeMap<String, (Piece, u32)>,
+}
+
+impl Tensors {
+    /// Part of the file: the first bytes of a tensor.
+    fn stored(&self, name: &str, bytes: usize) -> Stored {
+        let (piece, crc32) = &self.pieces[name];
+        Stored::new(
+            &self.source,
+            self.start + piece.entry.begin(),
+            bytes,
+            *crc32,
+        )
+    }
+
+    fn vector(&self, name: &str) -> FileFloats {
+        let (Piece { kind, entry }, _) = &self.pieces[name];
+        let elems = match *kind {
+            Kind::Table { rows, cols } => rows * cols,
+            kind => kind.rows(),
+        };
+        let offset = self.start + entry.begin();
+        FileFloats::new(name.to_owned(), elems, &self.source, offset)
+    }
+
+    pub(in crate::format) fn floats(&self, name: &str) -> FloatTensor {
+        Arc::new(self.vector(name))
+    }
+
+    pub(in crate::format) fn table(&self, name: &str, shape: (usize, usize)) -> EmbeddingTable {
+        let (piece, crc32) = &self.pieces[name];
+        let stored = || self.stored(name, piece.entry.bytes() as usize);
+        match self.encoding.embedding {
+            EmbeddingType::F32 => {
+                EmbeddingTable::f32(shape, Arc::new(self.vector(name).stored(*crc32)))
+            }
+            EmbeddingType::F16 => EmbeddingTable::f16(shape, stored()),
+            EmbeddingType::Int8 => {
+                let scales = self.vector(&format!("{name}.scales"));
+                EmbeddingTable::int8(shape, stored(), Arc::new(scales))
+            }
+        }
+    }
+
+    pub(in crate::format) fn ternary(&self, name: &str, shape: (usize, usize)) -> TernaryTensor {
+        let (piece, _) = &self.pieces[name];
+        let bytes = self.encoding.bytes_of(piece.kind, shape.0);
+        let (stored, packing) = (self.stored(name, bytes), self.encoding.packing);
+        let name = name.to_owned();
+        let scale = self.scales[&name];
+        let rows: Arc<dyn TritRows> = match self.encoding.layout {
+            Layout::Dense => Arc::new(DenseMatrix {
+                name,
+                shape,
+                packing: packing.into(),
+                stored,
+            }),
+            Layout::Tiled => Arc::new(TiledMatrix {
+                name,
+                shape,
+                packing,
+                stored,
+            }),
+        };
+        TernaryTensor { rows, scale }
     }
 }

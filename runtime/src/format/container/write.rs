@@ -1,12 +1,17 @@
-//! Model to container.
+//! Tensors to a container, a part at a time, packed by all threads of the machine.
 
+use super::ContainerInfo;
+use super::header::Header;
+use super::layout::{Encoding, Kind, Piece, Spec};
+use super::metadata::Metadata;
+use super::pack::{Contents, Packed, Seen, Tensors};
+use crate::fill::Progress;
+use crate::format::{EmbeddingType, WriteError, parallel};
 use atome_spec::Packing;
+use std::io::{self, Seek, SeekFrom, Write};
 
-use super::header::{Entry, Header};
-use super::metadata::{ContainerInfo, Facts};
-use super::{ALIGN_BYTES, expected_entries};
-use crate::format::model::{AtomeModel, TensorRef};
-use crate::format::write::WriteError;
+/// Parts that are in memory at once.
+const PARTS_AT_ONCE: usize = 64;
 
 /// What the writer of a container may choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,23 +19,14 @@ use crate::format::write::WriteError;
 pub struct ContainerOptions {
     /// How trits are packed.
     pub packing: Packing,
+    /// What the elements of an embedding table of floats become.
+    pub embedding: EmbeddingType,
     /// How text becomes tokens; `None` for what the model says.
     pub tokenizer: Option<String>,
-    /// Where the weights come from: free text.
+    /// Where the weights come from: free text; `None` for what the model says.
     pub provenance: Option<String>,
     /// The program that writes the file: its mark, by which it knows its own files again.
     pub written_by: Option<String>,
-}
-
-impl Default for ContainerOptions {
-    fn default() -> Self {
-        Self {
-            packing: Packing::Base3,
-            tokenizer: None,
-            provenance: None,
-            written_by: None,
-        }
-    }
 }
 
 impl ContainerOptions {
@@ -39,7 +35,10 @@ impl ContainerOptions {
     pub fn packing(packing: Packing) -> Self {
         Self {
             packing,
-            ..Self::default()
+            embedding: EmbeddingType::F32,
+            tokenizer: None,
+            provenance: None,
+            written_by: None,
         }
     }
 
@@ -52,80 +51,157 @@ impl ContainerOptions {
         }
     }
 
-    fn info(&self, model: &AtomeModel) -> ContainerInfo {
+    /// What the container says, of a model that says so much itself.
+    pub(in crate::format) fn info(
+        &self,
+        tokenizer: &str,
+        provenance: Option<&str>,
+    ) -> ContainerInfo {
+        let or = |text: &Option<String>, stated: Option<&str>| {
+            text.clone().or_else(|| stated.map(str::to_owned))
+        };
         ContainerInfo {
             packing: self.packing,
-            tokenizer: self
-                .tokenizer
-                .clone()
-                .unwrap_or_else(|| model.tokenizer.clone()),
-            provenance: self.provenance.clone(),
+            tokenizer: or(&self.tokenizer, Some(tokenizer)).unwrap_or_default(),
+            provenance: or(&self.provenance, provenance),
             written_by: self.written_by.clone(),
         }
     }
 }
 
-/// Returns a model as a container: a safetensors file with packed trits and everything else in its metadata.
-///
-/// # Errors
-/// If the model is not one that a file could hold: dimensions out of range, a tensor that does not fit them, an element
-/// that is no trit, a number that is not finite.
-pub fn write_container(
-    model: &AtomeModel,
-    options: &ContainerOptions,
-) -> Result<Vec<u8>, WriteError> {
-    model.check()?;
-    let data = Data::new(model, options.packing);
-    let facts = Facts {
-        info: options.info(model),
-        config: model.config.clone(),
-        classes: model.classes(),
-        scales: data.scales,
-        checksums: data.checksums,
-    };
-    let entries = expected_entries(&facts.config, facts.classes, options.packing);
-    let header = Header {
-        metadata: facts.to_metadata(),
-        tensors: entries.collect::<Result<Vec<Entry>, _>>()?,
-        data_start: 0,
-    };
-    let mut bytes = header.to_bytes(ALIGN_BYTES)?;
-    bytes.extend(data.bytes);
-    Ok(bytes)
+/// What a packed file holds.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PackSummary {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Its tensors, in the order of their bytes.
+    pub tensors: Vec<PackedTensor>,
 }
 
-/// The tensors' bytes in order: f32 vectors, then trits.
-struct Data {
-    bytes: Vec<u8>,
-    checksums: Vec<u32>,
-    scales: Vec<f32>,
+/// A tensor of a packed file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PackedTensor {
+    /// The tensor's name.
+    pub name: String,
+    /// Rows and columns; a vector has one column.
+    pub shape: (usize, usize),
+    /// Bytes it takes in the file.
+    pub bytes: u64,
+    /// Scale of a ternary matrix.
+    pub scale: Option<f32>,
+    /// Share of zeros of a ternary matrix.
+    pub zeros: Option<f64>,
+    /// Length of what rounding took from an embedding table, as a share of its length.
+    pub error: Option<f64>,
 }
 
-impl Data {
-    fn new(model: &AtomeModel, packing: Packing) -> Self {
-        let packing: crate::format::trits::Packing = packing.into();
-        let mut data = Self {
-            bytes: Vec::new(),
-            checksums: Vec::new(),
-            scales: Vec::new(),
+/// A model to be written: its tensors, in its own order, and what it says of itself.
+pub(in crate::format) struct Writer<'m> {
+    pub(in crate::format) metadata: Metadata,
+    pub(in crate::format) encoding: Encoding,
+    pub(in crate::format) specs: Vec<Spec>,
+    /// The contents of `specs`.
+    pub(in crate::format) contents: Vec<Contents<'m>>,
+}
+
+impl Writer<'_> {
+    /// Writes the model to `out`; `failed` says what could not be written. `progress` is told how many bytes, of how many,
+    /// are written.
+    ///
+    /// # Errors
+    /// If a tensor cannot be read or packed, or `out` fails.
+    pub(in crate::format) fn write(
+        mut self,
+        out: &mut (impl Write + Seek),
+        failed: impl Fn(io::Error) -> WriteError,
+        progress: Progress<'_>,
+    ) -> Result<PackSummary, WriteError> {
+        let scales = self.specs.iter().zip(&self.contents);
+        let scales = scales.filter_map(|(spec, contents)| match contents {
+            Contents::Ternary(_, scale) => Some((spec.name.as_str(), *scale)),
+            _ => None,
+        });
+        self.metadata.set_scales(scales);
+        let pieces = self.encoding.pieces(&self.specs);
+        // Checksums have a fixed length, so the header has its place before they are known.
+        let start = out.stream_position().map_err(&failed)?;
+        let unknown = vec![0; pieces.len()];
+        let header = self.header(&pieces, &unknown)?;
+        out.write_all(&header).map_err(&failed)?;
+
+        let names = self.specs.iter().map(|spec| spec.name.as_str());
+        let tensors = Tensors {
+            by_name: names.zip(self.contents.iter().copied()).collect(),
+            encoding: self.encoding,
         };
-        for (_, tensor) in model.tensors() {
-            if let TensorRef::Floats(values) = tensor {
-                data.add(|out| out.extend(values.iter().flat_map(|v| v.to_le_bytes())));
+        let parts = self.encoding.parts(&pieces);
+        let data = pieces.last().map_or(0, |p| p.entry.info.data_offsets.1);
+        let (mut done, total) = (header.len(), header.len() + data);
+        let mut sums = vec![(crc32fast::Hasher::new(), Seen::default()); pieces.len()];
+        for batch in parts.chunks(PARTS_AT_ONCE) {
+            let packed = parallel::map(batch, |part| tensors.pack(part));
+            for (part, packed) in batch.iter().zip(packed) {
+                let Packed { bytes, seen } = packed?;
+                let (crc, all) = &mut sums[part.number];
+                crc.update(&bytes);
+                all.add(seen);
+                out.write_all(&bytes).map_err(&failed)?;
+                done += bytes.len();
             }
+            progress(done, total);
         }
-        for (_, tensor) in model.tensors() {
-            if let TensorRef::Ternary(w) = tensor {
-                data.scales.push(w.scale);
-                data.add(|out| packing.pack_into(&w.trits, out));
-            }
-        }
-        data
+        let sums = sums.into_iter().map(|(crc, seen)| (crc.finalize(), seen));
+        let (checksums, seen): (Vec<u32>, Vec<Seen>) = sums.unzip();
+        let summary = PackSummary {
+            bytes: total as u64,
+            tensors: pieces
+                .iter()
+                .zip(&seen)
+                .map(|(p, seen)| described(&tensors, p, seen))
+                .collect(),
+        };
+        let header = self.header(&pieces, &checksums)?;
+        out.seek(SeekFrom::Start(start)).map_err(&failed)?;
+        out.write_all(&header).map_err(&failed)?;
+        Ok(summary)
     }
 
-    fn add(&mut self, tensor: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.bytes.len();
-        tensor(&mut self.bytes);
-        self.checksums.push(crc32fast::hash(&self.bytes[start..]));
+    fn header(&mut self, pieces: &[Piece], checksums: &[u32]) -> Result<Vec<u8>, WriteError> {
+        let header = Header {
+            metadata: self.metadata.sealed(checksums),
+            tensors: pieces.iter().map(|piece| piece.entry.clone()).collect(),
+            data_start: 0,
+        };
+        header.to_bytes(self.encoding.layout.align_bytes())
+    }
+}
+
+fn described(tensors: &Tensors<'_>, piece: &Piece, seen: &Seen) -> PackedTensor {
+    let Piece { kind, entry } = piece;
+    let (shape, zeros, error) = match *kind {
+        Kind::Trits { rows, cols } => {
+            let zeros = seen.zeros as f64 / (rows * cols) as f64;
+            ((rows, cols), Some(zeros), None)
+        }
+        Kind::Table { rows, cols } => {
+            let error = (seen.length > 0.0).then(|| (seen.lost / seen.length).sqrt());
+            ((rows, cols), None, error)
+        }
+        Kind::Scales { rows } => ((rows, 1), None, None),
+        Kind::Floats { elems } => ((elems, 1), None, None),
+    };
+    let scale = match tensors.by_name.get(entry.name.as_str()) {
+        Some(Contents::Ternary(_, scale)) => Some(*scale),
+        _ => None,
+    };
+    PackedTensor {
+        name: entry.name.clone(),
+        shape,
+        bytes: entry.bytes(),
+        scale,
+        zeros,
+        error,
     }
 }

@@ -1,8 +1,8 @@
 //! Two models, number by number.
 
+use super::{BitMamba2Model, EmbeddingTable, TensorRef, schema};
 use crate::error::LoadError;
 use crate::fill::Progress;
-use crate::format::bitmamba2::{BitMamba2Model, EmbeddingTable, TensorRef, schema};
 use crate::format::parallel::{self, Counter};
 use std::ops::Range;
 

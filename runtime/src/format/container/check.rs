@@ -1,0 +1,135 @@
+//! Checks of the bytes of all tensors, shared by all threads.
+
+use super::ContainerError;
+use super::layout::{Encoding, Kind, Layout, Piece};
+use super::part::Part;
+use crate::error::LoadError;
+use crate::fill::Progress;
+use crate::format::bitmamba2::words;
+use crate::format::parallel::{self, Counter};
+use atome_kernels::packing;
+use crc32fast::Hasher;
+
+/// The bytes of a file's tensors and what they should be.
+pub(super) struct Bytes<'b> {
+    /// All of them.
+    pub(super) data: &'b [u8],
+    /// Where they start in the file.
+    pub(super) start: u64,
+    pub(super) pieces: &'b [Piece],
+    pub(super) encoding: Encoding,
+    pub(super) checksums: &'b [u32],
+}
+
+impl Bytes<'_> {
+    /// Checks every tensor: that its checksum is the stated one, and that its bytes are such as are written. Trits row after
+    /// row are looked at when they are unpacked.
+    ///
+    /// `progress` is told how many bytes, of how many, are checked.
+    ///
+    /// # Errors
+    /// The first fault, in the order of the bytes.
+    pub(super) fn check(&self, progress: Progress<'_>) -> Result<(), LoadError> {
+        let parts = self.encoding.parts(self.pieces);
+        let checked = Counter::new(self.data.len(), progress);
+        let found = parallel::map(&parts, |part| {
+            let start = part.piece.entry.begin() as usize;
+            let bytes = &self.data[start + part.bytes.start..start + part.bytes.end];
+            let mut crc = Hasher::new();
+            crc.update(bytes);
+            let at = self.start + (start + part.bytes.start) as u64;
+            let fault = self.fault(part, bytes, at);
+            checked.add(bytes.len());
+            (crc, fault)
+        });
+        let mut sums: Vec<(Hasher, Option<LoadError>)> = Vec::new();
+        sums.resize_with(self.pieces.len(), Default::default);
+        for (part, (crc, fault)) in parts.iter().zip(found) {
+            let sum = &mut sums[part.number];
+            sum.0.combine(&crc);
+            sum.1 = sum.1.take().or(fault);
+        }
+        let stated = self.pieces.iter().zip(self.checksums);
+        for ((piece, &expected), (crc, fault)) in stated.zip(sums) {
+            let found = crc.finalize();
+            if found != expected {
+                let damaged = ContainerError::Checksum {
+                    tensor: piece.entry.name.clone(),
+                    offset: self.start + piece.entry.begin(),
+                    bytes: piece.entry.bytes(),
+                    expected,
+                    found,
+                };
+                return Err(damaged.into());
+            }
+            fault.map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the bytes of a part, which stand at `at` of the file.
+    fn fault(&self, part: &Part<'_>, bytes: &[u8], at: u64) -> Option<LoadError> {
+        match part.piece.kind {
+            Kind::Trits { .. } if self.encoding.layout == Layout::Dense => None,
+            Kind::Trits { cols, .. } => self.trits(part, bytes, at, cols).err(),
+            Kind::Table { cols, .. } => self.rows(part, bytes, at, cols),
+            Kind::Scales { .. } => numbers(part, bytes, at, f32::is_sign_positive),
+            Kind::Floats { .. } => numbers(part, bytes, at, |_| true),
+        }
+    }
+
+    fn trits(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Result<(), LoadError> {
+        let tensor = || part.piece.entry.name.clone();
+        let rows = part.rows.len();
+        let (bytes, padding) = bytes.split_at(self.encoding.bytes_of(part.piece.kind, rows));
+        let words: Vec<u32> = words(bytes).collect();
+        let packed = packing::matrix::check(self.encoding.packing, &words, rows, cols);
+        packed.map_err(|cause| LoadError::Stored {
+            tensor: tensor(),
+            offset: at,
+            cause,
+        })?;
+        match padding.iter().position(|&byte| byte != 0) {
+            None => Ok(()),
+            Some(i) => Err(LoadError::StoredPadding {
+                tensor: tensor(),
+                offset: at + (bytes.len() + i) as u64,
+                byte: padding[i],
+            }),
+        }
+    }
+
+    fn rows(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Option<LoadError> {
+        let kind = self.encoding.embedding;
+        let row_bytes = kind.row_bytes(cols);
+        let mut row_words = Vec::new();
+        let broken = bytes.chunks_exact(row_bytes).position(|row| {
+            row_words.clear();
+            row_words.extend(words(row));
+            !kind.is_valid(&row_words, cols)
+        })?;
+        Some(LoadError::StoredRow {
+            tensor: part.piece.entry.name.clone(),
+            offset: at + (broken * row_bytes) as u64,
+            row: part.rows.start + broken,
+            kind: kind.name(),
+        })
+    }
+}
+
+/// The first number that is not finite, or not `usable`.
+fn numbers(
+    part: &Part<'_>,
+    bytes: &[u8],
+    at: u64,
+    usable: impl Fn(f32) -> bool,
+) -> Option<LoadError> {
+    let mut values = words(bytes).map(f32::from_bits).enumerate();
+    let (index, found) = values.find(|&(_, x)| !(x.is_finite() && usable(x)))?;
+    Some(LoadError::NotFinite {
+        tensor: part.piece.entry.name.clone(),
+        offset: at + 4 * index as u64,
+        index: part.rows.start + index,
+        found,
+    })
+}

@@ -1,0 +1,185 @@
+//! Which tensor of a container lies where, and what its bytes are: arithmetic only.
+
+use super::header::Entry;
+use crate::format::EmbeddingType;
+use crate::format::trits;
+use atome_kernels::packing::matrix;
+use atome_spec::layout::BLOCK_ROWS;
+use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
+use safetensors::tensor::Dtype;
+
+/// A tensor that a model has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::format) struct Spec {
+    pub(in crate::format) name: String,
+    pub(in crate::format) shape: Shape,
+}
+
+/// What a tensor of a model is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::format) enum Shape {
+    /// A ternary matrix.
+    Trits { rows: usize, cols: usize },
+    /// Rows of numbers that are looked up, in whatever type a file has them.
+    Table { rows: usize, cols: usize },
+    /// f32, of these dimensions.
+    Floats(Vec<usize>),
+}
+
+/// How a container orders its tensors and lays out trits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::format) enum Layout {
+    /// Floats, then trits, row after row without gaps.
+    Dense,
+    /// Trits, tables, floats. Trits are as kernels read them, then zeros to a multiple of 256 bytes.
+    Tiled,
+}
+
+/// How a container has its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::format) struct Encoding {
+    pub(in crate::format) layout: Layout,
+    pub(in crate::format) packing: Packing,
+    /// What the elements of tables are.
+    pub(in crate::format) embedding: EmbeddingType,
+}
+
+/// What a tensor of a file is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Trits {
+        rows: usize,
+        cols: usize,
+    },
+    Table {
+        rows: usize,
+        cols: usize,
+    },
+    /// The scales of the rows of a table of int8.
+    Scales {
+        rows: usize,
+    },
+    Floats {
+        elems: usize,
+    },
+}
+
+/// A tensor of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub(super) kind: Kind,
+    pub(super) entry: Entry,
+}
+
+impl Layout {
+    /// The value of `layout` in the metadata.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Layout::Dense => "dense",
+            Layout::Tiled => "tiled",
+        }
+    }
+
+    /// Tensors start at a multiple of this many bytes, as far as the lengths of those before allow.
+    pub(super) const fn align_bytes(self) -> usize {
+        match self {
+            // As in any safetensors file.
+            Layout::Dense => 8,
+            Layout::Tiled => TENSOR_ALIGN_BYTES,
+        }
+    }
+
+    const fn order(self, shape: &Shape) -> usize {
+        match (self, shape) {
+            (Layout::Dense, Shape::Floats(_)) | (Layout::Tiled, Shape::Trits { .. }) => 0,
+            (_, Shape::Table { .. }) => 1,
+            (Layout::Dense, Shape::Trits { .. }) | (Layout::Tiled, Shape::Floats(_)) => 2,
+        }
+    }
+}
+
+impl Encoding {
+    /// Lists the tensors of a file in the order of their bytes; those of one kind keep the order in which a model has them.
+    pub(super) fn pieces(self, specs: &[Spec]) -> Vec<Piece> {
+        let mut specs: Vec<&Spec> = specs.iter().collect();
+        specs.sort_by_key(|spec| self.layout.order(&spec.shape));
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut add = |name: String, kind: Kind, dtype: Dtype, shape: Vec<usize>| {
+            let begin = pieces.last().map_or(0, |p| p.entry.info.data_offsets.1);
+            let entry = Entry::new(name, dtype, shape, begin, self.bytes(kind));
+            pieces.push(Piece { kind, entry });
+        };
+        for Spec { name, shape } in specs {
+            let name = name.clone();
+            match *shape {
+                Shape::Trits { rows, cols } => {
+                    let kind = Kind::Trits { rows, cols };
+                    add(name, kind, Dtype::U8, vec![self.bytes(kind)]);
+                }
+                Shape::Table { rows, cols } => {
+                    let kind = Kind::Table { rows, cols };
+                    let scales = format!("{name}.scales");
+                    match self.embedding {
+                        EmbeddingType::F32 => add(name, kind, Dtype::F32, vec![rows, cols]),
+                        other => add(name, kind, Dtype::U8, vec![rows, other.row_bytes(cols)]),
+                    }
+                    if self.embedding == EmbeddingType::Int8 {
+                        add(scales, Kind::Scales { rows }, Dtype::F32, vec![rows]);
+                    }
+                }
+                Shape::Floats(ref dims) => {
+                    let elems = dims.iter().fold(1usize, |all, n| all.saturating_mul(*n));
+                    add(name, Kind::Floats { elems }, Dtype::F32, dims.clone());
+                }
+            }
+        }
+        pieces
+    }
+
+    /// Bytes of a tensor; `usize::MAX`, which no file has, if they cannot be counted.
+    fn bytes(self, kind: Kind) -> usize {
+        let bytes = self.bytes_of(kind, kind.rows());
+        match (self.layout, kind) {
+            (Layout::Tiled, Kind::Trits { .. }) => {
+                let padded = bytes.checked_next_multiple_of(TENSOR_ALIGN_BYTES);
+                padded.unwrap_or(usize::MAX)
+            }
+            _ => bytes,
+        }
+    }
+
+    /// Bytes of the first rows of a tensor, without what only pads it.
+    pub(super) fn bytes_of(self, kind: Kind, rows: usize) -> usize {
+        match kind {
+            Kind::Trits { cols, .. } => match self.layout {
+                Layout::Dense => {
+                    let per_byte = trits::Packing::from(self.packing).per_byte();
+                    rows.saturating_mul(cols).div_ceil(per_byte)
+                }
+                Layout::Tiled => matrix::words(self.packing, rows, cols).saturating_mul(4),
+            },
+            Kind::Table { cols, .. } => rows.saturating_mul(self.embedding.row_bytes(cols)),
+            Kind::Scales { .. } | Kind::Floats { .. } => rows.saturating_mul(4),
+        }
+    }
+
+    /// Rows that may be packed or checked by themselves.
+    pub(super) fn step(self, kind: Kind) -> usize {
+        match (kind, self.layout) {
+            // A row may start in the middle of a byte.
+            (Kind::Trits { rows, .. }, Layout::Dense) => rows.max(1),
+            (Kind::Trits { .. }, Layout::Tiled) => BLOCK_ROWS,
+            _ => 1,
+        }
+    }
+}
+
+impl Kind {
+    /// Number of rows; that of elements where there are no rows.
+    pub(super) const fn rows(self) -> usize {
+        match self {
+            Kind::Trits { rows, .. } | Kind::Table { rows, .. } | Kind::Scales { rows } => rows,
+            Kind::Floats { elems } => elems,
+        }
+    }
+}

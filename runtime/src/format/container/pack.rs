@@ -1,0 +1,178 @@
+//! Parts of a model as the bytes of a container.
+
+use super::layout::{Encoding, Kind, Layout};
+use super::part::Part;
+use crate::error::LoadError;
+use crate::format::bitmamba2::Elements;
+use crate::format::source::{Floats, TritRows};
+use crate::format::{EmbeddingTable, WriteError, check_finite, trits};
+use atome_kernels::packing;
+use std::collections::BTreeMap;
+
+/// The contents of a tensor that is written.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::format) enum Contents<'m> {
+    /// Trits, and their scale.
+    Ternary(&'m dyn TritRows, f32),
+    /// The rows of a table.
+    Table(&'m EmbeddingTable),
+    /// Floats that are read when they are wanted.
+    Floats(&'m dyn Floats),
+    /// Floats in memory.
+    Values(&'m [f32]),
+}
+
+/// A part's bytes, and what was seen in making them.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) seen: Seen,
+}
+
+/// Sums over the elements of a tensor.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub(super) zeros: usize,
+    /// Squares of what rounding lost, and of what there was.
+    pub(super) lost: f64,
+    pub(super) length: f64,
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, other: Seen) {
+        self.zeros += other.zeros;
+        self.lost += other.lost;
+        self.length += other.length;
+    }
+}
+
+/// The tensors of a model by name.
+pub(super) struct Tensors<'m> {
+    pub(super) by_name: BTreeMap<&'m str, Contents<'m>>,
+    pub(super) encoding: Encoding,
+}
+
+impl Tensors<'_> {
+    /// Packs a part of a tensor.
+    pub(super) fn pack(&self, part: &Part<'_>) -> Result<Packed, WriteError> {
+        let name = part.piece.entry.name.as_str();
+        let mut packed = match (part.piece.kind, self.by_name.get(name)) {
+            (Kind::Trits { cols, .. }, Some(Contents::Ternary(w, _))) => {
+                self.trits(*w, part, cols)?
+            }
+            (Kind::Table { .. }, Some(Contents::Table(table))) => self.rows(table, part)?,
+            (Kind::Floats { .. }, Some(Contents::Floats(values))) => floats(*values, part)?,
+            (Kind::Floats { .. }, Some(Contents::Values(values))) => {
+                numbers(part, &values[part.rows.clone()])?
+            }
+            (Kind::Scales { .. }, _) => {
+                let table = name
+                    .strip_suffix(".scales")
+                    .and_then(|n| self.by_name.get(n));
+                let Some(Contents::Table(table)) = table else {
+                    unreachable!("only tables have scales of rows");
+                };
+                self.scales(table, part)?
+            }
+            _ => unreachable!("the pieces are of the model's tensors"),
+        };
+        packed.bytes.resize(part.bytes.len(), 0);
+        Ok(packed)
+    }
+
+    fn trits(&self, w: &dyn TritRows, part: &Part<'_>, cols: usize) -> Result<Packed, WriteError> {
+        let rows = part.rows.len();
+        let mut values = vec![0; rows * cols];
+        w.read(part.rows.clone(), &mut values)?;
+        let packing = self.encoding.packing;
+        let mut bytes = Vec::with_capacity(part.bytes.len());
+        match self.encoding.layout {
+            Layout::Dense => trits::Packing::from(packing).pack_into(&values, &mut bytes),
+            Layout::Tiled => {
+                let mut words = vec![0; packing::matrix::words(packing, rows, cols)];
+                packing::matrix::pack_into(packing, &values, rows, cols, &mut words).map_err(
+                    |cause| WriteError::Pack {
+                        tensor: part.piece.entry.name.clone(),
+                        cause,
+                    },
+                )?;
+                bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+            }
+        }
+        let zeros = values.iter().filter(|&&trit| trit == 0).count();
+        let seen = Seen {
+            zeros,
+            ..Seen::default()
+        };
+        Ok(Packed { bytes, seen })
+    }
+
+    /// Rows of a table.
+    fn rows(&self, table: &EmbeddingTable, part: &Part<'_>) -> Result<Packed, WriteError> {
+        let kind = self.encoding.embedding;
+        let (_, cols) = table.shape();
+        let row_bytes = kind.row_bytes(cols);
+        let mut packed = Packed::default();
+        if let Elements::F16(rows) | Elements::Int8(rows, _) = table.elements()
+            && table.element_type() == kind
+        {
+            packed.bytes.resize(part.rows.len() * row_bytes, 0);
+            rows.read(part.rows.start * row_bytes, &mut packed.bytes)?;
+            return Ok(packed);
+        }
+        let mut values = vec![0.0; part.rows.len() * cols];
+        table.read(part.rows.clone(), &mut values)?;
+        let name = &part.piece.entry.name;
+        check_finite(name, part.rows.start * cols, &values).map_err(LoadError::from)?;
+        let (mut words, mut back) = (vec![0; row_bytes / 4], vec![0.0; cols]);
+        for (row, values) in part.rows.clone().zip(values.chunks_exact(cols)) {
+            let too_large = |col: usize| WriteError::TooLargeForF16 {
+                tensor: name.clone(),
+                row,
+                col,
+                found: values[col],
+            };
+            let scale = kind.encode(values, &mut words).map_err(too_large)?;
+            kind.decode(&words, scale, &mut back);
+            for (x, back) in values.iter().zip(&back) {
+                packed.seen.lost += (f64::from(*x) - f64::from(*back)).powi(2);
+                packed.seen.length += f64::from(*x).powi(2);
+            }
+            let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+            packed.bytes.extend(bytes);
+        }
+        Ok(packed)
+    }
+
+    /// Scales of a table's rows.
+    fn scales(&self, table: &EmbeddingTable, part: &Part<'_>) -> Result<Packed, WriteError> {
+        if let Elements::Int8(_, scales) = table.elements() {
+            return floats(&**scales, part);
+        }
+        let (kind, (_, cols)) = (self.encoding.embedding, table.shape());
+        let (mut values, mut words) = (vec![0.0; cols], vec![0; kind.row_bytes(cols) / 4]);
+        let mut packed = Packed::default();
+        for row in part.rows.clone() {
+            table.read(row..row + 1, &mut values)?;
+            // Only an f16 can be too small.
+            let scale = kind.encode(&values, &mut words).unwrap_or_default();
+            packed.bytes.extend(scale.to_le_bytes());
+        }
+        Ok(packed)
+    }
+}
+
+fn floats(tensor: &dyn Floats, part: &Part<'_>) -> Result<Packed, WriteError> {
+    let mut values = vec![0.0; part.rows.len()];
+    tensor.read(part.rows.start, &mut values)?;
+    numbers(part, &values)
+}
+
+fn numbers(part: &Part<'_>, values: &[f32]) -> Result<Packed, WriteError> {
+    let name = &part.piece.entry.name;
+    check_finite(name, part.rows.start, values).map_err(LoadError::from)?;
+    Ok(Packed {
+        bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        seen: Seen::default(),
+    })
+}
