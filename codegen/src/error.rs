@@ -29,13 +29,17 @@ pub enum CodegenError {
         /// Greatest value.
         max: u64,
     },
-    /// The attention cache does not hold whole vectors of positions.
-    #[error("`{op}`: dimension `capacity` is {found}, expected a multiple of 16")]
-    Capacity {
+    /// A bound dimension is no multiple of what it has to be.
+    #[error("`{op}`: dimension `{name}` is {found}, expected a multiple of {multiple_of}")]
+    NotMultiple {
         /// The op.
         op: Op,
+        /// The dimension.
+        name: String,
         /// The value found.
         found: u64,
+        /// What it has to be a multiple of.
+        multiple_of: u64,
     },
     /// The op has no kernel for that packing.
     #[error("`{op}` has no kernel for packing `{packing}`")]

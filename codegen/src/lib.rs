@@ -3,6 +3,7 @@
 //!
 //! | module | stage |
 //! |---|---|
+//! | [`op`] | what there is to compute, each op declared once |
 //! | [`spec`] | what to generate |
 //! | [`schedule`] | how it is laid over a machine |
 //! | [`lower`] | from both to the IR |
@@ -37,6 +38,7 @@ mod hostile;
 pub mod interp;
 pub mod ir;
 pub mod lower;
+pub mod op;
 pub mod passes;
 pub mod schedule;
 pub mod spec;

@@ -2,14 +2,11 @@
 //! that are already known.
 
 use crate::CodegenError;
-use atome_spec::{Activation, Kind, LANES, Method, Op, Packing, layout};
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+pub use crate::op::{kinds, methods};
 
-/// Greatest dimension: element numbers stay far from overflow.
-const MAX_DIM: u64 = 1 << 31;
-/// Greatest filter width of a convolution.
-const MAX_TAPS: u64 = 4096;
+use crate::op::{self, Bound, Dim, Signature, packings};
+use atome_spec::{Activation, Kind, Method, Op, Packing};
+use std::collections::BTreeMap;
 
 /// One kernel, specified. Dimensions that `shape` does not bind stay parameters.
 ///
@@ -97,7 +94,7 @@ impl KernelSpec {
     }
 
     /// `{op}-{packing}-{activation}`, the start of every kernel's name; a method other than the
-    /// first one of [`methods`] follows.
+    /// first one of [`op::methods`] follows.
     pub fn name(&self) -> String {
         let mut name = self.op.to_string();
         if let Some(packing) = self.packing {
@@ -120,6 +117,11 @@ impl KernelSpec {
         symbol
     }
 
+    /// The kernel's parameters. Whatever does not fit the op is left out.
+    pub fn signature(&self) -> Signature {
+        Signature::of(self)
+    }
+
     /// Checks that a kernel can be made.
     ///
     /// # Errors
@@ -127,35 +129,23 @@ impl KernelSpec {
     pub fn check(&self) -> Result<(), CodegenError> {
         let op = self.op;
         for (name, &found) in &self.shape {
-            if !dims(op).contains(&name.as_str()) {
-                let known = dims(op).to_vec();
+            let Some(dim) = op::find_dim(op, name) else {
                 return Err(CodegenError::UnknownDim {
                     op,
                     name: name.clone(),
-                    known,
+                    known: op::dims(op).iter().map(|dim| dim.name).collect(),
                 });
-            }
-            let range = range(name, self.activation);
-            if !range.contains(&found) {
-                let name = name.clone();
-                return Err(CodegenError::DimOutOfRange {
-                    op,
-                    name,
-                    found,
-                    min: *range.start(),
-                    max: *range.end(),
-                });
-            }
+            };
+            self.check_dim(dim, found)?;
         }
-        self.check_cache()?;
-        if !activations(op).contains(&self.activation) {
+        if !op::activations(op).any(|a| a == self.activation) {
             return Err(CodegenError::UnsupportedActivation {
                 op,
                 activation: self.activation,
             });
         }
         match self.packing {
-            None if op.is_ternary() => Err(CodegenError::MissingPacking { op }),
+            None if op::is_ternary(op) => Err(CodegenError::MissingPacking { op }),
             Some(packing) if !packings(op, self.activation).contains(&packing) => {
                 Err(CodegenError::UnsupportedPacking { op, packing })
             }
@@ -163,31 +153,40 @@ impl KernelSpec {
         }
     }
 
-    /// The attention cache holds whole vectors of positions, and what is cached fits in it.
-    fn check_cache(&self) -> Result<(), CodegenError> {
-        let Some(&capacity) = self.shape.get("capacity") else {
-            return Ok(());
-        };
-        let op = self.op;
-        if capacity % LANES as u64 != 0 {
-            return Err(CodegenError::Capacity {
-                op,
-                found: capacity,
-            });
-        }
-        for (name, max) in [("slot", capacity.saturating_sub(1)), ("len", capacity)] {
-            if let Some(&found) = self.shape.get(name).filter(|&&n| n > max) {
-                let name = name.to_owned();
-                return Err(CodegenError::DimOutOfRange {
-                    op,
-                    name,
-                    found,
-                    min: 0,
-                    max,
-                });
+    /// A dimension's value by itself and against the one that bounds it, if that is bound too.
+    fn check_dim(&self, dim: &Dim, found: u64) -> Result<(), CodegenError> {
+        let (op, range) = (self.op, dim.range(self.activation));
+        let mut expected = (*range.start(), *range.end());
+        let value = |name: &str| self.shape.get(name).copied();
+        if range.contains(&found) {
+            match dim.bound {
+                Some(Bound::Below(other)) => {
+                    expected.1 = value(other).map_or(expected.1, |n| n.saturating_sub(1));
+                }
+                Some(Bound::AtMost(other)) => expected.1 = value(other).unwrap_or(expected.1),
+                Some(Bound::AtLeast(other)) => expected.0 = value(other).unwrap_or(expected.0),
+                None => {}
             }
         }
-        Ok(())
+        let (min, max) = expected;
+        if !(min..=max).contains(&found) {
+            return Err(CodegenError::DimOutOfRange {
+                op,
+                name: dim.name.to_owned(),
+                found,
+                min,
+                max,
+            });
+        }
+        match found % dim.multiple_of {
+            0 => Ok(()),
+            _ => Err(CodegenError::NotMultiple {
+                op,
+                name: dim.name.to_owned(),
+                found,
+                multiple_of: dim.multiple_of,
+            }),
+        }
     }
 
     fn check_method(&self) -> Result<(), CodegenError> {
@@ -203,84 +202,6 @@ impl KernelSpec {
             _ => Ok(()),
         }
     }
-}
-
-/// Names of an op's dimensions, in the order of the kernel's parameters.
-pub fn dims(op: Op) -> &'static [&'static str] {
-    match op {
-        Op::Embed => &["vocab", "d_model", "tokens"],
-        Op::Gemv => &["rows", "cols"],
-        Op::Gemm => &["rows", "cols", "tokens", "out_stride"],
-        Op::Conv1d => &["channels", "taps", "tokens"],
-        Op::Scan => &["channels", "tokens"],
-        Op::Norm | Op::Quantize | Op::Softmax => &["width", "rows"],
-        Op::KvAppend => &["d_head", "d_model", "capacity", "slot"],
-        Op::AttnScores => &["d_head", "capacity", "len"],
-        Op::AttnMix => &["d_model", "capacity", "k"],
-        Op::RouterMix | Op::Add => &["width", "tokens"],
-        Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => &["vocab", "d_model", "tokens"],
-        Op::RmsNorm | Op::RmsQuantize => &["width", "rows"],
-        Op::ConvSilu => &["channels", "taps", "tokens", "x_stride"],
-        Op::Discretize => &["heads", "tokens", "stride"],
-        Op::SelectiveScan => &["heads", "head_dim", "d_state", "tokens", "stride"],
-        _ => &["n"],
-    }
-}
-
-/// The values that a dimension of an op with some type of activations may have, bound or open.
-pub fn range(dim: &str, activation: Activation) -> RangeInclusive<u64> {
-    match (dim, activation) {
-        ("taps", _) => 1..=MAX_TAPS,
-        ("cols", Activation::I8) => 0..=layout::MAX_I8_COLS as u64,
-        _ => 0..=MAX_DIM,
-    }
-}
-
-/// Activations an op has kernels for, the default first.
-pub fn activations(op: Op) -> &'static [Activation] {
-    match op {
-        Op::Gemv | Op::Gemm => &[Activation::F32, Activation::I8],
-        _ => &[Activation::F32],
-    }
-}
-
-/// Packings an op has kernels for, the default first.
-pub fn packings(op: Op, activation: Activation) -> &'static [Packing] {
-    match (op, activation) {
-        (Op::Embed, _) => &[Packing::Int2, Packing::Base3],
-        (Op::Gemv | Op::Gemm, Activation::I8) => &[Packing::Int2, Packing::Base3],
-        (Op::Gemv | Op::Gemm | Op::Conv1d, _) => &[Packing::Int2],
-        _ => &[],
-    }
-}
-
-/// Methods an op has kernels for, the one that is chosen unless another is asked for first.
-pub fn methods(op: Op, activation: Activation) -> &'static [Method] {
-    match (op, activation) {
-        (Op::Gemv | Op::Gemm, Activation::I8) => &[Method::Dot, Method::Lut, Method::Select],
-        _ if op.is_ternary() => &[Method::Select],
-        _ => &[],
-    }
-}
-
-/// Every kernel there is, each method but an op's first named.
-pub fn kinds() -> Vec<Kind> {
-    let mut kinds = Vec::new();
-    for &op in Op::ALL {
-        for &activation in activations(op) {
-            let kind = Kind::new(op).activation(activation);
-            let packings = packings(op, activation);
-            if packings.is_empty() {
-                kinds.push(kind);
-            }
-            for kind in packings.iter().map(|&p| kind.packing(p)) {
-                kinds.push(kind);
-                let others = methods(op, activation).iter().skip(1);
-                kinds.extend(others.map(|&m| kind.method(m)));
-            }
-        }
-    }
-    kinds
 }
 
 impl From<Kind> for KernelSpec {

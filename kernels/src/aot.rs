@@ -89,9 +89,12 @@ pub fn kernels(tier: Tier) -> &'static [Kernel] {
         Tier::X86_64V3 => &x86_64_v3::KERNELS,
         #[cfg(target_arch = "x86_64")]
         Tier::X86_64V4 => &x86_64_v4::KERNELS,
+        #[cfg(not(target_arch = "x86_64"))]
+        Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => &[],
         #[cfg(target_arch = "aarch64")]
         Tier::Neon => &neon::KERNELS,
-        _ => &[],
+        #[cfg(not(target_arch = "aarch64"))]
+        Tier::Neon => &[],
     }
 }
 

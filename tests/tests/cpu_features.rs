@@ -18,7 +18,7 @@ fn triple(isa: Isa) -> Option<&'static str> {
     Some(match isa {
         Isa::Portable => return None,
         Isa::Neon | Isa::Dotprod => "aarch64-unknown-linux-gnu",
-        _ => "x86_64-unknown-linux-gnu",
+        Isa::Sse41 | Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => "x86_64-unknown-linux-gnu",
     })
 }
 

@@ -2,7 +2,7 @@
 
 use atome_codegen::emit::rust::{self, Bound};
 use atome_codegen::ir::Function;
-use atome_codegen::{CodegenError, KernelSpec, compile, schedule, spec};
+use atome_codegen::{CodegenError, KernelSpec, compile, op, schedule};
 use atome_spec::{Activation, Isa, Kind, Method, Op, Tier};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -63,7 +63,7 @@ pub(crate) fn path(spec: &KernelSpec, isa: Isa) -> TokenStream {
 
 /// What an instruction set has kernels for, compiled.
 fn kernels(isa: Isa) -> Result<Vec<(KernelSpec, Function)>, CodegenError> {
-    let kinds = spec::kinds().into_iter().filter(|kind| gains(*kind, isa));
+    let kinds = op::kinds().into_iter().filter(|kind| gains(*kind, isa));
     kinds
         .map(|kind| {
             let spec = KernelSpec::from(kind);

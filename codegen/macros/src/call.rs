@@ -85,7 +85,7 @@ fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
     }
     let (item, call) = emitted(kernel, tier.baseline())?;
     let tier = variant(kernel, tier);
-    let scalars = (0..kernel.function.scalars.len()).map(|i| kernel.scalar(i));
+    let scalars = (0..kernel.signature.scalars.len()).map(|i| kernel.scalar(i));
     Ok(quote! {
         // Used on other architectures too.
         let _ = (#(#scalars,)*);
@@ -119,9 +119,9 @@ fn emitted(kernel: &Kernel<'_>, isa: Isa) -> syn::Result<(TokenStream, TokenStre
 /// The kernel's arguments. That they may be passed is what the checks before established.
 fn call_arguments(kernel: &Kernel<'_>) -> TokenStream {
     let mut arguments = TokenStream::new();
-    for (i, buffer) in kernel.function.buffers.iter().enumerate() {
+    for (i, buffer) in kernel.signature.buffers.iter().enumerate() {
         let name = kernel.buffer(i);
-        let elem = match buffer.elem {
+        let elem = match buffer.content.elem() {
             Elem::F32 => quote!(f32),
             Elem::I32 => quote!(i32),
         };
@@ -130,11 +130,11 @@ fn call_arguments(kernel: &Kernel<'_>) -> TokenStream {
             Access::Out | Access::InOut => quote!(#name.as_mut_ptr().cast::<#elem>(),),
         });
     }
-    for dim in &kernel.function.dims {
-        let dim = kernel.open_dim(dim);
+    for dim in &kernel.signature.dims {
+        let dim = kernel.open_dim(dim.name);
         arguments.extend(quote!(#dim as u64,));
     }
-    for i in 0..kernel.function.scalars.len() {
+    for i in 0..kernel.signature.scalars.len() {
         let scalar = kernel.scalar(i);
         arguments.extend(quote!(#scalar,));
     }

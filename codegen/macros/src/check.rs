@@ -5,7 +5,8 @@ mod dimension;
 use crate::errors::Errors;
 use crate::parse::{Arg, Value};
 use crate::suggest::{did_you_mean, one_of};
-use atome_codegen::{KernelSpec, spec};
+use atome_codegen::KernelSpec;
+use atome_codegen::op::{self, Callers};
 use atome_spec::{Activation, Method, Op, Packing, Target, Tier};
 use proc_macro2::{Span, TokenStream};
 use std::collections::BTreeMap;
@@ -14,15 +15,10 @@ use syn::Path;
 use syn::parse::Parser;
 
 /// Ops that have a kernel of their own in a user's crate.
-const OPS: [Op; 7] = [
-    Op::Embed,
-    Op::Gemv,
-    Op::Gemm,
-    Op::Conv1d,
-    Op::Scan,
-    Op::Quantize,
-    Op::RmsQuantize,
-];
+fn ops() -> impl Iterator<Item = Op> {
+    let ops = Op::ALL.iter().copied();
+    ops.filter(|op| op::callers(*op) == Callers::Attributes)
+}
 
 /// Keys that are not dimensions.
 const KEYS: [&str; 6] = ["op", "packing", "activation", "method", "cpu", "crate"];
@@ -99,14 +95,14 @@ impl Checker<'_> {
     }
 
     fn op(&mut self) -> Option<Op> {
-        let names = OPS.map(Op::name);
+        let names: Vec<&str> = ops().map(Op::name).collect();
         let Some(arg) = self.args.iter().find(|a| a.key == "op") else {
             let message = format!("missing `op`, one of {}", one_of(&names));
             self.errors.at_span(Span::call_site(), message);
             return None;
         };
         let op: Op = self.word(arg, &names)?;
-        if !OPS.contains(&op) {
+        if op::callers(op) != Callers::Attributes {
             let message = format!(
                 "`{op}` is part of atome-kernels, expected {}",
                 one_of(&names)
@@ -163,7 +159,7 @@ impl Checker<'_> {
             return;
         };
         let op = spec.op;
-        if spec::activations(op).contains(&activation) {
+        if op::activations(op).any(|known| known == activation) {
             spec.activation = activation;
         } else {
             let message = format!("`{op}` has no kernel for {activation} activations");
@@ -178,7 +174,7 @@ impl Checker<'_> {
         };
         let (op, activation) = (spec.op, spec.activation);
         spec.packing = Some(packing);
-        let known: Vec<&str> = spec::packings(op, activation)
+        let known: Vec<&str> = op::packings(op, activation)
             .iter()
             .map(|p| p.name())
             .collect();
@@ -200,13 +196,13 @@ impl Checker<'_> {
             return;
         };
         let (op, activation) = (spec.op, spec.activation);
-        if !op.is_ternary() {
+        if !op::is_ternary(op) {
             let message = format!("`{op}` has no ternary product, so no method");
             self.errors.at(&arg.key, message);
             return;
         }
         spec.method = Some(method);
-        let known = spec::methods(op, activation);
+        let known = op::methods(op, activation);
         if !known.contains(&method) {
             let known: Vec<&str> = known.iter().map(|m| m.name()).collect();
             let message = format!(
@@ -233,7 +229,7 @@ impl Checker<'_> {
     fn missing_packing(&mut self) {
         let Some(spec) = &self.spec else { return };
         let (op, activation) = (spec.op, spec.activation);
-        let known: Vec<&str> = spec::packings(op, activation)
+        let known: Vec<&str> = op::packings(op, activation)
             .iter()
             .map(|p| p.name())
             .collect();

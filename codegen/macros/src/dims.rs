@@ -4,9 +4,8 @@ use crate::check::Checked;
 use crate::errors::Errors;
 use crate::parse::{Arg, Signature};
 use crate::signature::{Argument, Role};
-use atome_codegen::KernelSpec;
-use atome_codegen::ir::{Function, Size};
-use atome_spec::{Activation, Op};
+use atome_codegen::ir::Size;
+use atome_codegen::op::{Bound, Dim, Signature as Kernel};
 use proc_macro2::TokenStream;
 
 /// The source of an open dimension.
@@ -24,7 +23,7 @@ pub(crate) enum Source {
 
 /// An open dimension.
 pub(crate) struct OpenDim {
-    pub(crate) name: String,
+    pub(crate) dim: Dim,
     pub(crate) source: Source,
 }
 
@@ -33,9 +32,8 @@ pub(crate) struct OpenDim {
 /// Reports those that nothing gives.
 pub(crate) fn sources(
     checked: &Checked,
-    spec: &KernelSpec,
     sig: &Signature,
-    function: &Function,
+    kernel: &Kernel,
     arguments: &[Argument],
     args: &[Arg],
     errors: &mut Errors,
@@ -46,12 +44,13 @@ pub(crate) fn sources(
             .any(|a| a.role == Role::Dim(dim.to_owned()))
     };
     let mut dims: Vec<OpenDim> = Vec::new();
-    for name in &function.dims {
+    for dim in &kernel.dims {
+        let name = dim.name;
         let source = if given(name) {
             Source::Argument
         } else if let Some(constant) = checked.constants.get(name) {
             Source::Constant(constant.clone())
-        } else if let Some(source) = inferred(spec, name, function) {
+        } else if let Some(source) = inferred(dim, kernel) {
             source
         } else if args.iter().any(|a| a.key == name) {
             continue; // Its value was reported.
@@ -63,10 +62,7 @@ pub(crate) fn sources(
             errors.at(&sig.ident, message);
             continue;
         };
-        dims.push(OpenDim {
-            name: name.clone(),
-            source,
-        });
+        dims.push(OpenDim { dim: *dim, source });
     }
     // What is counted in units of a product of others needs those first.
     dims.sort_by_key(|d| match &d.source {
@@ -78,45 +74,30 @@ pub(crate) fn sources(
     dims
 }
 
-/// Whether the length of a slice gives a dimension.
-pub(crate) fn is_inferred(spec: &KernelSpec, dim: &str, function: &Function) -> bool {
-    inferred(spec, dim, function).is_some()
+/// How a dimension that is no argument is found, if its op says how.
+pub(crate) fn inferred(dim: &Dim, kernel: &Kernel) -> Option<Source> {
+    if let Some(Bound::AtLeast(other)) = dim.bound {
+        return Some(Source::SameAs(other));
+    }
+    let number = kernel.dims.iter().position(|d| d == dim)?;
+    let buffer = dim.told_by.iter().find_map(|name| kernel.buffer(name))?;
+    let buffer = &kernel.buffers[buffer];
+    Some(Source::Length {
+        buffer: buffer.name.to_owned(),
+        unit: unit(&buffer.len, number as u32)?,
+    })
 }
 
-/// How a dimension that is no argument is found.
-fn inferred(spec: &KernelSpec, dim: &str, function: &Function) -> Option<Source> {
-    let buffer = match (spec.op, dim) {
-        // Quantized rows are padded, so their length does not tell.
-        (Op::Gemv, "cols") if spec.activation == Activation::I8 => return None,
-        (Op::Gemm, "tokens") if spec.activation == Activation::I8 => "x_scale",
-        (Op::Embed, "tokens") => "ids",
-        (Op::Embed, "vocab") => "table",
-        (Op::Gemv, "rows") => "out",
-        (Op::Gemv, "cols") => "x",
-        (Op::Gemm, "tokens") => "x",
-        (Op::Gemm, "out_stride") => return Some(Source::SameAs("rows")),
-        (Op::Conv1d, "tokens") => "x",
-        (Op::Scan, "channels") => "decay",
-        (Op::Scan, "tokens") => "x",
-        (Op::Quantize | Op::RmsQuantize, "rows") => "q_scale",
-        (Op::Norm | Op::RmsNorm | Op::Softmax, "rows") => "x",
-        (Op::Quantize, "width") => "x",
-        (Op::Norm | Op::RmsNorm | Op::RmsQuantize, "width") => "gamma",
-        (Op::Exp | Op::Tanh | Op::Softplus | Op::Silu, "n") => "x",
-        (Op::Add, "tokens") => "x",
-        (Op::LookupF32 | Op::LookupF16 | Op::LookupI8, "tokens") => "ids",
-        (Op::LookupF32 | Op::LookupF16, "vocab") => "table",
-        (Op::LookupI8, "vocab") => "scales",
-        _ => return None,
-    };
-    // The length is a multiple of the dimension, so at 1 it is the unit.
-    let number = function.dim(dim)?;
-    let len = &function.buffers.iter().find(|b| b.name == buffer)?.len;
-    let unit = len.map_dims(&mut |d| {
-        if d == number { Size::ONE } else { Size::Dim(d) }
-    });
-    Some(Source::Length {
-        buffer: buffer.to_owned(),
-        unit,
-    })
+/// What a length is a multiple of, beside the dimension; `None` if it is rounded up.
+fn unit(len: &Size, dim: u32) -> Option<Size> {
+    match len {
+        Size::Const(0) => Some(Size::ZERO),
+        Size::Dim(d) if d.0 == dim => Some(Size::ONE),
+        Size::Mul(a, b) => match (unit(a, dim), unit(b, dim)) {
+            (Some(unit), _) => Some(unit * (**b).clone()),
+            (None, Some(unit)) => Some((**a).clone() * unit),
+            (None, None) => None,
+        },
+        _ => None,
+    }
 }

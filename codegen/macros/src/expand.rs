@@ -5,9 +5,9 @@ use crate::dims::{OpenDim, Source};
 use crate::parse::Item;
 use crate::signature::{Argument, Role};
 use crate::{call, lengths, reference_test};
-use atome_codegen::ir::Function;
-use atome_codegen::{KernelSpec, spec};
-use atome_spec::{Op, Tier};
+use atome_codegen::KernelSpec;
+use atome_codegen::op::{self, Bound, Content, Signature};
+use atome_spec::Tier;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Path;
@@ -18,8 +18,8 @@ pub(crate) struct Kernel<'a> {
     pub(crate) spec: &'a KernelSpec,
     pub(crate) cpu: Cpu,
     pub(crate) krate: &'a Path,
-    /// The kernel's parameters; the body is some tier's.
-    pub(crate) function: &'a Function,
+    /// The kernel's parameters.
+    pub(crate) signature: &'a Signature,
     pub(crate) arguments: &'a [Argument],
     pub(crate) dims: &'a [OpenDim],
 }
@@ -34,19 +34,19 @@ impl Kernel<'_> {
     /// The variable of a buffer.
     pub(crate) fn buffer(&self, number: usize) -> Ident {
         let argument = self.argument(&Role::Buffer(number)).cloned();
-        argument.unwrap_or_else(|| variable(&self.function.buffers[number].name))
+        argument.unwrap_or_else(|| variable(self.signature.buffers[number].name))
     }
 
     /// The variable of the buffer with a name.
     pub(crate) fn named(&self, name: &str) -> Ident {
-        let number = self.function.buffers.iter().position(|b| b.name == name);
+        let number = self.signature.buffer(name);
         number.map_or_else(|| variable(name), |number| self.buffer(number))
     }
 
     /// The variable of a scalar.
     pub(crate) fn scalar(&self, number: usize) -> Ident {
         let argument = self.argument(&Role::Scalar(number)).cloned();
-        argument.unwrap_or_else(|| variable(&self.function.scalars[number].name))
+        argument.unwrap_or_else(|| variable(self.signature.scalars[number]))
     }
 
     /// The variable of an open dimension.
@@ -109,9 +109,9 @@ fn errors_section(kernel: &Kernel<'_>) -> TokenStream {
     if docs.is_empty() || docs.iter().any(|line| line.contains("# Errors")) {
         return TokenStream::new();
     }
-    let ids = match kernel.spec.op {
-        op if has_ids(op) => ", an id is not a row of the table",
-        _ => "",
+    let ids = match row_numbers(kernel).next() {
+        Some(_) => ", an id is not a row of the table",
+        None => "",
     };
     let cpu = match kernel.cpu {
         Cpu::Tier(tier) if tier != Tier::Portable => {
@@ -138,8 +138,8 @@ pub(crate) fn variable(name: &str) -> Ident {
 /// The statements that find a dimension, if it is no argument, and check its range.
 fn dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
     let found = found_dim(kernel, dim);
-    let range = spec::range(&dim.name, kernel.spec.activation);
-    let (text, name) = (&dim.name, kernel.open_dim(&dim.name));
+    let range = dim.dim.range(kernel.spec.activation);
+    let (text, name) = (dim.dim.name, kernel.open_dim(dim.dim.name));
     let (min, max) = (lengths::wide(*range.start()), lengths::wide(*range.end()));
     match &dim.source {
         Source::Constant(value) => {
@@ -177,7 +177,7 @@ fn dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
 
 /// The statement that finds a dimension that is neither an argument nor a constant.
 fn found_dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
-    let name = kernel.open_dim(&dim.name);
+    let name = kernel.open_dim(dim.dim.name);
     let krate = kernel.krate;
     match &dim.source {
         Source::Argument | Source::Constant(_) => TokenStream::new(),
@@ -215,8 +215,8 @@ fn found_dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
 fn checks(kernel: &Kernel<'_>) -> TokenStream {
     let krate = kernel.krate;
     let mut checks = TokenStream::new();
-    for (i, buffer) in kernel.function.buffers.iter().enumerate() {
-        let (name, text) = (kernel.buffer(i), &buffer.name);
+    for (i, buffer) in kernel.signature.buffers.iter().enumerate() {
+        let (name, text) = (kernel.buffer(i), buffer.name);
         let expected = lengths::checked(kernel, &buffer.len, text);
         checks.extend(quote! {{
             let expected: usize = #expected;
@@ -229,24 +229,24 @@ fn checks(kernel: &Kernel<'_>) -> TokenStream {
             }
         }});
     }
-    match kernel.spec.op {
-        op if has_ids(op) => {
-            let (ids, vocab) = (kernel.named("ids"), lengths::dim(kernel, "vocab"));
-            checks.extend(quote!(#krate::KernelError::check_ids(#ids, #vocab)?;));
-        }
-        Op::Gemm => {
-            let (rows, stride) = (
-                lengths::dim(kernel, "rows"),
-                lengths::dim(kernel, "out_stride"),
-            );
+    for (ids, limit) in row_numbers(kernel) {
+        let (ids, limit) = (kernel.named(ids), lengths::dim(kernel, limit));
+        checks.extend(quote!(#krate::KernelError::check_ids(#ids, #limit)?;));
+    }
+    for dim in op::dims(kernel.spec.op) {
+        if let Some(Bound::AtLeast(rows)) = dim.bound {
+            let (rows, stride) = (lengths::dim(kernel, rows), lengths::dim(kernel, dim.name));
             checks.extend(quote!(#krate::KernelError::check_stride(#rows, #stride)?;));
         }
-        _ => {}
     }
     checks
 }
 
-/// Whether an op looks rows up.
-fn has_ids(op: Op) -> bool {
-    matches!(op, Op::Embed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8)
+/// The buffers of row numbers, and the dimensions that these are below.
+fn row_numbers<'a>(kernel: &Kernel<'a>) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
+    let buffers = kernel.signature.buffers.iter();
+    buffers.filter_map(|buffer| match buffer.content {
+        Content::Rows(limit) => Some((buffer.name, limit)),
+        _ => None,
+    })
 }

@@ -24,8 +24,6 @@ mod safe;
 mod signature;
 mod suggest;
 
-use atome_codegen::{KernelSpec, lower, schedule, spec};
-use atome_spec::Tier;
 use errors::Errors;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -183,11 +181,9 @@ fn attribute_kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
 fn checked(args: &[parse::Arg], item: &parse::Item, errors: &mut Errors) -> Option<TokenStream> {
     let checked = check::check(args, errors);
     let spec = checked.spec.as_ref()?;
-    let function = parameters(spec);
-    let arguments = signature::check(&item.sig, &checked, spec, &function, errors);
-    let dims = dims::sources(
-        &checked, spec, &item.sig, &function, &arguments, args, errors,
-    );
+    let kernel = spec.signature();
+    let arguments = signature::check(&item.sig, &checked, spec, &kernel, errors);
+    let dims = dims::sources(&checked, &item.sig, &kernel, &arguments, args, errors);
     if !errors.is_empty() {
         return None;
     }
@@ -196,22 +192,9 @@ fn checked(args: &[parse::Arg], item: &parse::Item, errors: &mut Errors) -> Opti
         spec,
         cpu: checked.cpu,
         krate: &checked.krate,
-        function: &function,
+        signature: &kernel,
         arguments: &arguments,
         dims: &dims,
     };
     expand::expand(&kernel).map_err(|e| errors.push(e)).ok()
-}
-
-/// The op's kernel, for its parameters: they do not depend on tier and method, so mistakes
-/// in those do not hide mistakes in the function's arguments.
-fn parameters(spec: &KernelSpec) -> atome_codegen::ir::Function {
-    let known = spec::packings(spec.op, spec.activation);
-    let packing = spec.packing.filter(|p| known.contains(p));
-    let spec = KernelSpec {
-        packing: packing.or(known.first().copied()),
-        method: None,
-        ..spec.clone()
-    };
-    lower::lower(&spec, &schedule::select(&spec, Tier::Portable))
 }

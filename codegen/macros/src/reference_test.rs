@@ -3,10 +3,11 @@
 use crate::dims::Source;
 use crate::expand::{Kernel, allow, variable};
 use crate::lengths;
-use crate::signature::{Role, is_number};
-use atome_codegen::ir::{Access, BufferParam, Elem};
-use atome_spec::{Activation, Op, Packing};
-use proc_macro2::{Ident, TokenStream};
+use crate::signature::{Role, element};
+use atome_codegen::ir::{Access, Elem};
+use atome_codegen::op::{Bound, BufferDef, Content, Dim};
+use atome_spec::Packing;
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 
@@ -49,16 +50,16 @@ fn test(kernel: &Kernel<'_>, reference: &Ident) -> TokenStream {
     let test = format_ident!("{name}_agrees_with_its_reference");
     let krate = kernel.krate;
     let dims = kernel.dims.iter().map(|dim| {
-        let variable = kernel.open_dim(&dim.name);
+        let variable = kernel.open_dim(dim.dim.name);
         match &dim.source {
             Source::Constant(value) => quote!(let #variable: usize = #value;),
             _ => {
-                let least = least(kernel, &dim.name);
+                let least = least(kernel, &dim.dim);
                 quote!(let #variable: usize = #least + random.dim();)
             }
         }
     });
-    let scalars = (0..kernel.function.scalars.len()).map(|i| {
+    let scalars = (0..kernel.signature.scalars.len()).map(|i| {
         let scalar = kernel.scalar(i);
         quote!(let #scalar: f32 = random.float();)
     });
@@ -99,10 +100,10 @@ fn test(kernel: &Kernel<'_>, reference: &Ident) -> TokenStream {
 }
 
 /// Both outputs of a buffer, bit for bit.
-fn compare(name: &Ident, buffer: &BufferParam) -> TokenStream {
+fn compare(name: &Ident, buffer: &BufferDef) -> TokenStream {
     let [ours, theirs] = ["ours", "theirs"].map(|whose| copy(name, whose));
     let text = name.unraw().to_string();
-    let bits = match buffer.elem {
+    let bits = match buffer.content.elem() {
         Elem::F32 => quote!(found.to_bits() == expected.to_bits()),
         Elem::I32 => quote!(found == expected),
     };
@@ -118,16 +119,20 @@ fn compare(name: &Ident, buffer: &BufferParam) -> TokenStream {
 }
 
 /// The least value of a dimension that makes sense.
-fn least(kernel: &Kernel<'_>, dim: &str) -> TokenStream {
-    match dim {
-        "taps" | "vocab" => quote!(1),
-        "out_stride" => lengths::dim(kernel, "rows"),
-        _ => quote!(0),
+fn least(kernel: &Kernel<'_>, dim: &Dim) -> TokenStream {
+    let is_table = |b: &BufferDef| b.content == Content::Rows(dim.name);
+    match dim.bound {
+        Some(Bound::AtLeast(other)) => lengths::dim(kernel, other),
+        _ if kernel.signature.buffers.iter().any(is_table) => quote!(1),
+        _ => {
+            let least = lengths::wide(*dim.range(kernel.spec.activation).start());
+            quote!(#least as usize)
+        }
     }
 }
 
-fn outputs<'a>(kernel: &'a Kernel<'_>) -> impl Iterator<Item = (Ident, &'a BufferParam)> {
-    let buffers = kernel.function.buffers.iter().enumerate();
+fn outputs<'a>(kernel: &'a Kernel<'_>) -> impl Iterator<Item = (Ident, &'a BufferDef)> {
+    let buffers = kernel.signature.buffers.iter().enumerate();
     let written = buffers.filter(|(_, b)| b.access != Access::In);
     written.map(|(i, b)| (kernel.buffer(i), b))
 }
@@ -138,55 +143,51 @@ fn copy(buffer: &Ident, whose: &str) -> Ident {
 
 fn buffers(kernel: &Kernel<'_>) -> TokenStream {
     let mut tokens = TokenStream::new();
-    for (i, buffer) in kernel.function.buffers.iter().enumerate() {
+    for (i, buffer) in kernel.signature.buffers.iter().enumerate() {
         let name = kernel.buffer(i);
         let len = lengths::known(kernel, &buffer.len);
-        let zero = match (buffer.elem, buffer.access) {
-            (Elem::F32, _) => quote!(0f32),
-            (Elem::I32, _) if is_number(buffer) => quote!(0i32),
-            (Elem::I32, _) => quote!(0u32),
-        };
+        let (zero, element) = (Literal::u8_unsuffixed(0), variable(element(buffer.content)));
+        let zero = quote!(#zero as #element);
         tokens.extend(quote!(let mut #name = std::vec![#zero; #len];));
-        if buffer.elem == Elem::F32 {
+        if buffer.content == Content::F32 {
             tokens.extend(quote!(random.floats(&mut #name);));
         }
     }
     tokens
 }
 
+/// Weights, ids and activations that there may be.
 fn fill_weights(kernel: &Kernel<'_>) -> TokenStream {
+    let inputs = kernel.signature.buffers.iter().enumerate();
+    let inputs = inputs.filter(|(_, buffer)| buffer.access == Access::In);
+    inputs
+        .map(|(i, buffer)| fill(kernel, &kernel.buffer(i), buffer.content))
+        .collect()
+}
+
+fn fill(kernel: &Kernel<'_>, buffer: &Ident, content: Content) -> TokenStream {
     let dim = |name| lengths::dim(kernel, name);
-    let [table, ids, w, x, x_sum] =
-        ["table", "ids", "w", "x", "x_sum"].map(|name| kernel.named(name));
-    match (kernel.spec.op, kernel.spec.packing) {
-        (Op::Embed, packing) => {
-            let vocab = dim("vocab");
-            let fill = match packing {
-                Some(Packing::Base3) => quote!(random.base3(&mut #table);),
-                _ => quote!(random.int2(&mut #table);),
-            };
-            quote! {
-                #fill
-                random.ids(#vocab, &mut #ids);
-            }
+    match content {
+        Content::F32 | Content::I32 | Content::F16 => TokenStream::new(),
+        Content::Rows(limit) => {
+            let limit = dim(limit);
+            quote!(random.ids(#limit, &mut #buffer);)
         }
-        (Op::Gemv | Op::Gemm, _) => {
+        Content::I8 => {
+            let (cols, sums) = (dim("cols"), kernel.named("x_sum"));
+            quote!(random.quantized(#cols, &mut #buffer, &mut #sums);)
+        }
+        Content::Table(Packing::Int2) => quote!(random.int2(&mut #buffer);),
+        Content::Table(Packing::Base3) => quote!(random.base3(&mut #buffer);),
+        Content::Matrix(packing) => {
             let (rows, cols) = (dim("rows"), dim("cols"));
-            let (krate, packing) = (kernel.krate, kernel.spec.packing);
-            let packing = variable(&format!("{:?}", packing.unwrap_or(Packing::Int2)));
-            let packing = quote!(#krate::Packing::#packing);
-            let quantized = (kernel.spec.activation == Activation::I8)
-                .then(|| quote!(random.quantized(#cols, &mut #x, &mut #x_sum);));
-            quote! {
-                random.matrix(#packing, #rows, #cols, &mut #w);
-                #quantized
-            }
+            let (krate, packing) = (kernel.krate, variable(&format!("{packing:?}")));
+            quote!(random.matrix(#krate::Packing::#packing, #rows, #cols, &mut #buffer);)
         }
-        (Op::Conv1d, _) => {
+        Content::Taps(_) => {
             let (channels, taps) = (dim("channels"), dim("taps"));
-            quote!(random.filters(#channels, #taps, &mut #w);)
+            quote!(random.filters(#channels, #taps, &mut #buffer);)
         }
-        _ => TokenStream::new(),
     }
 }
 
@@ -197,7 +198,7 @@ fn arguments(kernel: &Kernel<'_>, whose: &str) -> TokenStream {
         let name = &argument.name;
         tokens.extend(match &argument.role {
             Role::Dim(_) | Role::Scalar(_) => quote!(#name,),
-            Role::Buffer(i) if kernel.function.buffers[*i].access == Access::In => {
+            Role::Buffer(i) if kernel.signature.buffers[*i].access == Access::In => {
                 quote!(&#name,)
             }
             Role::Buffer(_) => {

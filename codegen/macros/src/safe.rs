@@ -5,46 +5,26 @@ use crate::check::{Checked, Cpu};
 use crate::errors::Errors;
 use crate::parse::Item;
 use crate::signature::buffer_type;
-use crate::{dims, expand, parameters, signature};
-use atome_codegen::ir::{Access, Function};
-use atome_codegen::{KernelSpec, spec};
-use atome_spec::{Activation, Kind, Op};
+use crate::{dims, expand, signature};
+use atome_codegen::KernelSpec;
+use atome_codegen::ir::Access;
+use atome_codegen::op::{self, Callers, Signature};
+use atome_spec::{Activation, Kind};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::BTreeMap;
 
-/// Ops whose kernels go nowhere but where lengths and ids say.
-const OPS: [Op; 18] = [
-    Op::Embed,
-    Op::Gemv,
-    Op::Gemm,
-    Op::Conv1d,
-    Op::Scan,
-    Op::Norm,
-    Op::RmsNorm,
-    Op::Quantize,
-    Op::RmsQuantize,
-    Op::Softmax,
-    Op::Exp,
-    Op::Tanh,
-    Op::Softplus,
-    Op::Silu,
-    Op::Add,
-    Op::LookupF32,
-    Op::LookupF16,
-    Op::LookupI8,
-];
-
 /// A function for each kernel by its op's first method.
 pub(crate) fn expand() -> syn::Result<TokenStream> {
-    let kinds = spec::kinds().into_iter();
-    let kinds = kinds.filter(|kind| OPS.contains(&kind.op) && kind.method.is_none());
+    let kinds = op::kinds().into_iter();
+    let kinds = kinds.filter(|kind| op::callers(kind.op) != Callers::Plans);
+    let kinds = kinds.filter(|kind| kind.method.is_none());
     kinds.map(function).collect()
 }
 
 fn function(kind: Kind) -> syn::Result<TokenStream> {
     let spec = KernelSpec::from(kind);
-    let kernel = parameters(&spec);
+    let kernel = spec.signature();
     let item: Item = syn::parse2(item(&spec, &kernel))?;
     let mut errors = Errors::default();
     let checked = Checked {
@@ -54,15 +34,7 @@ fn function(kind: Kind) -> syn::Result<TokenStream> {
         krate: syn::parse_quote!(crate),
     };
     let arguments = signature::check(&item.sig, &checked, &spec, &kernel, &mut errors);
-    let dims = dims::sources(
-        &checked,
-        &spec,
-        &item.sig,
-        &kernel,
-        &arguments,
-        &[],
-        &mut errors,
-    );
+    let dims = dims::sources(&checked, &item.sig, &kernel, &arguments, &[], &mut errors);
     if !errors.is_empty() {
         return Ok(errors.into_tokens());
     }
@@ -71,21 +43,19 @@ fn function(kind: Kind) -> syn::Result<TokenStream> {
         spec: &spec,
         cpu: checked.cpu,
         krate: &checked.krate,
-        function: &kernel,
+        signature: &kernel,
         arguments: &arguments,
         dims: &dims,
     })
 }
 
 /// The function as a user would write it: dimensions that no length tells, inputs, scalars, outputs.
-fn item(spec: &KernelSpec, kernel: &Function) -> TokenStream {
+fn item(spec: &KernelSpec, kernel: &Signature) -> TokenStream {
     let name = format_ident!("{}", name(spec));
     let docs = docs(spec, kernel);
-    let open = kernel
-        .dims
-        .iter()
-        .filter(|dim| !dims::is_inferred(spec, dim, kernel));
-    let open: Vec<Ident> = open.map(|dim| format_ident!("{dim}")).collect();
+    let open = kernel.dims.iter();
+    let open = open.filter(|dim| dims::inferred(dim, kernel).is_none());
+    let open: Vec<Ident> = open.map(|dim| format_ident!("{}", dim.name)).collect();
     let buffers = |written: bool| {
         let some = kernel.buffers.iter();
         let some = some.filter(move |b| (b.access != Access::In) == written);
@@ -97,7 +67,7 @@ fn item(spec: &KernelSpec, kernel: &Function) -> TokenStream {
         some.collect::<Vec<_>>()
     };
     let (inputs, outputs) = (buffers(false), buffers(true));
-    let scalars = kernel.scalars.iter().map(|s| format_ident!("{}", s.name));
+    let scalars = kernel.scalars.iter().map(|s| format_ident!("{s}"));
     quote! {
         #(#[doc = #docs])*
         pub fn #name(
@@ -114,7 +84,7 @@ fn name(spec: &KernelSpec) -> String {
     let mut name = spec.op.to_string();
     if let Some(packing) = spec
         .packing
-        .filter(|_| spec::packings(spec.op, spec.activation).len() > 1)
+        .filter(|_| op::packings(spec.op, spec.activation).len() > 1)
     {
         name.push_str(&format!("_{packing}"));
     }
@@ -125,7 +95,7 @@ fn name(spec: &KernelSpec) -> String {
 }
 
 /// What it computes and how long its slices are.
-fn docs(spec: &KernelSpec, kernel: &Function) -> Vec<String> {
+fn docs(spec: &KernelSpec, kernel: &Signature) -> Vec<String> {
     let mut docs = vec![
         format!(" The kernel `{}` for this CPU.", spec.name()),
         String::new(),
@@ -135,8 +105,9 @@ fn docs(spec: &KernelSpec, kernel: &Function) -> Vec<String> {
         ),
         String::new(),
     ];
+    let declared = kernel.declaration("_");
     for buffer in &kernel.buffers {
-        let len = kernel.show(&buffer.len);
+        let len = declared.show(&buffer.len);
         docs.push(format!(" - `{}`: `{len}` elements", buffer.name));
     }
     docs

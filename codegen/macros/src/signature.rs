@@ -5,7 +5,8 @@ use crate::errors::Errors;
 use crate::parse::{Input, Signature};
 use crate::suggest::{did_you_mean, one_of};
 use atome_codegen::KernelSpec;
-use atome_codegen::ir::{Access, BufferParam, Elem, Function};
+use atome_codegen::ir::Access;
+use atome_codegen::op::{self, BufferDef, Content};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -29,12 +30,12 @@ pub(crate) struct Argument {
     pub(crate) role: Role,
 }
 
-/// The arguments in the user's order. `function` is the op's kernel.
+/// The arguments in the user's order. `kernel` is what the op's kernel takes.
 pub(crate) fn check(
     sig: &Signature,
     checked: &Checked,
     spec: &KernelSpec,
-    function: &Function,
+    kernel: &op::Signature,
     errors: &mut Errors,
 ) -> Vec<Argument> {
     plain(sig, errors);
@@ -44,44 +45,47 @@ pub(crate) fn check(
         let Some((name, ty)) = named(input, errors) else {
             continue;
         };
-        let Some(role) = role(&name, checked, spec, function, errors) else {
+        let Some(role) = role(&name, checked, spec, kernel, errors) else {
             continue;
         };
         if arguments.iter().any(|a| a.role == role) {
             continue; // rustc reports a name that is bound twice.
         }
-        let expected = expected_type(&role, function);
-        if !same_type(ty, expected) {
+        let expected = expected_type(&role, kernel);
+        if !same_type(ty, &expected) {
             errors.at(ty, format!("`{name}` needs the type `{expected}`"));
         }
         arguments.push(Argument { name, role });
     }
-    missing(sig, function, &arguments, errors);
+    missing(sig, kernel, &arguments, errors);
     arguments
 }
 
 /// The type of the argument for a buffer.
-pub(crate) fn buffer_type(buffer: &BufferParam) -> &'static str {
-    match (buffer.elem, buffer.access) {
-        (Elem::F32, Access::In) => "&[f32]",
-        (Elem::F32, _) => "&mut [f32]",
-        (Elem::I32, Access::In) if is_number(buffer) => "&[i32]",
-        (Elem::I32, Access::In) => "&[u32]",
-        (Elem::I32, _) if is_number(buffer) => "&mut [i32]",
-        (Elem::I32, _) => "&mut [u32]",
+pub(crate) fn buffer_type(buffer: &BufferDef) -> String {
+    let element = element(buffer.content);
+    match buffer.access {
+        Access::In => format!("&[{element}]"),
+        Access::Out | Access::InOut => format!("&mut [{element}]"),
     }
 }
 
 /// Token ids and sums are numbers; packed weights and activations are bits.
-pub(crate) fn is_number(buffer: &BufferParam) -> bool {
-    matches!(buffer.name.as_str(), "ids" | "x_sum" | "q_sum")
+pub(crate) fn element(content: Content) -> &'static str {
+    match content {
+        Content::F32 => "f32",
+        Content::I32 | Content::Rows(_) => "i32",
+        Content::F16 | Content::I8 | Content::Matrix(_) | Content::Table(_) | Content::Taps(_) => {
+            "u32"
+        }
+    }
 }
 
-fn expected_type(role: &Role, function: &Function) -> &'static str {
+fn expected_type(role: &Role, kernel: &op::Signature) -> String {
     match role {
-        Role::Buffer(i) => buffer_type(&function.buffers[*i]),
-        Role::Dim(_) => "usize",
-        Role::Scalar(_) => "f32",
+        Role::Buffer(i) => buffer_type(&kernel.buffers[*i]),
+        Role::Dim(_) => "usize".to_owned(),
+        Role::Scalar(_) => "f32".to_owned(),
     }
 }
 
@@ -144,14 +148,14 @@ fn role(
     name: &Ident,
     checked: &Checked,
     spec: &KernelSpec,
-    function: &Function,
+    kernel: &op::Signature,
     errors: &mut Errors,
 ) -> Option<Role> {
     let word = name.unraw().to_string();
-    if let Some(i) = function.buffers.iter().position(|b| b.name == word) {
+    if let Some(i) = kernel.buffer(&word) {
         return Some(Role::Buffer(i));
     }
-    if let Some(i) = function.scalars.iter().position(|s| s.name == word) {
+    if let Some(i) = kernel.scalars.iter().position(|s| *s == word) {
         return Some(Role::Scalar(i));
     }
     let constant = checked.constants.get(&word).map(TokenStream::to_string);
@@ -161,16 +165,13 @@ fn role(
         errors.at(name, message);
         return None;
     }
-    if function.dims.contains(&word) {
+    if kernel.dims.iter().any(|d| d.name == word) {
         return Some(Role::Dim(word));
     }
-    let known: Vec<&str> = function
-        .buffers
-        .iter()
-        .map(|b| b.name.as_str())
-        .chain(function.scalars.iter().map(|s| s.name.as_str()))
-        .chain(function.dims.iter().map(String::as_str))
-        .collect();
+    let buffers = kernel.buffers.iter().map(|b| b.name);
+    let dims = kernel.dims.iter().map(|d| d.name);
+    let scalars = kernel.scalars.iter().copied();
+    let known: Vec<&str> = buffers.chain(scalars).chain(dims).collect();
     let near = did_you_mean(&word, &known);
     let hint = if near.is_empty() {
         format!(", expected {}", one_of(&known))
@@ -196,20 +197,20 @@ fn same_type(ty: &Type, expected: &str) -> bool {
     }
 }
 
-fn missing(sig: &Signature, function: &Function, arguments: &[Argument], errors: &mut Errors) {
+fn missing(sig: &Signature, kernel: &op::Signature, arguments: &[Argument], errors: &mut Errors) {
     let has = |role: Role| arguments.iter().any(|a| a.role == role);
     let span = sig.ident.span();
     let mut report = |name: &str, ty: &str| {
         errors.at_span(span, format!("missing argument `{name}: {ty}`"));
     };
-    for (i, buffer) in function.buffers.iter().enumerate() {
+    for (i, buffer) in kernel.buffers.iter().enumerate() {
         if !has(Role::Buffer(i)) {
-            report(&buffer.name, buffer_type(buffer));
+            report(buffer.name, &buffer_type(buffer));
         }
     }
-    for (i, scalar) in function.scalars.iter().enumerate() {
+    for (i, scalar) in kernel.scalars.iter().enumerate() {
         if !has(Role::Scalar(i)) {
-            report(&scalar.name, "f32");
+            report(scalar, "f32");
         }
     }
 }

@@ -6,7 +6,6 @@ use crate::name::named;
 /// [`Isa::features`] says which ones the code for an instruction set may use. Detection asks for
 /// exactly these, and Cranelift is told of exactly these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 #[allow(missing_docs, reason = "each is the feature of its name")]
 pub enum Feature {
     Sse3,

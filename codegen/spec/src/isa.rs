@@ -7,7 +7,6 @@ use crate::name::named;
 /// A tier's baseline runs every op. An extension has kernels only for the ops that gain from
 /// it, and a CPU is asked for it when a kernel is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Isa {
     /// Plain Rust.
     Portable,

@@ -2,7 +2,6 @@ use crate::name::named;
 
 /// How the product of a ternary weight and an activation is formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Method {
     /// Sign-select: add, subtract or skip; no multiply.
     Select,

@@ -23,7 +23,7 @@ impl core::error::Error for UnknownName {}
 
 /// Gives a fieldless enum its names: `name`, `ALL`, `Display` and `FromStr`.
 macro_rules! named {
-    ($type:ident, $kind:literal, { $($variant:ident => $name:literal),+ $(,)? }) => {
+    ($type:ident, $kind:literal, { $($variant:ident => $name:expr),+ $(,)? }) => {
         impl $type {
             /// Every value, in declaration order.
             pub const ALL: &'static [$type] = &[$($type::$variant),+];
@@ -46,10 +46,8 @@ macro_rules! named {
             type Err = $crate::UnknownName;
 
             fn from_str(s: &str) -> Result<Self, Self::Err> {
-                match s {
-                    $($name => Ok($type::$variant),)+
-                    _ => Err($crate::UnknownName { kind: $kind, known: Self::NAMES }),
-                }
+                let found = Self::ALL.iter().find(|value| value.name() == s);
+                found.copied().ok_or($crate::UnknownName { kind: $kind, known: Self::NAMES })
             }
         }
     };

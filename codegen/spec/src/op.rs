@@ -2,7 +2,6 @@ use crate::name::named;
 
 /// What a kernel computes. `docs/ir.md` gives the buffers and dimensions of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Op {
     /// Row lookup: `out[t, c] = scale * table[ids[t], c]`.
     Embed,
@@ -58,20 +57,33 @@ pub enum Op {
     Add,
 }
 
-named!(Op, "op", {
-    Embed => "embed", Gemv => "gemv", Gemm => "gemm", Conv1d => "conv1d", Scan => "scan",
-    Norm => "norm", Quantize => "quantize", Softmax => "softmax", KvAppend => "kv_append", AttnScores => "attn_scores",
-    AttnMix => "attn_mix", RouterMix => "router_mix", Argmax => "argmax", Exp => "exp",
-    Tanh => "tanh", Softplus => "softplus", Silu => "silu", LookupF32 => "lookup_f32",
-    LookupF16 => "lookup_f16", LookupI8 => "lookup_i8", RmsNorm => "rms_norm",
-    RmsQuantize => "rms_quantize",
-    ConvSilu => "conv_silu", Discretize => "discretize", SelectiveScan => "selective_scan",
-    Add => "add",
-});
-
-impl Op {
-    /// Whether the op reads ternary weights, and so has a [`crate::Packing`].
-    pub const fn is_ternary(self) -> bool {
-        matches!(self, Op::Embed | Op::Gemv | Op::Gemm | Op::Conv1d)
-    }
+/// Calls a macro with every op, `name: Variant` each, in the order of [`Op::ALL`].
+///
+/// ```
+/// macro_rules! count {
+///     ($($name:ident: $op:ident,)+) => { [$(atome_spec::Op::$op),+].len() };
+/// }
+/// assert_eq!(atome_spec::each_op!(count), atome_spec::Op::ALL.len());
+/// ```
+#[macro_export]
+macro_rules! each_op {
+    ($macro:ident) => {
+        $macro! {
+            embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
+            quantize: Quantize, softmax: Softmax, kv_append: KvAppend, attn_scores:
+            AttnScores, attn_mix: AttnMix, router_mix: RouterMix, argmax: Argmax, exp: Exp,
+            tanh: Tanh, softplus: Softplus, silu: Silu, lookup_f32: LookupF32, lookup_f16:
+            LookupF16, lookup_i8: LookupI8, rms_norm: RmsNorm, rms_quantize: RmsQuantize,
+            conv_silu: ConvSilu, discretize: Discretize, selective_scan: SelectiveScan, add:
+            Add,
+        }
+    };
 }
+
+macro_rules! ops {
+    ($($name:ident: $op:ident,)+) => {
+        named!(Op, "op", { $($op => (stringify!($name))),+ });
+    };
+}
+
+each_op!(ops);

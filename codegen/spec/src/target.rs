@@ -3,7 +3,6 @@ use crate::name::named;
 
 /// The machine a kernel is generated for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Target {
     /// x86-64 with SSE4.2: vectors of 128 bits.
     X86_64V2,
@@ -52,7 +51,6 @@ impl Target {
 
 /// A class of CPU that one ahead-of-time kernel is compiled for, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Tier {
     /// Plain Rust, for any CPU.
     Portable,

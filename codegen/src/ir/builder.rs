@@ -44,6 +44,14 @@ impl Builder {
         }
     }
 
+    /// Starts a function whose parameters are declared already.
+    pub(crate) fn declared(declaration: Function) -> Builder {
+        Builder {
+            function: declaration,
+            blocks: vec![Block::new()],
+        }
+    }
+
     /// Ends the function.
     ///
     /// # Panics
@@ -78,6 +86,12 @@ impl Builder {
         Buffer(self.function.buffers.len() as u32 - 1)
     }
 
+    /// The buffer of a name.
+    pub(crate) fn buffer_named(&self, name: &str) -> Option<Buffer> {
+        let at = self.function.buffers.iter().position(|b| b.name == name)?;
+        Some(Buffer(at as u32))
+    }
+
     /// Adds an f32 parameter and gives its value.
     pub fn scalar(&mut self, name: &str) -> Value {
         let number = self.function.scalars.len() as u32;
@@ -85,6 +99,12 @@ impl Builder {
             name: name.to_owned(),
         });
         self.push(Type::F32, Inst::Param(number))
+    }
+
+    /// The value of the f32 parameter of a name.
+    pub(crate) fn param(&mut self, name: &str) -> Option<Value> {
+        let at = self.function.scalars.iter().position(|s| s.name == name)?;
+        Some(self.push(Type::F32, Inst::Param(at as u32)))
     }
 
     /// The type of a value.

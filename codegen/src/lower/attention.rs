@@ -4,30 +4,91 @@
 //! the 16 partial sums of a dot product are 16 vectors: the fixed tree needs no shuffles.
 
 use super::{Lowering, any};
-use crate::ir::{Access, Address, Buffer, Builder, Compare, Elem, Lanes, Size, UnaryOp, Value};
+use crate::ir::{Address, Buffer, Builder, Compare, Lanes, Size, UnaryOp, Value};
+use crate::op::{Bound, Content, Def, Dim, Dims, dim, in_out, input, output};
 use atome_spec::LANES;
 
 /// Greatest head whose dot product becomes straight code.
 const UNROLLED_HEAD: u64 = 128;
 
-pub(super) fn lower_append(l: &mut Lowering<'_>) {
+/// Positions that the cache holds: whole vectors of them.
+const CAPACITY: Dim = dim("capacity").multiple_of(LANES as u64);
+
+pub(super) const KV_APPEND: Def = Def {
+    dims: &[
+        dim("d_head"),
+        dim("d_model"),
+        CAPACITY,
+        dim("slot").bound(Bound::Below("capacity")),
+    ],
+    buffers: |d| {
+        vec![
+            input("k", Content::F32, &d.get("d_head")),
+            input("v", Content::F32, &d.get("d_model")),
+            in_out("keys", Content::F32, &keys_len(d)),
+            in_out("values", Content::F32, &values_len(d)),
+        ]
+    },
+    ..Def::of(lower_append)
+};
+
+pub(super) const ATTN_SCORES: Def = Def {
+    dims: &[
+        dim("d_head"),
+        CAPACITY,
+        dim("len").bound(Bound::AtMost("capacity")),
+    ],
+    buffers: |d| {
+        vec![
+            input("q", Content::F32, &d.get("d_head")),
+            input("keys", Content::F32, &keys_len(d)),
+            output("scores", Content::F32, &d.get("capacity")),
+        ]
+    },
+    ..Def::of(lower_scores)
+};
+
+pub(super) const ATTN_MIX: Def = Def {
+    dims: &[dim("d_model"), CAPACITY, dim("k")],
+    buffers: |d| {
+        vec![
+            input("chosen", Content::Rows("capacity"), &d.get("k")),
+            input("p", Content::F32, &d.get("k")),
+            input("values", Content::F32, &values_len(d)),
+            output("out", Content::F32, &d.get("d_model")),
+        ]
+    },
+    ..Def::of(lower_mix)
+};
+
+pub(super) const ROUTER_MIX: Def = Def {
+    dims: &[dim("width"), dim("tokens")],
+    buffers: |d| {
+        let all = d.get("tokens") * d.get("width");
+        vec![
+            input("router", Content::F32, &(d.get("tokens") * 3)),
+            input("local", Content::F32, &all),
+            input("state", Content::F32, &all),
+            input("sparse", Content::F32, &all),
+            in_out("x", Content::F32, &all),
+        ]
+    },
+    ..Def::of(lower_router_mix)
+};
+
+fn keys_len(d: &Dims<'_>) -> Size {
+    d.get("d_head") * d.get("capacity")
+}
+
+fn values_len(d: &Dims<'_>) -> Size {
+    d.get("capacity") * d.get("d_model")
+}
+
+fn lower_append(l: &mut Lowering<'_>) {
     let (d_head, d_model) = (l.dim("d_head"), l.dim("d_model"));
     let (capacity, slot) = (l.dim("capacity"), l.dim("slot"));
+    let [k, v, keys, values] = ["k", "v", "keys", "values"].map(|name| l.buffer(name));
     let b = &mut l.b;
-    let k = b.buffer("k", Access::In, Elem::F32, d_head.clone());
-    let v = b.buffer("v", Access::In, Elem::F32, d_model.clone());
-    let keys = b.buffer(
-        "keys",
-        Access::InOut,
-        Elem::F32,
-        d_head.clone() * capacity.clone(),
-    );
-    let values = b.buffer(
-        "values",
-        Access::InOut,
-        Elem::F32,
-        capacity.clone() * d_model.clone(),
-    );
     b.for_loop(d_head, &[], |b, i, _| {
         let element = b.load(k, Address::of(&[(i, Size::ONE)]));
         let to = Address::of(&[(i, capacity)]).offset(slot.clone());
@@ -46,18 +107,11 @@ pub(super) fn lower_append(l: &mut Lowering<'_>) {
     });
 }
 
-pub(super) fn lower_scores(l: &mut Lowering<'_>) {
+fn lower_scores(l: &mut Lowering<'_>) {
     let (d_head, capacity, len) = (l.dim("d_head"), l.dim("capacity"), l.dim("len"));
     let unroll = l.schedule.unroll_reductions;
+    let [q, keys, scores] = ["q", "keys", "scores"].map(|name| l.buffer(name));
     let b = &mut l.b;
-    let q = b.buffer("q", Access::In, Elem::F32, d_head.clone());
-    let keys = b.buffer(
-        "keys",
-        Access::In,
-        Elem::F32,
-        d_head.clone() * capacity.clone(),
-    );
-    let scores = b.buffer("scores", Access::Out, Elem::F32, capacity.clone());
     let width = b.size_f32(&d_head);
     let root = b.unary(UnaryOp::Sqrt, width);
     let root = b.splat(root);
@@ -164,13 +218,10 @@ impl Dot {
     }
 }
 
-pub(super) fn lower_mix(l: &mut Lowering<'_>) {
-    let (d_model, capacity, k) = (l.dim("d_model"), l.dim("capacity"), l.dim("k"));
+fn lower_mix(l: &mut Lowering<'_>) {
+    let (d_model, k) = (l.dim("d_model"), l.dim("k"));
+    let [chosen, p, values, out] = ["chosen", "p", "values", "out"].map(|name| l.buffer(name));
     let b = &mut l.b;
-    let chosen = b.buffer("chosen", Access::In, Elem::I32, k.clone());
-    let p = b.buffer("p", Access::In, Elem::F32, k.clone());
-    let values = b.buffer("values", Access::In, Elem::F32, capacity * d_model.clone());
-    let out = b.buffer("out", Access::Out, Elem::F32, d_model.clone());
     b.for_each_vector(&d_model, &[], |b, at, lanes, _| {
         let zero = b.splat_f32(0.0);
         let sum = b.for_loop(k.clone(), &[zero], |b, j, sum| {
@@ -189,14 +240,11 @@ pub(super) fn lower_mix(l: &mut Lowering<'_>) {
     });
 }
 
-pub(super) fn lower_router_mix(l: &mut Lowering<'_>) {
+fn lower_router_mix(l: &mut Lowering<'_>) {
     let (width, tokens) = (l.dim("width"), l.dim("tokens"));
-    let all = tokens.clone() * width.clone();
+    let [router, x] = ["router", "x"].map(|name| l.buffer(name));
+    let paths = ["local", "state", "sparse"].map(|name| l.buffer(name));
     let b = &mut l.b;
-    let router = b.buffer("router", Access::In, Elem::F32, tokens.clone() * 3);
-    let paths =
-        ["local", "state", "sparse"].map(|name| b.buffer(name, Access::In, Elem::F32, all.clone()));
-    let x = b.buffer("x", Access::InOut, Elem::F32, all);
     b.for_loop(tokens, &[], |b, t, _| {
         let shares = [0, 1, 2].map(|path: u64| {
             let share = b.load(router, Address::of(&[(t, 3.into())]).offset(path));

@@ -1,30 +1,49 @@
 //! Depthwise causal convolution with ternary taps, over tokens, with its history.
 
 use super::Lowering;
-use crate::ir::{Access, Address, BinaryOp, Builder, Elem, ShiftOp, Size, UnaryOp, Value};
+use crate::ir::{Address, BinaryOp, Builder, ShiftOp, Size, UnaryOp, Value};
+use crate::op::{Callers, Content, Def, Dim, Form, dim, in_out, input, output};
 use atome_spec::layout::WORD_COLS;
+use atome_spec::{Activation, Method, Packing};
 
 const SIGN: i32 = i32::MIN;
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
+/// The width of the filters of a convolution.
+pub(super) const TAPS: Dim = dim("taps").from(1, 4096);
+
+pub(super) const CONV1D: Def = Def {
+    dims: &[dim("channels"), TAPS, dim("tokens").told_by(&["x"])],
+    buffers: |d| {
+        let (channels, taps) = (d.get("channels"), d.get("taps"));
+        let past = taps.sub(1);
+        let words = past.clone().div(WORD_COLS as u64) + Size::ONE;
+        let all = d.get("tokens") * channels.clone();
+        vec![
+            input("w", Content::Taps(d.packing()), &(words * channels.clone())),
+            input("x", Content::F32, &all),
+            in_out("history", Content::F32, &(past * channels)),
+            output("out", Content::F32, &all),
+        ]
+    },
+    scalars: &["scale"],
+    forms: &[Form::new(
+        Activation::F32,
+        &[Packing::Int2],
+        &[Method::Select],
+    )],
+    callers: Callers::Attributes,
+    ..Def::of(lower)
+};
+
+fn lower(l: &mut Lowering<'_>) {
     let (channels, taps, tokens) = (l.dim("channels"), l.dim("taps"), l.dim("tokens"));
     let word_taps = WORD_COLS as u64;
     // Taps but the last; each has a row of the history. A filter has at least one tap.
     let past = taps.sub(1);
     let last_word = past.clone().div(word_taps);
-    let all = tokens.clone() * channels.clone();
+    let [w, x, history, out] = ["w", "x", "history", "out"].map(|name| l.buffer(name));
+    let scale = l.scalar("scale");
     let b = &mut l.b;
-    let w_len = (last_word.clone() + Size::ONE) * channels.clone();
-    let w = b.buffer("w", Access::In, Elem::I32, w_len);
-    let x = b.buffer("x", Access::In, Elem::F32, all.clone());
-    let history = b.buffer(
-        "history",
-        Access::InOut,
-        Elem::F32,
-        past.clone() * channels.clone(),
-    );
-    let out = b.buffer("out", Access::Out, Elem::F32, all);
-    let scale = b.scalar("scale");
     let scale = b.splat(scale);
 
     b.for_each_vector(&channels, &[], |b, at, lanes, _| {

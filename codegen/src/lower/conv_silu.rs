@@ -1,13 +1,33 @@
 //! Depthwise causal convolution with f32 taps and a bias, over tokens, with its history, then silu.
 
+use super::conv1d::TAPS;
 use super::{Lowering, math, strided};
-use crate::ir::{Access, Address, Builder, Compare, Elem, Size, Value};
+use crate::ir::{Address, Builder, Compare, Size, Value};
+use crate::op::{Content, Def, dim, in_out, input, output};
 use atome_spec::numerics::CANONICAL_NAN;
 
 /// Most taps that are unrolled where their number is bound.
 const UNROLLED_TAPS: u64 = 16;
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
+pub(super) const CONV_SILU: Def = Def {
+    dims: &[dim("channels"), TAPS, dim("tokens"), dim("x_stride")],
+    buffers: |d| {
+        let (channels, tokens) = (d.get("channels"), d.get("tokens"));
+        let past = d.get("taps").sub(1);
+        let w_len = (past.clone() + Size::ONE) * channels.clone();
+        let x_len = strided(&tokens, &d.get("x_stride"), &channels);
+        vec![
+            input("w", Content::F32, &w_len),
+            input("bias", Content::F32, &channels),
+            input("x", Content::F32, &x_len),
+            in_out("history", Content::F32, &(past * channels.clone())),
+            output("out", Content::F32, &(tokens * channels)),
+        ]
+    },
+    ..Def::of(lower)
+};
+
+fn lower(l: &mut Lowering<'_>) {
     let (channels, taps, tokens) = (l.dim("channels"), l.dim("taps"), l.dim("tokens"));
     let x_stride = l.dim("x_stride");
     // Taps but the last; each has a row of the history. A filter has at least one tap.
@@ -16,16 +36,9 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
         Size::Const(n @ 1..=UNROLLED_TAPS) => n as u32,
         _ => 1,
     };
-    let history_len = past.clone() * channels.clone();
+    let names = ["w", "bias", "x", "history", "out"];
+    let [w, bias, x, history, out] = names.map(|name| l.buffer(name));
     let b = &mut l.b;
-    let w_len = (past.clone() + Size::ONE) * channels.clone();
-    let w = b.buffer("w", Access::In, Elem::F32, w_len);
-    let bias = b.buffer("bias", Access::In, Elem::F32, channels.clone());
-    let x_len = strided(&tokens, &x_stride, &channels);
-    let x = b.buffer("x", Access::In, Elem::F32, x_len);
-    let history = b.buffer("history", Access::InOut, Elem::F32, history_len);
-    let out_len = tokens.clone() * channels.clone();
-    let out = b.buffer("out", Access::Out, Elem::F32, out_len);
 
     b.for_each_vector(&channels, &[], |b, at, lanes, _| {
         let start = b.load_vector(bias, at.clone(), lanes.clone());

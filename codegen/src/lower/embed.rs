@@ -1,27 +1,51 @@
 //! Row lookup. A tile of 64 bytes becomes 16 (`int2`) or 20 (`base3`) vectors of columns.
 
 use super::{Lowering, any};
-use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, ShiftOp, Size, Value};
-use atome_spec::{LANES, Packing, layout};
+use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
+use crate::op::{Callers, Content, Def, Form, dim, input, output};
+use atome_spec::{Activation, LANES, Method, Packing, layout};
 
 /// More tokens than one call can have.
 const MAX_TOKENS: u64 = 1 << 32;
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
-    let packing = l.spec.packing.unwrap_or(Packing::Int2);
-    let (vocab, d_model, tokens) = (l.dim("vocab"), l.dim("d_model"), l.dim("tokens"));
-    let b = &mut l.b;
+pub(super) const EMBED: Def = Def {
+    dims: &[
+        dim("vocab").told_by(&["table"]),
+        dim("d_model"),
+        dim("tokens").told_by(&["ids"]),
+    ],
+    buffers: |d| {
+        let table_len = d.get("vocab") * row_words(d.packing(), &d.get("d_model"));
+        let out_len = d.get("tokens") * d.get("d_model");
+        vec![
+            input("ids", Content::Rows("vocab"), &d.get("tokens")),
+            input("table", Content::Table(d.packing()), &table_len),
+            output("out", Content::F32, &out_len),
+        ]
+    },
+    scalars: &["scale"],
+    forms: &[Form::new(
+        Activation::F32,
+        &[Packing::Int2, Packing::Base3],
+        &[Method::Select],
+    )],
+    callers: Callers::Attributes,
+    ..Def::of(lower)
+};
+
+/// Words of a row of the table.
+fn row_words(packing: Packing, d_model: &Size) -> Size {
     let tile_cols = layout::tile_cols(packing) as u64;
-    let row_words = d_model.clone().div_ceil(tile_cols) * LANES as u64;
-    let ids = b.buffer("ids", Access::In, Elem::I32, tokens.clone());
-    let table = b.buffer("table", Access::In, Elem::I32, vocab * row_words.clone());
-    let out = b.buffer(
-        "out",
-        Access::Out,
-        Elem::F32,
-        tokens.clone() * d_model.clone(),
-    );
-    let scale = b.scalar("scale");
+    d_model.clone().div_ceil(tile_cols) * LANES as u64
+}
+
+fn lower(l: &mut Lowering<'_>) {
+    let packing = l.dims.packing();
+    let (d_model, tokens) = (l.dim("d_model"), l.dim("tokens"));
+    let row_words = row_words(packing, &d_model);
+    let [ids, table, out] = ["ids", "table", "out"].map(|name| l.buffer(name));
+    let scale = l.scalar("scale");
+    let b = &mut l.b;
     let row = Row {
         packing,
         table,

@@ -1,42 +1,84 @@
 //! Row lookup in tables of floats: f32, f16 and int8 with a scale a row.
 
 use super::{Lowering, any};
-use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, ShiftOp, Size, UnaryOp, Value};
-use atome_spec::{LANES, Op};
+use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, UnaryOp, Value};
+use crate::op::{BufferDef, Callers, Content, Def, Dim, Dims, dim, input, output};
+use atome_spec::LANES;
 
 /// 2^112: an f16's exponent has a bias of 15, an f32's of 127.
 const F16_BIAS: f32 = f32::from_bits((127 + 112) << 23);
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
-    let op = l.spec.op;
-    let (vocab, d_model, tokens) = (l.dim("vocab"), l.dim("d_model"), l.dim("tokens"));
-    let lanes = LANES as u64;
-    let tile_vectors = match op {
-        Op::LookupF16 => 2,
-        Op::LookupI8 => 4,
-        _ => 1,
-    };
-    let (elem, row_elems) = match op {
-        Op::LookupF32 => (Elem::F32, d_model.clone()),
-        _ => {
-            let tiles = d_model.clone().div_ceil(tile_vectors * lanes);
-            (Elem::I32, tiles * lanes)
-        }
-    };
+const LANES_U64: u64 = LANES as u64;
+
+const TOKENS: Dim = dim("tokens").told_by(&["ids"]);
+
+pub(super) const LOOKUP_F32: Def = Def {
+    dims: &[dim("vocab").told_by(&["table"]), dim("d_model"), TOKENS],
+    buffers: |d| {
+        let [ids, out] = rows(d);
+        vec![ids, table(d, Content::F32), out]
+    },
+    callers: Callers::Programs,
+    ..Def::of(|l| lower(l, 1))
+};
+
+pub(super) const LOOKUP_F16: Def = Def {
+    buffers: |d| {
+        let [ids, out] = rows(d);
+        vec![ids, table(d, Content::F16), out]
+    },
+    lower: |l| lower(l, 2),
+    ..LOOKUP_F32
+};
+
+pub(super) const LOOKUP_I8: Def = Def {
+    dims: &[dim("vocab").told_by(&["scales"]), dim("d_model"), TOKENS],
+    buffers: |d| {
+        let [ids, out] = rows(d);
+        let scales = input("scales", Content::F32, &d.get("vocab"));
+        vec![ids, table(d, Content::I8), scales, out]
+    },
+    lower: |l| lower(l, 4),
+    ..LOOKUP_F32
+};
+
+/// Which rows, and where they go.
+fn rows(d: &Dims<'_>) -> [BufferDef; 2] {
+    let out_len = d.get("tokens") * d.get("d_model");
+    [
+        input("ids", Content::Rows("vocab"), &d.get("tokens")),
+        output("out", Content::F32, &out_len),
+    ]
+}
+
+fn table(d: &Dims<'_>, content: Content) -> BufferDef {
+    let row = row_elems(content.per_elem() as u64, &d.get("d_model"));
+    input("table", content, &(d.get("vocab") * row))
+}
+
+/// Elements of a row of the table, of which each has `vectors` numbers.
+fn row_elems(vectors: u64, d_model: &Size) -> Size {
+    match vectors {
+        1 => d_model.clone(),
+        _ => d_model.clone().div_ceil(vectors * LANES_U64) * LANES_U64,
+    }
+}
+
+/// A vector of words of the table is as many vectors of numbers; int8 ones have scales.
+fn lower(l: &mut Lowering<'_>, tile_vectors: u64) {
+    let (d_model, tokens) = (l.dim("d_model"), l.dim("tokens"));
+    let lanes = LANES_U64;
+    let row_elems = row_elems(tile_vectors, &d_model);
+    let [ids, table, out] = ["ids", "table", "out"].map(|name| l.buffer(name));
+    let scales = (tile_vectors == 4).then(|| l.buffer("scales"));
     let b = &mut l.b;
-    let ids = b.buffer("ids", Access::In, Elem::I32, tokens.clone());
-    let table_len = vocab.clone() * row_elems.clone();
-    let table = b.buffer("table", Access::In, elem, table_len);
-    let scales = (op == Op::LookupI8).then(|| b.buffer("scales", Access::In, Elem::F32, vocab));
-    let out_len = tokens.clone() * d_model.clone();
-    let out = b.buffer("out", Access::Out, Elem::F32, out_len);
 
     b.for_loop(tokens, &[], |b, t, _| {
         let id = b.load(ids, Address::of(&[(t, Size::ONE)]));
         let id = b.to_index(id);
         let from = Address::of(&[(id, row_elems.clone())]);
         let to = Address::of(&[(t, d_model.clone())]);
-        if op == Op::LookupF32 {
+        if tile_vectors == 1 {
             copy(b, (table, from), (out, to), &d_model);
             return vec![];
         }

@@ -2,24 +2,40 @@
 //! them, for scalars and vectors alike.
 
 use super::Lowering;
-use crate::ir::{Access, BinaryOp, Builder, Compare, Elem, ShiftOp, UnaryOp, Value};
-use atome_spec::Op;
+use crate::ir::{BinaryOp, Builder, Compare, ShiftOp, UnaryOp, Value};
+use crate::op::{Callers, Content, Def, Dim, dim, input, output};
 use atome_spec::numerics::{
     CANONICAL_NAN, EXP_TAIL, LN2_HIGH, LN2_LOW, LOG_TAIL, ROUND, TWO_POW_MINUS_64,
 };
 use std::f32::consts::{LN_2, LOG2_E};
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
-    let function = match l.spec.op {
-        Op::Exp => exp,
-        Op::Tanh => tanh,
-        Op::Softplus => softplus,
-        _ => silu,
-    };
+pub(super) const EXP: Def = elementwise(|l| lower(l, exp));
+pub(super) const TANH: Def = elementwise(|l| lower(l, tanh));
+pub(super) const SOFTPLUS: Def = elementwise(|l| lower(l, softplus));
+pub(super) const SILU: Def = elementwise(|l| lower(l, silu));
+
+const DIMS: &[Dim] = &[dim("n").told_by(&["x"])];
+
+/// A function of each element.
+const fn elementwise(lower: fn(&mut Lowering<'_>)) -> Def {
+    Def {
+        dims: DIMS,
+        buffers: |d| {
+            let n = d.get("n");
+            vec![
+                input("x", Content::F32, &n),
+                output("out", Content::F32, &n),
+            ]
+        },
+        callers: Callers::Programs,
+        ..Def::of(lower)
+    }
+}
+
+fn lower(l: &mut Lowering<'_>, function: fn(&mut Builder, Value) -> Value) {
     let n = l.dim("n");
+    let [x, out] = ["x", "out"].map(|name| l.buffer(name));
     let b = &mut l.b;
-    let x = b.buffer("x", Access::In, Elem::F32, n.clone());
-    let out = b.buffer("out", Access::Out, Elem::F32, n.clone());
     b.for_each_vector(&n, &[], |b, at, lanes, _| {
         let value = b.load_vector(x, at.clone(), lanes.clone());
         let y = function(b, value);

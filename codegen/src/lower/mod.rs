@@ -1,4 +1,5 @@
-//! From a specification to the IR: one lowering an op, the same for every target.
+//! From a specification to the IR: one lowering an op, the same for every target, below the op's
+//! definition.
 //!
 //! | file | ops |
 //! |---|---|
@@ -31,78 +32,91 @@ mod scan;
 mod selective_scan;
 mod softmax;
 
-use crate::ir::{Builder, Function, Size};
-use crate::{KernelSpec, Schedule, spec};
+use crate::ir::{Buffer, Builder, Function, Size, Value};
+use crate::op::{Def, Dims};
+use crate::{KernelSpec, Schedule};
 use atome_spec::Op;
+
+/// What an op is: it stands in the file of its lowering.
+pub(crate) fn def(op: Op) -> &'static Def {
+    match op {
+        Op::Embed => &embed::EMBED,
+        Op::Gemv => &gemm::GEMV,
+        Op::Gemm => &gemm::GEMM,
+        Op::Conv1d => &conv1d::CONV1D,
+        Op::Scan => &scan::SCAN,
+        Op::Norm => &norm::NORM,
+        Op::Quantize => &quantize::QUANTIZE,
+        Op::Softmax => &softmax::SOFTMAX,
+        Op::KvAppend => &attention::KV_APPEND,
+        Op::AttnScores => &attention::ATTN_SCORES,
+        Op::AttnMix => &attention::ATTN_MIX,
+        Op::RouterMix => &attention::ROUTER_MIX,
+        Op::Argmax => &softmax::ARGMAX,
+        Op::Exp => &math::EXP,
+        Op::Tanh => &math::TANH,
+        Op::Softplus => &math::SOFTPLUS,
+        Op::Silu => &math::SILU,
+        Op::LookupF32 => &lookup::LOOKUP_F32,
+        Op::LookupF16 => &lookup::LOOKUP_F16,
+        Op::LookupI8 => &lookup::LOOKUP_I8,
+        Op::RmsNorm => &norm::RMS_NORM,
+        Op::RmsQuantize => &rms_quantize::RMS_QUANTIZE,
+        Op::ConvSilu => &conv_silu::CONV_SILU,
+        Op::Discretize => &selective_scan::DISCRETIZE,
+        Op::SelectiveScan => &selective_scan::SELECTIVE_SCAN,
+        Op::Add => &selective_scan::ADD,
+    }
+}
 
 /// The function of a checked specification, not yet verified or optimised.
 ///
 /// Dimensions the specification binds are constants in it; the others are its parameters,
-/// in the order of [`spec::dims`].
+/// in the order of [`op::dims`](crate::op::dims).
 ///
 /// # Panics
 /// Perhaps, if the specification fails its check or the schedule is not one of
 /// [`schedule::select`](crate::schedule::select); [`compile`](crate::compile) passes neither.
 pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
     let mut lowering = Lowering::new(spec, schedule);
-    let l = &mut lowering;
-    match spec.op {
-        Op::Embed => embed::lower(l),
-        Op::Gemv | Op::Gemm => gemm::lower(l),
-        Op::Conv1d => conv1d::lower(l),
-        Op::Scan => scan::lower(l),
-        Op::Norm => norm::lower(l),
-        Op::Quantize => quantize::lower(l),
-        Op::RmsQuantize => rms_quantize::lower(l),
-        Op::Softmax => softmax::lower(l),
-        Op::Argmax => softmax::lower_argmax(l),
-        Op::KvAppend => attention::lower_append(l),
-        Op::AttnScores => attention::lower_scores(l),
-        Op::AttnMix => attention::lower_mix(l),
-        Op::RouterMix => attention::lower_router_mix(l),
-        Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => lookup::lower(l),
-        Op::RmsNorm => norm::lower_rms(l),
-        Op::ConvSilu => conv_silu::lower(l),
-        Op::Discretize => selective_scan::lower_discretize(l),
-        Op::SelectiveScan => selective_scan::lower(l),
-        Op::Add => selective_scan::lower_add(l),
-        _ => math::lower(l),
-    }
+    (def(spec.op).lower)(&mut lowering);
     lowering.b.finish()
 }
 
-/// A function under construction and what it is made from.
-struct Lowering<'a> {
+/// A function under construction, with the parameters of the op, and what it is made from.
+pub(crate) struct Lowering<'a> {
     b: Builder,
     spec: &'a KernelSpec,
     schedule: &'a Schedule,
-    dims: Vec<(&'static str, Size)>,
+    dims: Dims<'a>,
 }
 
 impl<'a> Lowering<'a> {
     fn new(spec: &'a KernelSpec, schedule: &'a Schedule) -> Lowering<'a> {
-        let mut b = Builder::new(spec.symbol());
-        let dims = spec::dims(spec.op)
-            .iter()
-            .map(|&name| match spec.shape.get(name) {
-                Some(&n) => (name, Size::Const(n)),
-                None => (name, b.dim(name)),
-            })
-            .collect();
+        let declaration = spec.signature().declaration(&spec.symbol());
         Lowering {
-            b,
+            b: Builder::declared(declaration),
             spec,
             schedule,
-            dims,
+            dims: Dims::of(spec),
         }
     }
 
     /// A dimension of the op, bound or open.
     fn dim(&self, name: &str) -> Size {
-        let found = self.dims.iter().find(|(n, _)| *n == name);
-        found
-            .map(|(_, size)| size.clone())
-            .expect("`spec::dims` lists the op's dimensions")
+        self.dims.get(name)
+    }
+
+    /// A buffer of the op.
+    fn buffer(&self, name: &str) -> Buffer {
+        let found = self.b.buffer_named(name);
+        found.expect("an op's definition lists its buffers")
+    }
+
+    /// The value of a scalar of the op.
+    fn scalar(&mut self, name: &str) -> Value {
+        let found = self.b.param(name);
+        found.expect("an op's definition lists its scalars")
     }
 }
 

@@ -2,18 +2,52 @@
 
 use super::Lowering;
 use super::root::{MeanSquare, Squares};
-use crate::ir::{Access, Address, Builder, Compare, Elem, Lanes, ReduceOp, Value};
+use crate::ir::{Address, Builder, Compare, Lanes, ReduceOp, Value};
+use crate::op::{Callers, Content, Def, Dim, dim, input, output};
 use atome_spec::numerics::THIN;
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
+/// The length of a row, and how many.
+const DIMS: &[Dim] = &[
+    dim("width").told_by(&["gamma"]),
+    dim("rows").told_by(&["x"]),
+];
+
+pub(super) const NORM: Def = Def {
+    dims: DIMS,
+    buffers: |d| {
+        let (width, all) = (d.get("width"), d.get("rows") * d.get("width"));
+        vec![
+            input("x", Content::F32, &all),
+            input("gamma", Content::F32, &width),
+            input("beta", Content::F32, &width),
+            output("out", Content::F32, &all),
+        ]
+    },
+    scalars: &["eps"],
+    callers: Callers::Programs,
+    ..Def::of(lower)
+};
+
+pub(super) const RMS_NORM: Def = Def {
+    dims: DIMS,
+    buffers: |d| {
+        let (width, all) = (d.get("width"), d.get("rows") * d.get("width"));
+        vec![
+            input("x", Content::F32, &all),
+            input("gamma", Content::F32, &width),
+            output("out", Content::F32, &all),
+        ]
+    },
+    scalars: &["eps"],
+    callers: Callers::Programs,
+    ..Def::of(lower_rms)
+};
+
+fn lower(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
-    let all = rows.clone() * width.clone();
+    let [x, gamma, beta, out] = ["x", "gamma", "beta", "out"].map(|name| l.buffer(name));
+    let eps = l.scalar("eps");
     let b = &mut l.b;
-    let x = b.buffer("x", Access::In, Elem::F32, all.clone());
-    let gamma = b.buffer("gamma", Access::In, Elem::F32, width.clone());
-    let beta = b.buffer("beta", Access::In, Elem::F32, width.clone());
-    let out = b.buffer("out", Access::Out, Elem::F32, all);
-    let eps = b.scalar("eps");
     let count = b.size_f32(&width);
     let one = b.f32(1.0);
 
@@ -80,14 +114,11 @@ fn correct(
     (square.without(b, rest), rest)
 }
 
-pub(super) fn lower_rms(l: &mut Lowering<'_>) {
+fn lower_rms(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
-    let all = rows.clone() * width.clone();
+    let [x, gamma, out] = ["x", "gamma", "out"].map(|name| l.buffer(name));
+    let eps = l.scalar("eps");
     let b = &mut l.b;
-    let x = b.buffer("x", Access::In, Elem::F32, all.clone());
-    let gamma = b.buffer("gamma", Access::In, Elem::F32, width.clone());
-    let out = b.buffer("out", Access::Out, Elem::F32, all);
-    let eps = b.scalar("eps");
     let count = b.size_f32(&width);
     let one = b.f32(1.0);
 

@@ -2,21 +2,50 @@
 
 use super::{Lowering, any};
 use crate::ir::{
-    Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Lanes, ReduceOp, Size, UnaryOp,
-    Value,
+    Address, BinaryOp, Buffer, Builder, Compare, Lanes, ReduceOp, Size, UnaryOp, Value,
 };
+use crate::op::{BufferDef, Callers, Content, Def, Dims, dim, input, output};
 use atome_spec::{LANES, numerics};
 
 const LANES_U64: u64 = LANES as u64;
 /// Elements that become one vector of bytes.
 const BLOCK: u64 = 4 * LANES_U64;
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
+pub(super) const QUANTIZE: Def = Def {
+    dims: &[
+        dim("width").told_by(&["x"]),
+        dim("rows").told_by(&["q_scale"]),
+    ],
+    buffers: |d| {
+        let all = d.get("rows") * d.get("width");
+        let [q, q_scale, q_sum] = quantized(d);
+        vec![input("x", Content::F32, &all), q, q_scale, q_sum]
+    },
+    callers: Callers::Attributes,
+    ..Def::of(lower)
+};
+
+/// Rows of int8 with their scales and sums.
+pub(super) fn quantized(d: &Dims<'_>) -> [BufferDef; 3] {
+    let rows = d.get("rows");
+    let words = rows.clone() * row_words(&d.get("width"));
+    [
+        output("q", Content::I8, &words),
+        output("q_scale", Content::F32, &rows),
+        output("q_sum", Content::I32, &rows),
+    ]
+}
+
+/// Words of a row of int8.
+pub(super) fn row_words(width: &Size) -> Size {
+    width.clone().div_ceil(LANES_U64) * (LANES_U64 / 4)
+}
+
+fn lower(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
+    let x = l.buffer("x");
+    let out = Rows::new(l);
     let b = &mut l.b;
-    let all = rows.clone() * width.clone();
-    let x = b.buffer("x", Access::In, Elem::F32, all);
-    let out = Rows::new(b, &width, &rows);
     b.for_loop(rows, &[], |b, row, _| {
         let (greatest, fault) = greatest(b, x, row, &width);
         let eps = b.f32(numerics::QUANTIZE_EPS);
@@ -68,15 +97,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(b: &mut Builder, width: &Size, rows: &Size) -> Rows {
-        let row_words = width.clone().div_ceil(LANES_U64) * (LANES_U64 / 4);
-        let words = rows.clone() * row_words.clone();
+    pub(super) fn new(l: &Lowering<'_>) -> Rows {
+        let width = l.dim("width");
         Rows {
-            width: width.clone(),
-            row_words,
-            q: b.buffer("q", Access::Out, Elem::I32, words),
-            q_scale: b.buffer("q_scale", Access::Out, Elem::F32, rows.clone()),
-            q_sum: b.buffer("q_sum", Access::Out, Elem::I32, rows.clone()),
+            row_words: row_words(&width),
+            width,
+            q: l.buffer("q"),
+            q_scale: l.buffer("q_scale"),
+            q_sum: l.buffer("q_sum"),
         }
     }
 

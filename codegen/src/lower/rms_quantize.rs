@@ -6,12 +6,12 @@
 //! 45 bits.
 
 use super::Lowering;
-use super::quantize::{Rounding, Rows, not_a_number};
+use super::quantize::{Rounding, Rows, not_a_number, quantized};
 use super::root::Squares;
 use crate::ir::{
-    Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Lanes, ReduceOp, Size, UnaryOp,
-    Value,
+    Address, BinaryOp, Buffer, Builder, Compare, Lanes, ReduceOp, Size, UnaryOp, Value,
 };
+use crate::op::{Callers, Content, Def, dim, input};
 use atome_spec::numerics;
 
 /// The upper 12 of an f32's 24 significant bits, with its exponent and sign.
@@ -19,17 +19,37 @@ const UPPER_HALF: i32 = !0xfff;
 /// Half a unit in the last place of the number 1.
 const HALF_ULP: f32 = f32::EPSILON / 2.0;
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
+pub(super) const RMS_QUANTIZE: Def = Def {
+    dims: &[
+        dim("width").told_by(&["gamma"]),
+        dim("rows").told_by(&["q_scale"]),
+    ],
+    buffers: |d| {
+        let (width, all) = (d.get("width"), d.get("rows") * d.get("width"));
+        let [q, q_scale, q_sum] = quantized(d);
+        vec![
+            input("x", Content::F32, &all),
+            input("gamma", Content::F32, &width),
+            q,
+            q_scale,
+            q_sum,
+        ]
+    },
+    scalars: &["eps"],
+    callers: Callers::Attributes,
+    ..Def::of(lower)
+};
+
+fn lower(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
-    let all = rows.clone() * width.clone();
-    let b = &mut l.b;
     let row = Row {
-        x: b.buffer("x", Access::In, Elem::F32, all),
-        gamma: b.buffer("gamma", Access::In, Elem::F32, width.clone()),
+        x: l.buffer("x"),
+        gamma: l.buffer("gamma"),
         width: width.clone(),
     };
-    let out = Rows::new(b, &width, &rows);
-    let eps = b.scalar("eps");
+    let out = Rows::new(l);
+    let eps = l.scalar("eps");
+    let b = &mut l.b;
     let count = b.size_f32(&width);
     b.for_loop(rows, &[], |b, r, _| {
         let (root, greatest) = row.sums(b, r, count, eps);

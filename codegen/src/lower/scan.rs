@@ -1,17 +1,33 @@
 //! The diagonal recurrence: `h = decay * h + b * x`, `y = c * h`, a lane a channel.
 
 use super::Lowering;
-use crate::ir::{Access, Elem};
+use crate::op::{Callers, Content, Def, dim, in_out, input, output};
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
+pub(super) const SCAN: Def = Def {
+    dims: &[
+        dim("channels").told_by(&["decay"]),
+        dim("tokens").told_by(&["x"]),
+    ],
+    buffers: |d| {
+        let (channels, all) = (d.get("channels"), d.get("tokens") * d.get("channels"));
+        vec![
+            input("decay", Content::F32, &channels),
+            input("b", Content::F32, &channels),
+            input("c", Content::F32, &channels),
+            input("x", Content::F32, &all),
+            in_out("state", Content::F32, &channels),
+            output("out", Content::F32, &all),
+        ]
+    },
+    callers: Callers::Attributes,
+    ..Def::of(lower)
+};
+
+fn lower(l: &mut Lowering<'_>) {
     let (channels, tokens) = (l.dim("channels"), l.dim("tokens"));
-    let all = tokens.clone() * channels.clone();
+    let parameters = ["decay", "b", "c"].map(|name| l.buffer(name));
+    let [x, state, out] = ["x", "state", "out"].map(|name| l.buffer(name));
     let b = &mut l.b;
-    let parameters =
-        ["decay", "b", "c"].map(|name| b.buffer(name, Access::In, Elem::F32, channels.clone()));
-    let x = b.buffer("x", Access::In, Elem::F32, all.clone());
-    let state = b.buffer("state", Access::InOut, Elem::F32, channels.clone());
-    let out = b.buffer("out", Access::Out, Elem::F32, all);
 
     b.for_each_vector(&channels, &[], |b, at, lanes, _| {
         let [decay, input, output] =

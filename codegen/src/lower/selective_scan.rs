@@ -2,20 +2,75 @@
 //! `d_state` elements; a lane is a channel, and the state is `[heads, d_state, head_dim]`.
 
 use super::{Lowering, math, strided};
-use crate::ir::{Access, Address, Compare, Elem, Size, UnaryOp};
+use crate::ir::{Address, Compare, Size, UnaryOp};
+use crate::op::{Callers, Content, Def, dim, in_out, input, output};
 use atome_spec::numerics::SOFTPLUS_IS_EXP;
 
+pub(super) const DISCRETIZE: Def = Def {
+    dims: &[dim("heads"), dim("tokens"), dim("stride")],
+    buffers: |d| {
+        let (heads, tokens) = (d.get("heads"), d.get("tokens"));
+        let all = tokens.clone() * heads.clone();
+        let dt_len = strided(&tokens, &d.get("stride"), &heads);
+        vec![
+            input("dt", Content::F32, &dt_len),
+            input("bias", Content::F32, &heads),
+            input("a_log", Content::F32, &heads),
+            output("step", Content::F32, &all),
+            output("decay", Content::F32, &all),
+        ]
+    },
+    ..Def::of(lower_discretize)
+};
+
+pub(super) const SELECTIVE_SCAN: Def = Def {
+    dims: &[
+        dim("heads"),
+        dim("head_dim"),
+        dim("d_state"),
+        dim("tokens"),
+        dim("stride"),
+    ],
+    buffers: |d| {
+        let [heads, head_dim, tokens] = ["heads", "head_dim", "tokens"].map(|name| d.get(name));
+        let d_inner = heads.clone() * head_dim.clone();
+        let vectors = heads.clone() * d.get("d_state");
+        let rows = tokens.clone() * d_inner.clone();
+        let each_head = tokens.clone() * heads;
+        let vectors_len = strided(&tokens, &d.get("stride"), &vectors);
+        let z_len = strided(&tokens, &d.get("stride"), &d_inner);
+        vec![
+            input("x", Content::F32, &rows),
+            input("step", Content::F32, &each_head),
+            input("decay", Content::F32, &each_head),
+            input("b", Content::F32, &vectors_len),
+            input("c", Content::F32, &vectors_len),
+            input("z", Content::F32, &z_len),
+            input("d", Content::F32, &d_inner),
+            in_out("state", Content::F32, &(vectors * head_dim)),
+            output("out", Content::F32, &rows),
+        ]
+    },
+    ..Def::of(lower)
+};
+
+pub(super) const ADD: Def = Def {
+    dims: &[dim("width"), dim("tokens").told_by(&["x"])],
+    buffers: |d| {
+        let all = d.get("tokens") * d.get("width");
+        let y = input("y", Content::F32, &all);
+        vec![y, in_out("x", Content::F32, &all)]
+    },
+    callers: Callers::Programs,
+    ..Def::of(lower_add)
+};
+
 /// `step = softplus(dt + bias)`, `decay = e^(-e^a_log step)`, a lane a head.
-pub(super) fn lower_discretize(l: &mut Lowering<'_>) {
+fn lower_discretize(l: &mut Lowering<'_>) {
     let (heads, tokens, stride) = (l.dim("heads"), l.dim("tokens"), l.dim("stride"));
-    let dt_len = strided(&tokens, &stride, &heads);
-    let all = tokens.clone() * heads.clone();
+    let names = ["dt", "bias", "a_log", "step", "decay"];
+    let [dt, bias, a_log, step, decay] = names.map(|name| l.buffer(name));
     let b = &mut l.b;
-    let dt = b.buffer("dt", Access::In, Elem::F32, dt_len);
-    let bias = b.buffer("bias", Access::In, Elem::F32, heads.clone());
-    let a_log = b.buffer("a_log", Access::In, Elem::F32, heads.clone());
-    let step = b.buffer("step", Access::Out, Elem::F32, all.clone());
-    let decay = b.buffer("decay", Access::Out, Elem::F32, all);
 
     b.for_each_vector(&heads, &[], |b, at, lanes, _| {
         let shift = b.load_vector(bias, at.clone(), lanes.clone());
@@ -44,25 +99,13 @@ pub(super) fn lower_discretize(l: &mut Lowering<'_>) {
 }
 
 /// For each head: `h = h * decay + x * (b * step)`, `y = (d * x + sum h * c) * silu(z)`.
-pub(super) fn lower(l: &mut Lowering<'_>) {
+fn lower(l: &mut Lowering<'_>) {
     let [heads, head_dim, d_state] = ["heads", "head_dim", "d_state"].map(|name| l.dim(name));
     let (tokens, stride) = (l.dim("tokens"), l.dim("stride"));
     let d_inner = heads.clone() * head_dim.clone();
-    let vectors = heads.clone() * d_state.clone();
-    let rows = tokens.clone() * d_inner.clone();
+    let names = ["x", "step", "decay", "b", "c", "z", "d", "state", "out"];
+    let [x, step, decay, input, output, z, d, state, out] = names.map(|name| l.buffer(name));
     let b = &mut l.b;
-    let f32s =
-        |b: &mut crate::ir::Builder, name, access, len| b.buffer(name, access, Elem::F32, len);
-    let x = f32s(b, "x", Access::In, rows.clone());
-    let step = f32s(b, "step", Access::In, tokens.clone() * heads.clone());
-    let decay = f32s(b, "decay", Access::In, tokens.clone() * heads.clone());
-    let input = f32s(b, "b", Access::In, strided(&tokens, &stride, &vectors));
-    let output = f32s(b, "c", Access::In, strided(&tokens, &stride, &vectors));
-    let z = f32s(b, "z", Access::In, strided(&tokens, &stride, &d_inner));
-    let d = f32s(b, "d", Access::In, d_inner.clone());
-    let state_len = vectors * head_dim.clone();
-    let state = f32s(b, "state", Access::InOut, state_len);
-    let out = f32s(b, "out", Access::Out, rows);
 
     b.for_loop(tokens, &[], |b, t, _| {
         b.for_loop(heads.clone(), &[], |b, head, _| {
@@ -113,11 +156,10 @@ pub(super) fn lower(l: &mut Lowering<'_>) {
 }
 
 /// `x = x + y`.
-pub(super) fn lower_add(l: &mut Lowering<'_>) {
+fn lower_add(l: &mut Lowering<'_>) {
     let all = l.dim("tokens") * l.dim("width");
+    let (y, x) = (l.buffer("y"), l.buffer("x"));
     let b = &mut l.b;
-    let y = b.buffer("y", Access::In, Elem::F32, all.clone());
-    let x = b.buffer("x", Access::InOut, Elem::F32, all.clone());
     b.for_each_vector(&all, &[], |b, at, lanes, _| {
         let term = b.load_vector(y, at.clone(), lanes.clone());
         let sum = b.load_vector(x, at.clone(), lanes.clone());

@@ -1,17 +1,39 @@
 //! Softmax of each row, and the index of the greatest element.
 
 use super::{Lowering, math};
-use crate::ir::{Access, Address, BinaryOp, Builder, Compare, Elem, Lanes, ReduceOp, Size, Value};
+use crate::ir::{Address, BinaryOp, Builder, Compare, Lanes, ReduceOp, Size, Value};
+use crate::op::{Callers, Content, Def, dim, in_out, input, output};
 use atome_spec::LANES;
 
-pub(super) fn lower(l: &mut Lowering<'_>) {
+pub(super) const SOFTMAX: Def = Def {
+    dims: &[dim("width"), dim("rows").told_by(&["x"])],
+    buffers: |d| {
+        let all = d.get("rows") * d.get("width");
+        // The exponentials are kept where the result goes, and divided there.
+        let out = in_out("out", Content::F32, &all);
+        vec![input("x", Content::F32, &all), out]
+    },
+    scalars: &["eps"],
+    callers: Callers::Programs,
+    ..Def::of(lower)
+};
+
+pub(super) const ARGMAX: Def = Def {
+    dims: &[dim("n")],
+    buffers: |d| {
+        vec![
+            input("x", Content::F32, &d.get("n")),
+            output("out", Content::I32, &Size::ONE),
+        ]
+    },
+    ..Def::of(lower_argmax)
+};
+
+fn lower(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
-    let all = rows.clone() * width.clone();
+    let [x, out] = ["x", "out"].map(|name| l.buffer(name));
+    let eps = l.scalar("eps");
     let b = &mut l.b;
-    let x = b.buffer("x", Access::In, Elem::F32, all.clone());
-    // The exponentials are kept where the result goes, and divided there.
-    let out = b.buffer("out", Access::InOut, Elem::F32, all);
-    let eps = b.scalar("eps");
 
     b.for_loop(rows, &[], |b, row, _| {
         let at_row = |at: Address| at.step(row, width.clone());
@@ -56,11 +78,10 @@ fn keep_old(b: &mut Builder, lanes: &Lanes, new: Value, old: Value) -> Value {
     b.select(exists, new, old)
 }
 
-pub(super) fn lower_argmax(l: &mut Lowering<'_>) {
+fn lower_argmax(l: &mut Lowering<'_>) {
     let n = l.dim("n");
+    let [x, out] = ["x", "out"].map(|name| l.buffer(name));
     let b = &mut l.b;
-    let x = b.buffer("x", Access::In, Elem::F32, n.clone());
-    let out = b.buffer("out", Access::Out, Elem::I32, Size::ONE);
     let lowest = b.splat_f32(f32::NEG_INFINITY);
     let first = b.iota();
     let none = b.i32_like(first, 0);

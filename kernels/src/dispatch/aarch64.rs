@@ -7,7 +7,25 @@ pub(super) fn has_feature(feature: Feature) -> bool {
         // Part of AArch64.
         Feature::Neon => true,
         Feature::Dotprod => has_dotprod(),
-        _ => false,
+        Feature::Sse3
+        | Feature::Ssse3
+        | Feature::Sse41
+        | Feature::Sse42
+        | Feature::Popcnt
+        | Feature::Avx
+        | Feature::Avx2
+        | Feature::Bmi1
+        | Feature::Bmi2
+        | Feature::Lzcnt
+        | Feature::Fma
+        | Feature::F16c
+        | Feature::Avx512f
+        | Feature::Avx512bw
+        | Feature::Avx512cd
+        | Feature::Avx512dq
+        | Feature::Avx512vl
+        | Feature::Avx512vbmi
+        | Feature::Avx512vnni => false,
     }
 }
 

@@ -109,7 +109,7 @@ impl Cpu {
             Feature::Avx512vbmi => (ecx, 1, ZMM),
             Feature::Avx512vnni => (ecx, 11, ZMM),
             Feature::Lzcnt => (self.amd, 5, 0),
-            _ => return false,
+            Feature::Neon | Feature::Dotprod => return false,
         };
         register >> bit & 1 == 1 && self.saved & saved == saved
     }

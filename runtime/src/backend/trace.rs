@@ -5,11 +5,10 @@ use super::frame::{Frame, Owner, Placed};
 use super::walk::Walk;
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::{LoadError, RunError};
-use atome_codegen::ir::{Access, Elem, Function, Size};
-use atome_codegen::{KernelSpec, lower, schedule};
+use atome_codegen::ir::{Access, Size};
+use atome_codegen::op::{Content, Signature};
 use atome_kernels::detect;
-use atome_spec::{Op, Tier};
-use std::collections::BTreeMap;
+use atome_spec::Op;
 
 /// Stages, ready to be run until something is not finite.
 pub(crate) struct Trace {
@@ -35,13 +34,8 @@ impl Trace {
     /// # Errors
     /// If there is no kernel for a call.
     pub(crate) fn new(plan: &Plan, stages: &[Stage]) -> Result<Trace, LoadError> {
-        let mut signatures: BTreeMap<KernelSpec, Function> = BTreeMap::new();
         let walk = Walk::new(plan, stages, |call| {
-            let spec = call.open_spec();
-            let signature = signatures.entry(spec.clone());
-            let signature = signature
-                .or_insert_with(|| lower::lower(&spec, &schedule::select(&spec, Tier::Portable)));
-            Watched::new(plan, call, signature)
+            Watched::new(plan, call, &call.open_spec().signature())
         })?;
         Ok(Trace { walk })
     }
@@ -65,16 +59,16 @@ impl Trace {
 }
 
 impl Watched {
-    fn new(plan: &Plan, call: &KernelCall, signature: &Function) -> Result<Watched, LoadError> {
+    fn new(plan: &Plan, call: &KernelCall, signature: &Signature) -> Result<Watched, LoadError> {
         let written = |access| matches!(access, Access::Out | Access::InOut);
         let buffers = signature.buffers.iter().zip(&call.operands);
-        let outputs = buffers.filter(|(b, _)| b.elem == Elem::F32 && written(b.access));
+        let outputs = buffers.filter(|(b, _)| b.content == Content::F32 && written(b.access));
         let outputs = outputs.map(|(buffer, operand)| Output {
             tensor: plan.tensor(operand.tensor).name.clone(),
             place: Placed::new(plan, operand),
             len: match call.op {
                 // Those beyond the cached positions may be anything.
-                Op::AttnScores => signature.dim("len").map_or(Size::ZERO, Size::Dim),
+                Op::AttnScores => signature.dim("len").unwrap_or(Size::ZERO),
                 _ => buffer.len.clone(),
             },
         });

@@ -1,5 +1,5 @@
 use super::Tensor;
-use atome_codegen::{KernelSpec, spec};
+use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Method, Op, Packing};
 
 /// A part of the plan that is run once a block, or once for each of its tokens.
@@ -43,7 +43,7 @@ pub(crate) struct KernelCall {
     pub activation: Activation,
     /// Method of its product; `None` for the one that the schedule prefers.
     pub method: Option<Method>,
-    /// A value for each of the op's dimensions, in the order of `spec::dims`.
+    /// A value for each of the op's dimensions, in the order of `op::dims`.
     pub dims: Vec<DimValue>,
     /// An operand for each of the op's buffers, in the kernel's order.
     pub operands: Vec<Operand>,
@@ -161,9 +161,9 @@ impl KernelCall {
     /// The specification with every known dimension bound.
     pub(crate) fn spec(&self) -> KernelSpec {
         let mut kernel = self.open_spec();
-        for (name, value) in spec::dims(self.op).iter().zip(&self.dims) {
+        for (dim, value) in op::dims(self.op).iter().zip(&self.dims) {
             if let DimValue::Const(n) = value {
-                kernel = kernel.bind(name, *n);
+                kernel = kernel.bind(dim.name, *n);
             }
         }
         kernel

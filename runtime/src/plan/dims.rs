@@ -12,7 +12,7 @@ pub(super) struct Dims<'g> {
 }
 
 impl Dims<'_> {
-    /// A value for each dimension of `op`, in the order of `spec::dims`.
+    /// A value for each dimension of `op`, in the order of `op::dims`.
     ///
     /// # Panics
     /// If an operand is missing or of another kind than the op's.

@@ -13,7 +13,7 @@ use super::{
 use crate::LoadError;
 use crate::family::Tensors;
 use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What, buffers};
-use atome_codegen::KernelSpec;
+use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Op, Packing};
 
 /// Most bytes for the logits of all rows of a block, unless those of one row are more.
@@ -189,7 +189,7 @@ impl Lowering<'_> {
 
     fn packing(&self, call: &graph::Call, op: Op) -> Option<Packing> {
         let packing = call.params().find_map(|id| self.bound(id).packing);
-        packing.filter(|_| op.is_ternary())
+        packing.filter(|_| op::is_ternary(op))
     }
 
     /// How a product is formed, if not as its kernel's schedule prefers.

@@ -31,6 +31,7 @@ pub use memory::{Memory, Mismatch};
 
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::Function;
+use atome_kernels::reference;
 use atome_spec::{Activation, Method, Op, Packing};
 use std::fmt;
 
@@ -160,15 +161,19 @@ pub fn of(op: Op) -> Vec<Case> {
         Op::AttnScores => attention::attn_scores(),
         Op::AttnMix => attention::attn_mix(),
         Op::RouterMix => attention::router_mix(),
-        Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => lookup::lookup(op),
+        Op::LookupF32 => lookup::lookup_f32(),
+        Op::LookupF16 => lookup::lookup_f16(),
+        Op::LookupI8 => lookup::lookup_i8(),
         Op::RmsNorm => mamba::rms_norm(),
         Op::RmsQuantize => int8::rms_quantize(),
         Op::ConvSilu => mamba::conv_silu(),
         Op::Discretize => mamba::discretize(),
         Op::SelectiveScan => mamba::selective_scan(),
         Op::Add => mamba::add(),
-        Op::Exp | Op::Tanh | Op::Softplus | Op::Silu => rows::elementwise(op),
-        _ => Vec::new(),
+        Op::Exp => rows::elementwise(op, reference::exp),
+        Op::Tanh => rows::elementwise(op, reference::tanh),
+        Op::Softplus => rows::elementwise(op, reference::softplus),
+        Op::Silu => rows::elementwise(op, reference::silu),
     }
 }
 
@@ -180,26 +185,28 @@ pub fn all() -> Vec<Case> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use atome_codegen::{lower::lower, schedule, spec};
-    use atome_spec::Tier;
+    use atome_codegen::ir::Access;
+    use atome_codegen::op;
+    use atome_spec::Kind;
+    use std::collections::BTreeSet;
 
-    /// Parameters of a case are those of the kernel that is generated, buffer for buffer.
+    /// Parameters of a case are those of its kernel, buffer for buffer, and every kernel has cases.
     #[test]
     fn cases_fit_their_kernels() {
+        let mut kinds: BTreeSet<Kind> = op::kinds().into_iter().collect();
         for op in Op::ALL {
-            let cases = of(*op);
-            assert!(!cases.is_empty(), "{op} has cases");
-            for case in cases {
-                let names: Vec<&str> = case.dims.iter().map(|(name, _)| *name).collect();
-                assert_eq!(names, spec::dims(*op), "{case}");
-                let schedule = schedule::select(&case.spec, Tier::Portable);
-                let function = lower(&case.spec, &schedule);
-                assert_eq!(function.scalars.len(), case.scalars.len(), "{case}");
-                assert_eq!(function.buffers.len(), case.arguments.len(), "{case}");
-                let dims = case.open_dims(&function);
-                for (param, argument) in function.buffers.iter().zip(&case.arguments) {
+            for case in of(*op) {
+                let signature = case.spec.signature();
+                kinds.remove(&case.spec.kind());
+                let named = signature.dims.iter().map(|dim| dim.name);
+                assert!(named.eq(case.dims.iter().map(|(name, _)| *name)), "{case}");
+                assert_eq!(signature.scalars.len(), case.scalars.len(), "{case}");
+                assert_eq!(signature.buffers.len(), case.arguments.len(), "{case}");
+                let dims: Vec<u64> = case.dims.iter().map(|(_, n)| *n).collect();
+                for (param, argument) in signature.buffers.iter().zip(&case.arguments) {
                     assert_eq!(param.name, argument.name, "{case}");
-                    assert_eq!(param.elem, argument.elem, "{case} {}", param.name);
+                    let elem = param.content.elem();
+                    assert_eq!(elem, argument.elem, "{case} {}", param.name);
                     let len = param.len.eval(&dims);
                     assert_eq!(
                         len,
@@ -207,8 +214,15 @@ mod tests {
                         "{case} {}",
                         param.name
                     );
+                    let is_read_only = argument.before == argument.after;
+                    assert!(
+                        param.access != Access::In || is_read_only,
+                        "{case} {}",
+                        param.name
+                    );
                 }
             }
         }
+        assert_eq!(kinds, BTreeSet::new(), "kernels without cases");
     }
 }

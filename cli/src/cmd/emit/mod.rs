@@ -17,7 +17,7 @@ use atome::atomic_file;
 use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
 use atome_codegen::ir::Function;
-use atome_codegen::{CodegenError, KernelSpec, compile, schedule, spec};
+use atome_codegen::{CodegenError, KernelSpec, compile, op, schedule};
 use atome_kernels::dispatch;
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 use clap::{Args, ValueEnum};
@@ -168,7 +168,7 @@ impl EmitArgs {
             }
             spec = spec.bind(name, *value);
         }
-        let known = spec::packings(self.op, spec.activation);
+        let known = op::packings(self.op, spec.activation);
         spec.packing = self.packing.or(known.first().copied());
         spec.method = self.method;
         match spec.check() {

@@ -1,18 +1,20 @@
 //! Dimensions: numbers, which the kernel is made for, and constants.
 
-use super::{Checker, OPS};
+use super::{Checker, ops};
 use crate::parse::{Arg, Value, is_punct};
-use atome_codegen::{KernelSpec, spec};
+use atome_codegen::KernelSpec;
+use atome_codegen::op::{self, Bound};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
 impl Checker<'_> {
     pub(super) fn dimension(&mut self, arg: &Arg, key: &str) {
         let ops = match &self.spec {
-            Some(spec) => &[spec.op][..],
-            None => &OPS,
+            Some(spec) => vec![spec.op],
+            None => ops().collect(),
         };
-        let dims: Vec<&str> = ops.iter().flat_map(|op| spec::dims(*op)).copied().collect();
+        let dims = ops.iter().flat_map(|op| op::dims(*op));
+        let dims: Vec<&str> = dims.map(|dim| dim.name).collect();
         if !dims.contains(&key) {
             return self.unknown(arg, key, &dims);
         }
@@ -39,7 +41,7 @@ impl Checker<'_> {
         // Alone, so that only this dimension can be what is wrong.
         let mut alone = KernelSpec::new(spec.op).bind(key, number);
         alone.activation = spec.activation;
-        alone.packing = spec::packings(spec.op, spec.activation).first().copied();
+        alone.packing = op::packings(spec.op, spec.activation).first().copied();
         if let Err(e) = alone.check() {
             self.errors.at(&arg.value, e);
         }
@@ -48,7 +50,10 @@ impl Checker<'_> {
     /// A number that no `u64` holds.
     fn out_of_range(&mut self, arg: &Arg, key: &str, number: &impl ToTokens) {
         let Some(spec) = &self.spec else { return };
-        let range = spec::range(key, spec.activation);
+        let Some(dim) = op::find_dim(spec.op, key) else {
+            return;
+        };
+        let range = dim.range(spec.activation);
         let found = number.to_token_stream().to_string().replace(' ', "");
         let message = format!(
             "`{}`: dimension `{key}` is {found}, expected {} to {}",
@@ -61,16 +66,21 @@ impl Checker<'_> {
 
     /// The rows of one token's output may not run into the next one's.
     pub(super) fn overlap(&mut self) {
-        let bound = |key: &str| self.spec.as_ref()?.shape.get(key).copied();
-        let (Some(rows), Some(stride)) = (bound("rows"), bound("out_stride")) else {
-            return;
-        };
-        if let (true, Some(arg)) = (
-            stride < rows,
-            self.args.iter().find(|a| a.key == "out_stride"),
-        ) {
-            let message = format!("`out_stride` is {stride}, expected at least `rows`, {rows}");
-            self.errors.at(&arg.value, message);
+        let Some(spec) = &self.spec else { return };
+        for dim in op::dims(spec.op) {
+            let Some(Bound::AtLeast(least)) = dim.bound else {
+                continue;
+            };
+            let bound = |key: &str| spec.shape.get(key).copied();
+            let (Some(rows), Some(stride)) = (bound(least), bound(dim.name)) else {
+                continue;
+            };
+            let arg = self.args.iter().find(|a| a.key == dim.name);
+            if let (true, Some(arg)) = (stride < rows, arg) {
+                let name = dim.name;
+                let message = format!("`{name}` is {stride}, expected at least `{least}`, {rows}");
+                self.errors.at(&arg.value, message);
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ fn with(target: Target, extension: Option<Isa>) -> Result<OwnedTargetIsa, EmitEr
         Target::CortexA76 => (aarch64(), CORTEX_A76),
         Target::Aarch64 => (aarch64(), &[]),
         Target::Native => return native(),
-        _ => return Err(EmitError::NoBackend { target }),
+        Target::Interp => return Err(EmitError::NoBackend { target }),
     };
     let mut builder =
         isa::lookup(triple).map_err(|source| EmitError::MissingBackend { target, source })?;
@@ -65,7 +65,7 @@ fn flag(feature: Feature) -> Option<&'static str> {
         Feature::Avx512vbmi => "has_avx512vbmi",
         Feature::Avx512vnni => "has_avx512vnni",
         Feature::Dotprod => "has_dotprod",
-        _ => return None,
+        Feature::F16c | Feature::Avx512bw | Feature::Avx512cd | Feature::Neon => return None,
     })
 }
 

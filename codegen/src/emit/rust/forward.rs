@@ -26,7 +26,7 @@ pub fn forward(
     bound: &[(&str, Bound<'_>)],
     isa: impl Into<atome_spec::Isa>,
 ) -> Result<TokenStream, EmitError> {
-    let isa = tier(isa.into())?;
+    let isa = tier(isa.into());
     let names = Names::new(function)?;
     let (name, callee_name) = (parameter(&function.name)?, parameter(&callee.name)?);
     let (list, _) = parameters(function, &names);

@@ -69,12 +69,6 @@ pub enum EmitError {
         /// The dimension.
         dim: String,
     },
-    /// An instruction set this emitter does not know.
-    #[error("no Rust emitter for the instruction set `{isa}`")]
-    Isa {
-        /// The instruction set.
-        isa: atome_spec::Isa,
-    },
 }
 
 /// A `pub unsafe extern "C" fn` that computes `function` on a CPU with an instruction set.
@@ -91,7 +85,7 @@ pub fn emit(
     isa: impl Into<atome_spec::Isa>,
 ) -> Result<TokenStream, EmitError> {
     verify(function).map_err(EmitError::Invalid)?;
-    function::item(function, tier(isa.into())?)
+    function::item(function, tier(isa.into()))
 }
 
 /// [`emit`] as formatted source text, with an `allow` of what linters say to generated code.
@@ -126,20 +120,19 @@ pub const fn target_arch(tier: atome_spec::Tier) -> Option<&'static str> {
     match tier {
         Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => Some("x86_64"),
         Tier::Neon => Some("aarch64"),
-        _ => None,
+        Tier::Portable => None,
     }
 }
 
-fn tier(isa: atome_spec::Isa) -> Result<&'static dyn Isa, EmitError> {
+fn tier(isa: atome_spec::Isa) -> &'static dyn Isa {
     use atome_spec::Isa as Set;
     match isa {
-        Set::Portable => Ok(&portable::Portable),
-        Set::Neon => Ok(&neon::Neon { dotprod: false }),
-        Set::Dotprod => Ok(&neon::Neon { dotprod: true }),
-        Set::Sse41 => Ok(&sse41::Sse41),
-        Set::Avx2 => Ok(&avx2::Avx2),
-        Set::Avx512 => Ok(&avx512::Avx512 { vnni: false }),
-        Set::Avx512Vnni => Ok(&avx512::Avx512 { vnni: true }),
-        _ => Err(EmitError::Isa { isa }),
+        Set::Portable => &portable::Portable,
+        Set::Neon => &neon::Neon { dotprod: false },
+        Set::Dotprod => &neon::Neon { dotprod: true },
+        Set::Sse41 => &sse41::Sse41,
+        Set::Avx2 => &avx2::Avx2,
+        Set::Avx512 => &avx512::Avx512 { vnni: false },
+        Set::Avx512Vnni => &avx512::Avx512 { vnni: true },
     }
 }

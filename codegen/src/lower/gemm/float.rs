@@ -4,7 +4,7 @@
 
 use super::walk::{Rows, Tokens, Walk};
 use super::{Shape, WORD_COLS_U64};
-use crate::ir::{Access, Address, Buffer, Builder, Elem, Lanes, ShiftOp, Size, Value};
+use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
 use crate::lower::quantize::not_a_number;
 use crate::lower::{Lowering, any};
 use atome_spec::layout::{WORD_COLS, gemv_bit};
@@ -16,17 +16,10 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         out_stride,
         ..
     } = shape.clone();
-    let words = cols.clone().div_ceil(WORD_COLS_U64);
+    let words = shape.words(l.dims.packing());
+    let [w, x, out] = ["w", "x", "out"].map(|name| l.buffer(name));
+    let scale = l.scalar("scale");
     let b = &mut l.b;
-    let w = b.buffer(
-        "w",
-        Access::In,
-        Elem::I32,
-        shape.padded_rows() * words.clone(),
-    );
-    let x = b.buffer("x", Access::In, Elem::F32, tokens.clone() * cols.clone());
-    let out = b.buffer("out", Access::Out, Elem::F32, shape.out_len());
-    let scale = b.scalar("scale");
     let scale = b.splat(scale);
     let gemm = Gemm {
         w,

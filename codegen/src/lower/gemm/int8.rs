@@ -3,12 +3,11 @@
 //! A quad is four columns whose codes are in the same place of the four bytes of a code word:
 //! a word of activations. `product` turns quads into sums, by one method or another.
 
+use super::Shape;
 use super::product::Product;
 use super::walk::{Rows, Tokens, Walk};
-use super::{LANES_U64, Shape};
-use crate::ir::{
-    Access, Address, Base3Part, BinaryOp, Buffer, Builder, Elem, Lanes, Size, UnaryOp, Value,
-};
+use crate::ir::{Address, Base3Part, BinaryOp, Buffer, Builder, Lanes, Size, UnaryOp, Value};
+use crate::lower::quantize::row_words;
 use crate::lower::{Lowering, any};
 use atome_spec::{Packing, layout};
 
@@ -16,23 +15,14 @@ use atome_spec::{Packing, layout};
 const PER_WORD: u64 = 4;
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
-    let packing = l.spec.packing.unwrap_or(Packing::Int2);
-    let word_cols = layout::word_cols(packing) as u64;
-    let words = shape.cols.clone().div_ceil(word_cols);
-    let x_words = shape.cols.clone().div_ceil(LANES_U64) * (LANES_U64 / PER_WORD);
+    let packing = l.dims.packing();
+    let words = shape.words(packing);
+    let x_words = row_words(&shape.cols);
     let tokens = shape.tokens.clone();
+    let names = ["w", "x", "x_scale", "x_sum", "out"];
+    let [w, x, x_scale, x_sum, out] = names.map(|name| l.buffer(name));
+    let scale = l.scalar("scale");
     let b = &mut l.b;
-    let w = b.buffer(
-        "w",
-        Access::In,
-        Elem::I32,
-        shape.padded_rows() * words.clone(),
-    );
-    let x = b.buffer("x", Access::In, Elem::I32, tokens.clone() * x_words.clone());
-    let x_scale = b.buffer("x_scale", Access::In, Elem::F32, tokens.clone());
-    let x_sum = b.buffer("x_sum", Access::In, Elem::I32, tokens.clone());
-    let out = b.buffer("out", Access::Out, Elem::F32, shape.out_len());
-    let scale = b.scalar("scale");
     let gemm = Gemm {
         packing,
         w,

@@ -4,7 +4,7 @@
 use crate::ir::{Access, Elem, Function, verify};
 use crate::passes::optimise;
 use crate::testing::{Inputs, Rng};
-use crate::{KernelSpec, lower, schedule, spec};
+use crate::{KernelSpec, lower, op, schedule};
 use atome_spec::{Isa, Op};
 
 /// A dimension, at or next to an edge of vectors, row blocks or loops.
@@ -49,9 +49,9 @@ fn inputs(function: &Function, dims: &[u64], rows: u64, rng: &mut Rng) -> Inputs
 
 fn check(spec: &KernelSpec, case: usize, isa: Isa) {
     let mut rng = Rng::new(case as u64);
-    let dims: Vec<(&str, u64)> = spec::dims(spec.op)
+    let dims: Vec<(&str, u64)> = op::dims(spec.op)
         .iter()
-        .map(|dim| (*dim, value(spec.op, dim, case)))
+        .map(|dim| (dim.name, value(spec.op, dim.name, case)))
         .collect();
     let values: Vec<u64> = dims.iter().map(|(_, n)| *n).collect();
     let rows = dims
@@ -90,7 +90,7 @@ fn check(spec: &KernelSpec, case: usize, isa: Isa) {
 
 #[test]
 fn kernels_keep_their_meaning() {
-    for spec in spec::kinds().into_iter().map(KernelSpec::from) {
+    for spec in op::kinds().into_iter().map(KernelSpec::from) {
         for isa in [Isa::Avx512Vnni, Isa::Sse41, Isa::Portable] {
             (0..3).for_each(|case| check(&spec, case, isa));
         }

@@ -2,7 +2,7 @@
 //! tiles with all dimensions bound, where invariant 12 decides every address.
 
 use crate::ir::{parse, verify};
-use crate::{KernelSpec, lower, schedule, spec};
+use crate::{KernelSpec, lower, op, schedule};
 use atome_spec::{Isa, Op};
 
 /// Around the widths of vectors, row blocks and embedding tiles.
@@ -13,9 +13,8 @@ const FEW: [u64; 4] = [1, 3, 4, 17];
 /// `spec` with every dimension bound; `case` chooses the numbers.
 fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
     let mut spec = spec.clone();
-    let dims = spec::dims(spec.op);
     let mut values: Vec<(&str, u64)> = Vec::new();
-    for (i, &dim) in dims.iter().enumerate() {
+    for (i, dim) in op::dims(spec.op).iter().map(|dim| dim.name).enumerate() {
         let mixed = case / (1 + 5 * i) + 3 * i;
         let few = FEW[mixed % FEW.len()];
         let value = |name: &str| {
@@ -48,7 +47,7 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
 
 #[test]
 fn kernels_are_valid_open_and_bound() {
-    for open in spec::kinds().into_iter().map(KernelSpec::from) {
+    for open in op::kinds().into_iter().map(KernelSpec::from) {
         for isa in [Isa::Avx512, Isa::Avx512Vnni, Isa::Sse41, Isa::Portable] {
             let bound = (0..60).map(|case| bound(&open, case));
             for spec in std::iter::once(open.clone()).chain(bound) {

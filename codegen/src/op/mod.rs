@@ -1,0 +1,163 @@
+//! What each op is, declared once: its dimensions, buffers and scalars, what its weights and
+//! activations may be, who calls it, and its lowering.
+//!
+//! A [`Def`] stands at the top of the op's file in [`lower`](crate::lower), beside the code that
+//! it must agree with, and everything else derives from it: the parameters of the lowering and
+//! of `#[ternary_kernel]`, the table of `docs/ir.md`, the kernels there are, the check of a call.
+//!
+//! | file | what |
+//! |---|---|
+//! | `dim` | a dimension and its values |
+//! | `buffer` | a buffer, and what is in it |
+//! | `signature` | the parameters of a kernel |
+//! | `table` | the signatures as the table of `docs/ir.md` |
+
+mod buffer;
+mod dim;
+mod signature;
+mod table;
+
+pub use buffer::{BufferDef, Content};
+pub use dim::{Bound, Dim};
+pub use signature::{Signature, signature};
+pub use table::table;
+
+pub(crate) use buffer::{in_out, input, output};
+pub(crate) use dim::dim;
+pub(crate) use signature::Dims;
+
+use crate::lower::{self, Lowering};
+use atome_spec::{Activation, Kind, Method, Op, Packing};
+
+/// What an op is, but for its numerics.
+#[derive(Clone, Copy)]
+pub(crate) struct Def {
+    /// Its dimensions, in the order of the kernel's parameters.
+    pub(crate) dims: &'static [Dim],
+    /// Its buffers, in the order of the kernel's parameters.
+    pub(crate) buffers: fn(&Dims<'_>) -> Vec<BufferDef>,
+    /// Its f32 parameters, in order.
+    pub(crate) scalars: &'static [&'static str],
+    /// What it has kernels for, a form for each type of activations, the default first.
+    pub(crate) forms: &'static [Form],
+    /// Who calls it.
+    pub(crate) callers: Callers,
+    /// Its lowering.
+    pub(crate) lower: fn(&mut Lowering<'_>),
+}
+
+impl Def {
+    /// An op on f32 without dimensions, buffers or scalars, for plans alone.
+    pub(crate) const fn of(lower: fn(&mut Lowering<'_>)) -> Def {
+        Def {
+            dims: &[],
+            buffers: |_| Vec::new(),
+            scalars: &[],
+            forms: Form::F32,
+            callers: Callers::Plans,
+            lower,
+        }
+    }
+}
+
+/// What an op has kernels for, with one type of activations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    activation: Activation,
+    /// Packings of its weights, the default first; none if it reads no ternary weights.
+    packings: &'static [Packing],
+    /// Methods of its product, the one that is chosen unless another is asked for first.
+    methods: &'static [Method],
+}
+
+impl Form {
+    /// That of an op on f32 alone.
+    const F32: &'static [Form] = &[Form::new(Activation::F32, &[], &[])];
+
+    pub(crate) const fn new(
+        activation: Activation,
+        packings: &'static [Packing],
+        methods: &'static [Method],
+    ) -> Form {
+        Form {
+            activation,
+            packings,
+            methods,
+        }
+    }
+}
+
+/// Who calls the kernels of an op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Plans, which prove what they pass.
+    Plans,
+    /// Programs too, by a safe function of `atome-kernels`: it goes nowhere but where lengths and
+    /// ids say.
+    Programs,
+    /// `#[ternary_kernel]` too.
+    Attributes,
+}
+
+/// Who calls an op's kernels.
+pub fn callers(op: Op) -> Callers {
+    lower::def(op).callers
+}
+
+/// An op's dimensions, in the order of the kernel's parameters.
+pub fn dims(op: Op) -> &'static [Dim] {
+    lower::def(op).dims
+}
+
+/// The op's dimension of a name.
+pub fn find_dim(op: Op, name: &str) -> Option<&'static Dim> {
+    dims(op).iter().find(|dim| dim.name == name)
+}
+
+/// Activations an op has kernels for, the default first.
+pub fn activations(op: Op) -> impl Iterator<Item = Activation> {
+    lower::def(op).forms.iter().map(|form| form.activation)
+}
+
+/// Packings an op has kernels for, the default first; none if it reads no ternary weights.
+pub fn packings(op: Op, activation: Activation) -> &'static [Packing] {
+    form(op, activation).map_or(&[], |form| form.packings)
+}
+
+/// Methods an op has kernels for, the one that is chosen unless another is asked for first.
+pub fn methods(op: Op, activation: Activation) -> &'static [Method] {
+    form(op, activation).map_or(&[], |form| form.methods)
+}
+
+/// Whether an op reads ternary weights, and so has a packing.
+pub fn is_ternary(op: Op) -> bool {
+    let forms = lower::def(op).forms;
+    forms.iter().any(|form| !form.packings.is_empty())
+}
+
+fn form(op: Op, activation: Activation) -> Option<&'static Form> {
+    let forms = lower::def(op).forms;
+    forms.iter().find(|form| form.activation == activation)
+}
+
+/// Every kernel there is, each method but an op's first named.
+pub fn kinds() -> Vec<Kind> {
+    Op::ALL.iter().flat_map(|op| kinds_of(*op)).collect()
+}
+
+/// The kernels of an op.
+fn kinds_of(op: Op) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for form in lower::def(op).forms {
+        let kind = Kind::new(op).activation(form.activation);
+        if form.packings.is_empty() {
+            kinds.push(kind);
+        }
+        for kind in form.packings.iter().map(|&p| kind.packing(p)) {
+            kinds.push(kind);
+            let others = form.methods.iter().skip(1);
+            kinds.extend(others.map(|&m| kind.method(m)));
+        }
+    }
+    kinds
+}

@@ -1,0 +1,38 @@
+//! `docs/ir.md` has the signatures of all kernels as the ops' definitions give them.
+
+use atome_codegen::op;
+use std::path::PathBuf;
+
+const BEGIN: &str = "<!-- signatures -->\n";
+const END: &str = "<!-- end of signatures -->\n";
+
+fn page() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/ir.md")
+}
+
+/// The page before the table, the table, and the page after it.
+fn parts(text: &str) -> [&str; 3] {
+    let (before, rest) = text.split_once(BEGIN).expect("where the table begins");
+    let (table, after) = rest.split_once(END).expect("where the table ends");
+    [before, table, after]
+}
+
+#[test]
+fn the_table_of_signatures_is_current() {
+    let text = std::fs::read_to_string(page()).expect("docs/ir.md");
+    let [_, found, _] = parts(&text);
+    assert!(
+        found == op::table(),
+        "the table of docs/ir.md is old: \
+         cargo test -p atome-codegen --test docs -- --ignored write_the_table"
+    );
+}
+
+#[test]
+#[ignore = "writes docs/ir.md"]
+fn write_the_table() {
+    let text = std::fs::read_to_string(page()).expect("docs/ir.md");
+    let [before, _, after] = parts(&text);
+    let text = format!("{before}{BEGIN}{}{END}{after}", op::table());
+    std::fs::write(page(), text).expect("docs/ir.md is written");
+}
