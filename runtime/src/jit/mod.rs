@@ -25,7 +25,7 @@ mod memory;
 mod tests;
 
 use atome_codegen::emit::clif;
-use atome_spec::{Op, Target, Tier};
+use atome_spec::{Target, Tier};
 
 pub use body::Body;
 pub use builder::CodeBuilder;
@@ -42,12 +42,8 @@ pub fn check() -> Result<(), JitError> {
     memory::probe().map_err(|cause| JitError::NoExecutableMemory { cause })
 }
 
-/// Whether a compiled plan calls the ahead-of-time kernels of an op: on tiers whose vectors are
-/// wider than Cranelift's 128 bits, for matrix products and the long loops over channels.
-pub fn calls_ahead_of_time(op: Op, tier: Tier) -> bool {
-    let heavy = matches!(
-        op,
-        Op::Gemv | Op::Gemm | Op::RmsNorm | Op::RmsQuantize | Op::ConvSilu | Op::SelectiveScan
-    );
-    heavy && tier.vector_bits() > 128
+/// Whether a compiled plan calls ahead-of-time kernels where there are some: on tiers whose vectors
+/// are wider than Cranelift's 128 bits.
+pub fn calls_ahead_of_time(tier: Tier) -> bool {
+    tier.vector_bits() > 128
 }

@@ -15,12 +15,12 @@ pub(crate) enum AsmError {
     NotHere,
     #[error("only on Linux, on x86-64, is a program's own code read and disassembled")]
     Unreadable,
-    #[error("there is no instruction at byte {at:#x}")]
-    NoCode { at: u64 },
-    #[error("at byte {at:#x} it goes to an address that it computes")]
-    Indirect { at: u64 },
-    #[error("at byte {at:#x} it takes the address of what may have any length")]
-    Address { at: u64 },
+    #[error("there is no instruction {at} bytes from its start")]
+    NoCode { at: i64 },
+    #[error("{at} bytes from its start it goes to an address that it computes")]
+    Indirect { at: i64 },
+    #[error("{at} bytes from its start it takes the address of what may have any length")]
+    Address { at: i64 },
     #[error("a constant cannot be read")]
     NoData,
     #[error("the constant of `{0}` is not in the code")]
@@ -67,7 +67,7 @@ impl Code<'_> {
             target: args.target,
             tier,
             aot: compiled(spec, isa),
-            is_called: calls_ahead_of_time(spec.op, tier),
+            is_called: calls_ahead_of_time(tier),
         }
     }
 

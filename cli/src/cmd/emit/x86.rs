@@ -37,6 +37,11 @@ pub(super) fn assembler(name: &str, entry: u64, read: Read<'_>) -> Result<String
     Ok(text)
 }
 
+/// Bytes from a function's start; what it calls may lie before it.
+fn distance(at: u64, entry: u64) -> i64 {
+    at.wrapping_sub(entry).cast_signed()
+}
+
 /// What can be reached from a function.
 #[derive(Default)]
 struct Trace {
@@ -51,7 +56,9 @@ impl Trace {
         let mut starts = vec![entry];
         while let Some(mut at) = starts.pop() {
             while !self.insts.contains_key(&at) {
-                let inst = decode(at, read).ok_or(AsmError::NoCode { at: at - entry })?;
+                let inst = decode(at, read).ok_or_else(|| AsmError::NoCode {
+                    at: distance(at, entry),
+                })?;
                 self.insts.insert(at, inst);
                 self.note_constant(&inst, entry)?;
                 at = inst.next_ip();
@@ -67,7 +74,7 @@ impl Trace {
                     FlowControl::Return | FlowControl::Exception | FlowControl::Interrupt => break,
                     _ => {
                         return Err(AsmError::Indirect {
-                            at: inst.ip() - entry,
+                            at: distance(inst.ip(), entry),
                         });
                     }
                 }
@@ -87,7 +94,7 @@ impl Trace {
             // An address of what may have any length.
             0 => {
                 return Err(AsmError::Address {
-                    at: inst.ip() - entry,
+                    at: distance(inst.ip(), entry),
                 });
             }
             size => size,

@@ -1,8 +1,7 @@
 //! Which function runs a call.
 //!
-//! Where the tier's vectors are wider than Cranelift's 128 bits, matrix products and the long
-//! loops over channels are calls of the microkernels compiled ahead of time; everything else is
-//! compiled here, for the plan's shapes.
+//! Where the tier's vectors are wider than Cranelift's 128 bits, the microkernels compiled ahead of
+//! time are called; everything else is compiled here, for the plan's shapes.
 
 use super::entry::{Entry, Node, Step};
 use crate::LoadError;
@@ -211,15 +210,14 @@ const fn params<const N: usize>() -> [Type; N] {
 
 /// The ahead-of-time kernel that runs a call in its form; `None` if its code is made here.
 pub(in crate::backend) fn microkernel(call: &KernelCall, tier: Tier) -> Option<&'static Kernel> {
-    calls_ahead_of_time(call.op, tier)
+    calls_ahead_of_time(tier)
         .then(|| kernel(call, tier))
         .flatten()
 }
 
 fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {
-    atome_kernels::kernels(tier)
-        .iter()
-        .filter(move |k| calls_ahead_of_time(k.kind.op, tier))
+    let kernels = calls_ahead_of_time(tier).then(|| atome_kernels::kernels(tier));
+    kernels.unwrap_or_default().iter()
 }
 
 /// The machine that Cranelift compiles for.
