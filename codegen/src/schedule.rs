@@ -88,7 +88,7 @@ const fn products(gemv: usize, gemm: (usize, usize), prefetch_bytes: u64) -> Pro
 const fn float(isa: Isa) -> Products {
     match isa {
         Isa::Avx512 | Isa::Avx512Vnni => products(4, (4, 4), 4096),
-        Isa::Avx2 => products(4, (2, 2), 4096),
+        Isa::Avx2 => products(2, (2, 2), 4096),
         Isa::Sse41 => products(1, (1, 2), 0),
         Isa::Neon | Isa::Dotprod => products(2, (2, 2), 0),
         _ => products(1, (1, 1), 0),
@@ -102,7 +102,7 @@ const fn int8(isa: Isa) -> Products {
             ..products(4, (4, 4), 4096)
         },
         Isa::Avx512 => products(4, (4, 4), 4096),
-        Isa::Avx2 => products(4, (2, 2), 4096),
+        Isa::Avx2 => products(2, (2, 2), 4096),
         Isa::Sse41 => products(1, (1, 2), 0),
         Isa::Dotprod => Products {
             fields: Fields::SeparateLow,
