@@ -3,10 +3,15 @@
 //! `fuzz/corpus/TARGET` has inputs that the target takes, made by `atome_tests::fuzz::seeds`; `fuzz/regressions/TARGET` has
 //! inputs that something was wrong with.
 
+use atome_codegen::testing::Rng;
 use atome_tests::fuzz::{self, seeds};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{fs, panic};
+use std::time::{Duration, Instant};
+use std::{env, fs, panic};
+
+/// Seconds of [`mutated`] for each target.
+const SECONDS: &str = "ATOME_FUZZ_SECONDS";
 
 fn folder(kind: &str, target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -69,6 +74,52 @@ macro_rules! targets {
 }
 
 targets! { atome, bit2, container, floats, config, tokenizer, state, sessions, kernel }
+
+/// Every target on mutations of its corpus, other ones each day. What something is wrong with stays in
+/// `fuzz/artifacts/TARGET`.
+#[test]
+#[ignore = "runs for as long as it is told"]
+fn mutated() {
+    let seconds = env::var(SECONDS).map_or(Ok(10), |text| text.parse());
+    let seconds = Duration::from_secs(seconds.expect("a number of seconds"));
+    let day = std::time::UNIX_EPOCH
+        .elapsed()
+        .expect("after 1970")
+        .as_secs()
+        / 86_400;
+    std::thread::scope(|threads| {
+        for (target, _) in fuzz::TARGETS {
+            threads.spawn(move || mutate_for(seconds, target, day));
+        }
+    });
+}
+
+fn mutate_for(seconds: Duration, target: &str, seed: u64) {
+    let corpus: Vec<Vec<u8>> = files(&folder("corpus", target)).into_values().collect();
+    let words = if target == "kernel" {
+        "kernel"
+    } else {
+        "files"
+    };
+    let words = folder("", &format!("{words}.dict"));
+    let words = fuzz::words(&fs::read_to_string(words).expect("a dictionary"));
+    let (mut rng, start) = (Rng::new(seed), Instant::now());
+    let (mut runs, mut taken) = (0, 0);
+    while start.elapsed() < seconds {
+        let bytes = fuzz::mutate(&corpus, &words, &mut rng);
+        match panic::catch_unwind(|| fuzz::run(target, &bytes)) {
+            Ok(took) => (runs, taken) = (runs + 1, taken + u32::from(took)),
+            Err(_) => {
+                let file = folder("artifacts", target).join(format!("seed-{seed}-run-{runs}"));
+                fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+                fs::write(&file, &bytes).expect("a file");
+                panic!("{}", file.display());
+            }
+        }
+    }
+    println!("{target}: {runs} mutations run, {taken} taken");
+    assert!(runs > 0, "{target}: no time for a mutation");
+}
 
 /// Writes the corpus anew; what was in it and is not made any more goes.
 #[test]

@@ -14,6 +14,7 @@
 //! | `kernel` | text of the IR: interpreter, passes, JIT |
 //! | `made_nan` | NaN that arithmetic makes, taken out of sight |
 //! | `text` | tokenizers and configs |
+//! | [`mutate`] | edits of the corpus, for a machine without libFuzzer |
 //! | [`seeds`] | the corpus, made by the project's own writers |
 
 mod answers;
@@ -21,11 +22,13 @@ mod files;
 mod kernel;
 mod made_nan;
 mod mend;
+mod mutate;
 pub mod seeds;
 mod sessions;
 mod state;
 mod text;
 
+pub use mutate::{mutate, words};
 use std::fmt::Display;
 
 /// What a target does with bytes. It says whether they were taken.
