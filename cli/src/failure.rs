@@ -71,6 +71,11 @@ pub(crate) enum Failure {
     NoMachineCode,
     #[error("`--backend` chooses between machine codes: use it with --as asm")]
     OnlyAssembly,
+    #[cfg(feature = "asm")]
+    #[error(
+        "kernels compiled ahead of time have their schedules: `--schedule` lays out what `--backend jit` makes"
+    )]
+    PinnedAheadOfTime,
     #[error("an object is no text for a terminal: name a file with --output")]
     ObjectOnTerminal,
     #[cfg(feature = "asm")]

@@ -7,7 +7,7 @@ mod programs;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome_codegen::{ir, spec};
+use atome_codegen::{ir, op};
 use atome_spec::{Kind, Op};
 use std::fs;
 use support::Fixture;
@@ -105,7 +105,7 @@ fn has_back_end(fixture: &Fixture, target: &str) -> bool {
 
 /// Every kernel there is.
 fn kinds() -> Vec<Kind> {
-    spec::kinds()
+    op::kinds()
 }
 
 #[test]
@@ -135,6 +135,46 @@ fn a_file_has_what_standard_output_would() {
         "emit", "--op", "silu", "--as", "object", "--output", "silu.o",
     ]);
     assert!(fs::metadata(fixture.path("silu.o")).unwrap().len() > 0);
+}
+
+#[test]
+fn a_schedule_that_is_asked_for_is_the_kernels() {
+    let fixture = Fixture::new();
+    let gemm = ["emit", "--op", "gemm", "--target", "x86-64-v3"];
+    let run = |more: &[&str]| fixture.run(&[&gemm[..], more].concat());
+    let selected = run(&[]);
+    assert!(
+        selected
+            .err
+            .contains("method=select mr=32 nr=2 prefetch=4096 unroll=4"),
+        "{selected:?}"
+    );
+    let same = run(&["--schedule", "nr=2 unroll=4,mr=32"]);
+    assert_eq!(same.out, selected.out);
+    let pinned = run(&["--schedule", "mr=16,nr=3"]);
+    assert!(
+        pinned
+            .err
+            .contains("method=select mr=16 nr=3 prefetch=4096 unroll=4"),
+        "{pinned:?}"
+    );
+    assert_ne!(pinned.out, selected.out);
+
+    let refused = |more: &[&str]| {
+        let said = run(more);
+        assert_eq!((said.code, &*said.out), (Some(2), ""), "{said:?}");
+        said.err
+    };
+    let range = refused(&["--schedule", "mr=48"]);
+    assert!(
+        range.contains("`mr` of the schedule is 48, expected 16, 32 or 64"),
+        "{range}"
+    );
+    let field = refused(&["--schedule", "kc=4"]);
+    assert!(field.contains("a schedule has no field `kc`"), "{field}");
+    let asm = ["--as", "asm", "--backend", "aot", "--schedule", "mr=16"];
+    let ahead = refused(&asm);
+    assert!(ahead.contains("`--schedule` lays out"), "{ahead}");
 }
 
 #[test]

@@ -1,36 +1,46 @@
 use crate::ir::{Function, verify};
-use crate::{CodegenError, KernelSpec, lower, passes, schedule};
+use crate::{CodegenError, KernelSpec, Schedule, lower, passes, schedule};
 use atome_spec::Isa;
 
-/// The verified function of a specification, laid out for an instruction set and optimised.
+/// The verified function of a specification, laid out by a schedule and optimised.
 ///
-/// The instruction set decides the layout alone, never the result: give the one that the code is
-/// emitted for. That is an argument of `emit::rust::emit` too; for Cranelift it is
-/// [`Target::isa`](atome_spec::Target::isa) of the target, and for this machine
-/// `atome_kernels::detect()`. A tier stands for what all its CPUs have.
+/// The schedule decides the layout alone, never the result.
 ///
 /// ```
-/// use atome_codegen::{KernelSpec, compile};
-/// use atome_spec::{Op, Packing, Tier};
+/// use atome_codegen::{KernelSpec, Schedule, compile};
+/// use atome_spec::{Op, Packing};
 ///
 /// let spec = KernelSpec::new(Op::Gemv).packing(Packing::Int2).bind("cols", 64);
-/// let function = compile(&spec, Tier::X86_64V4)?;
+/// let schedule: Schedule = "method=select mr=32 nr=1 prefetch=0 unroll=4".parse()?;
+/// let function = compile(&spec, &schedule)?;
 /// assert_eq!(function.name, "gemv_int2_f32_cols64");
 /// assert_eq!(function.dims, ["rows"]);
-/// # Ok::<(), atome_codegen::CodegenError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// If no kernel can be made from the specification.
-pub fn compile(spec: &KernelSpec, isa: impl Into<Isa>) -> Result<Function, CodegenError> {
+/// If no kernel can be made from the specification, or laid out so.
+pub fn compile(spec: &KernelSpec, schedule: &Schedule) -> Result<Function, CodegenError> {
     spec.check()?;
-    let mut function = lower::lower(spec, &schedule::select(spec, isa));
+    schedule.check(spec)?;
+    let mut function = lower::lower(spec, schedule);
     check(spec, &function)?;
     passes::optimise(&mut function);
     if cfg!(debug_assertions) {
         check(spec, &function)?;
     }
     Ok(function)
+}
+
+/// [`compile`] by the schedule that is [selected](schedule::select) for an instruction set.
+///
+/// Give the one that the code is emitted for: an argument of `emit::rust::emit` too; for Cranelift
+/// it is that of 128-bit code, [`Isa::in_128_bits`]. A tier stands for what all its CPUs have.
+///
+/// # Errors
+/// If no kernel can be made from the specification.
+pub fn compile_for(spec: &KernelSpec, isa: impl Into<Isa>) -> Result<Function, CodegenError> {
+    compile(spec, &schedule::select(spec, isa))
 }
 
 fn check(spec: &KernelSpec, function: &Function) -> Result<(), CodegenError> {

@@ -78,6 +78,9 @@ pub enum CodegenError {
         /// The methods there are.
         known: &'static [Method],
     },
+    /// A schedule that is none of the kernel's.
+    #[error(transparent)]
+    Schedule(#[from] crate::schedule::ScheduleError),
     /// The lowering or a pass made a function that breaks the IR's invariants: a fault of
     /// this crate.
     #[error("the code of `{op}` is invalid: {violations}")]

@@ -13,11 +13,11 @@
 //! | [`interp`] | the meaning of the IR, by running it |
 //!
 //! ```
-//! use atome_codegen::{KernelSpec, compile, interp};
+//! use atome_codegen::{KernelSpec, compile_for, interp};
 //! use atome_spec::{Isa, Op};
 //!
 //! // `out[i] = tanh(x[i])`, any number of elements, laid out for AVX2.
-//! let function = compile(&KernelSpec::new(Op::Tanh), Isa::Avx2)?;
+//! let function = compile_for(&KernelSpec::new(Op::Tanh), Isa::Avx2)?;
 //! assert_eq!(function.dims, ["n"]);
 //! assert!(function.to_string().starts_with("kernel tanh_f32("));
 //!
@@ -45,7 +45,7 @@ pub mod spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use compile::compile;
+pub use compile::{compile, compile_for};
 pub use error::CodegenError;
 pub use schedule::Schedule;
 pub use spec::KernelSpec;

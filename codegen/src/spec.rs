@@ -2,9 +2,7 @@
 //! that are already known.
 
 use crate::CodegenError;
-pub use crate::op::{kinds, methods};
-
-use crate::op::{self, Bound, Dim, Signature, packings};
+use crate::op::{self, Bound, Dim, Signature, methods, packings};
 use atome_spec::{Activation, Kind, Method, Op, Packing};
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! features that rustc enables in generated kernels, and those that Cranelift is told of.
 
 use atome_codegen::emit::{clif, rust};
-use atome_codegen::{KernelSpec, compile};
+use atome_codegen::{KernelSpec, compile_for};
 use atome_spec::{Activation, Isa, Op, Packing, Target};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -31,7 +31,7 @@ fn enabled(isa: Isa) -> Names {
             spec = spec.activation(Activation::I8);
             spec.packing = Some(Packing::Base3);
         }
-        let function = compile(&spec, isa).expect("every op has a form");
+        let function = compile_for(&spec, isa).expect("every op has a form");
         let text = rust::emit_file(&function, isa).expect("every instruction set has one");
         let flat: String = text.split_whitespace().collect();
         for attribute in flat.split("target_feature(enable=\"").skip(1) {

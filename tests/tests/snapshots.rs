@@ -3,8 +3,9 @@
 
 use atome_codegen::emit::{clif, rust};
 use atome_codegen::ir::{Function, parse};
-use atome_codegen::{KernelSpec, compile};
+use atome_codegen::{KernelSpec, compile_for, op, schedule};
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
+use std::collections::BTreeMap;
 
 /// One kernel of which every stage is kept.
 struct Case {
@@ -184,7 +185,7 @@ impl Case {
     }
 
     fn function(&self, isa: Isa) -> Function {
-        match compile(&self.spec(), isa) {
+        match compile_for(&self.spec(), isa) {
             Ok(function) => function,
             Err(error) => panic!("{}: {error}", self.name()),
         }
@@ -218,6 +219,33 @@ impl Case {
     }
 }
 
+/// Which schedule is selected for every kernel and instruction set; in brackets those that have no
+/// ahead-of-time kernel of their own.
+#[test]
+fn schedules() {
+    let mut text = String::new();
+    for kind in op::kinds() {
+        let spec = KernelSpec::from(kind);
+        let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for &isa in Isa::ALL {
+            let isas = rows.entry(schedule::select(&spec, isa).to_string());
+            isas.or_default()
+                .push(match schedule::is_ahead_of_time(kind, isa) {
+                    true => isa.to_string(),
+                    false => format!("({isa})"),
+                });
+        }
+        text.push_str(&format!("{}\n", spec.name()));
+        for (schedule, isas) in rows {
+            text.push_str(&format!("  {schedule}\n    {}\n", isas.join(" ")));
+        }
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| insta::assert_snapshot!("schedules", text));
+}
+
 #[test]
 fn intermediate_representation() {
     for case in CASES {
@@ -244,11 +272,7 @@ fn cranelift_ir() {
     // Look-ups in four registers are long and all alike.
     let short = |case: &&Case| case.target != Target::Interp && case.method.is_none();
     for case in CASES.iter().filter(short) {
-        // Code in 128-bit vectors is laid out for a tier of that width.
-        let layout = match case.isa() {
-            isa if isa.tier().vector_bits() > 128 => Isa::Sse41,
-            isa => isa,
-        };
+        let layout = case.isa().in_128_bits();
         let machine = case.extension.unwrap_or(case.isa());
         let isa = clif::isa_with(case.target, machine).expect("an instruction set Cranelift has");
         match clif::emit(&case.function(layout), &*isa) {

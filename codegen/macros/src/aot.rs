@@ -2,8 +2,8 @@
 
 use atome_codegen::emit::rust::{self, Bound};
 use atome_codegen::ir::Function;
-use atome_codegen::{CodegenError, KernelSpec, compile, op, schedule};
-use atome_spec::{Activation, Isa, Kind, Method, Op, Tier};
+use atome_codegen::{CodegenError, KernelSpec, compile_for, op, schedule};
+use atome_spec::{Isa, Op, Tier};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::LitStr;
@@ -63,11 +63,12 @@ pub(crate) fn path(spec: &KernelSpec, isa: Isa) -> TokenStream {
 
 /// What an instruction set has kernels for, compiled.
 fn kernels(isa: Isa) -> Result<Vec<(KernelSpec, Function)>, CodegenError> {
-    let kinds = op::kinds().into_iter().filter(|kind| gains(*kind, isa));
+    let kinds = op::kinds().into_iter();
+    let kinds = kinds.filter(|kind| schedule::is_ahead_of_time(*kind, isa));
     kinds
         .map(|kind| {
             let spec = KernelSpec::from(kind);
-            let mut function = compile(&spec, isa)?;
+            let mut function = compile_for(&spec, isa)?;
             function.name = symbol(&spec, isa);
             Ok((spec, function))
         })
@@ -98,17 +99,6 @@ fn item(
         }
         None => rust::emit(function, isa),
     }
-}
-
-/// Whether an instruction set has a kernel of its own: its tier's baseline has every kernel but
-/// those that select int8, which look-ups beat; an extension has dot products.
-fn gains(kind: Kind, isa: Isa) -> bool {
-    if kind.method == Some(Method::Select) {
-        return false;
-    }
-    let product = matches!(kind.op, Op::Gemv | Op::Gemm);
-    let dot = kind.method.is_none() && kind.activation == Activation::I8;
-    !isa.is_extension() || (product && dot)
 }
 
 /// An element of the table. The names are those of `atome_kernels::aot`.

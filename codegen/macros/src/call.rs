@@ -4,8 +4,8 @@ use crate::aot;
 use crate::check::Cpu;
 use crate::expand::Kernel;
 use atome_codegen::ir::{Access, Elem};
-use atome_codegen::{compile, emit::rust};
-use atome_spec::{Activation, Isa, Method, Tier};
+use atome_codegen::{compile_for, emit::rust, schedule};
+use atome_spec::{Isa, Tier};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
@@ -16,12 +16,8 @@ fn variant(kernel: &Kernel<'_>, tier: Tier) -> TokenStream {
 
 /// The extensions of a tier that the kernel gains from.
 fn extensions(kernel: &Kernel<'_>, tier: Tier) -> impl Iterator<Item = Isa> {
-    let dot = match kernel.spec.method {
-        Some(method) => method == Method::Dot,
-        None => kernel.spec.activation == Activation::I8,
-    };
     let isas = tier.isas().iter().copied();
-    isas.filter(move |isa| isa.is_extension() && dot)
+    isas.filter(|isa| isa.is_extension() && schedule::gains(kernel.spec, *isa))
 }
 
 /// Whether the CPU has an instruction set.
@@ -109,7 +105,7 @@ fn emitted(kernel: &Kernel<'_>, isa: Isa) -> syn::Result<(TokenStream, TokenStre
         return Ok((TokenStream::new(), quote!(#path(#arguments))));
     }
     let failed = |e: &dyn std::fmt::Display| syn::Error::new_spanned(&kernel.item.sig.ident, e);
-    let mut function = compile(kernel.spec, isa).map_err(|e| failed(&e))?;
+    let mut function = compile_for(kernel.spec, isa).map_err(|e| failed(&e))?;
     let name = format_ident!("kernel_{}", isa.name().replace('.', ""));
     function.name = name.to_string();
     let item = rust::emit(&function, isa).map_err(|e| failed(&e))?;

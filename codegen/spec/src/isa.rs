@@ -41,6 +41,28 @@ impl Isa {
         }
     }
 
+    /// Width of the vector registers in bits.
+    pub const fn vector_bits(self) -> usize {
+        self.tier().vector_bits()
+    }
+
+    /// Vector registers; of other machines as few as are usual.
+    pub const fn registers(self) -> usize {
+        match self {
+            Isa::Portable | Isa::Sse41 | Isa::Avx2 => 16,
+            Isa::Neon | Isa::Dotprod | Isa::Avx512 | Isa::Avx512Vnni => 32,
+        }
+    }
+
+    /// The instruction set whose schedules suit code in vectors of 128 bits, as Cranelift makes it,
+    /// for a machine that has this one.
+    pub const fn in_128_bits(self) -> Isa {
+        match self {
+            Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => Isa::Sse41,
+            Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::Sse41 => self,
+        }
+    }
+
     /// Whether some CPUs of the tier lack these instructions.
     pub const fn is_extension(self) -> bool {
         matches!(self, Isa::Dotprod | Isa::Avx512Vnni)

@@ -5,11 +5,9 @@
 
 use super::{Lowering, any};
 use crate::ir::{Address, Buffer, Builder, Compare, Lanes, Size, UnaryOp, Value};
-use crate::op::{Bound, Content, Def, Dim, Dims, dim, in_out, input, output};
+use crate::op::{Bound, Content, Def, Dim, Dims, Form, dim, in_out, input, output};
+use crate::schedule::{Choice, Field, unrolled};
 use atome_spec::LANES;
-
-/// Greatest head whose dot product becomes straight code.
-const UNROLLED_HEAD: u64 = 128;
 
 /// Positions that the cache holds: whole vectors of them.
 const CAPACITY: Dim = dim("capacity").multiple_of(LANES as u64);
@@ -45,6 +43,12 @@ pub(super) const ATTN_SCORES: Def = Def {
             output("scores", Content::F32, &d.get("capacity")),
         ]
     },
+    forms: &[Form::f32(&[Choice {
+        field: Field::Unroll,
+        valid: &[1, 16, 32, 64, 128, 256],
+        tried: &[1, 64, 128, 256],
+    }])],
+    select: |_, _| unrolled(128),
     ..Def::of(lower_scores)
 };
 
@@ -109,7 +113,7 @@ fn lower_append(l: &mut Lowering<'_>) {
 
 fn lower_scores(l: &mut Lowering<'_>) {
     let (d_head, capacity, len) = (l.dim("d_head"), l.dim("capacity"), l.dim("len"));
-    let unroll = l.schedule.unroll_reductions;
+    let unroll = u64::from(l.schedule.unroll());
     let [q, keys, scores] = ["q", "keys", "scores"].map(|name| l.buffer(name));
     let b = &mut l.b;
     let width = b.size_f32(&d_head);
@@ -125,7 +129,7 @@ fn lower_scores(l: &mut Lowering<'_>) {
             positions: positions.clone(),
         };
         let sum = match d_head.as_const() {
-            Some(n) if unroll && n <= UNROLLED_HEAD => dot.unrolled(b, n, 0, 1),
+            Some(n) if n <= unroll => dot.unrolled(b, n, 0, 1),
             _ => dot.looped(b, &d_head),
         };
         let score = b.div(sum, root);

@@ -3,6 +3,7 @@
 use super::Lowering;
 use crate::ir::{Address, BinaryOp, Builder, ShiftOp, Size, UnaryOp, Value};
 use crate::op::{Callers, Content, Def, Dim, Form, dim, in_out, input, output};
+use crate::schedule::{Choice, Field, unrolled};
 use atome_spec::layout::WORD_COLS;
 use atome_spec::{Activation, Method, Packing};
 
@@ -26,11 +27,17 @@ pub(super) const CONV1D: Def = Def {
         ]
     },
     scalars: &["scale"],
-    forms: &[Form::new(
+    forms: &[Form::ternary(
         Activation::F32,
         &[Packing::Int2],
         &[Method::Select],
+        &[Choice {
+            field: Field::Unroll,
+            valid: &[1, 2, 4, 8, 16],
+            tried: &[1, 4, 16],
+        }],
     )],
+    select: |_, _| unrolled(WORD_COLS as u32),
     callers: Callers::Attributes,
     ..Def::of(lower)
 };
@@ -43,6 +50,7 @@ fn lower(l: &mut Lowering<'_>) {
     let last_word = past.clone().div(word_taps);
     let [w, x, history, out] = ["w", "x", "history", "out"].map(|name| l.buffer(name));
     let scale = l.scalar("scale");
+    let unroll = l.schedule.unroll();
     let b = &mut l.b;
     let scale = b.splat(scale);
 
@@ -73,7 +81,7 @@ fn lower(l: &mut Lowering<'_>) {
             let codes = b.load_vector(w, codes, lanes.clone());
             let inits = [codes, carried[0], carried[1]];
             let rest = past.clone().rem(word_taps);
-            let carried = b.for_unrolled(rest, WORD_COLS as u32, &inits, |b, k, carried| {
+            let carried = b.for_unrolled(rest, unroll, &inits, |b, k, carried| {
                 let first = last_word.clone() * word_taps * channels.clone();
                 tap(
                     b,

@@ -3,11 +3,9 @@
 use super::conv1d::TAPS;
 use super::{Lowering, math, strided};
 use crate::ir::{Address, Builder, Compare, Size, Value};
-use crate::op::{Content, Def, dim, in_out, input, output};
+use crate::op::{Content, Def, Form, dim, in_out, input, output};
+use crate::schedule::{Choice, Field, unrolled};
 use atome_spec::numerics::CANONICAL_NAN;
-
-/// Most taps that are unrolled where their number is bound.
-const UNROLLED_TAPS: u64 = 16;
 
 pub(super) const CONV_SILU: Def = Def {
     dims: &[dim("channels"), TAPS, dim("tokens"), dim("x_stride")],
@@ -24,6 +22,12 @@ pub(super) const CONV_SILU: Def = Def {
             output("out", Content::F32, &(tokens * channels)),
         ]
     },
+    forms: &[Form::f32(&[Choice {
+        field: Field::Unroll,
+        valid: &[1, 2, 4, 8, 16, 32],
+        tried: &[1, 4, 16],
+    }])],
+    select: |_, _| unrolled(16),
     ..Def::of(lower)
 };
 
@@ -33,7 +37,7 @@ fn lower(l: &mut Lowering<'_>) {
     // Taps but the last; each has a row of the history. A filter has at least one tap.
     let past = taps.sub(1);
     let unroll = match past {
-        Size::Const(n @ 1..=UNROLLED_TAPS) => n as u32,
+        Size::Const(n) if n <= u64::from(l.schedule.unroll()) => (n as u32).max(1),
         _ => 1,
     };
     let names = ["w", "bias", "x", "history", "out"];

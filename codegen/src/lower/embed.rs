@@ -3,8 +3,11 @@
 use super::{Lowering, any};
 use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
 use crate::op::{Callers, Content, Def, Form, dim, input, output};
-use atome_spec::{Activation, LANES, Method, Packing, layout};
+use crate::schedule::{Choice, Field, Schedule};
+use atome_spec::{Activation, Isa, LANES, Method, Packing, layout};
 
+/// Bytes that one prefetch brings.
+const CACHE_LINE: u32 = 64;
 /// More tokens than one call can have.
 const MAX_TOKENS: u64 = 1 << 32;
 
@@ -24,11 +27,20 @@ pub(super) const EMBED: Def = Def {
         ]
     },
     scalars: &["scale"],
-    forms: &[Form::new(
+    forms: &[Form::ternary(
         Activation::F32,
         &[Packing::Int2, Packing::Base3],
         &[Method::Select],
+        &[Choice {
+            field: Field::Prefetch,
+            valid: &[0, CACHE_LINE],
+            tried: &[0, CACHE_LINE],
+        }],
     )],
+    select: |_, isa| Schedule {
+        prefetch: Some(if isa == Isa::Portable { 0 } else { CACHE_LINE }),
+        ..Schedule::default()
+    },
     callers: Callers::Attributes,
     ..Def::of(lower)
 };
@@ -55,7 +67,7 @@ fn lower(l: &mut Lowering<'_>) {
         row_words,
     };
 
-    if l.schedule.prefetch_bytes == 0 {
+    if l.schedule.prefetch_words() == 0 {
         b.for_loop(tokens, &[], |b, t, _| {
             let id = load_id(b, ids, Address::of(&[(t, Size::ONE)]));
             row.expand(b, id, None, Address::of(&[(t, row.d_model.clone())]));

@@ -75,8 +75,8 @@ pub(crate) fn def(op: Op) -> &'static Def {
 /// in the order of [`op::dims`](crate::op::dims).
 ///
 /// # Panics
-/// Perhaps, if the specification fails its check or the schedule is not one of
-/// [`schedule::select`](crate::schedule::select); [`compile`](crate::compile) passes neither.
+/// Perhaps, if the specification or the schedule fails its check; [`compile`](crate::compile) passes
+/// neither.
 pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
     let mut lowering = Lowering::new(spec, schedule);
     (def(spec.op).lower)(&mut lowering);

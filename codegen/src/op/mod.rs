@@ -1,5 +1,5 @@
 //! What each op is, declared once: its dimensions, buffers and scalars, what its weights and
-//! activations may be, who calls it, and its lowering.
+//! activations may be, what its schedules choose, who calls it, and its lowering.
 //!
 //! A [`Def`] stands at the top of the op's file in [`lower`](crate::lower), beside the code that
 //! it must agree with, and everything else derives from it: the parameters of the lowering and
@@ -27,7 +27,9 @@ pub(crate) use dim::dim;
 pub(crate) use signature::Dims;
 
 use crate::lower::{self, Lowering};
-use atome_spec::{Activation, Kind, Method, Op, Packing};
+use crate::schedule::Choice;
+use crate::{KernelSpec, Schedule};
+use atome_spec::{Activation, Isa, Kind, Method, Op, Packing};
 
 /// What an op is, but for its numerics.
 #[derive(Clone, Copy)]
@@ -40,6 +42,8 @@ pub(crate) struct Def {
     pub(crate) scalars: &'static [&'static str],
     /// What it has kernels for, a form for each type of activations, the default first.
     pub(crate) forms: &'static [Form],
+    /// The schedule that is selected for an instruction set, but for the method.
+    pub(crate) select: fn(&KernelSpec, Isa) -> Schedule,
     /// Who calls it.
     pub(crate) callers: Callers,
     /// Its lowering.
@@ -54,6 +58,7 @@ impl Def {
             buffers: |_| Vec::new(),
             scalars: &[],
             forms: Form::F32,
+            select: |_, _| Schedule::default(),
             callers: Callers::Plans,
             lower,
         }
@@ -68,21 +73,30 @@ pub(crate) struct Form {
     packings: &'static [Packing],
     /// Methods of its product, the one that is chosen unless another is asked for first.
     methods: &'static [Method],
+    /// What else its schedules choose.
+    choices: &'static [Choice],
 }
 
 impl Form {
     /// That of an op on f32 alone.
-    const F32: &'static [Form] = &[Form::new(Activation::F32, &[], &[])];
+    const F32: &'static [Form] = &[Form::f32(&[])];
 
-    pub(crate) const fn new(
+    /// That of an op on f32 alone, whose schedules have choices.
+    pub(crate) const fn f32(choices: &'static [Choice]) -> Form {
+        Form::ternary(Activation::F32, &[], &[], choices)
+    }
+
+    pub(crate) const fn ternary(
         activation: Activation,
         packings: &'static [Packing],
         methods: &'static [Method],
+        choices: &'static [Choice],
     ) -> Form {
         Form {
             activation,
             packings,
             methods,
+            choices,
         }
     }
 }
@@ -127,6 +141,11 @@ pub fn packings(op: Op, activation: Activation) -> &'static [Packing] {
 /// Methods an op has kernels for, the one that is chosen unless another is asked for first.
 pub fn methods(op: Op, activation: Activation) -> &'static [Method] {
     form(op, activation).map_or(&[], |form| form.methods)
+}
+
+/// What an op's schedules choose, but for the method and its fields.
+pub(crate) fn choices(op: Op, activation: Activation) -> &'static [Choice] {
+    form(op, activation).map_or(&[], |form| form.choices)
 }
 
 /// Whether an op reads ternary weights, and so has a packing.

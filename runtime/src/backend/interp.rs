@@ -6,7 +6,7 @@ use crate::LoadError;
 use crate::arena::Sizes;
 use crate::plan::{DimValue, KernelCall, Plan};
 use atome_codegen::interp::{Memory, Part, Program, Registers, Span};
-use atome_codegen::{KernelSpec, compile};
+use atome_codegen::{KernelSpec, compile_for};
 use atome_spec::Tier;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -40,7 +40,7 @@ impl Interp {
             let program = match programs.get(&spec) {
                 Some(program) => Arc::clone(program),
                 None => {
-                    let function = compile(&spec, tier)?;
+                    let function = compile_for(&spec, tier)?;
                     let program = Program::new(&function).map_err(LoadError::Program)?;
                     registers.fit(&program);
                     let program = Arc::new(program);

@@ -7,7 +7,7 @@ use atome::format::{
     TensorRef, write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
 };
 use atome_codegen::testing::random_function;
-use atome_codegen::{KernelSpec, compile};
+use atome_codegen::{KernelSpec, compile_for};
 use atome_spec::{Activation, Isa, Op};
 use serde_json::{Map, Value, json};
 
@@ -307,7 +307,7 @@ fn kernel() -> Files {
             for activation in [Activation::F32, Activation::I8] {
                 let mut spec = KernelSpec::new(op).activation(activation);
                 spec.packing = packing;
-                let Ok(function) = compile(&spec, Isa::Sse41) else {
+                let Ok(function) = compile_for(&spec, Isa::Sse41) else {
                     continue;
                 };
                 files.push((spec.name(), function.to_string().into_bytes()));

@@ -2,7 +2,7 @@ use super::code::{Facts, Inst, count, cranelift, dot_loop, facts, hot_loop};
 use super::{code_for, compiled};
 use atome_codegen::emit::clif;
 use atome_codegen::{KernelSpec, schedule};
-use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
+use atome_spec::{Activation, Isa, LANES, Method, Op, Packing, Target};
 
 const PACKINGS: [Packing; 2] = [Packing::Int2, Packing::Base3];
 const X86_64: [Target; 3] = [Target::X86_64V2, Target::X86_64V3, Target::X86_64V4];
@@ -137,7 +137,10 @@ fn lut_multiplies_by_the_scale_alone() {
                 let case = format!("{op} {packing} {target}");
                 assert_eq!(facts(hot_loop(&insts)).multiplies, 0, "{case}");
                 // The two scales by each other, then each part of a group's sums.
-                let groups = schedule::select(&spec, isa).row_groups;
+                let rows = schedule::select(&spec, isa)
+                    .mr
+                    .expect("a product has tiles");
+                let groups = rows as usize / LANES;
                 assert_eq!(facts(&insts).multiplies, 1 + groups * PARTS, "{case}");
             }
         }

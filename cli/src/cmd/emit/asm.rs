@@ -37,6 +37,8 @@ pub(super) struct Assembly {
 pub(super) fn assembly(args: &EmitArgs, spec: &KernelSpec) -> Result<Assembly, Failure> {
     let code = Code::new(args, spec);
     match args.backend {
+        Some(Maker::Aot) if args.schedule.is_some() => Err(Failure::PinnedAheadOfTime),
+        _ if args.schedule.is_some() => code.at_load(args),
         Some(Maker::Jit) => code.at_load(args),
         Some(Maker::Aot) => code.ahead_of_time(),
         // What cannot be shown is named in the header of what Cranelift makes.
@@ -107,7 +109,7 @@ impl Code<'_> {
     /// What Cranelift makes of the kernel.
     fn at_load(&self, args: &EmitArgs) -> Result<Assembly, Failure> {
         let isa = args.isa();
-        let function = compile(self.spec, isa)?;
+        let function = compile(self.spec, &args.schedule(self.spec))?;
         let machine = clif::isa(args.target).map_err(Failure::machine)?;
         let bytes = clif::machine_code(&function, &*machine)?;
         let name = &function.name;
@@ -181,7 +183,8 @@ fn file(comment: &str, header: &[String], arch: &str, name: &str, code: &str) ->
 fn arch(isa: Isa) -> &'static str {
     match isa {
         Isa::Dotprod => "\t.arch armv8.2-a+fp16+dotprod\n",
-        _ => "\t.arch armv8-a\n",
+        Isa::Neon => "\t.arch armv8-a\n",
+        Isa::Portable | Isa::Sse41 | Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => "",
     }
 }
 

@@ -17,7 +17,7 @@ use atome::atomic_file;
 use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
 use atome_codegen::ir::Function;
-use atome_codegen::{CodegenError, KernelSpec, compile, op, schedule};
+use atome_codegen::{CodegenError, KernelSpec, Schedule, compile, op, schedule};
 use atome_kernels::dispatch;
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 use clap::{Args, ValueEnum};
@@ -53,6 +53,11 @@ pub(crate) struct EmitArgs {
     /// Method of the ternary product [default: chosen by the schedule]
     #[arg(long, value_name = "M", value_parser = named::<Method>(Method::NAMES))]
     method: Option<Method>,
+
+    /// How the kernel is laid out, such as mr=32,nr=2; fields that are not given are as selected for
+    /// the target
+    #[arg(long, value_name = "FIELD=VALUE,..")]
+    schedule: Option<Schedule>,
 
     /// The machine to generate for
     #[arg(long, value_name = "T", default_value = "native")]
@@ -131,7 +136,7 @@ pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {
         return Err(Failure::OnlyAssembly);
     }
     let isa = args.isa();
-    let function = compile(&spec, isa)?;
+    let function = compile(&spec, &args.schedule(&spec))?;
     let mut note = args.note(&spec);
     let code = match args.form {
         Form::Ir => function.to_string().into_bytes(),
@@ -185,9 +190,15 @@ impl EmitArgs {
     fn isa(&self) -> Isa {
         let isa = self.target_isa();
         match self.form {
-            Form::Clif | Form::Asm | Form::Object if isa.tier().vector_bits() > 128 => Isa::Sse41,
-            _ => isa,
+            Form::Clif | Form::Asm | Form::Object => isa.in_128_bits(),
+            Form::Ir | Form::Rust | Form::Header => isa,
         }
+    }
+
+    /// What was asked for, and what is selected where nothing was.
+    fn schedule(&self, spec: &KernelSpec) -> Schedule {
+        let selected = schedule::select(spec, self.isa());
+        self.schedule.map_or(selected, |pinned| pinned.or(selected))
     }
 
     /// The best instructions of the target.
@@ -198,7 +209,7 @@ impl EmitArgs {
     /// Which kernel it is and how it is laid out.
     fn note(&self, spec: &KernelSpec) -> String {
         let (isa, best) = (self.isa(), self.target_isa());
-        let schedule = schedule::select(spec, isa);
+        let schedule = self.schedule(spec);
         let name = spec.name();
         if isa == best {
             format!("{name} for {isa}: {schedule}")

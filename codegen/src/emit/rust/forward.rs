@@ -82,12 +82,12 @@ fn dimension(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KernelSpec, compile};
+    use crate::{KernelSpec, compile_for};
     use atome_spec::{Isa, Op, Packing};
 
     fn compiled(op: Op) -> Function {
         let spec = KernelSpec::new(op).packing(Packing::Int2);
-        compile(&spec, Isa::Portable).expect("a kernel")
+        compile_for(&spec, Isa::Portable).expect("a kernel")
     }
 
     #[test]

@@ -28,14 +28,15 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         scale,
         cols,
         out_stride,
-        prefetch_words: l.schedule.prefetch_bytes / 4,
+        prefetch_words: l.schedule.prefetch_words(),
+        unroll: l.schedule.unroll(),
     };
     let walk = Walk {
         rows: shape.rows,
         words,
         tokens,
-        row_groups: l.schedule.row_groups,
-        token_tile: l.schedule.tokens,
+        row_groups: l.schedule.row_groups(),
+        token_tile: l.schedule.tokens(),
     };
     walk.run(b, &|b, rows, tokens| gemm.tile(b, rows, tokens));
 }
@@ -48,6 +49,7 @@ struct Gemm {
     cols: Size,
     out_stride: Size,
     prefetch_words: u64,
+    unroll: u32,
 }
 
 impl Gemm {
@@ -115,7 +117,7 @@ impl Gemm {
         let groups = codes.len();
         let carried: Vec<Value> = codes.iter().chain(acc).copied().collect();
         let quads = rest.clone().div(4);
-        let carried = b.for_unrolled(quads.clone(), 4, &carried, |b, quad, carried| {
+        let carried = b.for_unrolled(quads.clone(), self.unroll, &carried, |b, quad, carried| {
             let (codes, acc) = carried.split_at(groups);
             let mut acc = acc.to_vec();
             for k in 0..4 {
@@ -126,15 +128,20 @@ impl Gemm {
             }
             shift_all(b, codes, 2).into_iter().chain(acc).collect()
         });
-        let carried = b.for_unrolled(rest.clone().rem(4), 4, &carried, |b, k, carried| {
-            let (codes, acc) = carried.split_at(groups);
-            let mut acc = acc.to_vec();
-            for t in 0..tokens {
-                let x = b.load(self.x, x(t).offset(quads.clone() * 4).step(k, 1));
-                accumulate(b, codes, 0, x, &mut acc[t * groups..]);
-            }
-            shift_all(b, codes, 8).into_iter().chain(acc).collect()
-        });
+        let carried = b.for_unrolled(
+            rest.clone().rem(4),
+            self.unroll,
+            &carried,
+            |b, k, carried| {
+                let (codes, acc) = carried.split_at(groups);
+                let mut acc = acc.to_vec();
+                for t in 0..tokens {
+                    let x = b.load(self.x, x(t).offset(quads.clone() * 4).step(k, 1));
+                    accumulate(b, codes, 0, x, &mut acc[t * groups..]);
+                }
+                shift_all(b, codes, 8).into_iter().chain(acc).collect()
+            },
+        );
         carried[groups..].to_vec()
     }
 }

@@ -35,14 +35,14 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         x_words,
         out_stride: shape.out_stride,
         product: Product::new(l.schedule),
-        prefetch_words: l.schedule.prefetch_bytes / 4,
+        prefetch_words: l.schedule.prefetch_words(),
     };
     let walk = Walk {
         rows: shape.rows,
         words,
         tokens,
-        row_groups: l.schedule.row_groups,
-        token_tile: l.schedule.tokens,
+        row_groups: l.schedule.row_groups(),
+        token_tile: l.schedule.tokens(),
     };
     walk.run(b, &|b, rows, tokens| gemm.tile(b, rows, tokens));
 }

@@ -16,11 +16,40 @@ use super::quantize::row_words;
 use super::{Lowering, strided};
 use crate::ir::Size;
 use crate::op::{Bound, BufferDef, Callers, Content, Def, Dim, Dims, Form, dim, input, output};
+use crate::schedule::{self, Choice, Field};
 use atome_spec::layout::{WORD_COLS, word_cols};
 use atome_spec::{Activation, LANES, Method, Packing};
 
 const LANES_U64: u64 = LANES as u64;
 const WORD_COLS_U64: u64 = WORD_COLS as u64;
+
+/// Tiles of rows that a panel has a whole number of.
+const MR: Choice = Choice {
+    field: Field::Mr,
+    valid: &[16, 32, 64],
+    tried: &[16, 32, 64],
+};
+const NR: Choice = Choice {
+    field: Field::Nr,
+    valid: &[1, 2, 3, 4, 5, 6, 7, 8],
+    tried: &[1, 2, 3, 4, 6, 8],
+};
+const ONE_TOKEN: Choice = Choice {
+    field: Field::Nr,
+    valid: &[1],
+    tried: &[1],
+};
+const PREFETCH: Choice = Choice {
+    field: Field::Prefetch,
+    valid: &[0, 256, 512, 1024, 2048, 4096, 8192, 16384],
+    tried: &[0, 1024, 4096],
+};
+/// Quads of the columns that fill no word, and columns that fill no quad.
+const UNROLL: Choice = Choice {
+    field: Field::Unroll,
+    valid: &[1, 2, 4],
+    tried: &[4],
+};
 
 const COLS: Dim = dim("cols").summed();
 
@@ -29,13 +58,20 @@ pub(super) const GEMV: Def = Def {
     buffers: |d| Shape::of_vector(d).buffers(d),
     scalars: &["scale"],
     forms: &[
-        Form::new(Activation::F32, &[Packing::Int2], &[Method::Select]),
-        Form::new(
+        Form::ternary(
+            Activation::F32,
+            &[Packing::Int2],
+            &[Method::Select],
+            &[MR, ONE_TOKEN, PREFETCH, UNROLL],
+        ),
+        Form::ternary(
             Activation::I8,
             &[Packing::Int2, Packing::Base3],
             &[Method::Dot, Method::Lut, Method::Select],
+            &[MR, ONE_TOKEN, PREFETCH],
         ),
     ],
+    select: schedule::gemv,
     callers: Callers::Attributes,
     ..Def::of(|l| lower(l, Shape::of_vector(&l.dims)))
 };
@@ -49,6 +85,21 @@ pub(super) const GEMM: Def = Def {
         dim("out_stride").bound(Bound::AtLeast("rows")),
     ],
     buffers: |d| Shape::of_vectors(d).buffers(d),
+    forms: &[
+        Form::ternary(
+            Activation::F32,
+            &[Packing::Int2],
+            &[Method::Select],
+            &[MR, NR, PREFETCH, UNROLL],
+        ),
+        Form::ternary(
+            Activation::I8,
+            &[Packing::Int2, Packing::Base3],
+            &[Method::Dot, Method::Lut, Method::Select],
+            &[MR, NR, PREFETCH],
+        ),
+    ],
+    select: schedule::gemm,
     lower: |l| lower(l, Shape::of_vectors(&l.dims)),
     ..GEMV
 };

@@ -35,8 +35,8 @@ impl Codes {
 impl Product {
     pub(super) fn new(schedule: &Schedule) -> Product {
         Product {
-            method: schedule.method,
-            fields: schedule.fields,
+            method: schedule.method(),
+            fields: schedule.fields(),
         }
     }
 
@@ -44,7 +44,7 @@ impl Product {
     pub(super) fn sums(&self) -> usize {
         match self.method {
             Method::Dot => self.fields.sums(),
-            _ => 1,
+            Method::Select | Method::Lut => 1,
         }
     }
 
@@ -58,7 +58,7 @@ impl Product {
     pub(super) fn quads_from(&self, q: usize) -> usize {
         match self.method {
             Method::Lut if q < 4 => 2,
-            _ => 1,
+            Method::Lut | Method::Select | Method::Dot => 1,
         }
     }
 
@@ -71,7 +71,7 @@ impl Product {
                     .map(|&(codes, q)| self.field(b, codes, q))
                     .collect(),
             ),
-            _ => {
+            Method::Select | Method::Lut => {
                 let bit = quads.first().map_or(0, |(_, q)| 2 * *q as u8);
                 Codes::Words(quads.iter().map(|(codes, _)| *codes).collect(), bit)
             }

@@ -13,7 +13,7 @@ use crate::jit::{Code, CodeBuilder, FuncId, calls_ahead_of_time};
 use crate::plan::{Call, DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
-use atome_codegen::{KernelSpec, compile};
+use atome_codegen::{KernelSpec, compile_for, op};
 use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
 use atome_spec::{Activation, Isa, Op, Packing, Target, Tier};
@@ -149,8 +149,8 @@ impl<'p> Kernels<'p> {
         if let Some(&function) = self.imported.get(kernel.name) {
             return Ok(Some(function));
         }
-        let signature = compile(&call.open_spec(), Tier::Portable)?;
-        let function = self.code.declare_import(kernel.name, &signature)?;
+        let declaration = op::signature(kernel.kind).declaration(kernel.name);
+        let function = self.code.declare_import(kernel.name, &declaration)?;
         self.imported.insert(kernel.name, function);
         Ok(Some(function))
     }
@@ -159,7 +159,7 @@ impl<'p> Kernels<'p> {
         if let Some(&function) = self.compiled.get(&spec) {
             return Ok(function);
         }
-        let function = self.code.define(&compile(&spec, clif_isa())?)?;
+        let function = self.code.define(&compile_for(&spec, clif_isa())?)?;
         self.compiled.insert(spec, function);
         Ok(function)
     }
@@ -226,7 +226,7 @@ fn target(tier: Tier) -> Target {
         Tier::X86_64V2 => Target::X86_64V2,
         Tier::X86_64V3 => Target::X86_64V3,
         Tier::X86_64V4 => Target::X86_64V4,
-        _ => Target::Native,
+        Tier::Portable | Tier::Neon => Target::Native,
     }
 }
 

@@ -1,0 +1,138 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// A field of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Method of the ternary product.
+    Method,
+    /// Rows of a register tile.
+    Mr,
+    /// Tokens of a register tile.
+    Nr,
+    /// Where the codes of a word are multiplied.
+    Fields,
+    /// Bytes that weights are asked for ahead.
+    Prefetch,
+    /// Iterations that become straight code.
+    Unroll,
+}
+
+impl Field {
+    /// Every field, in the order of the text.
+    pub const ALL: [Field; 6] = [
+        Field::Method,
+        Field::Mr,
+        Field::Nr,
+        Field::Fields,
+        Field::Prefetch,
+        Field::Unroll,
+    ];
+
+    /// Its name in the text.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Field::Method => "method",
+            Field::Mr => "mr",
+            Field::Nr => "nr",
+            Field::Fields => "fields",
+            Field::Prefetch => "prefetch",
+            Field::Unroll => "unroll",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The numbers that a field of an op's schedules may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    pub(crate) field: Field,
+    /// All that are valid, in order.
+    pub(crate) valid: &'static [u32],
+    /// Those worth a measurement.
+    pub(crate) tried: &'static [u32],
+}
+
+/// How the four 2-bit fields of a code word's bytes come into dot products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fields {
+    /// Shifted down, into one sum.
+    Shifted,
+    /// Where they are, each into a sum of its own that is shifted at the end: no shift in the
+    /// loop. For instructions that take codes up to 255.
+    Separate,
+    /// The same for three of them; the highest, which would make signed bytes negative, is
+    /// shifted down into the lowest one's sum.
+    SeparateLow,
+}
+
+impl Fields {
+    /// Every one.
+    pub const ALL: [Fields; 3] = [Fields::Shifted, Fields::Separate, Fields::SeparateLow];
+
+    /// Its name in the text.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fields::Shifted => "shifted",
+            Fields::Separate => "separate",
+            Fields::SeparateLow => "separate-low",
+        }
+    }
+
+    /// Sums of a token and a group of rows.
+    pub(crate) const fn sums(self) -> usize {
+        match self {
+            Fields::Shifted => 1,
+            Fields::Separate => 4,
+            Fields::SeparateLow => 3,
+        }
+    }
+
+    /// The sum that field `q` goes into.
+    pub(crate) const fn sum_of(self, q: usize) -> usize {
+        q % self.sums()
+    }
+
+    /// The bit of a byte at which the codes of field `q` are multiplied.
+    pub(crate) const fn shift_of(self, q: usize) -> u8 {
+        2 * self.sum_of(q) as u8
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Fields {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Fields, ()> {
+        let found = Fields::ALL.into_iter().find(|fields| fields.name() == s);
+        found.ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fields;
+
+    #[test]
+    fn a_field_is_multiplied_where_its_sum_is_shifted_from() {
+        assert_eq!([0, 1, 2, 3].map(|q| Fields::Shifted.shift_of(q)), [0; 4]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|q| Fields::Separate.shift_of(q)),
+            [0, 2, 4, 6]
+        );
+        assert_eq!(
+            [0, 1, 2, 3].map(|q| Fields::SeparateLow.shift_of(q)),
+            [0, 2, 4, 0]
+        );
+    }
+}
