@@ -160,9 +160,9 @@ fn int8(settings: &Settings) -> (Method, Isa) {
     if settings.no_multiply {
         return (Method::Lut, tier.baseline());
     }
-    let extension = |isa: &&Isa| isa.is_extension() && dispatch::has(**isa);
-    let found = tier.isas().iter().find(extension);
-    (Method::Dot, found.copied().unwrap_or(tier.baseline()))
+    let extension = |isa: &Isa| isa.is_extension() && dispatch::has(*isa);
+    let found = tier.isas().find(extension);
+    (Method::Dot, found.unwrap_or(tier.baseline()))
 }
 
 fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>) {

@@ -2,6 +2,7 @@
 //! interpreter: the same bytes in memory, guards between the buffers included. And the square
 //! root, which they form in different ways.
 
+use atome_codegen::emit::rust::target_arch;
 use atome_codegen::testing::{Inputs, random_function, random_inputs};
 use atome_kernels::dispatch;
 use atome_spec::Isa;
@@ -150,6 +151,16 @@ macro_rules! isas {
             }
         )+
     };
+}
+
+#[test]
+fn no_instruction_set_is_left_out() {
+    for &isa in Isa::ALL {
+        let arch = target_arch(isa.tier());
+        if arch.is_none_or(|arch| arch == std::env::consts::ARCH) {
+            assert!(!functions(isa).is_empty(), "{isa}");
+        }
+    }
 }
 
 isas! {

@@ -31,7 +31,7 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
     let failed = |e: &dyn std::fmt::Display| syn::Error::new(input.at.span(), e);
     let mut items = TokenStream::new();
     let mut entries = Vec::new();
-    for &isa in input.tier.isas() {
+    for isa in input.tier.isas() {
         let kernels = kernels(isa).map_err(|e| failed(&e))?;
         for (spec, function) in &kernels {
             items.extend(item(spec, function, isa, &kernels).map_err(|e| failed(&e))?);

@@ -16,8 +16,8 @@ fn variant(kernel: &Kernel<'_>, tier: Tier) -> TokenStream {
 
 /// The extensions of a tier that the kernel gains from.
 fn extensions(kernel: &Kernel<'_>, tier: Tier) -> impl Iterator<Item = Isa> {
-    let isas = tier.isas().iter().copied();
-    isas.filter(|isa| isa.is_extension() && schedule::gains(kernel.spec, *isa))
+    tier.isas()
+        .filter(|isa| isa.is_extension() && schedule::gains(kernel.spec, *isa))
 }
 
 /// Whether the CPU has an instruction set.

@@ -1,9 +1,8 @@
-use crate::Isa;
 use crate::name::named;
 
 /// Something a CPU has or lacks, as rustc names it.
 ///
-/// [`Isa::features`] says which ones the code for an instruction set may use. Detection asks for
+/// [`Isa::features`](crate::Isa::features) says which ones the code for an instruction set may use. Detection asks for
 /// exactly these, and Cranelift is told of exactly these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "each is the feature of its name")]
@@ -40,39 +39,82 @@ named!(Feature, "CPU feature", {
     Neon => "neon", Dotprod => "dotprod",
 });
 
-use Feature::*;
+/// Where a CPU says that it has a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// A bit of what `CPUID` answers, and the registers that the system must save.
+    Cpuid(Cpuid, u32, Saved),
+    /// A bit of `AT_HWCAP`, by which Linux tells a program.
+    Hwcap(u32),
+    /// Every CPU of the architecture has it.
+    Architecture,
+}
 
-impl Isa {
-    /// The instruction set whose features this one has too.
-    pub const fn extends(self) -> Option<Isa> {
+/// A register of a leaf of `CPUID`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cpuid {
+    /// `ecx` of leaf 1.
+    Basic,
+    /// `ebx` of leaf 7.
+    ExtendedB,
+    /// `ecx` of leaf 7.
+    ExtendedC,
+    /// `ecx` of leaf 0x8000_0001.
+    Amd,
+}
+
+/// Registers that the operating system saves on a context switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// Those that it always saves.
+    Always,
+    /// Those of 256 bits.
+    Ymm,
+    /// Those of 512 bits, and masks.
+    Zmm,
+}
+
+impl Feature {
+    /// Cranelift's setting for it, `None` if it takes it for granted or has no instructions of it;
+    /// and where a CPU says that it has it.
+    const fn row(self) -> (Option<&'static str>, Sign) {
+        use Cpuid::{Amd, Basic, ExtendedB, ExtendedC};
+        use Saved::{Always, Ymm, Zmm};
+        const fn cpuid(leaf: Cpuid, bit: u32, saved: Saved) -> Sign {
+            Sign::Cpuid(leaf, bit, saved)
+        }
         match self {
-            Isa::Portable | Isa::Neon | Isa::Sse41 => None,
-            Isa::Dotprod => Some(Isa::Neon),
-            Isa::Avx2 => Some(Isa::Sse41),
-            Isa::Avx512 => Some(Isa::Avx2),
-            Isa::Avx512Vnni => Some(Isa::Avx512),
+            Feature::Sse3 => (Some("has_sse3"), cpuid(Basic, 0, Always)),
+            Feature::Ssse3 => (Some("has_ssse3"), cpuid(Basic, 9, Always)),
+            Feature::Sse41 => (Some("has_sse41"), cpuid(Basic, 19, Always)),
+            Feature::Sse42 => (Some("has_sse42"), cpuid(Basic, 20, Always)),
+            Feature::Popcnt => (Some("has_popcnt"), cpuid(Basic, 23, Always)),
+            Feature::Avx => (Some("has_avx"), cpuid(Basic, 28, Ymm)),
+            Feature::Avx2 => (Some("has_avx2"), cpuid(ExtendedB, 5, Ymm)),
+            Feature::Bmi1 => (Some("has_bmi1"), cpuid(ExtendedB, 3, Always)),
+            Feature::Bmi2 => (Some("has_bmi2"), cpuid(ExtendedB, 8, Always)),
+            Feature::Lzcnt => (Some("has_lzcnt"), cpuid(Amd, 5, Always)),
+            Feature::Fma => (Some("has_fma"), cpuid(Basic, 12, Ymm)),
+            Feature::F16c => (None, cpuid(Basic, 29, Ymm)),
+            Feature::Avx512f => (Some("has_avx512f"), cpuid(ExtendedB, 16, Zmm)),
+            Feature::Avx512bw => (None, cpuid(ExtendedB, 30, Zmm)),
+            Feature::Avx512cd => (None, cpuid(ExtendedB, 28, Zmm)),
+            Feature::Avx512dq => (Some("has_avx512dq"), cpuid(ExtendedB, 17, Zmm)),
+            Feature::Avx512vl => (Some("has_avx512vl"), cpuid(ExtendedB, 31, Zmm)),
+            Feature::Avx512vbmi => (Some("has_avx512vbmi"), cpuid(ExtendedC, 1, Zmm)),
+            Feature::Avx512vnni => (Some("has_avx512vnni"), cpuid(ExtendedC, 11, Zmm)),
+            Feature::Neon => (None, Sign::Architecture),
+            Feature::Dotprod => (Some("has_dotprod"), Sign::Hwcap(20)),
         }
     }
 
-    /// The features it has beyond those of [`Isa::extends`].
-    ///
-    /// rustc's `avx512f` implies `fma` and `f16c`; machine code made at load counts bits where
-    /// there are `bmi1`, `bmi2` and `lzcnt`.
-    pub const fn adds(self) -> &'static [Feature] {
-        match self {
-            Isa::Portable => &[],
-            Isa::Neon => &[Neon],
-            Isa::Dotprod => &[Dotprod],
-            Isa::Sse41 => &[Sse3, Ssse3, Sse41, Sse42, Popcnt],
-            Isa::Avx2 => &[Avx, Avx2, Bmi1, Bmi2, Lzcnt],
-            Isa::Avx512 => &[Fma, F16c, Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl],
-            Isa::Avx512Vnni => &[Avx512vbmi, Avx512vnni],
-        }
+    /// Cranelift's setting for it; `None` if it takes it for granted or has no instructions of it.
+    pub const fn cranelift(self) -> Option<&'static str> {
+        self.row().0
     }
 
-    /// All that a CPU must have to run code for it, ahead of time or made at load.
-    pub fn features(self) -> impl Iterator<Item = Feature> {
-        let lineage = core::iter::successors(Some(self), |isa| isa.extends());
-        lineage.flat_map(|isa| isa.adds().iter().copied())
+    /// Where a CPU says that it has it.
+    pub const fn sign(self) -> Sign {
+        self.row().1
     }
 }

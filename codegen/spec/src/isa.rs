@@ -1,3 +1,4 @@
+use crate::Feature::{self, *};
 use crate::Tier;
 use crate::name::named;
 
@@ -29,16 +30,112 @@ named!(Isa, "instruction set", {
     Avx2 => "avx2", Avx512 => "avx512f", Avx512Vnni => "avx512vnni",
 });
 
+/// What there is to know of an instruction set, but for its name.
+struct Row {
+    tier: Tier,
+    /// The one whose features it has too.
+    extends: Option<Isa>,
+    /// The features that it has beyond those.
+    adds: &'static [Feature],
+    /// Features by which rustc turns on all that its code uses.
+    enables: &'static [Feature],
+    /// Vector registers; of other machines as few as are usual.
+    registers: usize,
+    /// Whether an instruction adds four products of bytes to an i32.
+    has_dot: bool,
+}
+
 impl Isa {
+    /// The table. rustc's `avx512f` implies `fma` and `f16c`; machine code made at load counts
+    /// bits where there are `bmi1`, `bmi2` and `lzcnt`.
+    const fn row(self) -> Row {
+        match self {
+            Isa::Portable => Row {
+                tier: Tier::Portable,
+                extends: None,
+                adds: &[],
+                enables: &[],
+                registers: 16,
+                has_dot: false,
+            },
+            Isa::Neon => Row {
+                tier: Tier::Neon,
+                extends: None,
+                adds: &[Neon],
+                enables: &[Neon],
+                registers: 32,
+                has_dot: false,
+            },
+            Isa::Dotprod => Row {
+                tier: Tier::Neon,
+                extends: Some(Isa::Neon),
+                adds: &[Dotprod],
+                enables: &[Neon, Dotprod],
+                registers: 32,
+                has_dot: true,
+            },
+            Isa::Sse41 => Row {
+                tier: Tier::X86_64V2,
+                extends: None,
+                adds: &[Sse3, Ssse3, Sse41, Sse42, Popcnt],
+                enables: &[Sse41],
+                registers: 16,
+                has_dot: false,
+            },
+            Isa::Avx2 => Row {
+                tier: Tier::X86_64V3,
+                extends: Some(Isa::Sse41),
+                adds: &[Avx, Avx2, Bmi1, Bmi2, Lzcnt],
+                enables: &[Avx2],
+                registers: 16,
+                has_dot: false,
+            },
+            Isa::Avx512 => Row {
+                tier: Tier::X86_64V4,
+                extends: Some(Isa::Avx2),
+                adds: &[Fma, F16c, Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl],
+                enables: &[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl],
+                registers: 32,
+                has_dot: false,
+            },
+            Isa::Avx512Vnni => Row {
+                tier: Tier::X86_64V4,
+                extends: Some(Isa::Avx512),
+                adds: &[Avx512vbmi, Avx512vnni],
+                enables: &[
+                    Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl, Avx512vbmi, Avx512vnni,
+                ],
+                registers: 32,
+                has_dot: true,
+            },
+        }
+    }
+
     /// The tier whose CPUs may have these instructions.
     pub const fn tier(self) -> Tier {
-        match self {
-            Isa::Portable => Tier::Portable,
-            Isa::Neon | Isa::Dotprod => Tier::Neon,
-            Isa::Sse41 => Tier::X86_64V2,
-            Isa::Avx2 => Tier::X86_64V3,
-            Isa::Avx512 | Isa::Avx512Vnni => Tier::X86_64V4,
-        }
+        self.row().tier
+    }
+
+    /// The instruction set whose features this one has too.
+    pub const fn extends(self) -> Option<Isa> {
+        self.row().extends
+    }
+
+    /// The features it has beyond those of [`Isa::extends`].
+    pub const fn adds(self) -> &'static [Feature] {
+        self.row().adds
+    }
+
+    /// All that a CPU must have to run code for it, ahead of time or made at load.
+    pub fn features(self) -> impl Iterator<Item = Feature> {
+        let lineage = core::iter::successors(Some(self), |isa| isa.extends());
+        lineage.flat_map(|isa| isa.adds().iter().copied())
+    }
+
+    /// Features that generated Rust names in `#[target_feature]`; they imply the others that it
+    /// uses.
+    pub const fn enables(self) -> &'static [Feature] {
+        self.row().enables
     }
 
     /// Width of the vector registers in bits.
@@ -48,43 +145,34 @@ impl Isa {
 
     /// Vector registers; of other machines as few as are usual.
     pub const fn registers(self) -> usize {
-        match self {
-            Isa::Portable | Isa::Sse41 | Isa::Avx2 => 16,
-            Isa::Neon | Isa::Dotprod | Isa::Avx512 | Isa::Avx512Vnni => 32,
-        }
+        self.row().registers
     }
 
     /// The instruction set whose schedules suit code in vectors of 128 bits, as Cranelift makes it,
     /// for a machine that has this one.
-    pub const fn in_128_bits(self) -> Isa {
-        match self {
-            Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => Isa::Sse41,
-            Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::Sse41 => self,
-        }
+    pub fn in_128_bits(self) -> Isa {
+        let lineage = core::iter::successors(Some(self), |isa| isa.extends());
+        let mut narrow = lineage.filter(|isa| isa.vector_bits() <= 128);
+        narrow.next().unwrap_or(self)
     }
 
     /// Whether some CPUs of the tier lack these instructions.
     pub const fn is_extension(self) -> bool {
-        matches!(self, Isa::Dotprod | Isa::Avx512Vnni)
+        self as u8 != self.tier().baseline() as u8
     }
 
     /// Whether there is an instruction that adds four products of bytes to an i32.
     pub const fn has_dot(self) -> bool {
-        matches!(self, Isa::Dotprod | Isa::Avx512Vnni)
+        self.row().has_dot
     }
 }
 
 impl Tier {
     /// The instruction sets of the tier's kernels, the best first; the last is what every CPU
     /// of the tier has.
-    pub const fn isas(self) -> &'static [Isa] {
-        match self {
-            Tier::Portable => &[Isa::Portable],
-            Tier::Neon => &[Isa::Dotprod, Isa::Neon],
-            Tier::X86_64V2 => &[Isa::Sse41],
-            Tier::X86_64V3 => &[Isa::Avx2],
-            Tier::X86_64V4 => &[Isa::Avx512Vnni, Isa::Avx512],
-        }
+    pub fn isas(self) -> impl Iterator<Item = Isa> + Clone {
+        let best_first = Isa::ALL.iter().rev().copied();
+        best_first.filter(move |isa| isa.tier() == self)
     }
 
     /// What every CPU of the tier has.
@@ -102,5 +190,27 @@ impl Tier {
 impl From<Tier> for Isa {
     fn from(tier: Tier) -> Isa {
         tier.baseline()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_agrees_with_itself() {
+        for &isa in Isa::ALL {
+            let known = |feature: &Feature| isa.features().any(|f| f == *feature);
+            assert!(isa.enables().iter().all(known), "{isa}");
+            assert!(isa.in_128_bits().vector_bits() == 128, "{isa}");
+            if let Some(other) = isa.extends() {
+                assert!(other.features().all(|f| known(&f)), "{isa}");
+                assert!(other < isa, "{isa}");
+            }
+        }
+        for &tier in Tier::ALL {
+            assert_eq!(tier.isas().last(), Some(tier.baseline()));
+            assert_eq!(tier.baseline().tier(), tier);
+        }
     }
 }

@@ -30,7 +30,7 @@ mod packing;
 mod target;
 
 pub use activation::Activation;
-pub use feature::Feature;
+pub use feature::{Cpuid, Feature, Saved, Sign};
 pub use isa::Isa;
 pub use kind::Kind;
 pub use method::Method;

@@ -1,7 +1,7 @@
 //! What an x86-64 CPU has, by `CPUID`.
 #![allow(unsafe_code, reason = "`xgetbv` is an instruction not every CPU has")]
 
-use atome_spec::Feature;
+use atome_spec::{Cpuid, Feature, Saved, Sign};
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -51,10 +51,6 @@ struct Cpu {
     saved: u64,
 }
 
-/// Bits of `xcr0`: those of 128 and 256 bits; those and the masks and all of 512 bits.
-const YMM: u64 = 0b0000_0110;
-const ZMM: u64 = 0b1110_0110;
-
 impl Cpu {
     fn ask() -> Cpu {
         const EXTENDED: u32 = 7;
@@ -88,29 +84,25 @@ impl Cpu {
 
     /// Whether the CPU has a feature, and the system saves the registers it needs.
     fn has(&self, feature: Feature) -> bool {
-        let [ebx, ecx] = self.extended;
-        let (register, bit, saved) = match feature {
-            Feature::Sse3 => (self.basic, 0, 0),
-            Feature::Ssse3 => (self.basic, 9, 0),
-            Feature::Sse41 => (self.basic, 19, 0),
-            Feature::Sse42 => (self.basic, 20, 0),
-            Feature::Popcnt => (self.basic, 23, 0),
-            Feature::Fma => (self.basic, 12, YMM),
-            Feature::Avx => (self.basic, 28, YMM),
-            Feature::F16c => (self.basic, 29, YMM),
-            Feature::Bmi1 => (ebx, 3, 0),
-            Feature::Avx2 => (ebx, 5, YMM),
-            Feature::Bmi2 => (ebx, 8, 0),
-            Feature::Avx512f => (ebx, 16, ZMM),
-            Feature::Avx512dq => (ebx, 17, ZMM),
-            Feature::Avx512cd => (ebx, 28, ZMM),
-            Feature::Avx512bw => (ebx, 30, ZMM),
-            Feature::Avx512vl => (ebx, 31, ZMM),
-            Feature::Avx512vbmi => (ecx, 1, ZMM),
-            Feature::Avx512vnni => (ecx, 11, ZMM),
-            Feature::Lzcnt => (self.amd, 5, 0),
-            Feature::Neon | Feature::Dotprod => return false,
+        let Sign::Cpuid(register, bit, saved) = feature.sign() else {
+            return false;
         };
+        let register = match register {
+            Cpuid::Basic => self.basic,
+            Cpuid::ExtendedB => self.extended[0],
+            Cpuid::ExtendedC => self.extended[1],
+            Cpuid::Amd => self.amd,
+        };
+        let saved = saved_bits(saved);
         register >> bit & 1 == 1 && self.saved & saved == saved
+    }
+}
+
+/// Bits of `xcr0`.
+const fn saved_bits(saved: Saved) -> u64 {
+    match saved {
+        Saved::Always => 0,
+        Saved::Ymm => 0b0000_0110,
+        Saved::Zmm => 0b1110_0110,
     }
 }

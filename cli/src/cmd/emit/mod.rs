@@ -240,7 +240,7 @@ impl EmitArgs {
 /// The best instructions of this machine.
 fn best_isa() -> Isa {
     let tier = dispatch::detect();
-    let known = tier.isas().iter().copied().find(|&isa| dispatch::has(isa));
+    let known = tier.isas().find(|&isa| dispatch::has(isa));
     known.unwrap_or_else(|| tier.baseline())
 }
 

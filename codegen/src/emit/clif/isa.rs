@@ -37,36 +37,13 @@ fn with(target: Target, extension: Option<Isa>) -> Result<OwnedTargetIsa, EmitEr
     let mut builder =
         isa::lookup(triple).map_err(|source| EmitError::MissingBackend { target, source })?;
     let features = target.isa().into_iter().chain(extension);
-    let flags = features.flat_map(Isa::features).filter_map(flag);
+    let flags = features
+        .flat_map(Isa::features)
+        .filter_map(Feature::cranelift);
     for flag in flags.chain(more.iter().copied()) {
         builder.enable(flag)?;
     }
     finish(builder, target)
-}
-
-/// Cranelift's setting for a feature; `None` if it takes it for granted or has no instructions
-/// of it.
-fn flag(feature: Feature) -> Option<&'static str> {
-    Some(match feature {
-        Feature::Sse3 => "has_sse3",
-        Feature::Ssse3 => "has_ssse3",
-        Feature::Sse41 => "has_sse41",
-        Feature::Sse42 => "has_sse42",
-        Feature::Popcnt => "has_popcnt",
-        Feature::Avx => "has_avx",
-        Feature::Avx2 => "has_avx2",
-        Feature::Bmi1 => "has_bmi1",
-        Feature::Bmi2 => "has_bmi2",
-        Feature::Lzcnt => "has_lzcnt",
-        Feature::Fma => "has_fma",
-        Feature::Avx512f => "has_avx512f",
-        Feature::Avx512dq => "has_avx512dq",
-        Feature::Avx512vl => "has_avx512vl",
-        Feature::Avx512vbmi => "has_avx512vbmi",
-        Feature::Avx512vnni => "has_avx512vnni",
-        Feature::Dotprod => "has_dotprod",
-        Feature::F16c | Feature::Avx512bw | Feature::Avx512cd | Feature::Neon => return None,
-    })
 }
 
 fn native() -> Result<OwnedTargetIsa, EmitError> {

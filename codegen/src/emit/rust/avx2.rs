@@ -2,6 +2,7 @@ use super::isa::{Helper, Isa};
 use super::size::number;
 use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
 use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -18,8 +19,8 @@ impl Isa for Avx2 {
         2
     }
 
-    fn features(&self) -> Option<&'static str> {
-        Some("avx2")
+    fn set(&self) -> Set {
+        Set::Avx2
     }
 
     fn imports(&self) -> TokenStream {

@@ -3,6 +3,7 @@ use super::size::number;
 use super::x86::{Width, extract_quarter, reduce_quarter};
 use crate::interp::lanes::base3_byte;
 use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -11,9 +12,6 @@ pub(super) struct Avx512 {
     /// Whether there are VNNI and VBMI too.
     pub(super) vnni: bool,
 }
-
-const FEATURES: &str = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
-const VNNI_FEATURES: &str = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vnni";
 
 const ZMM: Width = Width {
     prefix: "_mm512",
@@ -25,8 +23,11 @@ impl Isa for Avx512 {
         1
     }
 
-    fn features(&self) -> Option<&'static str> {
-        Some(if self.vnni { VNNI_FEATURES } else { FEATURES })
+    fn set(&self) -> Set {
+        match self.vnni {
+            true => Set::Avx512Vnni,
+            false => Set::Avx512,
+        }
     }
 
     fn imports(&self) -> TokenStream {
@@ -54,10 +55,11 @@ impl Isa for Avx512 {
             /// Codes of the fifth trit of every magnitude.
             static FIFTHS: [u8; 128] = #fifths;
         };
+        let features = self.features();
         let base3 = quote! {
             /// Codes by the low seven bits; those of negative values are mirrored.
             #[inline]
-            #[target_feature(enable = #VNNI_FEATURES)]
+            #[target_feature(enable = #features)]
             fn base3(table: &'static [u8; 128], twos: __m512i, x: __m512i) -> __m512i {
                 let at = table.as_ptr().cast::<i8>();
                 let low = unsafe { _mm512_loadu_epi8(at) };

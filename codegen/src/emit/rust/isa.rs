@@ -15,8 +15,14 @@ pub(super) trait Isa {
         atome_spec::LANES / self.registers()
     }
 
+    /// Which instruction set it is.
+    fn set(&self) -> atome_spec::Isa;
+
     /// What `#[target_feature(enable = ..)]` names; `None` if nothing is needed.
-    fn features(&self) -> Option<&'static str>;
+    fn features(&self) -> Option<String> {
+        let names: Vec<&str> = self.set().enables().iter().map(|f| f.name()).collect();
+        (!names.is_empty()).then(|| names.join(","))
+    }
 
     /// The `use` of the tier's intrinsics, if it has any.
     fn imports(&self) -> TokenStream;

@@ -2,6 +2,7 @@ use super::isa::{Helper, Isa};
 use super::scalar::i32_literal;
 use super::size::number;
 use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -37,8 +38,11 @@ impl Isa for Neon {
         4
     }
 
-    fn features(&self) -> Option<&'static str> {
-        Some(if self.dotprod { "neon,dotprod" } else { "neon" })
+    fn set(&self) -> Set {
+        match self.dotprod {
+            true => Set::Dotprod,
+            false => Set::Neon,
+        }
     }
 
     fn imports(&self) -> TokenStream {

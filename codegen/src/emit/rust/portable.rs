@@ -2,6 +2,7 @@ use super::isa::{Helper, Isa};
 use super::scalar;
 use super::size::number;
 use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -23,8 +24,8 @@ impl Isa for Portable {
         1
     }
 
-    fn features(&self) -> Option<&'static str> {
-        None
+    fn set(&self) -> Set {
+        Set::Portable
     }
 
     fn imports(&self) -> TokenStream {

@@ -1,6 +1,7 @@
 use super::isa::{Helper, Isa};
 use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
 use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -17,8 +18,8 @@ impl Isa for Sse41 {
         4
     }
 
-    fn features(&self) -> Option<&'static str> {
-        Some("sse4.1")
+    fn set(&self) -> Set {
+        Set::Sse41
     }
 
     fn imports(&self) -> TokenStream {
