@@ -199,6 +199,28 @@ fn inspect_draws_the_arena() {
 }
 
 #[test]
+fn inspect_prints_the_plan() {
+    let fixture = Fixture::new();
+    let text = fixture.ok(&["inspect", "lm.bin", "--plan"]);
+    let json = fixture.json(&["inspect", "lm.bin", "--plan", "--json"]);
+    assert_eq!(json["plan"], text);
+    let tensors = json["tensors"].as_array().unwrap();
+    for tensor in tensors {
+        let [name, bytes, offset] = ["name", "bytes", "offset"].map(|key| &tensor[key]);
+        let line = format!(
+            "    {}: {bytes} bytes at {offset}\n",
+            name.as_str().unwrap()
+        );
+        assert!(text.contains(&line), "{line}");
+    }
+    for part in ["block", "head", "rows", "sessions"] {
+        assert!(text.contains(&format!("\n  {part} {{\n")), "{part}");
+    }
+    let plain = fixture.json(&["inspect", "lm.bin", "--json"]);
+    assert!(plain.get("plan").is_none());
+}
+
+#[test]
 fn inspect_json_adds_up() {
     let fixture = Fixture::new();
     for model in ["lm.bin", "cl.bin"] {

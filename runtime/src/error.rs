@@ -6,6 +6,7 @@ use crate::Fingerprint;
 use crate::format::{ContainerError, InvalidModel};
 #[cfg(feature = "jit")]
 use crate::jit::JitError;
+use crate::plan::PlanError;
 use crate::tokenizer::TokenizerError;
 use atome_codegen::CodegenError;
 use atome_codegen::interp::ProgramError;
@@ -51,6 +52,9 @@ pub enum LoadError {
         /// The first bytes of the file, at most nine, escaped to printable ASCII.
         found: String,
     },
+    /// A plan that was not proved: a fault of this crate, not of the file. Nothing of it runs.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// No config was named and there is none beside the model.
     #[error(
         "the file stores no dimensions, no config was given and `{}` does not exist",

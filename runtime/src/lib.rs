@@ -72,7 +72,7 @@ pub use fingerprint::Fingerprint;
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};
 pub use options::{BackendKind, Options};
-pub use plan::{Section, TensorInfo};
+pub use plan::{PlanError, PlanFault, Section, TensorInfo};
 pub use session::Session;
 
 /// The examples of the README compile.

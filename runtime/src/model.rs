@@ -6,7 +6,7 @@ use crate::cores;
 use crate::family::{Config, Family};
 use crate::fill::{Progress, fill};
 use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
-use crate::plan::{self, Image, Plan, Products, Section, Tensor, TensorInfo};
+use crate::plan::{self, Image, Products, Proved, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::state::state_bytes;
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind};
@@ -27,7 +27,7 @@ pub struct Model {
 
 pub(crate) struct Inner {
     pub(crate) arena: Arena,
-    pub(crate) plan: Plan,
+    pub(crate) plan: Proved,
     pub(crate) backend: Backend,
     tier: Tier,
     pub(crate) vocab: usize,
@@ -173,7 +173,7 @@ impl Model {
         };
         let (graph, tensors) = (family.graph(), family.tensors());
         let plan = plan::plan(&graph, &tensors, options.block.max(1), products);
-        let (plan, contents) = plan.map_err(in_file)?;
+        let (plan, contents) = Proved::new(plan.map_err(in_file)?, identity.vocab)?;
         let weights = match plan.image.clone() {
             Some(Image { file, start }) => Weights::Mapped { file, start },
             None => Weights::Owned,
@@ -253,6 +253,12 @@ impl Model {
             ..
         } = &*self.inner;
         listing(plan, backend.kind(), *tier, info.threads > 1)
+    }
+
+    /// The model's plan as text: every tensor and its place, then every call with its dimensions,
+    /// operands and scalars, in the order in which they run.
+    pub fn plan(&self) -> impl fmt::Display {
+        &*self.inner.plan
     }
 
     /// Number of token ids.

@@ -21,6 +21,11 @@ pub(crate) struct InspectArgs {
     /// [default: the model inside this command]
     model: Option<PathBuf>,
 
+    /// Print the plan instead: every tensor and its place, then every call with its dimensions,
+    /// operands and scalars, in the order in which they run
+    #[arg(long)]
+    plan: bool,
+
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -35,6 +40,9 @@ struct Answer<'a> {
     info: &'a ModelInfo,
     /// Which kernel runs each call.
     kernels: Vec<KernelUse>,
+    /// The plan, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
     /// Bytes of each section, alignment included.
     sections: BTreeMap<&'static str, usize>,
 }
@@ -49,8 +57,12 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
         return output::print_json(&Answer {
             info,
             kernels: model.kernels(),
+            plan: args.plan.then(|| model.plan().to_string()),
             sections: sections.collect(),
         });
+    }
+    if args.plan {
+        return output::print(&model.plan().to_string());
     }
     let mut text = facts(&model);
     text.push('\n');

@@ -2,7 +2,7 @@
 
 use super::{Lowering, math};
 use crate::ir::{Address, BinaryOp, Builder, Compare, Lanes, ReduceOp, Size, Value};
-use crate::op::{Callers, Content, Def, dim, in_out, input, output};
+use crate::op::{Callers, Content, Def, dim, input, output, read_back};
 use atome_spec::LANES;
 
 pub(super) const SOFTMAX: Def = Def {
@@ -10,7 +10,7 @@ pub(super) const SOFTMAX: Def = Def {
     buffers: |d| {
         let all = d.get("rows") * d.get("width");
         // The exponentials are kept where the result goes, and divided there.
-        let out = in_out("out", Content::F32, &all);
+        let out = read_back("out", Content::F32, &all);
         vec![input("x", Content::F32, &all), out]
     },
     scalars: &["eps"],

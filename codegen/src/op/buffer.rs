@@ -8,6 +8,8 @@ pub struct BufferDef {
     pub name: &'static str,
     /// Reads, writes or both.
     pub access: Access,
+    /// Whether it is read as it was before the call.
+    pub takes: bool,
     /// What is in it.
     pub content: Content,
     /// Its length in elements of four bytes, over the dimensions of its [`Signature`](super::Signature).
@@ -73,6 +75,14 @@ pub(crate) fn output(name: &'static str, content: Content, len: &Size) -> Buffer
     buffer(name, Access::Out, content, len)
 }
 
+/// A buffer that is written, and read again by the same call.
+pub(crate) fn read_back(name: &'static str, content: Content, len: &Size) -> BufferDef {
+    BufferDef {
+        takes: false,
+        ..in_out(name, content, len)
+    }
+}
+
 /// A buffer that is read and written.
 pub(crate) fn in_out(name: &'static str, content: Content, len: &Size) -> BufferDef {
     buffer(name, Access::InOut, content, len)
@@ -83,6 +93,7 @@ fn buffer(name: &'static str, access: Access, content: Content, len: &Size) -> B
     BufferDef {
         name,
         access,
+        takes: access != Access::Out,
         content,
         len,
     }

@@ -22,7 +22,7 @@ pub use dim::{Bound, Dim};
 pub use signature::{Signature, signature};
 pub use table::table;
 
-pub(crate) use buffer::{in_out, input, output};
+pub(crate) use buffer::{in_out, input, output, read_back};
 pub(crate) use dim::dim;
 pub(crate) use signature::Dims;
 

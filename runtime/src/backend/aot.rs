@@ -11,9 +11,6 @@ use atome_spec::layout::word_cols;
 use atome_spec::{Activation, Op, Packing, Tier};
 use std::sync::Arc;
 
-/// Most arguments of a kernel.
-const MAX_ARGS: usize = 16;
-
 /// The plan for blocks, for single tokens and for rows of different sessions, and its two heads.
 pub(crate) struct Aot {
     block: Calls,
@@ -150,12 +147,11 @@ impl Prepared {
             // SAFETY: the caller's promise, passed on.
             return unsafe { self.product(frame).run(pool) };
         }
-        let mut args = [0u64; MAX_ARGS];
-        let mut rest = args.iter_mut();
+        let mut args = [0u64; KernelCall::MAX_ARGUMENTS];
+        let mut count = 0;
         let mut push = |value: u64| {
-            if let Some(slot) = rest.next() {
-                *slot = value;
-            }
+            args[count] = value;
+            count += 1;
         };
         self.operands
             .iter()
@@ -164,9 +160,8 @@ impl Prepared {
         self.scalars
             .iter()
             .for_each(|s| push(u64::from(s.to_bits())));
-        let count = self.operands.len() + self.dims.len() + self.scalars.len();
-        // SAFETY: the plan gave each parameter of the kernel an argument, and each buffer a
-        // tensor of the length that the dimensions ask for; the caller vouches for the arena.
+        // SAFETY: the plan was proved: each parameter of the kernel has an argument, and each buffer
+        // a tensor of the length that the dimensions ask for; the caller vouches for the arena.
         unsafe { self.kernel.call(&args[..count]) }
     }
 

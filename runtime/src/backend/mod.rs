@@ -27,7 +27,7 @@ pub(crate) use listing::listing;
 pub use listing::{KernelUse, Run};
 pub(crate) use trace::Trace;
 
-use crate::plan::Plan;
+use crate::plan::Proved;
 use crate::pool::Pool;
 use crate::{BackendKind, LoadError};
 use atome_spec::Tier;
@@ -68,7 +68,7 @@ impl Backend {
     /// code from being made is then the second value, in a line.
     pub(crate) fn new(
         kind: BackendKind,
-        plan: &Plan,
+        plan: &Proved,
         tier: Tier,
         pool: Option<Pool>,
     ) -> Result<(Backend, Option<String>), LoadError> {
@@ -86,17 +86,17 @@ impl Backend {
     }
 
     #[cfg(feature = "jit")]
-    fn jit(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+    fn jit(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
         let jit = jit::Jit::new(plan, tier, pool)?;
         Ok(Backend::Jit(Box::new(jit)))
     }
 
     #[cfg(not(feature = "jit"))]
-    fn jit(_plan: &Plan, _tier: Tier, _pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+    fn jit(_plan: &Proved, _tier: Tier, _pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
         Err(LoadError::NoJit)
     }
 
-    fn aot(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+    fn aot(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
         Ok(Backend::Aot(aot::Aot::new(plan, tier, pool)?))
     }
 

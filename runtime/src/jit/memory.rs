@@ -6,8 +6,13 @@ use wasmtime_internal_jit_icache_coherence as icache;
 
 /// Address space that is asked for at once; a function that is longer gets its own.
 const CHUNK_BYTES: usize = 256 << 10;
-/// The first and the last byte of a module's code lie within the reach of a near call.
-pub(super) const REACH_BYTES: usize = 64 << 20;
+/// The first and the last byte of a module's code lie within the reach of a near call, which is
+/// 2 GiB on x86-64 and 128 MiB on AArch64. Other threads' memory may come between two chunks.
+pub(super) const REACH_BYTES: usize = if cfg!(target_arch = "x86_64") {
+    1 << 30
+} else {
+    64 << 20
+};
 
 /// Memory for the code of one module: mapped as functions arrive, writable, then executable,
 /// never both. Unmapped when dropped.

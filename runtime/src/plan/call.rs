@@ -104,6 +104,14 @@ pub(crate) enum Row {
 }
 
 impl Stage {
+    /// The kernel calls of the stage.
+    pub(crate) fn kernels(&self) -> impl Iterator<Item = &KernelCall> {
+        self.calls().iter().filter_map(|call| match call {
+            Call::Kernel(call) => Some(call),
+            Call::TopK(_) => None,
+        })
+    }
+
     /// The stage with every kernel call replaced.
     pub(crate) fn map(&self, call: impl Fn(&KernelCall) -> KernelCall) -> Stage {
         let map = |step: &Call| match step {
@@ -137,6 +145,9 @@ impl Stage {
 }
 
 impl KernelCall {
+    /// Greatest number of operands, dimensions and scalars together, of any op.
+    pub(crate) const MAX_ARGUMENTS: usize = 24;
+
     /// This call with the number of tokens bound to one.
     pub(crate) fn bind_one_token(&self) -> KernelCall {
         let mut call = self.clone();

@@ -11,6 +11,8 @@
 //! | `lower` | a graph to a plan: its calls |
 //! | `declare`, `slots`, `bind` | its tensors: of states, of rows, of parameters |
 //! | `dims` | dimensions of a call from the widths of its operands |
+//! | `text` | a plan as text |
+//! | `verify` | the proof that a plan touches nothing but what is its own |
 //!
 //! A plan is written once, for a block of up to [`Plan::block`] tokens. A step is the same
 //! plan with one token.
@@ -29,6 +31,8 @@ mod saved;
 mod size;
 mod slots;
 mod tensor;
+mod text;
+mod verify;
 
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
 pub(crate) use image::Image;
@@ -37,6 +41,8 @@ pub(crate) use saved::Saved;
 pub(crate) use size::Size;
 pub(crate) use tensor::{Content, Source, Tensor, Trits};
 pub use tensor::{Section, TensorInfo};
+pub(crate) use verify::Proved;
+pub use verify::{PlanError, PlanFault};
 
 /// A plan, and what fills its weights and constants.
 pub(crate) type Planned<'m> = (Plan, Vec<(Tensor, Content<'m>)>);

@@ -28,6 +28,15 @@ pub enum Section {
 }
 
 impl Section {
+    /// Every section, in the order of the arena.
+    pub(super) const ALL: [Section; 5] = [
+        Section::Weights,
+        Section::Constants,
+        Section::State,
+        Section::Logits,
+        Section::Scratch,
+    ];
+
     /// Whether all sessions share the section.
     pub const fn is_shared(self) -> bool {
         matches!(self, Section::Weights | Section::Constants)

@@ -1,0 +1,196 @@
+use super::{KernelCall, Plan, PlanFault, dims};
+use crate::plan::{Operand, Row, Section, TopKCall};
+use atome_codegen::ir::Access;
+use atome_codegen::op::{self, BufferDef, Content, Signature};
+use atome_spec::Kind;
+use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
+
+/// An operand, and what a call does with it.
+#[derive(Clone, Debug)]
+pub(super) struct Used {
+    /// The buffer it is for.
+    pub(super) name: &'static str,
+    /// Its tensor, by number.
+    pub(super) tensor: usize,
+    pub(super) access: Access,
+    /// Whether it is read as it was before the call.
+    pub(super) takes: bool,
+    pub(super) content: Content,
+    /// Bytes of the tensor from the first to the last that it touches, whatever the token.
+    pub(super) bytes: Range<u64>,
+    /// For numbers of rows: the fewest rows that the table has, and the most.
+    pub(super) rows: RangeInclusive<u64>,
+}
+
+/// Checks calls of one plan, each op's signature made once.
+pub(super) struct Checker<'p> {
+    plan: &'p Plan,
+    signatures: BTreeMap<Kind, Signature>,
+}
+
+impl<'p> Checker<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Checker<'p> {
+        let signatures = BTreeMap::new();
+        Checker { plan, signatures }
+    }
+
+    /// The operands of a call in blocks of up to `tokens` tokens.
+    ///
+    /// # Errors
+    /// The first thing that does not fit its op's signature or its tensors.
+    pub(super) fn check(&mut self, call: &KernelCall, tokens: u64) -> Result<Vec<Used>, PlanFault> {
+        let spec = call.open_spec();
+        spec.check()
+            .map_err(|cause| PlanFault::Kernel(cause.to_string()))?;
+        let kind = spec.kind();
+        let signature = self.signatures.entry(kind);
+        let signature = signature.or_insert_with(|| op::signature(kind));
+        count("operands", signature.buffers.len(), call.operands.len())?;
+        count("scalars", signature.scalars.len(), call.scalars.len())?;
+        let values = dims::values(call, signature, (tokens, self.plan.window))?;
+        let most: Vec<u64> = values.iter().map(|values| *values.end()).collect();
+        let used = signature.buffers.iter().zip(&call.operands);
+        let used = used.map(|(buffer, operand)| {
+            let rows = rows(buffer, signature, &values);
+            let len = buffer.len.eval(&most);
+            let bytes = bytes(self.plan, buffer.name, operand, len, tokens)?;
+            Ok(Used {
+                name: buffer.name,
+                tensor: operand.tensor.0,
+                access: buffer.access,
+                takes: buffer.takes,
+                content: buffer.content,
+                bytes,
+                rows,
+            })
+        });
+        let used: Vec<Used> = used.collect::<Result<_, PlanFault>>()?;
+        apart(self.plan, &used)?;
+        Ok(used)
+    }
+
+    /// The operands of a selection: numbers of cached positions, and their scores.
+    pub(super) fn check_top_k(&self, call: &TopKCall) -> Result<Vec<Used>, PlanFault> {
+        let window = self.plan.window;
+        let positions = Content::Rows("capacity");
+        let kept = call.k.min(window);
+        let operands = [
+            ("scores", &call.scores, Access::In, Content::F32, window),
+            ("chosen", &call.chosen, Access::Out, positions, kept),
+            ("picked", &call.picked, Access::Out, Content::F32, kept),
+        ];
+        let used = operands.map(|(name, operand, access, content, len)| {
+            Ok(Used {
+                name,
+                tensor: operand.tensor.0,
+                access,
+                takes: access == Access::In,
+                content,
+                bytes: bytes(self.plan, name, operand, Some(len), 1)?,
+                rows: window..=window,
+            })
+        });
+        let used: Vec<Used> = used.into_iter().collect::<Result<_, PlanFault>>()?;
+        apart(self.plan, &used)?;
+        Ok(used)
+    }
+}
+
+fn count(what: &'static str, expected: usize, found: usize) -> Result<(), PlanFault> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(PlanFault::Count {
+        what,
+        expected,
+        found,
+    })
+}
+
+/// The rows of the table whose numbers a buffer holds.
+fn rows(
+    buffer: &BufferDef,
+    signature: &Signature,
+    values: &[RangeInclusive<u64>],
+) -> RangeInclusive<u64> {
+    let Content::Rows(of) = buffer.content else {
+        return 0..=0;
+    };
+    let at = signature.dims.iter().position(|dim| dim.name == of);
+    at.map_or(0..=0, |i| values[i].clone())
+}
+
+/// The bytes of its tensor that an operand of `len` elements touches, in a block of up to `tokens` rows.
+fn bytes(
+    plan: &Plan,
+    name: &'static str,
+    operand: &Operand,
+    len: Option<u64>,
+    tokens: u64,
+) -> Result<Range<u64>, PlanFault> {
+    let whole = |bytes: usize| bytes.is_multiple_of(4);
+    let tensor = plan.tensors.get(operand.tensor.0);
+    let Some(tensor) = tensor.filter(|_| whole(operand.offset_bytes) && whole(operand.row_bytes))
+    else {
+        return Err(PlanFault::Misplaced { operand: name });
+    };
+    let rows = match operand.row {
+        Row::First => 0,
+        Row::Token | Row::Last => tokens.saturating_sub(1),
+    };
+    let (start, row_bytes) = (operand.offset_bytes as u64, operand.row_bytes as u64);
+    let end = || {
+        let last = rows.checked_mul(row_bytes)?;
+        let bytes = len?.checked_mul(4)?;
+        start.checked_add(last)?.checked_add(bytes)
+    };
+    let (needs, has) = (end().unwrap_or(u64::MAX), tensor.bytes as u64);
+    if needs <= has {
+        return Ok(start..needs);
+    }
+    Err(PlanFault::Outside {
+        operand: name,
+        tensor: tensor.name.clone(),
+        needs,
+        has,
+    })
+}
+
+/// What is written is nobody else's, and no operand besides.
+fn apart(plan: &Plan, used: &[Used]) -> Result<(), PlanFault> {
+    for (i, written) in used.iter().enumerate() {
+        if written.access == Access::In {
+            continue;
+        }
+        let tensor = &plan.tensors[written.tensor];
+        if tensor.section.is_shared() {
+            return Err(PlanFault::WritesShared {
+                operand: written.name,
+                tensor: tensor.name.clone(),
+            });
+        }
+        let mut others = used.iter().enumerate().filter(|(j, _)| *j != i);
+        if let Some((_, other)) = others.find(|(_, other)| meet(plan, written, other)) {
+            return Err(PlanFault::Overlap {
+                written: written.name,
+                other: other.name,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether two operands share bytes of a session's slot.
+fn meet(plan: &Plan, a: &Used, b: &Used) -> bool {
+    let in_slot = |used: &Used| {
+        let tensor = &plan.tensors[used.tensor];
+        let offset = tensor.offset as u64;
+        let is_slot = !matches!(tensor.section, Section::Weights | Section::Constants);
+        is_slot.then(|| offset + used.bytes.start..offset + used.bytes.end)
+    };
+    match (in_slot(a), in_slot(b)) {
+        (Some(a), Some(b)) => a.start < b.end && b.start < a.end,
+        _ => false,
+    }
+}

@@ -1,0 +1,89 @@
+//! The proof that a plan touches nothing but what is its own, before it runs.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `fault` | what does not hold, and of which call |
+//! | `tensors` | tensors lie in their sections, and those that last apart from all others |
+//! | `dims` | the values that a call's dimensions take |
+//! | `call` | a call against its op's signature |
+//! | `flow` | what every tensor holds, from call to call |
+//!
+//! Every call has an argument for each parameter of its op, in its range. Its operands lie in their tensors, for every
+//! length up to the longest block. It writes no weights, and nothing that it also reads as another operand. What it
+//! reads has been written, as what it is read as and by as many elements, and its bytes have not been given to another
+//! tensor since. Rows that it looks up are rows of their tables.
+
+mod call;
+mod dims;
+mod fault;
+mod flow;
+mod tensors;
+#[cfg(test)]
+mod tests;
+
+pub use fault::{PlanError, PlanFault};
+
+use super::{Content, DimValue, KernelCall, Plan, Planned, Stage, Tensor};
+use atome_spec::Op;
+use flow::Flow;
+use std::ops::Deref;
+
+/// A plan that was proved; nothing else runs.
+#[derive(Debug)]
+pub(crate) struct Proved(Plan);
+
+impl Proved {
+    /// Proves a plan for token ids below `vocab`, and gives what fills its tensors back.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub(crate) fn new(
+        (plan, contents): Planned<'_>,
+        vocab: usize,
+    ) -> Result<(Proved, Vec<(Tensor, Content<'_>)>), PlanError> {
+        check(&plan, &contents, vocab as u64)?;
+        Ok((Proved(plan), contents))
+    }
+}
+
+impl Deref for Proved {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.0
+    }
+}
+
+fn check(plan: &Plan, contents: &[(Tensor, Content<'_>)], vocab: u64) -> Result<(), PlanError> {
+    tensors::check(plan)?;
+    let (block, rows) = (plan.block as u64, plan.rows_block as u64);
+    let start = Flow::new(plan, contents, vocab);
+    let body = start.clone().run("block", &plan.stages, block)?;
+    body.check_output()?;
+    let last = body.clone().run("head", &plan.head, block)?;
+    last.check_answer()?;
+    let body = match rows == block {
+        true => body,
+        false => start.clone().run("block", &plan.stages, rows)?,
+    };
+    body.run("rows", &plan.rows_head, rows)?.check_rows()?;
+    let sessions = start.clone().run("sessions", &plan.sessions, rows)?;
+    sessions.run("rows", &plan.rows_head, rows)?.check_rows()?;
+    for (part, stages) in [("block", &plan.stages), ("head", &plan.head)] {
+        one_token(plan, part, stages)?;
+    }
+    Ok(())
+}
+
+/// Blocks of one token are run by simpler calls: those that differ in more than a number of tokens.
+fn one_token(plan: &Plan, part: &'static str, stages: &[Stage]) -> Result<(), PlanError> {
+    let mut calls = call::Checker::new(plan);
+    for product in stages.iter().flat_map(Stage::kernels) {
+        if product.op == Op::Gemm {
+            let simple = product.for_one_token();
+            let used = calls.check(&simple, 1);
+            used.map_err(|fault| PlanError::of(part, &simple.label, fault))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Plans of both families are proved, and none with something wrong in it.
+
+use super::{PlanError, Proved};
+use crate::family::Family;
+use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
+use crate::plan::{
+    self, Call, DimValue, KernelCall, Operand, Plan, Products, Section, Stage, Tensor,
+};
+use atome_codegen::op;
+use atome_spec::{Op, Packing};
+
+fn atome() -> AtomeModel {
+    let config = AtomeConfig {
+        vocab_size: 40,
+        d_model: 72,
+        n_layers: 2,
+        d_head: 8,
+        top_k: 3,
+        kernel_size: 4,
+        max_seq: 20,
+    };
+    AtomeModel::random(config, None, 1)
+}
+
+fn bitmamba2() -> BitMamba2Model {
+    let config = BitMamba2Config {
+        vocab_size: 50,
+        d_model: 32,
+        n_layers: 2,
+        n_heads: 4,
+    };
+    BitMamba2Model::random(&config, 1)
+}
+
+/// The proof of a model's plan after `change`.
+fn prove(family: &dyn Family, change: impl FnOnce(&mut Plan)) -> Result<(), PlanError> {
+    let planned = plan::plan(&family.graph(), &family.tensors(), 24, Products::default());
+    let (mut plan, contents) = planned.expect("a plan");
+    change(&mut plan);
+    Proved::new((plan, contents), family.identity().vocab).map(drop)
+}
+
+/// The first call of an op in a plan's block.
+fn first(plan: &mut Plan, op: Op) -> &mut KernelCall {
+    let calls = plan.stages.iter_mut().flat_map(|stage| match stage {
+        Stage::Block(call) => std::slice::from_mut(call),
+        Stage::EachToken(calls) => calls,
+    });
+    let mut calls = calls.filter_map(|call| match call {
+        Call::Kernel(call) => Some(call),
+        Call::TopK(_) => None,
+    });
+    calls.find(|call| call.op == op).expect("a call of the op")
+}
+
+/// A tensor of the plan by name.
+fn find(plan: &Plan, name: &str) -> usize {
+    let found = plan.tensors.iter().position(|tensor| tensor.name == name);
+    found.expect("a tensor of the name")
+}
+
+/// Changes a plan, and says what is then wrong with it.
+type Case = (&'static str, fn(&mut Plan));
+
+fn refused(family: &dyn Family, cases: &[Case]) {
+    assert_eq!(prove(family, |_| {}), Ok(()));
+    for (expected, change) in cases {
+        let error = prove(family, change).expect_err(expected).to_string();
+        assert!(
+            error.contains(expected),
+            "expected {expected:?}, found {error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_on_a_page() {
+    for (name, family) in [
+        ("atome", &atome() as &dyn Family),
+        ("bitmamba2", &bitmamba2()),
+    ] {
+        let planned = plan::plan(&family.graph(), &family.tensors(), 8, Products::default());
+        insta::assert_snapshot!(name, planned.expect("a plan").0);
+    }
+}
+
+#[test]
+fn arguments_are_those_of_the_op() {
+    refused(
+        &atome(),
+        &[
+            ("expected 4 operands, found 3", |plan| {
+                first(plan, Op::Norm).operands.truncate(3);
+            }),
+            ("expected 1 scalars, found 2", |plan| {
+                first(plan, Op::Norm).scalars.push(1.0);
+            }),
+            ("expected 2 dimensions, found 1", |plan| {
+                first(plan, Op::Norm).dims.truncate(1);
+            }),
+            ("`gemm`", |plan| {
+                first(plan, Op::Gemm).packing = Some(Packing::Base3)
+            }),
+        ],
+    );
+}
+
+#[test]
+fn every_kernel_has_room_for_its_arguments() {
+    for kind in op::kinds() {
+        let signature = op::signature(kind);
+        let arguments = signature.buffers.len() + signature.dims.len() + signature.scalars.len();
+        assert!(
+            arguments <= KernelCall::MAX_ARGUMENTS,
+            "{kind:?}: {arguments}"
+        );
+    }
+}
+
+#[test]
+fn dimensions_are_in_range() {
+    refused(
+        &atome(),
+        &[
+            ("expected `taps` in 1..=4096", |plan| {
+                first(plan, Op::Conv1d).dims[1] = DimValue::Const(0);
+            }),
+            ("expected `capacity` a multiple of 16", |plan| {
+                first(plan, Op::AttnScores).dims[1] = DimValue::Const(33);
+            }),
+            ("expected `out_stride` at least `rows`", |plan| {
+                first(plan, Op::Gemm).dims[3] = DimValue::Const(1);
+            }),
+            ("expected `slot` below `capacity`", |plan| plan.window = 33),
+        ],
+    );
+}
+
+#[test]
+fn operands_lie_in_their_tensors() {
+    refused(
+        &atome(),
+        &[
+            ("`x` needs bytes up to", |plan| {
+                first(plan, Op::Norm).operands[0].offset_bytes = 4;
+            }),
+            ("`w` needs bytes up to", |plan| {
+                first(plan, Op::Gemm).dims[0] = DimValue::Const(17);
+                first(plan, Op::Gemm).dims[3] = DimValue::Const(17);
+            }),
+            ("`q` needs bytes up to", |plan| {
+                first(plan, Op::AttnScores).operands[0].row_bytes += 4;
+            }),
+            ("`gamma` starts at no element", |plan| {
+                first(plan, Op::Norm).operands[1].offset_bytes = 2;
+            }),
+            ("`gamma` starts at no element", |plan| {
+                first(plan, Op::Norm).operands[1].tensor = Tensor(10_000);
+            }),
+            ("a block needs", |plan| plan.block += 1),
+            ("`chosen` needs bytes up to", |plan| {
+                for stage in &mut plan.stages {
+                    if let Stage::EachToken(calls) = stage {
+                        for call in calls {
+                            if let Call::TopK(call) = call {
+                                call.k = 5;
+                            }
+                        }
+                    }
+                }
+            }),
+        ],
+    );
+}
+
+#[test]
+fn nothing_shared_is_written_and_nothing_read_is_overwritten() {
+    refused(
+        &atome(),
+        &[
+            ("`out` writes `blocks.0.norm.gamma`", |plan| {
+                let call = first(plan, Op::Norm);
+                call.operands[3] = call.operands[1];
+                call.dims[1] = DimValue::Const(1);
+            }),
+            ("`out` and `x` share bytes", |plan| {
+                let call = first(plan, Op::Norm);
+                call.operands[3] = call.operands[0];
+            }),
+            ("which holds nothing", |plan| plan.stages.swap(0, 1)),
+            ("which holds nothing", |plan| {
+                // The convolution's result takes the place of what the other paths read.
+                let (from, to) = (find(plan, "local"), find(plan, "norm"));
+                plan.tensors[from].offset = plan.tensors[to].offset;
+                let x = Tensor(find(plan, "x"));
+                first(plan, Op::Conv1d).operands[1].tensor = x;
+            }),
+            ("`session` reads", |plan| drop(plan.head.pop())),
+            ("shares bytes with", |plan| {
+                let (a, b) = (find(plan, "blocks.0.ssm.h"), find(plan, "blocks.1.ssm.h"));
+                plan.tensors[a].offset = plan.tensors[b].offset;
+            }),
+            ("expected a multiple of 256 in state", |plan| {
+                let last = plan.tensors.iter_mut();
+                let last = last.filter(|t| t.section == Section::State).last();
+                last.expect("a state").offset = plan.state_bytes;
+            }),
+        ],
+    );
+}
+
+#[test]
+fn what_is_read_is_what_was_written() {
+    refused(
+        &bitmamba2(),
+        &[
+            ("`x` reads I8", |plan| {
+                let x = Tensor(find(plan, "x"));
+                first(plan, Op::Gemm).operands[1].tensor = x;
+            }),
+            ("`x_sum` reads I32", |plan| {
+                let call = first(plan, Op::Gemm);
+                call.operands[3] = call.operands[2];
+            }),
+            ("`w` reads Matrix(Base3)", |plan| {
+                first(plan, Op::Gemm).packing = Some(Packing::Base3);
+            }),
+            ("`ids` reads numbers below 49", |plan| {
+                first(plan, Op::LookupF32).dims[0] = DimValue::Const(49);
+            }),
+            ("which holds F32 in bytes", |plan| {
+                // Fewer rows than the next call reads.
+                first(plan, Op::LookupF32).dims[2] = DimValue::Const(1);
+            }),
+        ],
+    );
+}
+
+#[test]
+fn an_operand_past_all_numbers_is_outside() {
+    let far = |plan: &mut Plan| {
+        let operand: &mut Operand = &mut first(plan, Op::Scan).operands[0];
+        operand.offset_bytes = usize::MAX - 3;
+    };
+    let error = prove(&atome(), far).expect_err("outside").to_string();
+    assert!(error.contains("`decay` needs bytes up to"), "{error}");
+}
