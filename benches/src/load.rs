@@ -5,7 +5,7 @@ use crate::error::BenchError;
 use crate::models::Timing;
 use crate::time::time;
 use atome::format::{
-    AtomeModel, Checkpoint, ContainerOptions, write_atome01, write_atomecl01, write_packed,
+    Checkpoint, Config, ContainerOptions, write_atome01, write_atomecl01, write_packed,
 };
 use atome::{Model, Options, Packing};
 use std::fs;
@@ -44,13 +44,13 @@ impl Files {
     fn write(source: &Checkpoint) -> Result<Files, BenchError> {
         let directory = TempDir::new().map_err(failed(&std::env::temp_dir()))?;
         let model = directory.path().join("model.safetensors");
-        let (config, bytes) = match source {
-            Checkpoint::BitMamba2(source) => {
+        let (config, bytes) = match source.config() {
+            Config::BitMamba2(_) => {
                 let options = ContainerOptions::packing(Packing::Int2);
                 let summary = write_packed(source, &model, &options, &mut |_, _| {})?;
                 (None, summary.bytes as usize)
             }
-            Checkpoint::Atome(source) => {
+            Config::Atome(_) => {
                 let config = directory.path().join("model.json");
                 let bytes = write_atome(source, &model, &config)?;
                 (Some(config), bytes)
@@ -67,10 +67,13 @@ impl Files {
 }
 
 /// Writes a model and its config; gives the bytes of the model.
-fn write_atome(source: &AtomeModel, model: &Path, config: &Path) -> Result<usize, BenchError> {
-    let bytes = write_atomecl01(source).unwrap_or_else(|| write_atome01(source));
+fn write_atome(source: &Checkpoint, model: &Path, config: &Path) -> Result<usize, BenchError> {
+    let bytes = match source.classes() {
+        Some(_) => write_atomecl01(source)?,
+        None => write_atome01(source)?,
+    };
     fs::write(model, &bytes).map_err(failed(model))?;
-    let json = serde_json::to_vec(&source.config).map_err(|e| failed(config)(e.into()))?;
+    let json = serde_json::to_vec(source.config()).map_err(|e| failed(config)(e.into()))?;
     fs::write(config, json).map_err(failed(config))?;
     Ok(bytes.len())
 }

@@ -7,7 +7,7 @@ use crate::random::Random;
 use crate::record::{Limit, Record, rounded};
 use crate::suite::same;
 use crate::time::{least_median, time};
-use atome::format::{Checkpoint, TernaryTensor};
+use atome::format::Checkpoint;
 use atome::{BackendKind, Config, Model, Options, Session, Tier};
 use atome_spec::{Isa, Method};
 use std::hint::black_box;
@@ -68,7 +68,7 @@ pub(crate) fn run(
     let tokens = tokens(model.vocab());
     check(name, source, &model, &tokens)?;
     let bound = |bytes, (tokens, heads)| {
-        let macs = macs(source, tokens, heads);
+        let macs = source.macs(tokens, heads);
         ceiling::product(isa, method, bytes, macs)
     };
     let timing = match what {
@@ -242,7 +242,7 @@ impl Timing {
         } = self;
         let info = model.info();
         let gbps = bytes as f64 / ns;
-        let (ran, macs) = (tokens > 0, macs(source, tokens, heads));
+        let (ran, macs) = (tokens > 0, source.macs(tokens, heads));
         let gmacs = ran.then(|| macs as f64 / ns);
         Record {
             name: name.to_owned(),
@@ -261,24 +261,4 @@ impl Timing {
             tok_s: ran.then(|| rounded(tokens as f64 * 1e9 / ns)),
         }
     }
-}
-
-/// Multiply-accumulates of ternary weights that so many tokens and runs of the head take.
-fn macs(source: &Checkpoint, tokens: usize, heads: usize) -> usize {
-    let (blocks, head): (usize, usize) = match source {
-        Checkpoint::Atome(model) => {
-            let blocks = model.blocks.iter();
-            let matrices = blocks.flat_map(|b| [&b.conv, &b.wq, &b.wk, &b.wv, &b.router]);
-            let head = model.head.as_ref().unwrap_or(&model.unembed);
-            (matrices.map(|t| t.trits.len()).sum(), head.trits.len())
-        }
-        Checkpoint::BitMamba2(model) => {
-            let trits = |t: &TernaryTensor| t.rows.shape().0 * t.rows.shape().1;
-            let layers = model.layers.iter();
-            let matrices = layers.flat_map(|layer| [&layer.in_proj, &layer.out_proj]);
-            (matrices.map(trits).sum(), trits(&model.head))
-        }
-        _ => (0, 0),
-    };
-    tokens * blocks + heads * head
 }

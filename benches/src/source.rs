@@ -1,7 +1,7 @@
 //! The models that are timed.
 
 use crate::suite::{NamedModel, Settings};
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
 use std::cell::LazyCell;
 
 /// Seed of the models of random weights.
@@ -70,9 +70,7 @@ impl Source {
             shape: shape.to_owned(),
             family: "atome",
             is_classifier: classes.is_some(),
-            model: LazyCell::new(Box::new(move || {
-                Checkpoint::Atome(AtomeModel::random(config, classes, SEED))
-            })),
+            model: LazyCell::new(Box::new(move || Checkpoint::random(config, classes, SEED))),
         }
     }
 
@@ -82,20 +80,16 @@ impl Source {
             family: "bitmamba2",
             is_classifier: false,
             model: LazyCell::new(Box::new(move || {
-                Checkpoint::BitMamba2(BitMamba2Model::random(&config, SEED))
+                Checkpoint::random(config.clone(), None, SEED)
             })),
         }
     }
 
     fn given(NamedModel { shape, model }: NamedModel) -> Source {
-        let (family, is_classifier) = match &model {
-            Checkpoint::Atome(model) => ("atome", model.head.is_some()),
-            _ => ("bitmamba2", false),
-        };
         Source {
             shape,
-            family,
-            is_classifier,
+            family: model.architecture().name(),
+            is_classifier: model.classes().is_some(),
             model: LazyCell::new(Box::new(move || model)),
         }
     }

@@ -24,7 +24,7 @@ fn logits(answer: &Value) -> Vec<u32> {
 #[test]
 fn logits_read_back_as_the_librarys_bits() {
     let tokens: Vec<u32> = TOKENS.split(',').map(|id| id.parse().unwrap()).collect();
-    let model = Model::from_atome(&language_model(), &Options::default()).unwrap();
+    let model = Model::from_checkpoint(&language_model(), &Options::default()).unwrap();
     let mut session = model.session().unwrap();
     session.prefill(&tokens).unwrap();
     let bits: Vec<u32> = session
@@ -136,7 +136,7 @@ fn run_continues_a_prompt() {
 
 #[test]
 fn greedy_text_is_the_librarys() {
-    let model = Model::from_atome(&language_model(), &Options::default()).unwrap();
+    let model = Model::from_checkpoint(&language_model(), &Options::default()).unwrap();
     let mut session = model.session().unwrap();
     session.prefill(&b"Once".map(u32::from)).unwrap();
     let mut bytes = b"Once".to_vec();

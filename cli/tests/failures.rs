@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{AtomeModel, write_atome01};
+use atome::format::{Checkpoint, write_atome01};
 use atome_kernels::detect;
 use std::fs::{self, File};
 use support::{CONFIG, Fixture, said};
@@ -243,9 +243,10 @@ fn a_tier_of_another_machine() {
 #[test]
 fn logits_that_overflow() {
     let fixture = Fixture::new();
-    let mut model = AtomeModel::random(CONFIG, None, 1);
-    model.unembed.scale = f32::MAX;
-    fixture.write("hot.bin", &write_atome01(&model));
+    let mut model = Checkpoint::random(CONFIG, None, 1);
+    let hot = model.edit_ternary("unembed", |w| w.scale = f32::MAX);
+    hot.unwrap();
+    fixture.write("hot.bin", &write_atome01(&model).unwrap());
     let said = fixture.run(&["logits", "hot.bin", "--tokens", "1", "--config", "lm.json"]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
     assert!(

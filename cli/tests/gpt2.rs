@@ -4,7 +4,7 @@
 mod support;
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, write_container,
+    AtomeConfig, BitMamba2Config, Checkpoint, ContainerOptions, random_bit2, write_container,
     write_packed,
 };
 use atome::tokenizer::{Tokenizer, TokenizerKind};
@@ -24,7 +24,7 @@ const END_OF_TEXT: u32 = 50_256;
 /// A directory with `bpe.bin`.
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
-    fixture.write("bpe.bin", &BitMamba2Model::random_file(&SMALL, 1));
+    fixture.write("bpe.bin", &random_bit2(&SMALL, 1));
     fixture
 }
 
@@ -110,7 +110,7 @@ fn any_bytes_may_be_a_prompt() {
 
 /// A model that says after `prompt` that the text has ended: all other logits are zero.
 fn ending(fixture: &Fixture, prompt: &str) {
-    let random = BitMamba2Model::random_file(&SMALL, 1);
+    let random = random_bit2(&SMALL, 1);
     let row = SMALL.d_model / 4;
     let head = random.len() - SMALL.vocab_size * row;
     for sign in [0x00, 0xaa] {
@@ -242,7 +242,7 @@ fn packing_keeps_the_tokenizer() {
     let answer = fixture.json(&["inspect", "again.safetensors", "--json"]);
     assert_eq!(answer["tokenizer"], "none");
 
-    fixture.write("bpe.bin", &BitMamba2Model::random_file(&SMALL, 1));
+    fixture.write("bpe.bin", &random_bit2(&SMALL, 1));
     fixture.ok(&["pack", "bpe.bin", "bpe.safetensors"]);
     let run = |model| fixture.ok(&["run", model, "-p", "Hello", "-n", "9"]);
     assert_eq!(run("bpe.safetensors"), run("bpe.bin"));
@@ -256,7 +256,7 @@ fn what_is_refused() {
         vocab_size: 300,
         ..CONFIG
     };
-    let wide = AtomeModel::random(wide, None, 1);
+    let wide = Checkpoint::random(wide, None, 1);
     for (name, tokenizer) in [
         ("gpt2.safetensors", "gpt2"),
         ("bytes.safetensors", "bytes"),
@@ -270,8 +270,8 @@ fn what_is_refused() {
         vocab_size: 40,
         ..SMALL
     };
-    let mut packed = BitMamba2Model::random(&few, 1);
-    fixture.write("few.bin", &BitMamba2Model::random_file(&few, 1));
+    let mut packed = Checkpoint::random(few.clone(), None, 1);
+    fixture.write("few.bin", &random_bit2(&few, 1));
     packed.tokenizer = TokenizerKind::Gpt2.name().into();
     let path = fixture.path("packed.safetensors");
     write_packed(

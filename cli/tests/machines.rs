@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{AtomeConfig, AtomeModel, write_atome01};
+use atome::format::{AtomeConfig, Checkpoint, write_atome01};
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
@@ -211,8 +211,8 @@ fn threads_beyond_the_cores_cost_little() {
         d_model: 256,
         ..support::CONFIG
     };
-    let model = AtomeModel::random(config.clone(), None, 4);
-    fixture.write("deep.bin", &write_atome01(&model));
+    let model = Checkpoint::random(config.clone(), None, 4);
+    fixture.write("deep.bin", &write_atome01(&model).unwrap());
     fixture.write("deep.json", &serde_json::to_vec(&config).unwrap());
     let run = |threads: &str| {
         let args = [

@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{AtomeModel, TensorRef, load, parse_container, quantize_absmean};
+use atome::format::{Checkpoint, Tensor, load, parse_container, quantize_absmean};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -19,16 +19,19 @@ fn same_bytes(fixture: &Fixture, a: &str, b: &str) {
 type Weights = Vec<(String, Vec<usize>, Vec<f32>)>;
 
 /// The weights of a model as floats, a matrix as `[rows, cols]`; `spread` makes them differ from their trits.
-fn float_weights(model: &AtomeModel, spread: f32) -> Weights {
-    let tensor = |(name, tensor)| match tensor {
-        TensorRef::Ternary(w) => {
-            let w: &atome::format::Ternary = w;
+fn float_weights(model: &Checkpoint, spread: f32) -> Weights {
+    let tensor = |(name, tensor): (&str, &Tensor)| match tensor {
+        Tensor::Ternary(w) => {
+            let w = w.read().unwrap();
             let noise = |i: usize| spread * ((i * 7919 % 1000) as f32 / 500.0 - 1.0);
             let weight = |(i, &trit): (usize, &i8)| w.scale * (f32::from(trit) + noise(i));
             let weights = w.trits.iter().enumerate().map(weight).collect();
-            (name, vec![w.rows, w.cols], weights)
+            (name.to_owned(), vec![w.rows, w.cols], weights)
         }
-        TensorRef::Floats(values) => (name, vec![values.len()], values.to_vec()),
+        _ => {
+            let values = model.floats(name).unwrap();
+            (name.to_owned(), vec![values.len()], values)
+        }
     };
     model.tensors().map(tensor).collect()
 }
@@ -129,11 +132,8 @@ fn float_weights_are_quantised_by_the_formula() {
         fixture.write("floats.safetensors", &float_file(&weights, dtype));
         let args = ["pack", "floats.safetensors", "out.safetensors", "--json"];
         let answer = fixture.json(&[&args[..], &dims].concat());
-        let packed = load(&fixture.path("out.safetensors"), None)
-            .unwrap()
-            .into_atome()
-            .unwrap();
-        assert_eq!(packed.config, CONFIG);
+        let packed = load(&fixture.path("out.safetensors"), None).unwrap();
+        assert_eq!(packed.config().as_atome(), Some(&CONFIG));
         for (((tensor, shape, values), (_, packed)), row) in weights
             .iter()
             .zip(packed.tensors())
@@ -148,8 +148,8 @@ fn float_weights_are_quantised_by_the_formula() {
                 })
                 .collect();
             match packed {
-                TensorRef::Floats(values) => assert_eq!(values, rounded, "{tensor}"),
-                TensorRef::Ternary(w) => {
+                Tensor::Ternary(w) => {
+                    let w = w.read().unwrap();
                     assert_eq!(
                         (w.scale, w.trits.clone()),
                         quantize_absmean(&rounded),
@@ -162,6 +162,8 @@ fn float_weights_are_quantised_by_the_formula() {
                     assert_eq!(row["scale"].as_f64().unwrap() as f32, w.scale);
                     assert!(row["error"].as_f64().unwrap() > 0.01);
                 }
+                Tensor::Floats(values) => assert_eq!(values.all().unwrap(), rounded, "{tensor}"),
+                other => panic!("{tensor}: {other:?}"),
             }
             assert_eq!(row["source_type"], name);
         }
@@ -202,13 +204,10 @@ fn scales_may_be_kept_or_given() {
     assert!(pack(&["-q"]).err.is_empty());
 
     assert_eq!(pack(&["--scale", "0.125"]).code, Some(0));
-    let scaled = load(&fixture.path("out.atome01"), None)
-        .unwrap()
-        .into_atome()
-        .unwrap();
+    let scaled = load(&fixture.path("out.atome01"), None).unwrap();
     assert!(scaled.tensors().all(|(_, t)| match t {
-        TensorRef::Ternary(w) => w.scale == 0.125,
-        TensorRef::Floats(_) => true,
+        Tensor::Ternary(w) => w.scale == 0.125,
+        _ => true,
     }));
 
     // Numbers of one absolute value with a long tail, as no ternary training gives.

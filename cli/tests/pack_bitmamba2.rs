@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{BitMamba2Config, BitMamba2Model};
+use atome::format::{BitMamba2Config, random_bit2};
 use std::fs;
 use support::Fixture;
 
@@ -16,7 +16,7 @@ const CONFIG: BitMamba2Config = BitMamba2Config {
 
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
-    fixture.write("bm.bin", &BitMamba2Model::random_file(&CONFIG, 1));
+    fixture.write("bm.bin", &random_bit2(&CONFIG, 1));
     fixture
 }
 

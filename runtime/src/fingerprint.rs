@@ -1,6 +1,6 @@
 //! What tells one model from another.
 
-use crate::family::Identity;
+use crate::format::Checkpoint;
 use crate::plan::{Call, Plan};
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -16,13 +16,13 @@ pub struct Fingerprint(u64);
 
 impl Fingerprint {
     /// The fingerprint of a planned model, with the checksums of its shared tensors in the order of the plan.
-    pub(crate) fn new(identity: &Identity, plan: &Plan, checksums: &[u32]) -> Fingerprint {
+    pub(crate) fn new(source: &Checkpoint, plan: &Plan, checksums: &[u32]) -> Fingerprint {
         let mut hash = Fnv::default();
-        hash.add(identity.architecture.as_bytes());
+        hash.add(source.architecture().name().as_bytes());
         // Numbers always have a form in JSON.
-        let config = serde_json::to_vec(&identity.config).unwrap_or_default();
+        let config = serde_json::to_vec(source.config()).unwrap_or_default();
         hash.add(&config);
-        hash.add(&(identity.classes.unwrap_or(0) as u64).to_le_bytes());
+        hash.add(&(source.classes().unwrap_or(0) as u64).to_le_bytes());
         for sum in checksums {
             hash.add(&sum.to_le_bytes());
         }

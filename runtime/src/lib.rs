@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`mod@format`] | model files, read and written |
 //! | `graph`, `families` | the structure of a model, recorded once by its family |
-//! | `tensor` | the tensors that a model asks a file for |
+//! | `tensor` | named tensors: what a model asks for, what a file has |
 //! | `plan` | a graph as a list of kernel calls over arena offsets |
 //! | `arena` | one region of memory, resident as far as it is used |
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
@@ -33,13 +33,13 @@ mod arena;
 pub mod atomic_file;
 mod backend;
 mod batch;
+mod checkpoint;
 mod cores;
 #[cfg(feature = "default-model")]
 mod default_model;
 pub mod error;
 pub mod eval;
 mod families;
-mod family;
 mod fill;
 mod fingerprint;
 pub mod format;
@@ -65,7 +65,7 @@ pub use backend::{KernelUse, Run};
 #[cfg(feature = "default-model")]
 pub use default_model::DEFAULT_MODEL;
 pub use error::{LoadError, RunError};
-pub use family::Config;
+pub use families::Config;
 pub use fill::Progress;
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "jit")]

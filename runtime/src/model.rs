@@ -3,9 +3,9 @@
 use crate::arena::{Arena, Weights};
 use crate::backend::{Backend, KernelUse, listing};
 use crate::cores;
-use crate::family::{Config, Family};
+use crate::families::Config;
 use crate::fill::{Progress, fill};
-use crate::format::{self, AtomeModel, BitMamba2Model, Checkpoint};
+use crate::format::{self, Checkpoint};
 use crate::plan::{self, Image, Products, Proved, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::state::state_bytes;
@@ -112,7 +112,7 @@ impl Model {
     ) -> Result<Model, LoadError> {
         let start = Instant::now();
         let checkpoint = format::load_with(path, config, progress)?;
-        Model::prepare(checkpoint.family(), Some(path), options, start, progress)
+        Model::prepare(&checkpoint, Some(path), options, start, progress)
     }
 
     /// Loads a model from the bytes of a container.
@@ -122,23 +122,7 @@ impl Model {
     pub fn from_bytes(bytes: &[u8], options: &Options) -> Result<Model, LoadError> {
         let start = Instant::now();
         let model = format::parse_checkpoint(bytes)?;
-        Model::prepare(model.family(), None, options, start, &mut |_, _| {})
-    }
-
-    /// Loads an Atome model that is already in memory.
-    ///
-    /// # Errors
-    /// As [`Model::load`], but for the files.
-    pub fn from_atome(model: &AtomeModel, options: &Options) -> Result<Model, LoadError> {
-        Model::prepare(model, None, options, Instant::now(), &mut |_, _| {})
-    }
-
-    /// Loads a BitMamba-2 model that is already open.
-    ///
-    /// # Errors
-    /// As [`Model::load`].
-    pub fn from_bitmamba2(model: &BitMamba2Model, options: &Options) -> Result<Model, LoadError> {
-        Model::prepare(model, None, options, Instant::now(), &mut |_, _| {})
+        Model::prepare(&model, None, options, start, &mut |_, _| {})
     }
 
     /// Loads a model of any family that is already read.
@@ -147,11 +131,11 @@ impl Model {
     /// As [`Model::load`].
     pub fn from_checkpoint(model: &Checkpoint, options: &Options) -> Result<Model, LoadError> {
         let start = Instant::now();
-        Model::prepare(model.family(), None, options, start, &mut |_, _| {})
+        Model::prepare(model, None, options, start, &mut |_, _| {})
     }
 
     fn prepare(
-        family: &dyn Family,
+        source: &Checkpoint,
         path: Option<&Path>,
         options: &Options,
         start: Instant,
@@ -163,42 +147,42 @@ impl Model {
             Some(path) => fault.in_file(path),
             None => fault,
         };
-        family.check().map_err(in_file)?;
-        let identity = family.identity();
-        let tokenizer = TokenizerKind::stated(&identity.tokenizer, identity.vocab);
+        source.check().map_err(in_file)?;
+        let (config, parameters) = (source.config(), source.parameters());
+        let tokenizer = TokenizerKind::stated(&source.tokenizer, config.vocab_size());
         let tokenizer = tokenizer.map_err(|fault| in_file(fault.into()))?;
         let products = Products {
             packing: options.packing,
             no_multiply: options.no_multiply,
         };
-        let (graph, tensors) = (family.graph(), family.tensors());
-        let plan = plan::plan(&graph, &tensors, options.block.max(1), products);
-        let (plan, contents) = Proved::new(plan.map_err(in_file)?, identity.vocab)?;
+        let block = options.block.max(1);
+        let plan = plan::plan(source.graph(), &source.tensors, block, products);
+        let (plan, contents) = Proved::new(plan.map_err(in_file)?, config.vocab_size())?;
         let weights = match plan.image.clone() {
             Some(Image { file, start }) => Weights::Mapped { file, start },
             None => Weights::Owned,
         };
         let mut arena = Arena::new(plan.sizes, options.sessions, weights)?;
         let checksums = fill(&plan, &contents, arena.model_mut(), progress).map_err(in_file)?;
-        let fingerprint = Fingerprint::new(&identity, &plan, &checksums);
+        let fingerprint = Fingerprint::new(source, &plan, &checksums);
         let load_time = start.elapsed();
         let start = Instant::now();
         let threads = options
             .threads
-            .unwrap_or_else(|| default_threads(identity.parameters))
+            .unwrap_or_else(|| default_threads(parameters))
             .max(1);
         let pool = (threads > 1).then(|| Pool::new(threads)).transpose();
         let pool = pool.map_err(|cause| LoadError::Threads { threads, cause })?;
         let (backend, jit_refused) = Backend::new(options.backend, &plan, tier, pool)?;
         let compile_time = start.elapsed();
         let info = ModelInfo {
-            architecture: identity.architecture,
-            format: identity.format,
-            config: identity.config,
+            architecture: source.architecture().name(),
+            format: source.format.name(),
+            config: config.clone(),
             tokenizer,
             fingerprint,
-            classes: identity.classes,
-            parameters: identity.parameters,
+            classes: source.classes(),
+            parameters,
             backend: backend.kind().name(),
             jit_refused,
             cpu: tier.name(),
@@ -224,7 +208,7 @@ impl Model {
                 plan,
                 backend,
                 tier,
-                vocab: identity.vocab,
+                vocab: config.vocab_size(),
                 info,
             }),
         })

@@ -1,7 +1,7 @@
 //! What a hostile `BIT2` file can do: nothing but be refused, or be a model.
 
 use atome::LoadError;
-use atome::format::{BitMamba2Config, BitMamba2Model, FloatTensor, TernaryTensor};
+use atome::format::{BitMamba2Config, Tensor, parse_bit2, random_bit2};
 
 const CONFIG: BitMamba2Config = BitMamba2Config {
     vocab_size: 6,
@@ -12,36 +12,23 @@ const CONFIG: BitMamba2Config = BitMamba2Config {
 
 /// Opens a file and reads every tensor of it.
 fn read(bytes: &[u8]) -> Result<(), LoadError> {
-    let model = BitMamba2Model::parse(bytes.to_vec())?;
-    let floats = |tensor: &FloatTensor| tensor.all().map(drop);
-    let trits = |tensor: &TernaryTensor| {
-        let (rows, cols) = tensor.rows.shape();
-        tensor.rows.read(0..rows, &mut vec![0; rows * cols])
-    };
-    let (rows, cols) = model.embed.shape();
-    model.embed.read(0..rows, &mut vec![0.0; rows * cols])?;
-    for layer in &model.layers {
-        for tensor in [
-            &layer.in_norm,
-            &layer.conv_weight,
-            &layer.conv_bias,
-            &layer.dt_bias,
-            &layer.a_log,
-            &layer.d,
-            &layer.out_norm,
-        ] {
-            floats(tensor)?;
+    let model = parse_bit2(bytes.to_vec())?;
+    for (_, tensor) in model.tensors() {
+        match tensor {
+            Tensor::Ternary(w) => drop(w.read()?),
+            Tensor::Floats(values) => drop(values.all()?),
+            Tensor::Table(table) => {
+                let (rows, cols) = table.shape();
+                table.read(0..rows, &mut vec![0.0; rows * cols])?;
+            }
+            other => panic!("{other:?}"),
         }
-        trits(&layer.in_proj)?;
-        trits(&layer.out_proj)?;
     }
-    floats(&model.norm_f)?;
-    floats(&model.head_norm)?;
-    trits(&model.head)
+    Ok(())
 }
 
 fn file() -> Vec<u8> {
-    BitMamba2Model::random_file(&CONFIG, 1)
+    random_bit2(&CONFIG, 1)
 }
 
 fn with_word(offset: usize, word: [u8; 4]) -> Vec<u8> {

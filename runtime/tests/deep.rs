@@ -1,7 +1,7 @@
 //! Depth costs no compilation: layers share the code of one.
 #![cfg(feature = "jit")]
 
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint, random_bit2};
 use atome::{BackendKind, Model, Options};
 use std::error::Error;
 use std::time::Instant;
@@ -23,7 +23,7 @@ fn answer(model: &Model) -> Result<Vec<u32>, Box<dyn Error>> {
     Ok(session.logits().iter().map(|x| x.to_bits()).collect())
 }
 
-fn atome(n_layers: usize) -> AtomeModel {
+fn atome(n_layers: usize) -> Checkpoint {
     let config = AtomeConfig {
         vocab_size: 4,
         d_model: 1,
@@ -33,14 +33,14 @@ fn atome(n_layers: usize) -> AtomeModel {
         kernel_size: 1,
         max_seq: 4,
     };
-    AtomeModel::random(config, None, 5)
+    Checkpoint::random(config, None, 5)
 }
 
 #[test]
 fn code_does_not_grow_with_the_layers() -> Result<(), Box<dyn Error>> {
     let code = |layers| -> Result<usize, Box<dyn Error>> {
-        let jit = Model::from_atome(&atome(layers), &options(BackendKind::Jit, 1))?;
-        let aot = Model::from_atome(&atome(layers), &options(BackendKind::Aot, 1))?;
+        let jit = Model::from_checkpoint(&atome(layers), &options(BackendKind::Jit, 1))?;
+        let aot = Model::from_checkpoint(&atome(layers), &options(BackendKind::Aot, 1))?;
         assert_eq!(answer(&jit)?, answer(&aot)?, "{layers} layers");
         Ok(jit.info().code_bytes)
     };
@@ -60,7 +60,7 @@ fn four_thousand_layers_are_compiled_as_one() -> Result<(), Box<dyn Error>> {
     let model = atome(4096);
     let load = |backend| -> Result<_, Box<dyn Error>> {
         let start = Instant::now();
-        let loaded = Model::from_atome(&model, &options(backend, 1))?;
+        let loaded = Model::from_checkpoint(&model, &options(backend, 1))?;
         Ok((start.elapsed(), loaded.info().code_bytes, answer(&loaded)?))
     };
     let (aot_time, _, aot) = load(BackendKind::Aot)?;
@@ -82,7 +82,7 @@ fn layers_of_the_other_family_share_code_too() -> Result<(), Box<dyn Error>> {
             n_layers,
             n_heads: 2,
         };
-        BitMamba2Model::random_file(&config, 3)
+        random_bit2(&config, 3)
     };
     let directory = tempfile::TempDir::new()?;
     let mut codes = Vec::new();

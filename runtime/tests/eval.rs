@@ -1,7 +1,7 @@
 //! The evaluation of a text, held to a plain step-by-step computation.
 
 use atome::eval::{Windows, evaluate};
-use atome::format::{AtomeConfig, AtomeModel};
+use atome::format::{AtomeConfig, Checkpoint};
 use atome::{Model, Options, RunError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,12 +16,12 @@ const CONFIG: AtomeConfig = AtomeConfig {
 };
 
 fn load(sessions: usize) -> Model {
-    let model = AtomeModel::random(CONFIG, None, 5);
+    let model = Checkpoint::random(CONFIG, None, 5);
     let options = Options {
         sessions,
         ..Options::default()
     };
-    Model::from_atome(&model, &options).unwrap()
+    Model::from_checkpoint(&model, &options).unwrap()
 }
 
 fn text(n: usize) -> Vec<u32> {
@@ -98,8 +98,8 @@ fn what_cannot_be_scored() {
     let taken = model.session().unwrap();
     assert_eq!(refused(&text(5)), RunError::NoFreeSession { slots: 1 });
     drop(taken);
-    let classifier = AtomeModel::random(CONFIG, Some(3), 5);
-    let classifier = Model::from_atome(&classifier, &Options::default()).unwrap();
+    let classifier = Checkpoint::random(CONFIG, Some(3), 5);
+    let classifier = Model::from_checkpoint(&classifier, &Options::default()).unwrap();
     let error = evaluate(&classifier, &text(5), windows, 1, &|_| {}).unwrap_err();
     assert_eq!(error, RunError::NotALanguageModel);
 }

@@ -1,7 +1,7 @@
 //! A step after `fork(2)`: the child has the memory of the model, and none of its threads.
 #![cfg(target_os = "linux")]
 
-use atome::format::{AtomeConfig, AtomeModel};
+use atome::format::{AtomeConfig, Checkpoint};
 use atome::{BackendKind, Model, Options, Session};
 use std::error::Error;
 
@@ -56,7 +56,7 @@ fn step_in_child(session: Session, model: Model, expected: &[u32]) -> Result<i32
 
 #[test]
 fn a_child_steps_on_without_the_threads() -> Result<(), Box<dyn Error>> {
-    let model = AtomeModel::random(CONFIG, None, 9);
+    let model = Checkpoint::random(CONFIG, None, 9);
     let mut backends = vec![BackendKind::Aot];
     backends.extend(BackendKind::Jit.check().is_ok().then_some(BackendKind::Jit));
     for backend in backends {
@@ -66,7 +66,7 @@ fn a_child_steps_on_without_the_threads() -> Result<(), Box<dyn Error>> {
             sessions: 2,
             ..Options::default()
         };
-        let loaded = Model::from_atome(&model, &options)?;
+        let loaded = Model::from_checkpoint(&model, &options)?;
         let mut session = loaded.session()?;
         session.prefill(&[1, 2, 3, 4, 5, 6])?;
         let expected = bits(&session);

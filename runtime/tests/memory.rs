@@ -2,7 +2,7 @@
 //! of its own, which measures itself.
 #![cfg(target_os = "linux")]
 
-use atome::format::{AtomeConfig, AtomeModel, ContainerOptions, write_atome02, write_container};
+use atome::format::{AtomeConfig, Checkpoint, ContainerOptions, write_atome02, write_container};
 use atome::{BackendKind, Model, Options, Packing, Session};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ fn options(sessions: usize) -> Options {
     }
 }
 
-fn small(max_seq: usize) -> AtomeModel {
+fn small(max_seq: usize) -> Checkpoint {
     let config = AtomeConfig {
         vocab_size: 256,
         d_model: 64,
@@ -82,15 +82,15 @@ fn small(max_seq: usize) -> AtomeModel {
         kernel_size: 4,
         max_seq,
     };
-    AtomeModel::random(config, None, 4)
+    Checkpoint::random(config, None, 4)
 }
 
 /// What ten thousand sessions take that are open and have seen nothing.
 fn slots() -> usize {
     let source = small(32);
-    drop(Model::from_atome(&source, &options(1)).unwrap());
+    drop(Model::from_checkpoint(&source, &options(1)).unwrap());
     let before = resident();
-    let model = Model::from_atome(&source, &options(10_000)).unwrap();
+    let model = Model::from_checkpoint(&source, &options(10_000)).unwrap();
     assert!(
         model.info().arena_bytes > 700 << 20,
         "slots are large enough to tell"
@@ -106,9 +106,9 @@ fn slots() -> usize {
 /// What the first tokens of a very long window take: a session, its fork, and a second one in the same slot.
 fn window() -> usize {
     let source = small(1 << 20);
-    drop(Model::from_atome(&small(32), &options(1)).unwrap());
+    drop(Model::from_checkpoint(&small(32), &options(1)).unwrap());
     let before = resident();
-    let model = Model::from_atome(&source, &options(2)).unwrap();
+    let model = Model::from_checkpoint(&source, &options(2)).unwrap();
     assert!(
         model.info().session_bytes > 600 << 20,
         "the cache is large enough to tell"
@@ -125,7 +125,7 @@ fn window() -> usize {
 
 /// The most that loading a file takes, beside what loading takes at all.
 fn loading(path: &Path) -> usize {
-    drop(Model::from_atome(&small(32), &options(1)).unwrap());
+    drop(Model::from_checkpoint(&small(32), &options(1)).unwrap());
     let before = status("VmHWM:");
     let model = Model::load(path, None, &options(1)).unwrap();
     let most = status("VmHWM:") - before;
@@ -215,7 +215,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8], config: &AtomeConfig) -> PathB
 fn loading_is_bounded_by_the_length_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     for (name, config, classes) in hostile() {
-        let model = AtomeModel::random(config.clone(), classes, 1);
+        let model = Checkpoint::random(config.clone(), classes, 1);
         let packed = write_container(&model, &ContainerOptions::packing(Packing::Base3)).unwrap();
         let mut files = vec![write(
             folder.path(),
@@ -224,7 +224,7 @@ fn loading_is_bounded_by_the_length_of_the_file() {
             &config,
         )];
         if classes.is_none() {
-            let bytes = write_atome02(&model);
+            let bytes = write_atome02(&model).unwrap();
             files.push(write(
                 folder.path(),
                 &format!("{name}.bin"),

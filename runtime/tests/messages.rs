@@ -77,8 +77,8 @@ fn bit2_files() {
         ..Options::default()
     };
     let read = |bytes: &[u8]| {
-        let model = format::BitMamba2Model::parse(bytes.to_vec())?;
-        Model::from_bitmamba2(&model, &options).map(drop)
+        let model = format::parse_bit2(bytes.to_vec())?;
+        Model::from_checkpoint(&model, &options).map(drop)
     };
     keep("bit2", &lines(bit2::damaged(), read));
 }

@@ -4,8 +4,8 @@
 mod support;
 
 use atome::format::{
-    BitMamba2Config, BitMamba2Model, Checkpoint, ContainerOptions, EmbeddingType, Format,
-    WriteError, compare, load, parse_checkpoint, write_packed,
+    BitMamba2Config, Checkpoint, Config, ContainerOptions, EmbeddingTable, EmbeddingType, Format,
+    WriteError, compare, load, parse_bit2, parse_checkpoint, random_bit2, write_packed,
 };
 use atome::{LoadError, Model, Options, Packing, RunError};
 use std::fs;
@@ -47,7 +47,7 @@ impl Folder {
     }
 
     /// Packs a model; gives the path of the file.
-    fn pack(&self, model: &BitMamba2Model, packing: Packing, embedding: EmbeddingType) -> PathBuf {
+    fn pack(&self, model: &Checkpoint, packing: Packing, embedding: EmbeddingType) -> PathBuf {
         let path = self.path(&format!("{packing}-{embedding}.safetensors"));
         let mut options = ContainerOptions::packing(packing);
         options.embedding = embedding;
@@ -68,11 +68,8 @@ fn every_way() -> impl Iterator<Item = (Packing, EmbeddingType)> {
         .flat_map(|packing| EMBEDDINGS.map(|embedding| (packing, embedding)))
 }
 
-fn read(path: &Path) -> BitMamba2Model {
-    match load(path, None).unwrap() {
-        Checkpoint::BitMamba2(model) => model,
-        other => panic!("{other:?}"),
-    }
+fn read(path: &Path) -> Checkpoint {
+    load(path, None).unwrap()
 }
 
 fn logits(model: &Model) -> Vec<u32> {
@@ -81,29 +78,37 @@ fn logits(model: &Model) -> Vec<u32> {
     session.logits().iter().map(|x| x.to_bits()).collect()
 }
 
+fn embed(model: &Checkpoint) -> &EmbeddingTable {
+    model.tensors["embed"].as_table().unwrap()
+}
+
 /// The file with its embedding table as it is after packing.
-fn with_rounded_table(model: &BitMamba2Model, packed: &BitMamba2Model) -> BitMamba2Model {
-    let mut bytes = BitMamba2Model::random_file(&model.config, 1);
-    let (rows, cols) = packed.embed.shape();
+fn with_rounded_table(model: &Checkpoint, packed: &Checkpoint) -> Checkpoint {
+    let Config::BitMamba2(config) = model.config() else {
+        panic!("{model:?}");
+    };
+    let mut bytes = random_bit2(config, 1);
+    let embed = embed(packed);
+    let (rows, cols) = embed.shape();
     let mut values = vec![0.0; rows * cols];
-    packed.embed.read(0..rows, &mut values).unwrap();
+    embed.read(0..rows, &mut values).unwrap();
     // The file's header and the tensor's.
     let table = &mut bytes[36..36 + 4 * values.len()];
     for (to, value) in table.chunks_exact_mut(4).zip(values) {
         to.copy_from_slice(&value.to_le_bytes());
     }
-    BitMamba2Model::parse(bytes).unwrap()
+    parse_bit2(bytes).unwrap()
 }
 
 #[test]
 fn a_packed_model_runs_from_its_file_to_the_same_bits() {
-    let (folder, source) = (Folder::new(), BitMamba2Model::random(&CONFIG, 1));
+    let (folder, source) = (Folder::new(), Checkpoint::random(CONFIG.clone(), None, 1));
     for (packing, embedding) in every_way() {
         let case = format!("{packing}, {embedding}");
         let path = folder.pack(&source, packing, embedding);
         let packed = read(&path);
         assert_eq!(packed.format, Format::Container);
-        assert_eq!(packed.embed.element_type(), embedding);
+        assert_eq!(embed(&packed).element_type(), embedding);
         assert_eq!(
             compare(&source, &packed, &mut |_, _| {}).unwrap(),
             None,
@@ -111,7 +116,7 @@ fn a_packed_model_runs_from_its_file_to_the_same_bits() {
         );
 
         let rounded = with_rounded_table(&source, &packed);
-        let expected = logits(&Model::from_bitmamba2(&rounded, &Options::default()).unwrap());
+        let expected = logits(&Model::from_checkpoint(&rounded, &Options::default()).unwrap());
         let mapped = Model::load(&path, None, &Options::default()).unwrap();
         assert_eq!(logits(&mapped), expected, "{case}");
         let info = mapped.info();
@@ -148,13 +153,14 @@ fn a_packed_model_runs_from_its_file_to_the_same_bits() {
 
 #[test]
 fn rows_of_any_range_are_the_sources() {
-    let (folder, source) = (Folder::new(), BitMamba2Model::random(&CONFIG, 1));
+    let (folder, source) = (Folder::new(), Checkpoint::random(CONFIG.clone(), None, 1));
     for packing in PACKINGS {
         let packed = read(&folder.pack(&source, packing, EmbeddingType::F32));
-        let (a, b) = (
-            &source.layers[1].in_proj.rows,
-            &packed.layers[1].in_proj.rows,
-        );
+        let in_proj = |model: &Checkpoint| {
+            let tensor = model.tensors["layers.1.in_proj"].as_ternary();
+            tensor.unwrap().rows.clone()
+        };
+        let (a, b) = (in_proj(&source), in_proj(&packed));
         let (rows, cols) = a.shape();
         assert_eq!((a.name(), a.shape()), (b.name(), b.shape()));
         for range in [0..0, 0..rows, 1..2, 63..65, 64..128, 100..rows, rows..rows] {
@@ -168,7 +174,7 @@ fn rows_of_any_range_are_the_sources() {
 
 #[test]
 fn one_model_has_one_file_whatever_it_was_packed_from() {
-    let (folder, source) = (Folder::new(), BitMamba2Model::random(&CONFIG, 1));
+    let (folder, source) = (Folder::new(), Checkpoint::random(CONFIG.clone(), None, 1));
     for (packing, embedding) in every_way() {
         let expected = fs::read(folder.pack(&source, packing, embedding)).unwrap();
         for other in PACKINGS {
@@ -181,7 +187,7 @@ fn one_model_has_one_file_whatever_it_was_packed_from() {
 
 #[test]
 fn metadata_is_kept() {
-    let (folder, source) = (Folder::new(), BitMamba2Model::random(&CONFIG, 1));
+    let (folder, source) = (Folder::new(), Checkpoint::random(CONFIG.clone(), None, 1));
     let path = folder.path("a.safetensors");
     let mut options = ContainerOptions::packing(Packing::Int2);
     options.provenance = Some("made \"here\"".into());
@@ -196,7 +202,7 @@ fn metadata_is_kept() {
 
 #[test]
 fn other_readers_open_it() {
-    let (folder, source) = (Folder::new(), BitMamba2Model::random(&CONFIG, 1));
+    let (folder, source) = (Folder::new(), Checkpoint::random(CONFIG.clone(), None, 1));
     let bytes = fs::read(folder.pack(&source, Packing::Base3, EmbeddingType::F32)).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let table = tensors.tensor("embed").unwrap();
@@ -205,7 +211,7 @@ fn other_readers_open_it() {
         (safetensors::Dtype::F32, &[70, 36][..])
     );
     let mut expected = vec![0.0; 70 * 36];
-    source.embed.read(0..70, &mut expected).unwrap();
+    embed(&source).read(0..70, &mut expected).unwrap();
     let found = table
         .data()
         .chunks_exact(4)
@@ -237,7 +243,7 @@ fn says(bytes: &[u8], expected: &str) {
 }
 
 fn file(config: &BitMamba2Config, packing: Packing, embedding: EmbeddingType) -> Vec<u8> {
-    let (folder, source) = (Folder::new(), BitMamba2Model::random(config, 1));
+    let (folder, source) = (Folder::new(), Checkpoint::random(config.clone(), None, 1));
     fs::read(folder.pack(&source, packing, embedding)).unwrap()
 }
 
@@ -406,9 +412,9 @@ fn zero_scales_are_refused() {
 #[test]
 fn a_table_too_large_for_f16_is_kept_out_and_nothing_is_left() {
     let folder = Folder::new();
-    let mut bytes = BitMamba2Model::random_file(&TINY, 1);
+    let mut bytes = random_bit2(&TINY, 1);
     bytes[36 + 16 + 4..][..4].copy_from_slice(&7e4f32.to_le_bytes());
-    let model = BitMamba2Model::parse(bytes).unwrap();
+    let model = parse_bit2(bytes).unwrap();
     let mut options = ContainerOptions::packing(Packing::Int2);
     options.embedding = EmbeddingType::F16;
     let path = folder.path("a.safetensors");
@@ -421,7 +427,7 @@ fn a_table_too_large_for_f16_is_kept_out_and_nothing_is_left() {
 
 #[test]
 fn ids_beyond_the_vocabulary_are_refused() {
-    let (folder, source) = (Folder::new(), BitMamba2Model::random(&CONFIG, 1));
+    let (folder, source) = (Folder::new(), Checkpoint::random(CONFIG.clone(), None, 1));
     let path = folder.pack(&source, Packing::Int2, EmbeddingType::Int8);
     let model = Model::load(&path, None, &Options::default()).unwrap();
     let refused = model.session().unwrap().prefill(&[70]);

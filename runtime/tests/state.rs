@@ -1,8 +1,8 @@
 //! A saved state belongs to its model, whatever the model is loaded with, and to no other.
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
-    parse, write_atome01, write_atome02, write_container, write_packed,
+    AtomeConfig, BitMamba2Config, Checkpoint, ContainerOptions, EmbeddingType, parse,
+    write_atome01, write_atome02, write_container, write_packed,
 };
 use atome::{BackendKind, Model, Options, Packing, RunError, Session};
 use std::path::Path;
@@ -25,12 +25,12 @@ const BITMAMBA2: BitMamba2Config = BitMamba2Config {
 /// Bytes before the tensors.
 const HEADER: usize = 32;
 
-fn atome(seed: u64) -> AtomeModel {
-    AtomeModel::random(ATOME, None, seed)
+fn atome(seed: u64) -> Checkpoint {
+    Checkpoint::random(ATOME, None, seed)
 }
 
-fn bitmamba2(seed: u64) -> BitMamba2Model {
-    BitMamba2Model::random(&BITMAMBA2, seed)
+fn bitmamba2(seed: u64) -> Checkpoint {
+    Checkpoint::random(BITMAMBA2.clone(), None, seed)
 }
 
 fn saved(session: &Session) -> Vec<u8> {
@@ -120,9 +120,9 @@ fn all_tokens(seen: usize) -> Vec<u32> {
 #[test]
 fn a_state_depends_on_the_model_alone() {
     let model = atome(1);
-    check(|options| Model::from_atome(&model, options).unwrap());
+    check(|options| Model::from_checkpoint(&model, options).unwrap());
     let model = bitmamba2(1);
-    check(|options| Model::from_bitmamba2(&model, options).unwrap());
+    check(|options| Model::from_checkpoint(&model, options).unwrap());
 }
 
 fn pack(folder: &Path, packing: Packing, embedding: EmbeddingType) -> std::path::PathBuf {
@@ -153,15 +153,15 @@ fn mapped_weights_have_the_states_of_their_file() {
 /// The same weights have the same fingerprint where their files say the same of them.
 #[test]
 fn formats_that_share_fingerprints() {
-    let fingerprint = |model: &AtomeModel| {
-        let model = Model::from_atome(model, &Options::default()).unwrap();
+    let fingerprint = |model: &Checkpoint| {
+        let model = Model::from_checkpoint(model, &Options::default()).unwrap();
         model.info().fingerprint
     };
     let model = atome(1);
     let expected = fingerprint(&model);
     for bytes in [
-        write_atome01(&model),
-        write_atome02(&model),
+        write_atome01(&model).unwrap(),
+        write_atome02(&model).unwrap(),
         write_container(&model, &ContainerOptions::packing(Packing::Base3)).unwrap(),
     ] {
         assert_eq!(fingerprint(&parse(&bytes, &ATOME).unwrap()), expected);
@@ -172,7 +172,7 @@ fn formats_that_share_fingerprints() {
         let model = Model::load(&path, None, &Options::default()).unwrap();
         model.info().fingerprint
     };
-    let source = Model::from_bitmamba2(&bitmamba2(1), &Options::default()).unwrap();
+    let source = Model::from_checkpoint(&bitmamba2(1), &Options::default()).unwrap();
     let source = source.info().fingerprint;
     assert_eq!(of(Packing::Int2, EmbeddingType::F32), source);
     // These tables hold other numbers.
@@ -182,30 +182,56 @@ fn formats_that_share_fingerprints() {
 
 #[test]
 fn every_number_of_a_model_is_in_its_fingerprint() {
-    let fingerprint = |model: &AtomeModel| {
+    let fingerprint = |model: &Checkpoint| {
         let options = Options {
             backend: BackendKind::Aot,
             ..Options::default()
         };
-        let model = Model::from_atome(model, &options).unwrap();
+        let model = Model::from_checkpoint(model, &options).unwrap();
         model.info().fingerprint.to_string()
     };
-    type Edit = fn(&mut AtomeModel);
+    fn turn(m: &mut Checkpoint, name: &str, i: usize) {
+        let edit = m.edit_ternary(name, |w| w.trits[i] = (w.trits[i] + 2) % 3 - 1);
+        edit.unwrap();
+    }
+    fn scale(m: &mut Checkpoint, name: &str, by: f32) {
+        m.edit_ternary(name, |w| w.scale *= by).unwrap();
+    }
+    fn add(m: &mut Checkpoint, name: &str, i: usize) {
+        m.edit_floats(name, |values| values[i] += 0.5).unwrap();
+    }
+    fn with(m: &mut Checkpoint, classes: Option<usize>, edit: fn(&mut AtomeConfig)) {
+        let mut config = ATOME;
+        edit(&mut config);
+        *m = Checkpoint::new(config, classes, m.tensors.clone()).unwrap();
+    }
+    type Edit = fn(&mut Checkpoint);
     let edits: [Edit; 14] = [
         |_| {},
-        |m| m.embed.trits[7] = (m.embed.trits[7] + 2) % 3 - 1,
-        |m| m.embed.scale *= 2.0,
-        |m| m.blocks[1].conv.trits[0] = (m.blocks[1].conv.trits[0] + 2) % 3 - 1,
-        |m| m.blocks[0].wv.trits[399] = (m.blocks[0].wv.trits[399] + 2) % 3 - 1,
-        |m| m.blocks[0].wq.scale *= 1.5,
-        |m| m.blocks[0].norm_beta[19] += 0.5,
-        |m| m.blocks[1].a[3] += 0.5,
-        |m| m.norm_gamma[0] += 0.5,
-        |m| m.unembed.trits[599] = (m.unembed.trits[599] + 2) % 3 - 1,
-        |m| m.config.max_seq += 1,
-        |m| m.config.top_k += 1,
-        |m| m.head = Some(m.unembed.clone()),
-        |m| m.blocks.swap(0, 1),
+        |m| turn(m, "embed", 7),
+        |m| scale(m, "embed", 2.0),
+        |m| turn(m, "blocks.1.conv", 0),
+        |m| turn(m, "blocks.0.wv", 399),
+        |m| scale(m, "blocks.0.wq", 1.5),
+        |m| add(m, "blocks.0.norm.beta", 19),
+        |m| add(m, "blocks.1.a", 3),
+        |m| add(m, "norm.gamma", 0),
+        |m| turn(m, "unembed", 599),
+        |m| with(m, None, |config| config.max_seq += 1),
+        |m| with(m, None, |config| config.top_k += 1),
+        |m| {
+            m.set("head", m.tensors["unembed"].clone());
+            with(m, Some(ATOME.vocab_size), |_| {});
+        },
+        |m| {
+            let tensors = std::mem::take(&mut m.tensors).into_iter();
+            let swapped = |name: String| match name.strip_prefix("blocks.") {
+                Some(rest) if rest.starts_with('0') => name.replacen('0', "1", 1),
+                Some(_) => name.replacen('1', "0", 1),
+                None => name,
+            };
+            m.tensors = tensors.map(|(name, w)| (swapped(name), w)).collect();
+        },
     ];
     let mut seen: Vec<String> = Vec::new();
     for edit in edits {
@@ -226,7 +252,7 @@ fn states_of_others_are_refused() {
         backend: BackendKind::Aot,
         ..Options::default()
     };
-    let open = |model: &AtomeModel| Model::from_atome(model, &options).unwrap();
+    let open = |model: &Checkpoint| Model::from_checkpoint(model, &options).unwrap();
     let (model, other) = (open(&atome(1)), open(&atome(2)));
     let mut session = model.session().unwrap();
     session.prefill(&tokens(5)).unwrap();
@@ -300,8 +326,8 @@ fn hostile_states_do_no_harm() {
             ..Options::default()
         };
         let models = [
-            Model::from_atome(&atome(1), &options).unwrap(),
-            Model::from_bitmamba2(&bitmamba2(1), &options).unwrap(),
+            Model::from_checkpoint(&atome(1), &options).unwrap(),
+            Model::from_checkpoint(&bitmamba2(1), &options).unwrap(),
         ];
         for model in models {
             let mut session = model.session().unwrap();
@@ -342,7 +368,7 @@ fn hostile_states_do_no_harm() {
 
 #[test]
 fn models_and_sessions_can_be_printed() {
-    let model = Model::from_atome(&atome(1), &Options::default()).unwrap();
+    let model = Model::from_checkpoint(&atome(1), &Options::default()).unwrap();
     let session = model.session().unwrap();
     let fingerprint = model.info().fingerprint;
     let text = format!("{model:?}");

@@ -1,7 +1,7 @@
 //! Whole models give the same bits however they are run: interpreted, ahead of time on every
 //! tier, compiled at load, with one thread or two, step by step or in blocks.
 
-use atome::format::{AtomeConfig, AtomeModel};
+use atome::format::{AtomeConfig, Checkpoint};
 use atome::{Model, Options};
 use atome_tests::published::{folder, load};
 use atome_tests::runs::{self, Run, bits};
@@ -23,7 +23,7 @@ impl Seeds {
 }
 
 /// A small model of awkward shape and a sequence for it.
-fn random_case(seed: u64) -> (AtomeModel, Vec<u32>) {
+fn random_case(seed: u64) -> (Checkpoint, Vec<u32>) {
     let mut seeds = Seeds(seed);
     let edges = [1, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100];
     let d_model = match seeds.between(0, 2) {
@@ -44,7 +44,7 @@ fn random_case(seed: u64) -> (AtomeModel, Vec<u32>) {
     let len = seeds.between(1, 70);
     let vocab = config.vocab_size as u64;
     let tokens = (0..len).map(|_| (seeds.next() % vocab) as u32).collect();
-    (AtomeModel::random(config, classes, seed), tokens)
+    (Checkpoint::random(config, classes, seed), tokens)
 }
 
 /// The bits of the logits after each token.
@@ -80,10 +80,10 @@ fn row_by_row(model: &Model, tokens: &[u32]) -> (Vec<Vec<u32>>, Vec<u8>) {
     (rows, state)
 }
 
-fn open(model: &AtomeModel, options: &Options) -> Model {
-    match Model::from_atome(model, options) {
+fn open(model: &Checkpoint, options: &Options) -> Model {
+    match Model::from_checkpoint(model, options) {
         Ok(model) => model,
-        Err(error) => panic!("{:?}: {error}", model.config),
+        Err(error) => panic!("{:?}: {error}", model.config()),
     }
 }
 
@@ -117,7 +117,7 @@ fn random_models_of_awkward_shapes() {
     let runs = runs::all();
     for seed in 0..200 {
         let (model, tokens) = random_case(seed);
-        let case = format!("seed {seed}, {:?}, {} tokens", model.config, tokens.len());
+        let case = format!("seed {seed}, {:?}, {} tokens", model.config(), tokens.len());
         let expected = step_by_step(&open(&model, &runs[0].options), &tokens);
         for run in &runs {
             // A block length of its own for each model, from 1 token to more than all.

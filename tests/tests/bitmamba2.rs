@@ -1,8 +1,7 @@
 //! The BitMamba-2 family: golden outputs, and the same bits however a model is run.
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
-    write_packed,
+    AtomeConfig, BitMamba2Config, Checkpoint, ContainerOptions, EmbeddingType, write_packed,
 };
 use atome::{Model, Options, Packing, Session};
 use atome_tests::published::{bitmamba2_folder, distance, floats, golden, tokens};
@@ -51,7 +50,7 @@ fn goldens_on_every_backend() {
 }
 
 /// A small model of awkward shape and a sequence for it.
-fn random_case(seed: u64) -> (BitMamba2Model, Vec<u32>) {
+fn random_case(seed: u64) -> (Checkpoint, Vec<u32>) {
     let mut state = seed;
     let mut below = |n: u64| {
         state = state
@@ -71,7 +70,7 @@ fn random_case(seed: u64) -> (BitMamba2Model, Vec<u32>) {
     };
     let vocab = config.vocab_size as u64;
     let tokens = (0..1 + below(40)).map(|_| below(vocab) as u32).collect();
-    (BitMamba2Model::random(&config, seed), tokens)
+    (Checkpoint::random(config.clone(), None, seed), tokens)
 }
 
 fn steps(session: &mut Session, tokens: &[u32]) -> Vec<Vec<u32>> {
@@ -89,12 +88,12 @@ fn random_models_of_awkward_shapes() {
         let (model, tokens) = random_case(seed);
         let mut expected: Option<Vec<Vec<u32>>> = None;
         for run in &runs {
-            let case = format!("seed {seed}, {:?}, {}", model.config, run.name);
+            let case = format!("seed {seed}, {:?}, {}", model.config(), run.name);
             let options = Options {
                 block: 1 + (seed as usize * 7) % 40,
                 ..run.options.clone()
             };
-            let model = Model::from_bitmamba2(&model, &options).expect("loads");
+            let model = Model::from_checkpoint(&model, &options).expect("loads");
             let mut session = model.session().expect("a slot");
             let found = steps(&mut session, &tokens);
             assert!(
@@ -221,13 +220,13 @@ fn a_batch_of_sessions_steps_like_each_alone() {
         kernel_size: 4,
         max_seq: 6,
     };
-    let atome = AtomeModel::random(config, None, 1);
+    let atome = Checkpoint::random(config, None, 1);
     let prompt: Vec<u32> = (0..20).map(|i| i * 7 % 50).collect();
     for run in runs::int8() {
-        let open = |options: &Options| Model::from_atome(&atome, options).expect("loads");
+        let open = |options: &Options| Model::from_checkpoint(&atome, options).expect("loads");
         batch_agrees(&format!("atome, {}", run.name), open, &run.options, &prompt);
         let (model, tokens) = random_case(3);
-        let open = |options: &Options| Model::from_bitmamba2(&model, options).expect("loads");
+        let open = |options: &Options| Model::from_checkpoint(&model, options).expect("loads");
         let case = format!("bitmamba2, {}", run.name);
         batch_agrees(&case, open, &run.options, &tokens);
     }
@@ -240,7 +239,7 @@ fn a_batch_is_checked() {
         sessions: 2,
         ..Options::default()
     };
-    let open = || Model::from_bitmamba2(&model, &options).expect("loads");
+    let open = || Model::from_checkpoint(&model, &options).expect("loads");
     let (model, other) = (open(), open());
     let (mut a, mut b) = (
         model.session().expect("a slot"),

@@ -4,7 +4,7 @@
 //! `cargo test --workspace --test bits -- --ignored record`.
 
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
+    AtomeConfig, BitMamba2Config, Checkpoint, Config, ContainerOptions, EmbeddingType, random_bit2,
     write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
 };
 use atome::{Model, Packing, Session};
@@ -143,7 +143,7 @@ const ATOME: [([usize; 7], Option<usize>); 7] = [
     ([300, 64, 2, 31, 4, 5, 64], None),
 ];
 
-fn atome_models() -> impl Iterator<Item = (String, AtomeModel)> {
+fn atome_models() -> impl Iterator<Item = (String, Checkpoint)> {
     (0..).zip(ATOME).map(|(seed, (dims, classes))| {
         let config = AtomeConfig {
             vocab_size: dims[0],
@@ -157,7 +157,7 @@ fn atome_models() -> impl Iterator<Item = (String, AtomeModel)> {
         let name = format!("{dims:?}").replace(", ", "-");
         let classes_name = classes.map_or(String::new(), |n| format!("-classes{n}"));
         let name = format!("{}{classes_name}", name.trim_matches(['[', ']']));
-        (name, AtomeModel::random(config, classes, seed))
+        (name, Checkpoint::random(config, classes, seed))
     })
 }
 
@@ -170,7 +170,7 @@ const BITMAMBA2: [[usize; 4]; 5] = [
     [100, 84, 1, 3],
 ];
 
-fn bitmamba2_models() -> impl Iterator<Item = (String, BitMamba2Model)> {
+fn bitmamba2_models() -> impl Iterator<Item = (String, Checkpoint)> {
     (0..).zip(BITMAMBA2).map(|(seed, dims)| {
         let [vocab_size, d_model, n_layers, n_heads] = dims;
         let config = BitMamba2Config {
@@ -180,7 +180,7 @@ fn bitmamba2_models() -> impl Iterator<Item = (String, BitMamba2Model)> {
             n_heads,
         };
         let name = dims.map(|n| n.to_string()).join("-");
-        (name, BitMamba2Model::random(&config, seed))
+        (name, Checkpoint::random(config.clone(), None, seed))
     })
 }
 
@@ -193,8 +193,8 @@ fn sequence(vocab: usize) -> Vec<u32> {
 }
 
 fn random_atome(run: &Run) -> Option<Hashes> {
-    let hash = |(name, model): (String, AtomeModel)| {
-        let model = Model::from_atome(&model, &run.options).expect("loads");
+    let hash = |(name, model): (String, Checkpoint)| {
+        let model = Model::from_checkpoint(&model, &run.options).expect("loads");
         let mut session = model.session().expect("a slot");
         let hash = hash_of_rows(&mut session, &sequence(model.vocab()));
         (format!("random_atome/{name}"), hash)
@@ -203,8 +203,8 @@ fn random_atome(run: &Run) -> Option<Hashes> {
 }
 
 fn random_bitmamba2(run: &Run) -> Option<Hashes> {
-    let hash = |(name, model): (String, BitMamba2Model)| {
-        let model = Model::from_bitmamba2(&model, &run.options).expect("loads");
+    let hash = |(name, model): (String, Checkpoint)| {
+        let model = Model::from_checkpoint(&model, &run.options).expect("loads");
         let mut session = model.session().expect("a slot");
         let hash = hash_of_rows(&mut session, &sequence(model.vocab()));
         (format!("random_bitmamba2/{name}"), hash)
@@ -218,9 +218,15 @@ fn written(_: &Run) -> Option<Hashes> {
     let mut add =
         |name: String, file: Vec<u8>| hashes.insert(format!("written/{name}"), hash(file));
     for (name, model) in atome_models() {
-        add(format!("{name}.atome01"), write_atome01(&model));
-        add(format!("{name}.atome02"), write_atome02(&model));
-        if let Some(file) = write_atomecl01(&model) {
+        add(
+            format!("{name}.atome01"),
+            write_atome01(&model).expect("an Atome model"),
+        );
+        add(
+            format!("{name}.atome02"),
+            write_atome02(&model).expect("an Atome model"),
+        );
+        if let Ok(file) = write_atomecl01(&model) {
             add(format!("{name}.atomecl01"), file);
         }
         for packing in [Packing::Int2, Packing::Base3] {
@@ -232,7 +238,10 @@ fn written(_: &Run) -> Option<Hashes> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.safetensors");
     for (seed, (name, model)) in (0..).zip(bitmamba2_models()) {
-        let file = BitMamba2Model::random_file(&model.config, seed);
+        let Config::BitMamba2(config) = model.config() else {
+            panic!("a BitMamba-2 model")
+        };
+        let file = random_bit2(config, seed);
         add(format!("{name}.bit2"), file);
         for packing in [Packing::Int2, Packing::Base3] {
             for embedding in [EmbeddingType::F32, EmbeddingType::F16, EmbeddingType::Int8] {

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};
@@ -44,7 +44,7 @@ fn allocations(work: impl FnOnce()) -> usize {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
-fn models() -> (AtomeModel, AtomeModel) {
+fn models() -> (Checkpoint, Checkpoint) {
     let config = AtomeConfig {
         vocab_size: 256,
         d_model: 80,
@@ -61,8 +61,8 @@ fn models() -> (AtomeModel, AtomeModel) {
         ..config.clone()
     };
     (
-        AtomeModel::random(config, None, 3),
-        AtomeModel::random(classifier, Some(5), 4),
+        Checkpoint::random(config, None, 3),
+        Checkpoint::random(classifier, Some(5), 4),
     )
 }
 
@@ -132,13 +132,13 @@ fn steps_prefill_sampling_and_classification() {
                 threads: Some(threads),
                 ..Options::default()
             };
-            let model = Model::from_atome(&language, &options).expect("loads");
+            let model = Model::from_checkpoint(&language, &options).expect("loads");
             let mut session = model.session().expect("a slot");
             let mut sampler = Sampler::new(sampling, model.vocab()).expect("valid sampling");
             let count = allocations(|| generate(&mut session, &mut sampler, &tokens));
             assert_eq!(count, 0, "{backend}, {threads} threads: 1,000 steps");
 
-            let model = Model::from_atome(&classifier, &options).expect("loads");
+            let model = Model::from_checkpoint(&classifier, &options).expect("loads");
             let mut session = model.session().expect("a slot");
             let count = allocations(|| {
                 session.classify(&tokens[..32]).expect("bytes");
@@ -156,7 +156,7 @@ fn int8_steps_prefill_and_batches() {
         n_layers: 2,
         n_heads: 4,
     };
-    let source = BitMamba2Model::random(&config, 5);
+    let source = Checkpoint::random(config.clone(), None, 5);
     let tokens: Vec<u32> = (0..200).map(|t| t % 300).collect();
     for backend in [BackendKind::Aot, BackendKind::Jit] {
         for threads in [1, 2] {
@@ -166,7 +166,7 @@ fn int8_steps_prefill_and_batches() {
                 sessions: SESSIONS,
                 ..Options::default()
             };
-            let model = Model::from_bitmamba2(&source, &options).expect("loads");
+            let model = Model::from_checkpoint(&source, &options).expect("loads");
             let mut sessions: Vec<Session> = (0..SESSIONS)
                 .map(|_| model.session().expect("a slot"))
                 .collect();

@@ -2,7 +2,7 @@
 //! the same on every backend.
 
 use atome::eval::{Windows, evaluate};
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Ternary};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint, parse_bit2, random_bit2};
 use atome::{BackendKind, Model, Options, RunError, Session};
 use atome_tests::oracle::{Bit2, atome_logits};
 use atome_tests::runs::bits;
@@ -107,12 +107,12 @@ fn bit2(seed: u64) -> Bit2 {
         n_layers: 2,
         n_heads: 3,
     };
-    Bit2::new(BitMamba2Model::random_file(&config, seed))
+    Bit2::new(random_bit2(&config, seed))
 }
 
 fn load(file: &Bit2, options: &Options) -> Model {
-    let model = BitMamba2Model::parse(file.bytes().to_vec()).expect("a model");
-    Model::from_bitmamba2(&model, options).expect("loads")
+    let model = parse_bit2(file.bytes().to_vec()).expect("a model");
+    Model::from_checkpoint(&model, options).expect("loads")
 }
 
 /// Near enough that no more than a few activations were rounded to the other byte.
@@ -120,7 +120,7 @@ const NEAR_I8: f64 = 0.03;
 const NEAR_F32: f64 = 2e-3;
 
 fn judge_bit2(tally: &mut Tally, what: &str, file: &Bit2) {
-    if BitMamba2Model::parse(file.bytes().to_vec()).is_err() {
+    if parse_bit2(file.bytes().to_vec()).is_err() {
         // A scale whose inverse is no number.
         tally.refused += 1;
         return;
@@ -210,13 +210,14 @@ fn what_f32_can_hold_is_right() {
     }
     for scale in [1e19, 1e25, 1e30, 1e36] {
         let mut model = atome(3, None);
-        model.embed.scale = scale;
+        let set = model.edit_ternary("embed", |w| w.scale = scale);
+        set.expect("in memory");
         judge_atome(&mut tally, &format!("embed.scale {scale:e}"), &model);
     }
     assert_eq!((tally.right, tally.refused), (13, 0));
 }
 
-fn atome(seed: u64, classes: Option<usize>) -> AtomeModel {
+fn atome(seed: u64, classes: Option<usize>) -> Checkpoint {
     let config = AtomeConfig {
         vocab_size: 5,
         d_model: 20,
@@ -227,11 +228,11 @@ fn atome(seed: u64, classes: Option<usize>) -> AtomeModel {
         kernel_size: 3,
         max_seq: 8,
     };
-    AtomeModel::random(config, classes, seed)
+    Checkpoint::random(config, classes, seed)
 }
 
-fn judge_atome(tally: &mut Tally, what: &str, model: &AtomeModel) {
-    let load = |options: &Options| Model::from_atome(model, options).expect("loads");
+fn judge_atome(tally: &mut Tally, what: &str, model: &Checkpoint) {
+    let load = |options: &Options| Model::from_checkpoint(model, options).expect("loads");
     let exact = atome_logits(model, &TOKENS, (0.0, 0));
     // What roundings of f32 change: a share of a softmax whose numbers are beyond 1e7 and nearly equal, above all.
     let noisy = |seed| {
@@ -247,45 +248,44 @@ fn judge_atome(tally: &mut Tally, what: &str, model: &AtomeModel) {
     tally.judge(what, &load, &exact, off);
 }
 
-/// Finds a matrix of a model.
-type Matrix = fn(&mut AtomeModel) -> &mut Ternary;
-/// Finds a vector of a model.
-type Vector = fn(&mut AtomeModel) -> &mut Vec<f32>;
-
-const MATRICES: [(&str, Matrix); 8] = [
-    ("embed", |m| &mut m.embed),
-    ("conv", |m| &mut m.blocks[0].conv),
-    ("wq", |m| &mut m.blocks[0].wq),
-    ("wk", |m| &mut m.blocks[1].wk),
-    ("wv", |m| &mut m.blocks[0].wv),
-    ("router", |m| &mut m.blocks[0].router),
-    ("last router", |m| &mut m.blocks[1].router),
-    ("unembed", |m| &mut m.unembed),
+const MATRICES: [&str; 8] = [
+    "embed",
+    "blocks.0.conv",
+    "blocks.0.wq",
+    "blocks.1.wk",
+    "blocks.0.wv",
+    "blocks.0.router",
+    "blocks.1.router",
+    "unembed",
 ];
-const VECTORS: [(&str, Vector); 7] = [
-    ("gamma", |m| &mut m.blocks[0].norm_gamma),
-    ("beta", |m| &mut m.blocks[1].norm_beta),
-    ("a", |m| &mut m.blocks[0].a),
-    ("b", |m| &mut m.blocks[0].b),
-    ("c", |m| &mut m.blocks[1].c),
-    ("last gamma", |m| &mut m.norm_gamma),
-    ("last beta", |m| &mut m.norm_beta),
+const VECTORS: [&str; 7] = [
+    "blocks.0.norm.gamma",
+    "blocks.1.norm.beta",
+    "blocks.0.a",
+    "blocks.0.b",
+    "blocks.1.c",
+    "norm.gamma",
+    "norm.beta",
 ];
 
 #[test]
 fn atome_at_extremes() {
     let mut tally = Tally::default();
     for (seed, extreme) in (0..).zip(EXTREMES) {
-        for (name, matrix) in MATRICES {
+        for name in MATRICES {
             let mut model = atome(seed, None);
-            matrix(&mut model).scale = extreme;
+            let set = model.edit_ternary(name, |w| w.scale = extreme);
+            set.expect("in memory");
             judge_atome(&mut tally, &format!("{name}.scale {extreme:e}"), &model);
         }
-        for (name, vector) in VECTORS {
+        for name in VECTORS {
             for (kind, change) in kinds(extreme) {
                 let mut model = atome(seed, None);
-                let values = vector(&mut model).iter_mut().enumerate();
-                values.for_each(|(i, x)| *x = change(i, *x));
+                let set = model.edit_floats(name, |values| {
+                    let values = values.iter_mut().enumerate();
+                    values.for_each(|(i, x)| *x = change(i, *x));
+                });
+                set.expect("in memory");
                 judge_atome(&mut tally, &format!("{name} {kind} {extreme:e}"), &model);
             }
         }
@@ -368,8 +368,9 @@ fn others_of_a_batch_go_on() {
 #[test]
 fn classes_and_scores_are_refused() {
     let mut classifier = atome(5, Some(3));
-    classifier.blocks[1].norm_gamma.fill(f32::MAX);
-    let model = Model::from_atome(&classifier, &Options::default()).expect("loads");
+    let hot = classifier.edit_floats("blocks.1.norm.gamma", |x| x.fill(f32::MAX));
+    hot.expect("in memory");
+    let model = Model::from_checkpoint(&classifier, &Options::default()).expect("loads");
     let error = model.session().expect("a slot").classify(&TOKENS);
     assert!(
         matches!(error, Err(RunError::NotFinite { .. })),

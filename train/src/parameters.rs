@@ -3,7 +3,7 @@
 use crate::Settings;
 use crate::settings::VOCAB;
 use atome::Progress;
-use atome::format::{AtomeBlock, AtomeModel, Format, PATHWAYS, Ternary, quantize_absmean};
+use atome::format::{Checkpoint, PATHWAYS, Tensors, Ternary, Values, quantize_absmean};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -138,42 +138,55 @@ impl Parameters {
     }
 
     /// The model that the parameters stand for.
-    pub(crate) fn model(&self, settings: &Settings) -> AtomeModel {
-        let embed = self.list[0].tensor(0, "embed".to_owned());
+    pub(crate) fn model(&self, settings: &Settings) -> Checkpoint {
         let blocks = self.list[1..].chunks_exact(BLOCK).take(settings.n_layers);
         let tail = &self.list[self.list.len() - 2..];
-        let unembed = tail[1].tensor(0, "unembed".to_owned());
-        let config = settings.config();
-        AtomeModel {
-            tokenizer: AtomeModel::tokenizer_of(config.vocab_size).into(),
-            config,
-            embed,
-            blocks: blocks.enumerate().map(block).collect(),
-            norm_gamma: tail[0].row(0),
-            norm_beta: tail[0].row(1),
-            unembed,
-            head: None,
-            format: Format::Atome01,
+        let mut named = Named(Tensors::new());
+        named.ternary(self.list[0].tensor(0, "embed".to_owned()));
+        for (i, parameters) in blocks.enumerate() {
+            named.block(&format!("blocks.{i}"), parameters);
+        }
+        named.norm("norm", &tail[0]);
+        named.ternary(tail[1].tensor(0, "unembed".to_owned()));
+        match Checkpoint::new(settings.config(), None, named.0) {
+            Ok(model) => model,
+            Err(fault) => unreachable!("settings were checked: {fault}"),
         }
     }
 }
 
-fn block((i, parameters): (usize, &[Parameter])) -> AtomeBlock {
-    let name = |part: &str| format!("blocks.{i}.{part}");
-    let [vectors, projections] = [&parameters[0], &parameters[1]];
-    let [wq, wk, wv, router] = [(0, "wq"), (1, "wk"), (2, "wv"), (3, "router")]
-        .map(|(segment, part)| projections.tensor(segment, name(part)));
-    AtomeBlock {
-        norm_gamma: vectors.row(0),
-        norm_beta: vectors.row(1),
-        conv: transposed(vectors.tensor(2, name("conv"))),
-        a: vectors.row(2),
-        b: vectors.row(3),
-        c: vectors.row(4),
-        wq,
-        wk,
-        wv,
-        router,
+/// The tensors of a model, by the names of its files.
+struct Named(Tensors);
+
+impl Named {
+    fn block(&mut self, block: &str, parameters: &[Parameter]) {
+        let name = |part: &str| format!("{block}.{part}");
+        let [vectors, projections] = [&parameters[0], &parameters[1]];
+        self.norm(&name("norm"), vectors);
+        self.ternary(transposed(vectors.tensor(2, name("conv"))));
+        for (row, part) in [(2, "a"), (3, "b"), (4, "c")] {
+            self.values(name(part), vectors.row(row));
+        }
+        for (segment, part) in [(0, "wq"), (1, "wk"), (2, "wv"), (3, "router")] {
+            self.ternary(projections.tensor(segment, name(part)));
+        }
+    }
+
+    fn norm(&mut self, name: &str, vectors: &Parameter) {
+        self.values(format!("{name}.gamma"), vectors.row(0));
+        self.values(format!("{name}.beta"), vectors.row(1));
+    }
+
+    fn ternary(&mut self, w: Ternary) {
+        self.0.insert(w.name.clone(), w.into());
+    }
+
+    fn values(&mut self, name: String, values: Vec<f32>) {
+        let tensor = Values {
+            name: name.clone(),
+            values,
+        };
+        self.0.insert(name, tensor.into());
     }
 }
 

@@ -126,7 +126,7 @@ fn write_model(trainer: &Trainer, paths: &Paths, cadence: &Cadence) -> Result<()
 /// # Errors
 /// If the model cannot be loaded or the prompt is empty.
 pub fn sample(
-    model: &atome::format::AtomeModel,
+    model: &atome::format::Checkpoint,
     prompt: &[u8],
     bytes: usize,
 ) -> Result<Vec<u8>, TrainError> {
@@ -135,7 +135,7 @@ pub fn sample(
         threads: Some(1),
         ..Options::default()
     };
-    let model = Model::from_atome(model, &options).map_err(TrainError::Sample)?;
+    let model = Model::from_checkpoint(model, &options).map_err(TrainError::Sample)?;
     let mut session = model.session()?;
     let mut sampler = Sampler::new(Sampling::GREEDY, model.vocab())?;
     let prompt: Vec<u32> = prompt.iter().map(|&b| u32::from(b)).collect();

@@ -6,7 +6,7 @@ use crate::optimizer::{Moments, learning_rate};
 use crate::parameters::Parameters;
 use crate::{Settings, TrainError, memory};
 use atome::Progress;
-use atome::format::AtomeModel;
+use atome::format::Checkpoint;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ impl Trainer {
     }
 
     /// The model as it is now.
-    pub fn model(&self) -> AtomeModel {
+    pub fn model(&self) -> Checkpoint {
         self.parameters.model(&self.settings)
     }
 }

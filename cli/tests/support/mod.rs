@@ -3,7 +3,7 @@
 #[cfg(unix)]
 pub(crate) mod workshop;
 
-use atome::format::{AtomeConfig, AtomeModel, write_atome01, write_atome02, write_atomecl01};
+use atome::format::{AtomeConfig, Checkpoint, write_atome01, write_atome02, write_atomecl01};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
@@ -46,18 +46,18 @@ impl Fixture {
             directory: TempDir::new().unwrap(),
         };
         let lm = language_model();
-        let cl = AtomeModel::random(CONFIG, Some(CLASSES), 2);
+        let cl = Checkpoint::random(CONFIG, Some(CLASSES), 2);
         let wide_config = AtomeConfig {
             vocab_size: 300,
             d_model: 9,
             n_layers: 1,
             ..CONFIG
         };
-        let wide = AtomeModel::random(wide_config.clone(), None, 3);
-        fixture.write("lm.bin", &write_atome01(&lm));
-        fixture.write("lm2.bin", &write_atome02(&lm));
+        let wide = Checkpoint::random(wide_config.clone(), None, 3);
+        fixture.write("lm.bin", &write_atome01(&lm).unwrap());
+        fixture.write("lm2.bin", &write_atome02(&lm).unwrap());
         fixture.write("cl.bin", &write_atomecl01(&cl).unwrap());
-        fixture.write("wide.bin", &write_atome01(&wide));
+        fixture.write("wide.bin", &write_atome01(&wide).unwrap());
         for name in ["lm.json", "lm2.json", "cl.json"] {
             fixture.write(name, &serde_json::to_vec(&CONFIG).unwrap());
         }
@@ -127,8 +127,8 @@ impl Fixture {
 }
 
 /// The language model of `lm.bin`.
-pub(crate) fn language_model() -> AtomeModel {
-    AtomeModel::random(CONFIG, None, 1)
+pub(crate) fn language_model() -> Checkpoint {
+    Checkpoint::random(CONFIG, None, 1)
 }
 
 /// The command, reading nothing.

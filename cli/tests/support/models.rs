@@ -1,8 +1,8 @@
 //! What is asked about: random models, and the published ones where a checkout has them.
 
 use crate::question::Question;
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
-use atome::format::{write_atome01, write_atomecl01};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
+use atome::format::{random_bit2, write_atome01, write_atomecl01};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,8 +36,11 @@ pub(crate) fn random_atome(directory: &Path) -> Vec<Question> {
                 max_seq: 5 + 7 * i,
             };
             let classes = (i % 3 == 2).then_some(1 + i);
-            let model = AtomeModel::random(config.clone(), classes, i as u64);
-            let bytes = write_atomecl01(&model).unwrap_or_else(|| write_atome01(&model));
+            let model = Checkpoint::random(config.clone(), classes, i as u64);
+            let bytes = match classes {
+                Some(_) => write_atomecl01(&model).unwrap(),
+                None => write_atome01(&model).unwrap(),
+            };
             let [file, config_file] =
                 ["bin", "json"].map(|end| directory.join(format!("{i}.{end}")));
             fs::write(&file, bytes).unwrap();
@@ -68,7 +71,7 @@ pub(crate) fn random_bitmamba2(directory: &Path) -> Vec<Question> {
                 n_heads,
             };
             let file = directory.join(format!("{d_model}.bin"));
-            fs::write(&file, BitMamba2Model::random_file(&config, d_model as u64)).unwrap();
+            fs::write(&file, random_bit2(&config, d_model as u64)).unwrap();
             question(
                 "logits",
                 file,

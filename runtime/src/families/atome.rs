@@ -11,7 +11,7 @@ const NORM_EPS: f32 = 1e-5;
 /// Added to the sum of a softmax.
 const SOFTMAX_EPS: f32 = 1e-10;
 /// Pathways that the router of a block mixes: convolution, state space, attention.
-const PATHWAYS: usize = 3;
+pub const PATHWAYS: usize = 3;
 
 /// Records a model: a classifier if `classes` is given, else a language model.
 pub(crate) fn graph(c: &AtomeConfig, classes: Option<usize>) -> Graph {

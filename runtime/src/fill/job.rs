@@ -2,8 +2,8 @@
 
 use crate::LoadError;
 use crate::arena::{as_f32_mut, as_u32_mut};
-use crate::format::check_finite;
 use crate::plan::{Content, Source, TensorInfo, Trits};
+use crate::tensor::check_finite;
 use atome_kernels::packing::{self, PackError};
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use crc32fast::Hasher;

@@ -4,17 +4,17 @@
 //! `max_seq` show in no shape.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 
 use super::container::ContainerError;
 use super::container::header::{Entry, Header};
-use super::model::{AtomeModel, Ternary};
 use super::quantize::{quantize, quantize_absmean};
-use super::schema::{self, TensorName, TensorSource};
-use super::{AtomeConfig, Format, MAX_CLASSES};
+use super::{AtomeConfig, Checkpoint, MAX_CLASSES};
 use crate::error::LoadError;
+use crate::tensor::{EmbeddingTable, Kind, Param, Tensor, Tensors, Ternary, Values};
 
 /// How the scale of a tensor is found.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -69,7 +69,7 @@ pub struct QuantizedTensor {
 pub fn quantize_file(
     bytes: &[u8],
     options: &FloatOptions,
-) -> Result<(AtomeModel, Vec<QuantizedTensor>), LoadError> {
+) -> Result<(Checkpoint, Vec<QuantizedTensor>), LoadError> {
     if let ScaleRule::Given(found) = options.scale
         && !(found.is_finite() && found > 0.0)
     {
@@ -82,7 +82,8 @@ pub fn quantize_file(
         .map(|entry| (entry.name.as_str(), entry))
         .collect();
     let (config, classes) = dimensions(&entries, options)?;
-    refuse_extra(&entries, &config, classes)?;
+    let mut model = Checkpoint::new(config, classes, Tensors::new())?;
+    refuse_extra(&entries, model.params())?;
     let mut source = FloatSource {
         bytes,
         data_start: header.data_start,
@@ -90,11 +91,11 @@ pub fn quantize_file(
         rule: options.scale,
         done: Vec::new(),
     };
-    let format = match classes {
-        None => Format::Atome01,
-        Some(_) => Format::AtomeCl01,
-    };
-    let model = schema::assemble(&config, format, classes, &mut source)?;
+    let tensors = model.params().iter().map(|param| {
+        let tensor = source.tensor(param)?;
+        Ok((param.name.clone(), tensor))
+    });
+    model.tensors = tensors.collect::<Result<Tensors, LoadError>>()?;
     Ok((model, source.done))
 }
 
@@ -167,14 +168,10 @@ fn kind(entry: &Entry, expected: &str) -> ContainerError {
     }
 }
 
-fn refuse_extra(
-    entries: &Entries<'_>,
-    config: &AtomeConfig,
-    classes: Option<usize>,
-) -> Result<(), ContainerError> {
+fn refuse_extra(entries: &Entries<'_>, params: &[Param]) -> Result<(), ContainerError> {
     let mut extra = entries.clone();
-    for spec in schema::tensors(config, classes) {
-        extra.remove(spec.name.to_string().as_str());
+    for param in params {
+        extra.remove(param.name.as_str());
     }
     match extra.into_keys().next() {
         None => Ok(()),
@@ -194,8 +191,8 @@ struct FloatSource<'b> {
 
 impl FloatSource<'_> {
     /// The numbers of a tensor, all finite.
-    fn values(&mut self, name: TensorName, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
-        let tensor = name.to_string();
+    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
+        let tensor = name.to_owned();
         let entry = self.entries.get(tensor.as_str()).copied();
         let entry = entry.ok_or_else(|| ContainerError::MissingTensor {
             tensor: tensor.clone(),
@@ -245,23 +242,32 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     })
 }
 
-impl TensorSource for FloatSource<'_> {
-    type Error = LoadError;
+impl FloatSource<'_> {
+    fn tensor(&mut self, param: &Param) -> Result<Tensor, LoadError> {
+        let name = param.name.clone();
+        match &param.kind {
+            Kind::Ternary { rows, cols, .. } => Ok(self.ternary(name, *rows, *cols)?.into()),
+            Kind::Floats(shape) => {
+                let values = self.values(&name, shape)?;
+                Ok(Values { name, values }.into())
+            }
+            Kind::Table { rows, cols } => {
+                let values = self.values(&name, &[*rows, *cols])?;
+                let values = Arc::new(Values { name, values });
+                Ok(Tensor::Table(EmbeddingTable::f32((*rows, *cols), values)))
+            }
+        }
+    }
 
-    fn ternary(
-        &mut self,
-        name: TensorName,
-        rows: usize,
-        cols: usize,
-    ) -> Result<Ternary, LoadError> {
-        let values = self.values(name, &[rows, cols])?;
+    fn ternary(&mut self, name: String, rows: usize, cols: usize) -> Result<Ternary, LoadError> {
+        let values = self.values(&name, &[rows, cols])?;
         let exact = exact_scale(&values);
         let (scale, trits) = match self.rule {
             ScaleRule::AbsMean => quantize_absmean(&values),
             ScaleRule::Given(scale) => (scale, quantize(&values, scale)),
             ScaleRule::Exact => {
                 let scale = exact.map_err(|index| ContainerError::NotTernary {
-                    tensor: name.to_string(),
+                    tensor: name.clone(),
                     index,
                     found: values[index],
                 })?;
@@ -273,16 +279,12 @@ impl TensorSource for FloatSource<'_> {
             report.ternary = exact.is_ok();
         }
         Ok(Ternary {
-            name: name.to_string(),
+            name,
             rows,
             cols,
             scale,
             trits,
         })
-    }
-
-    fn floats(&mut self, name: TensorName, len: usize) -> Result<Vec<f32>, LoadError> {
-        self.values(name, &[len])
     }
 }
 

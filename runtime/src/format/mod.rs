@@ -1,71 +1,56 @@
-//! File formats: bytes from strangers in, plain checked models out.
+//! File formats: bytes from strangers in, named tensors out. A format knows tensors and no family.
 //!
-//! [`load`] reads a file of any family and gives a [`Checkpoint`]. An [`AtomeModel`] has its trits unpacked and its every
-//! number checked; `write_*` are the inverse of [`parse`]: a file that loads is reproduced byte for byte. A
-//! [`BitMamba2Model`] may be large: its headers are checked when it is opened, its elements as they are read.
+//! [`load`] reads a file of any format and gives a [`Checkpoint`]. Small models have their trits unpacked and their every
+//! number checked; `write_*` are the inverse of [`parse`]: a file that loads is reproduced byte for byte. Large ones stay in
+//! their file: headers are checked when it is opened, elements as they are read.
 //!
 //! | module | job |
 //! |---|---|
-//! | `architecture` | the families |
-//! | `check` | whether a model in memory is one that a file could hold |
-//! | `checkpoint` | a model of any family, and which reader a file is for |
+//! | `load` | which reader a file is for |
+//! | `files` | files on disk, opened and read |
 //! | `config` | dimensions of the Atome family from JSON, and their limits |
-//! | `schema` | the tensors of an Atome file in order, and the length they add up to |
-//! | `trits` | the two packings of Atome files |
-//! | `model` | the neutral form of the Atome family |
-//! | `read`, `write` | bytes to Atome model and back |
-//! | `container` | the project's own format, a safetensors file |
+//! | `atome` | `ATOME` files, read and written |
+//! | `bit2` | `BIT2` files |
+//! | `container`, `packed` | the project's own format, a safetensors file; models in it |
 //! | `quantize`, `floats` | float weights to trits, a file of them to a model |
 //! | `packable` | any file that can be packed |
-//! | `packed` | Atome models in the container |
-//! | `random` | seeded Atome models for tests and benchmarks |
-//! | `bitmamba2` | the BitMamba-2 family, its `BIT2` files and its containers |
-//! | `source` | tensors that are read a part at a time |
+//! | `compare` | two models, number by number |
 //! | `parallel` | work that all threads share |
+//! | `write` | why a model was not written |
 //!
 //! The bytes themselves are drawn in `docs/formats.md`; what a hostile file can do, in `docs/security.md`.
 
-mod architecture;
-pub(crate) mod bitmamba2;
-mod check;
-mod checkpoint;
+mod atome;
+mod bit2;
+mod compare;
 mod config;
 mod container;
+mod files;
 mod floats;
-mod model;
+mod load;
 mod packable;
 mod packed;
 mod parallel;
 mod quantize;
-mod random;
-mod read;
-mod schema;
-mod source;
-mod trits;
 mod write;
 
-pub use architecture::Architecture;
-pub(crate) use bitmamba2::Elements;
-pub use bitmamba2::{
-    BitMamba2Config, BitMamba2Layer, BitMamba2Model, EmbeddingTable, EmbeddingType, FloatTensor,
-    TernaryTensor, compare, write_packed,
+pub use crate::checkpoint::Checkpoint;
+pub use crate::families::{Architecture, BitMamba2Config, Config, PATHWAYS};
+pub use crate::tensor::{
+    EmbeddingTable, EmbeddingType, FloatTensor, Floats, InvalidModel, Stored, Tensor, Tensors,
+    Ternary, TernaryTensor, TritRows, Values,
 };
-pub use check::InvalidModel;
-pub(crate) use check::check_finite;
-pub use checkpoint::{Checkpoint, architecture, load, load_with, parse_checkpoint, written_by};
+pub use atome::{parse, write_atome01, write_atome02, write_atomecl01};
+pub use bit2::{parse_bit2, random_bit2};
+pub use compare::compare;
 pub use config::AtomeConfig;
 pub use container::{ContainerError, ContainerInfo, ContainerOptions, PackSummary, PackedTensor};
 pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};
-pub use model::{AtomeBlock, AtomeModel, PATHWAYS, TensorRef, Ternary};
+pub use load::{architecture, load, load_with, parse_checkpoint, written_by};
 pub use packable::{Packable, packed_bytes};
-pub use packed::{parse_container, write_container};
+pub use packed::{parse_container, write_container, write_packed};
 pub use quantize::{quantize, quantize_absmean};
-pub use read::parse;
-pub use source::{Floats, Stored, TritRows};
-pub use write::{WriteError, write_atome01, write_atome02, write_atomecl01};
-
-use schema::Frame;
-use trits::Packing;
+pub use write::WriteError;
 
 /// The largest number of classes a classifier may have.
 pub const MAX_CLASSES: usize = 1 << 16;
@@ -117,21 +102,6 @@ impl Format {
             Self::Bit2 => Some("2TIB"),
             Self::Container => None,
         }
-    }
-
-    /// What an `ATOME` file has around its tensors; `None` for the formats that say so themselves.
-    const fn frame(self) -> Option<Frame> {
-        let (classes_bytes, packing) = match self {
-            Self::Atome01 => (0, Packing::Int2),
-            Self::Atome02 => (0, Packing::Base3),
-            Self::AtomeCl01 => (4, Packing::Int2),
-            Self::Bit2 | Self::Container => return None,
-        };
-        let header_bytes = self.name().len() + classes_bytes;
-        Some(Frame {
-            header_bytes,
-            packing,
-        })
     }
 }
 

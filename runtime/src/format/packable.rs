@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use super::atome::check_magic;
 use super::container::header::Header;
+use super::files::{config_beside, read_file};
 use super::floats::{FloatOptions, QuantizedTensor, quantize_file};
-use super::model::{AtomeModel, TensorRef};
-use super::packed::parse_container;
-use super::read::{check_magic, config_beside, parse, read_file};
-use super::trits;
-use super::{AtomeConfig, ContainerError, Format, detect};
+use super::{
+    AtomeConfig, Checkpoint, Config, ContainerError, Format, detect, parse, parse_container,
+};
 use crate::error::LoadError;
+use crate::tensor::{Tensor, trits};
 use atome_spec::Packing;
 
 /// A model to be packed, and where it comes from.
@@ -17,10 +18,10 @@ use atome_spec::Packing;
 #[non_exhaustive]
 pub struct Packable {
     /// The model.
-    pub model: AtomeModel,
+    pub model: Checkpoint,
     /// What the file is: the name of a [`Format`], or `float safetensors`.
     pub source: &'static str,
-    /// Its tensors as they are in the file, in the order of [`AtomeModel::tensors`].
+    /// Its tensors as they are in the file, in the order of [`Checkpoint::tensors`].
     pub tensors: Vec<QuantizedTensor>,
     /// What a container says about where its weights come from.
     pub provenance: Option<String>,
@@ -54,11 +55,8 @@ impl Packable {
         }
         match parse_container(&bytes) {
             Ok((model, info)) => {
-                if let Some(given) = &given {
-                    model
-                        .config
-                        .must_equal(given)
-                        .map_err(|e| in_model(e.into()))?;
+                if let (Some(given), Config::Atome(config)) = (&given, model.config()) {
+                    config.must_equal(given).map_err(|e| in_model(e.into()))?;
                 }
                 let tensors = packed_tensors(&model, info.packing);
                 Ok(Packable {
@@ -116,14 +114,15 @@ fn packed(bytes: &[u8], config: &AtomeConfig) -> Result<Packable, LoadError> {
     })
 }
 
-fn packed_tensors(model: &AtomeModel, packing: Packing) -> Vec<QuantizedTensor> {
-    let describe = |(name, tensor)| {
+fn packed_tensors(model: &Checkpoint, packing: Packing) -> Vec<QuantizedTensor> {
+    let describe = |(name, tensor): (&str, &Tensor)| {
+        let (rows, cols) = tensor.shape();
         let (dtype, bytes, ternary) = match tensor {
-            TensorRef::Ternary(w) => (packing.name(), packed_bytes(packing, w.trits.len()), true),
-            TensorRef::Floats(values) => ("F32", 4 * values.len() as u64, false),
+            Tensor::Ternary(_) => (packing.name(), packed_bytes(packing, rows * cols), true),
+            Tensor::Table(_) | Tensor::Floats(_) => ("F32", 4 * (rows * cols) as u64, false),
         };
         QuantizedTensor {
-            name,
+            name: name.to_owned(),
             dtype: dtype.to_owned(),
             bytes,
             error: ternary.then_some(0.0),

@@ -1,102 +1,138 @@
-//! Atome models in the project's container.
+//! Models of any family in the project's container.
 
 use super::container::{
-    Container, ContainerInfo, ContainerOptions, Contents, Encoding, Layout, Metadata, Shape, Spec,
-    Tensors, Writer,
+    self, Container, ContainerInfo, ContainerOptions, Encoding, Layout, Metadata, PackSummary,
+    Writer,
 };
-use super::model::{AtomeModel, TensorRef, Ternary};
-use super::schema::{self, TensorName, TensorSource};
-use super::source::Source;
-use super::{Architecture, AtomeConfig, EmbeddingType, Format, MAX_CLASSES, WriteError};
+use super::{Architecture, AtomeConfig, Checkpoint, Config, Format, MAX_CLASSES, WriteError};
+use crate::atomic_file::AtomicFile;
 use crate::error::LoadError;
-use std::io::Cursor;
+use crate::fill::Progress;
+use crate::tensor::{EmbeddingType, Source};
+use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 
 /// The key of the number of classes of a classifier.
 const CLASSES: &str = "classes";
 
+/// How a family's tensors lie in a container.
+fn layout(family: Architecture) -> Layout {
+    match family {
+        Architecture::Atome => Layout::Dense,
+        Architecture::BitMamba2 => Layout::Tiled,
+    }
+}
+
+/// Whether a container of this family is mapped, because its tensors are as kernels read them.
+pub(super) fn is_mapped(family: Architecture) -> bool {
+    layout(family) == Layout::Tiled
+}
+
 /// Returns a model as a container: a safetensors file with packed trits and everything else in its metadata.
 ///
 /// # Errors
-/// If the model is not one that a file could hold: dimensions out of range, a tensor that does not fit them, an element
-/// that is no trit, a number that is not finite.
+/// As [`write_packed`], but for the file.
 pub fn write_container(
-    model: &AtomeModel,
+    model: &Checkpoint,
     options: &ContainerOptions,
 ) -> Result<Vec<u8>, WriteError> {
     model.check()?;
+    let mut file = Cursor::new(Vec::new());
+    write(
+        model,
+        options,
+        &mut file,
+        Path::new("memory"),
+        &mut |_, _| {},
+    )?;
+    Ok(file.into_inner())
+}
+
+/// Writes a model as a container; a whole file or none.
+///
+/// Matrices are read, packed and written a part at a time, by all threads of the machine. `progress` is told how many
+/// bytes of the file, of how many, are written.
+///
+/// # Errors
+/// If the model is not one that a file could hold ([`Checkpoint::check`]), holds an element that is no trit or a number that
+/// is not finite, or cannot be read; if an element of an embedding table is too large for f16; if the file cannot be
+/// written.
+pub fn write_packed(
+    model: &Checkpoint,
+    path: &Path,
+    options: &ContainerOptions,
+    progress: Progress<'_>,
+) -> Result<PackSummary, WriteError> {
+    model.check()?;
+    let mut file = AtomicFile::create(path)?;
+    let summary = write(model, options, &mut file, path, progress)?;
+    file.commit()?;
+    Ok(summary)
+}
+
+/// Writes a model that has been checked.
+fn write(
+    model: &Checkpoint,
+    options: &ContainerOptions,
+    out: &mut (impl Write + Seek),
+    path: &Path,
+    progress: Progress<'_>,
+) -> Result<PackSummary, WriteError> {
+    let family = model.architecture();
+    let layout = layout(family);
     let encoding = Encoding {
-        layout: Layout::Dense,
+        layout,
         packing: options.packing,
-        embedding: EmbeddingType::F32,
+        embedding: match layout {
+            Layout::Dense => EmbeddingType::F32,
+            Layout::Tiled => options.embedding,
+        },
     };
-    let (architecture, info) = (
-        Architecture::Atome.name(),
-        options.info(&model.tokenizer, None),
-    );
-    let mut metadata = Metadata::new(architecture, &model.config, encoding, info);
+    let info = options.info(&model.tokenizer, model.provenance.as_deref());
+    let mut metadata = Metadata::new(family.name(), model.config(), encoding, info);
     if let Some(classes) = model.classes() {
         metadata.set(CLASSES, &classes.to_string());
     }
     let writer = Writer {
         metadata,
         encoding,
-        specs: specs(&model.config, model.classes()),
-        contents: model
-            .tensors()
-            .map(|(_, tensor)| contents(tensor))
-            .collect(),
+        params: model.params(),
+        tensors: &model.tensors,
     };
-    let mut file = Cursor::new(Vec::new());
-    let failed = |cause| WriteError::file(Path::new("memory"), cause);
-    writer.write(&mut file, failed, &mut |_, _| {})?;
-    Ok(file.into_inner())
-}
-
-fn contents(tensor: TensorRef<'_>) -> Contents<'_> {
-    match tensor {
-        TensorRef::Ternary(w) => Contents::Ternary(w, w.scale),
-        TensorRef::Floats(values) => Contents::Values(values),
-    }
-}
-
-/// The tensors of a model as a container knows them.
-fn specs(config: &AtomeConfig, classes: Option<usize>) -> Vec<Spec> {
-    let spec = |spec: schema::TensorSpec| Spec {
-        name: spec.name.to_string(),
-        shape: match spec.shape {
-            schema::Shape::Trits { rows, cols } => Shape::Trits { rows, cols },
-            schema::Shape::Floats { len } => Shape::Floats(vec![len]),
-        },
-    };
-    schema::tensors(config, classes).map(spec).collect()
+    writer.write(out, |cause| WriteError::file(path, cause), progress)
 }
 
 /// Reads a model, and what is said about it, from the bytes of a container.
 ///
 /// # Errors
 /// The first fault found; never with a path.
-pub fn parse_container(bytes: &[u8]) -> Result<(AtomeModel, ContainerInfo), LoadError> {
-    read(Source::Memory(bytes.to_vec()), None)
+pub fn parse_container(bytes: &[u8]) -> Result<(Checkpoint, ContainerInfo), LoadError> {
+    read(Source::Memory(bytes.to_vec()), None, &mut |_, _| {})
 }
 
 /// Reads the model in a container; a config that somebody gave must say the same as it does.
 pub(super) fn read(
     source: Source,
     given: Option<&AtomeConfig>,
-) -> Result<(AtomeModel, ContainerInfo), LoadError> {
+    progress: Progress<'_>,
+) -> Result<(Checkpoint, ContainerInfo), LoadError> {
     let container = Container::open(source)?;
     let metadata = &container.metadata;
-    metadata.must_be("architecture", Architecture::Atome.name())?;
-    let encoding = metadata.encoding(Layout::Dense)?;
-    let config = AtomeConfig::from_json(metadata.get("config")?.as_bytes())?;
-    let classes = classes(metadata)?;
+    let family = container::family(metadata)?;
+    let encoding = metadata.encoding(layout(family))?;
+    let config = Config::from_json(family, metadata.get("config")?)?;
+    let classes = match config {
+        Config::Atome(_) => classes(metadata)?,
+        Config::BitMamba2(_) => None,
+    };
     let info = metadata.info(encoding.packing)?;
-    given.map_or(Ok(()), |given| config.must_equal(given))?;
-    let specs = specs(&config, classes);
-    let mut tensors = container.tensors(&specs, encoding, &mut |_, _| {})?;
-    let mut model = schema::assemble(&config, Format::Container, classes, &mut tensors)?;
+    if let (Some(given), Config::Atome(config)) = (given, &config) {
+        config.must_equal(given)?;
+    }
+    let mut model = Checkpoint::empty(config, classes, Format::Container)?;
+    model.tensors = container.tensors(model.params(), encoding, progress)?;
     model.tokenizer.clone_from(&info.tokenizer);
+    model.provenance.clone_from(&info.provenance);
     Ok((model, info))
 }
 
@@ -108,31 +144,4 @@ fn classes(metadata: &Metadata) -> Result<Option<usize>, LoadError> {
     let classes = classes.filter(|n| (1..=MAX_CLASSES).contains(n));
     let wrong = || metadata.wrong(CLASSES, format!("1 to {MAX_CLASSES}"));
     Ok(Some(classes.ok_or_else(wrong)?))
-}
-
-impl TensorSource for Tensors {
-    type Error = LoadError;
-
-    fn ternary(
-        &mut self,
-        name: TensorName,
-        rows: usize,
-        cols: usize,
-    ) -> Result<Ternary, LoadError> {
-        let name = name.to_string();
-        let tensor = Tensors::ternary(self, &name, (rows, cols));
-        let mut trits = vec![0; rows * cols];
-        tensor.rows.read(0..rows, &mut trits)?;
-        Ok(Ternary {
-            name,
-            rows,
-            cols,
-            scale: tensor.scale,
-            trits,
-        })
-    }
-
-    fn floats(&mut self, name: TensorName, _: usize) -> Result<Vec<f32>, LoadError> {
-        Tensors::floats(self, &name.to_string()).all()
-    }
 }

@@ -1,8 +1,6 @@
-//! Model to bytes: the exact inverse of reading.
+//! Why a model was not written.
 
 use super::Format;
-use super::model::{AtomeModel, TensorRef, Ternary};
-use super::trits::Packing;
 use crate::atomic_file::WriteFileError;
 use crate::error::LoadError;
 use atome_kernels::packing::PackError;
@@ -25,6 +23,14 @@ pub enum WriteError {
         max: u64,
         /// The length it would have.
         found: u64,
+    },
+    /// The format has no place for such a model.
+    #[error("{format} has no place for {what}")]
+    NoPlace {
+        /// The format.
+        format: Format,
+        /// What there is no place for.
+        what: &'static str,
     },
     /// A matrix cannot be packed.
     #[error("`{tensor}`: {cause}")]
@@ -55,80 +61,5 @@ impl WriteError {
     pub(super) fn file(path: &Path, cause: std::io::Error) -> Self {
         let path = path.to_owned();
         Self::File(WriteFileError { path, cause })
-    }
-}
-
-/// Returns the model as an `ATOME01` file: trits 2 bits each. A classifier's head has no place in it and is left out.
-///
-/// # Panics
-/// If no file could hold the model: see [`AtomeModel::check`].
-#[must_use]
-pub fn write_atome01(model: &AtomeModel) -> Vec<u8> {
-    let mut writer = Writer::new(Format::Atome01, Packing::Int2);
-    writer.body(model);
-    writer.out
-}
-
-/// Returns the model as an `ATOME02` file: five trits a byte. A classifier's head has no place in it and is left out.
-///
-/// # Panics
-/// If no file could hold the model: see [`AtomeModel::check`].
-#[must_use]
-pub fn write_atome02(model: &AtomeModel) -> Vec<u8> {
-    let mut writer = Writer::new(Format::Atome02, Packing::Base3);
-    writer.body(model);
-    writer.out
-}
-
-/// Returns a classifier as an `ATOMECL01` file, or `None` for a model without a head (or with a head of more rows than
-/// the format's 32-bit class count holds).
-///
-/// # Panics
-/// If no file could hold the model: see [`AtomeModel::check`].
-#[must_use]
-pub fn write_atomecl01(model: &AtomeModel) -> Option<Vec<u8>> {
-    let head = model.head.as_ref()?;
-    let classes = i32::try_from(head.rows).ok()?;
-    let mut writer = Writer::new(Format::AtomeCl01, Packing::Int2);
-    writer.out.extend(classes.to_le_bytes());
-    writer.body(model);
-    writer.ternary(head);
-    Some(writer.out)
-}
-
-struct Writer {
-    out: Vec<u8>,
-    packing: Packing,
-}
-
-impl Writer {
-    fn new(format: Format, packing: Packing) -> Self {
-        Self {
-            out: format.name().into(),
-            packing,
-        }
-    }
-
-    fn body(&mut self, model: &AtomeModel) {
-        if let Err(fault) = model.check() {
-            panic!("no file could hold the model: {fault}");
-        }
-        for (name, tensor) in model.tensors() {
-            match tensor {
-                TensorRef::Ternary(_) if name == "head" => {}
-                TensorRef::Ternary(w) => self.ternary(w),
-                TensorRef::Floats(values) => self.floats(values),
-            }
-        }
-    }
-
-    fn ternary(&mut self, tensor: &Ternary) {
-        self.floats(&[tensor.scale]);
-        self.packing.pack_into(&tensor.trits, &mut self.out);
-    }
-
-    fn floats(&mut self, values: &[f32]) {
-        self.out
-            .extend(values.iter().flat_map(|value| value.to_le_bytes()));
     }
 }

@@ -318,6 +318,26 @@ impl Graph {
         body.chain(&self.head)
     }
 
+    /// Multiply-accumulates of ternary weights that so many tokens and runs of the head take; rows that are looked up take
+    /// none.
+    pub(crate) fn macs(&self, tokens: usize, heads: usize) -> usize {
+        let weights = |call: &Call| match call.what {
+            What::Kernel(..) => call.params().map(|id| self.weights(id)).sum(),
+            What::Lookup | What::TopK(_) => 0,
+        };
+        let body = self.body.iter().flat_map(|part| &part.calls);
+        tokens * body.map(weights).sum::<usize>()
+            + heads * self.head.iter().map(weights).sum::<usize>()
+    }
+
+    /// Trits of a parameter.
+    fn weights(&self, ParamId(id): ParamId) -> usize {
+        match self.params[id].kind {
+            Kind::Ternary { .. } => self.params[id].kind.elems(),
+            _ => 0,
+        }
+    }
+
     /// Calls that `body` makes are run for one token after the other.
     pub(crate) fn each_token(&mut self, body: impl FnOnce(&mut Graph)) {
         self.begin_part(true);

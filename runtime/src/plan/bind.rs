@@ -3,12 +3,12 @@
 use super::declare::Declared;
 use super::{Content, Products, Section, Source, Tensor, Trits};
 use crate::LoadError;
-use crate::family::{TensorRef, Tensors};
-use crate::format::{Elements, EmbeddingTable, InvalidModel, TritRows, check_finite};
-use crate::tensor::{Kind, Param, Prepare, Role};
+use crate::tensor::{
+    self, Elements, EmbeddingTable, Floats, InvalidModel, Kind, Param, Prepare, Role, Tensors,
+    TernaryTensor, check_finite,
+};
 use atome_kernels::reference::math;
 use atome_spec::{Op, Packing, layout};
-use std::borrow::Cow;
 
 /// A parameter that has its tensors.
 pub(super) struct Bound {
@@ -30,24 +30,26 @@ pub(super) struct Bound {
 pub(super) fn bind<'m>(
     declared: &mut Declared<'m>,
     param: &Param,
-    tensors: &Tensors<'m>,
+    tensors: &'m Tensors,
     products: Products,
 ) -> Result<Bound, LoadError> {
-    match (&param.kind, tensors.get(param.name.as_str())) {
-        (&Kind::Ternary { rows, cols, role }, Some(&TensorRef::Ternary(source, scale))) => {
+    let name = param.name.as_str();
+    match (&param.kind, tensors.get(name)) {
+        (&Kind::Ternary { rows, cols, role }, Some(tensor::Tensor::Ternary(w))) => {
+            let source = &*w.rows;
             let trits = Trits { source, rows, cols };
-            ternary(declared, param, (trits, scale), role, products)
+            ternary(declared, name, (trits, w), role, products)
         }
-        (&Kind::Table { rows, cols }, Some(&TensorRef::Table(source))) => {
-            table(declared, &param.name, source, (rows, cols))
+        (&Kind::Table { rows, cols }, Some(tensor::Tensor::Table(source))) => {
+            table(declared, name, source, (rows, cols))
         }
-        (Kind::Floats(_), Some(tensor)) => {
-            let values = prepared(param, values(param, *tensor)?);
-            let content = Source::Values(values).into();
-            let tensor = declared.shared(&param.name, Section::Constants, content);
+        (Kind::Floats(_), Some(tensor::Tensor::Floats(values))) => {
+            let values = read(name, &**values, param.kind.elems())?;
+            let content = Source::Values(prepared(param, values)).into();
+            let tensor = declared.shared(name, Section::Constants, content);
             Ok(Bound::new(vec![tensor]))
         }
-        _ => Err(InvalidModel::shape(&param.name, &param.kind, "another tensor").into()),
+        _ => Err(InvalidModel::shape(name, param.kind.described(), "another tensor").into()),
     }
 }
 
@@ -64,8 +66,8 @@ impl Bound {
 
 fn ternary<'m>(
     declared: &mut Declared<'m>,
-    param: &Param,
-    (w, scale): (Trits<'m>, f32),
+    name: &str,
+    (w, tensor): (Trits<'m>, &TernaryTensor),
     role: Role,
     products: Products,
 ) -> Result<Bound, LoadError> {
@@ -74,30 +76,24 @@ fn ternary<'m>(
         // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
         Role::Embedding if 4 * w.cols < layout::TILE_BYTES => {
             lookup = Op::LookupF32;
-            Source::Scaled(w, scale).into()
+            Source::Scaled(w, tensor.scale).into()
         }
         Role::Embedding => Source::Embedding(w).into(),
         Role::Matrix => Source::Matrix(w, packing).into(),
         Role::Taps => Source::Taps(w).into(),
         Role::MatrixI8 => {
-            let in_file = || stored_packing(w.source);
+            let in_file = || tensor.packing();
             packing = products.packing.or_else(in_file).unwrap_or(packing);
             Content::matrix(w, packing)?
         }
     };
-    let tensor = declared.shared(&param.name, Section::Weights, content);
+    let place = declared.shared(name, Section::Weights, content);
     Ok(Bound {
-        tensors: vec![tensor],
-        scale,
+        tensors: vec![place],
+        scale: tensor.scale,
         packing: Some(packing),
         lookup,
     })
-}
-
-/// The packing in which a file has a matrix as kernels read it.
-fn stored_packing(w: &dyn TritRows) -> Option<Packing> {
-    let packings = [Packing::Int2, Packing::Base3];
-    packings.into_iter().find(|p| w.stored(*p).is_some())
 }
 
 /// A table, which lies among the weights because it is as large, as its file has it.
@@ -122,8 +118,9 @@ fn table<'m>(
         Elements::Int8(stored, scales) => {
             let words = elems(layout::i8_row_words(cols));
             let tensor = weights(Content::words(name, stored, words)?);
-            let content = Source::Values(read(&**scales, rows)?.into()).into();
-            let scales = declared.shared(scales.name(), Section::Constants, content);
+            let name = format!("{name}.scales");
+            let content = Source::Values(read(&name, &**scales, rows)?).into();
+            let scales = declared.shared(&name, Section::Constants, content);
             (Op::LookupI8, vec![tensor, scales])
         }
     };
@@ -134,24 +131,15 @@ fn table<'m>(
 }
 
 /// The elements of a small parameter, read now.
-fn values<'m>(param: &Param, tensor: TensorRef<'m>) -> Result<Cow<'m, [f32]>, LoadError> {
-    let elems = param.kind.elems();
-    match tensor {
-        TensorRef::Values(values) if values.len() == elems => Ok(values.into()),
-        TensorRef::Floats(floats) => Ok(read(floats, elems)?.into()),
-        _ => Err(InvalidModel::shape(&param.name, &param.kind, "another tensor").into()),
-    }
-}
-
-fn read(floats: &dyn crate::format::Floats, elems: usize) -> Result<Vec<f32>, LoadError> {
+fn read(name: &str, floats: &dyn Floats, elems: usize) -> Result<Vec<f32>, LoadError> {
     let mut values = vec![0.0; elems];
     floats.read(0, &mut values)?;
-    check_finite(floats.name(), 0, &values)?;
+    check_finite(name, 0, &values)?;
     Ok(values)
 }
 
 /// What kernels read instead of the numbers of a file.
-fn prepared<'m>(param: &Param, values: Cow<'m, [f32]>) -> Cow<'m, [f32]> {
+fn prepared(param: &Param, values: Vec<f32>) -> Vec<f32> {
     let (channels, taps) = param.kind.matrix();
     match param.prepare {
         Prepare::AsStored => values,

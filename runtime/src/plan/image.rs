@@ -1,8 +1,8 @@
 //! Weights that stay in a mapped file, because it holds them as kernels read them.
 
 use super::{Content, Tensor};
-use crate::format::Stored;
 use crate::mapped::MappedFile;
+use crate::tensor::Stored;
 use atome_spec::TENSOR_ALIGN_BYTES;
 use std::sync::Arc;
 

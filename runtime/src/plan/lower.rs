@@ -11,8 +11,8 @@ use super::{
     Stage, Tensor, TopKCall,
 };
 use crate::LoadError;
-use crate::family::Tensors;
 use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What, buffers};
+use crate::tensor::Tensors;
 use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Op, Packing};
 
@@ -26,7 +26,7 @@ const ROWS_LOGITS_BYTES: usize = 64 << 20;
 /// part of the arena is larger than this machine can address.
 pub(crate) fn plan<'m>(
     graph: &Graph,
-    tensors: &Tensors<'m>,
+    tensors: &'m Tensors,
     block: usize,
     products: Products,
 ) -> Result<Planned<'m>, LoadError> {
@@ -54,7 +54,7 @@ pub(crate) fn plan<'m>(
 /// The parameters that calls read, in the order of their declaration.
 fn params<'m>(
     graph: &Graph,
-    tensors: &Tensors<'m>,
+    tensors: &'m Tensors,
     products: Products,
     declared: &mut Declared<'m>,
 ) -> Result<Vec<Option<Bound>>, LoadError> {

@@ -1,10 +1,9 @@
 use super::Size;
 use crate::LoadError;
-use crate::format::{Floats, InvalidModel, Stored, TritRows};
+use crate::tensor::{Floats, InvalidModel, Stored, TritRows};
 use atome_kernels::packing::{conv, embed, matrix};
 use atome_spec::{Packing, layout};
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// A tensor of the plan, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +89,7 @@ pub(crate) enum Source<'m> {
     /// Taps of a depthwise convolution, `[channels, taps]`.
     Taps(Trits<'m>),
     /// Floats in memory.
-    Values(Cow<'m, [f32]>),
+    Values(Vec<f32>),
     /// So many floats that are read.
     Floats(&'m dyn Floats, usize),
     /// So many words that a file holds as kernels read them.

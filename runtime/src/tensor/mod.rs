@@ -1,9 +1,36 @@
-//! Tensors: what a model asks for. Below graphs and formats, and knows neither.
+//! Tensors: what a model asks for, and what a file has. Below graphs and formats, and knows neither.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `param` | a tensor that a model asks a file for: its name, shape and role |
+//! | `tensors` | named tensors, wherever their elements are |
+//! | `source` | tensors that are read a part at a time |
+//! | `stored` | the bytes of a file, and parts of them that are as kernels read them |
+//! | `memory`, `floats`, `table` | tensors in memory, floats of a file, tables of any type |
+//! | `trits` | trits without gaps, 4 or 5 a byte |
+//! | `check` | whether tensors are those that a model asks for |
+//! | `random` | seeded random tensors |
 
+mod check;
+mod floats;
+mod memory;
 mod param;
+mod random;
+mod source;
+mod stored;
+mod table;
+mod tensors;
+pub(crate) mod trits;
 
+pub use check::InvalidModel;
+pub(crate) use check::{check_finite, check_tensors, check_trits};
+pub(crate) use floats::FileFloats;
+pub use memory::{Ternary, Values};
 pub(crate) use param::{Kind, Param, Prepare, Role};
+pub(crate) use random::random_tensors;
+pub use source::{Floats, TritRows};
+pub(crate) use stored::Source;
+pub use stored::Stored;
+pub(crate) use table::{Elements, words};
+pub use table::{EmbeddingTable, EmbeddingType};
+pub use tensors::{FloatTensor, Tensor, Tensors, TernaryTensor};

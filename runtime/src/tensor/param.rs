@@ -1,5 +1,6 @@
 //! The tensors that a model asks for.
 
+use crate::error::LoadError;
 use std::fmt;
 
 /// A tensor that a model asks a file for.
@@ -54,6 +55,30 @@ pub(crate) enum Prepare {
     NewestTapFirst,
 }
 
+impl Param {
+    /// Number of elements.
+    ///
+    /// # Errors
+    /// [`LoadError::TooLarge`] when they cannot be addressed.
+    pub(crate) fn elems(&self) -> Result<usize, LoadError> {
+        let elems = self.kind.elems();
+        match isize::try_from(elems) {
+            Ok(_) => Ok(elems),
+            Err(_) => Err(self.too_large()),
+        }
+    }
+
+    /// The error that no file could hold the tensor.
+    pub(crate) fn too_large(&self) -> LoadError {
+        let (rows, cols) = self.kind.matrix();
+        LoadError::TooLarge {
+            tensor: self.name.clone(),
+            rows,
+            cols,
+        }
+    }
+}
+
 impl Kind {
     /// Rows and columns; floats have a row for each element of all dimensions but the last of several.
     pub(crate) fn matrix(&self) -> (usize, usize) {
@@ -71,6 +96,20 @@ impl Kind {
     pub(crate) fn elems(&self) -> usize {
         let (rows, cols) = self.matrix();
         rows.saturating_mul(cols)
+    }
+}
+
+impl Kind {
+    /// The shape in the words of messages: `76 x 16 trits`.
+    pub(crate) fn described(&self) -> String {
+        match self {
+            Kind::Ternary { rows, cols, .. } => format!("{rows} x {cols} trits"),
+            Kind::Table { rows, cols } => format!("{rows} x {cols} numbers"),
+            Kind::Floats(shape) => {
+                let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
+                format!("{} numbers", dims.join(" x "))
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ATOME01`, `ATOME02` and `ATOMECL01` files, and configs.
 
 use super::{Damaged, cut, with};
-use atome::format::{AtomeConfig, AtomeModel, write_atome01, write_atome02, write_atomecl01};
+use atome::format::{AtomeConfig, Checkpoint, write_atome01, write_atome02, write_atomecl01};
 
 /// Widths that leave padding in the last byte of every ternary tensor, in both packings.
 pub(crate) const CONFIG: AtomeConfig = AtomeConfig {
@@ -16,11 +16,11 @@ pub(crate) const CONFIG: AtomeConfig = AtomeConfig {
 
 /// A valid file of each format by name.
 pub(crate) fn files() -> [(&'static str, Vec<u8>); 3] {
-    let model = AtomeModel::random(CONFIG, None, 1);
-    let classifier = AtomeModel::random(CONFIG, Some(3), 1);
+    let model = Checkpoint::random(CONFIG, None, 1);
+    let classifier = Checkpoint::random(CONFIG, Some(3), 1);
     [
-        ("atome01", write_atome01(&model)),
-        ("atome02", write_atome02(&model)),
+        ("atome01", write_atome01(&model).expect("a model")),
+        ("atome02", write_atome02(&model).expect("a model")),
         ("atomecl01", write_atomecl01(&classifier).expect("a head")),
     ]
 }

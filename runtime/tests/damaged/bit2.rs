@@ -1,7 +1,7 @@
 //! `BIT2` files.
 
 use super::{Damaged, cut, with};
-use atome::format::{BitMamba2Config, BitMamba2Model};
+use atome::format::{BitMamba2Config, random_bit2};
 
 const CONFIG: BitMamba2Config = BitMamba2Config {
     vocab_size: 6,
@@ -11,7 +11,7 @@ const CONFIG: BitMamba2Config = BitMamba2Config {
 };
 
 pub(crate) fn file() -> Vec<u8> {
-    BitMamba2Model::random_file(&CONFIG, 1)
+    random_bit2(&CONFIG, 1)
 }
 
 pub(crate) fn damaged() -> Vec<Damaged> {

@@ -3,11 +3,11 @@
 use super::{Damaged, cut, with};
 use crate::support::{data_start, edited, with_metadata, with_tensor};
 use atome::Packing;
-use atome::format::{AtomeModel, ContainerOptions, write_container};
+use atome::format::{Checkpoint, ContainerOptions, write_container};
 use serde_json::{Value, json};
 
 fn pack(classes: Option<usize>, packing: Packing) -> Vec<u8> {
-    let model = AtomeModel::random(super::atome::CONFIG, classes, 1);
+    let model = Checkpoint::random(super::atome::CONFIG, classes, 1);
     write_container(&model, &ContainerOptions::packing(packing)).expect("a model of our own")
 }
 

@@ -2,25 +2,29 @@
 
 use super::{Damaged, cut, with};
 use crate::support::{data_start, edited};
-use atome::format::{AtomeModel, TensorRef};
+use atome::format::{Checkpoint, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;
 
 fn file() -> Vec<u8> {
-    let model = AtomeModel::random(super::atome::CONFIG, None, 1);
+    let model = Checkpoint::random(super::atome::CONFIG, None, 1);
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = model
         .tensors()
         .map(|(name, tensor)| {
             let (shape, values) = match tensor {
-                TensorRef::Ternary(w) => {
+                Tensor::Ternary(w) => {
+                    let w = w.read().expect("a matrix in memory");
                     let values = w.trits.iter().map(|&trit| w.scale * f32::from(trit));
-                    (vec![w.rows, w.cols], values.collect())
+                    (vec![w.rows, w.cols], values.collect::<Vec<f32>>())
                 }
-                TensorRef::Floats(values) => (vec![values.len()], values.to_vec()),
+                _ => {
+                    let values = model.floats(name).expect("a vector in memory");
+                    (vec![values.len()], values)
+                }
             };
             let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            (name, shape, bytes)
+            (name.to_owned(), shape, bytes)
         })
         .collect();
     let views = tensors.iter().map(|(name, shape, bytes)| {

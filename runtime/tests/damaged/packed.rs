@@ -3,9 +3,7 @@
 use super::{Damaged, container};
 use crate::support::{with_metadata, with_tensor};
 use atome::Packing;
-use atome::format::{
-    BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType, write_packed,
-};
+use atome::format::{BitMamba2Config, Checkpoint, ContainerOptions, EmbeddingType, write_packed};
 
 /// Widths that leave padding in words, tiles and tensors of every kind.
 const CONFIG: BitMamba2Config = BitMamba2Config {
@@ -20,7 +18,7 @@ fn pack(packing: Packing, embedding: EmbeddingType) -> Vec<u8> {
     let path = folder.path().join("model.safetensors");
     let mut options = ContainerOptions::packing(packing);
     options.embedding = embedding;
-    let model = BitMamba2Model::random(&CONFIG, 1);
+    let model = Checkpoint::random(CONFIG.clone(), None, 1);
     write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
     std::fs::read(&path).expect("just written")
 }

@@ -3,8 +3,8 @@
 use super::answers::agree;
 use super::{choice, mend, one_line};
 use atome::format::{
-    self, AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint, FloatOptions,
-    Format, ScaleRule, write_atome01, write_atome02, write_atomecl01,
+    self, AtomeConfig, Checkpoint, Config, FloatOptions, Format, ScaleRule, parse_bit2,
+    write_atome01, write_atome02, write_atomecl01,
 };
 use atome::{LoadError, Model, Options};
 use std::io::Write;
@@ -32,27 +32,38 @@ pub(super) fn atome(data: &[u8]) -> bool {
     let written = match model.format {
         Format::Atome01 => Some(write_atome01(&model)),
         Format::Atome02 => Some(write_atome02(&model)),
-        Format::AtomeCl01 => write_atomecl01(&model),
+        Format::AtomeCl01 => Some(write_atomecl01(&model)),
         _ => None,
     };
     if let Some(written) = written {
-        assert!(written == file, "a file that is written back");
+        assert!(
+            written.expect("a model that was read") == file,
+            "a file that is written back"
+        );
     }
     runs(&model, choice(data))
 }
 
 /// Runs an Atome model on two backends, if it is small.
-pub(super) fn runs(model: &AtomeModel, choice: u32) -> bool {
-    if !is_small(&model.config) {
+pub(super) fn runs(model: &Checkpoint, choice: u32) -> bool {
+    if !is_small(model) {
         return false;
     }
-    if let Err(error) = agree(|options| Model::from_atome(model, options), choice) {
+    if let Err(error) = agree(|options| Model::from_checkpoint(model, options), choice) {
         panic!("a model that was read is refused: {error}");
     }
     true
 }
 
-pub(super) fn is_small(config: &AtomeConfig) -> bool {
+pub(super) fn is_small(model: &Checkpoint) -> bool {
+    match model.config() {
+        Config::Atome(config) => is_shallow(config),
+        Config::BitMamba2(config) => config.n_layers <= MAX_LAYERS,
+        _ => false,
+    }
+}
+
+pub(super) fn is_shallow(config: &AtomeConfig) -> bool {
     let cache = config.n_layers * config.max_seq * (config.d_head + config.d_model);
     config.n_layers <= MAX_LAYERS && cache <= MAX_CACHE
 }
@@ -61,18 +72,14 @@ pub(super) fn is_small(config: &AtomeConfig) -> bool {
 pub(super) fn bit2(data: &[u8]) -> bool {
     let choice = choice(data);
     let read = |bytes: &[u8]| {
-        let model = BitMamba2Model::parse(bytes.to_vec())?;
-        if is_few(&model.config) {
-            agree(|options| Model::from_bitmamba2(&model, options), choice)?;
+        let model = parse_bit2(bytes.to_vec())?;
+        if is_small(&model) {
+            agree(|options| Model::from_checkpoint(&model, options), choice)?;
         }
-        Ok(is_few(&model.config))
+        Ok(is_small(&model))
     };
     data.len() <= mend::MAX_FILE_BYTES
         && mend::read(data.to_vec(), mend::no_checksums, read).unwrap_or(false)
-}
-
-fn is_few(config: &BitMamba2Config) -> bool {
-    config.n_layers <= MAX_LAYERS
 }
 
 /// A container of either family, as it is and with its checksums put right.
@@ -88,12 +95,7 @@ pub(super) fn container(data: &[u8]) -> bool {
     mend::seal(&mut bytes);
     mend::read(bytes, mend::seal, |bytes| {
         let checkpoint = format::parse_checkpoint(bytes)?;
-        let is_small = match &checkpoint {
-            Checkpoint::Atome(model) => is_small(&model.config),
-            Checkpoint::BitMamba2(model) => is_few(&model.config),
-            _ => false,
-        };
-        if !is_small {
+        if !is_small(&checkpoint) {
             return Ok(false);
         }
         // From memory and, sometimes, from a file, which may be mapped.

@@ -3,8 +3,8 @@
 use super::state::{MODELS, saved_after};
 use atome::Packing;
 use atome::format::{
-    AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, ContainerOptions, EmbeddingType,
-    TensorRef, write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
+    AtomeConfig, BitMamba2Config, Checkpoint, Config, ContainerOptions, EmbeddingType, Tensor,
+    random_bit2, write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
 };
 use atome_codegen::testing::random_function;
 use atome_codegen::{KernelSpec, compile_for};
@@ -78,18 +78,18 @@ fn atome_configs() -> Vec<AtomeConfig> {
 }
 
 /// Language models and classifiers.
-fn atome_models() -> Vec<(String, AtomeModel)> {
+fn atome_models() -> Vec<(String, Checkpoint)> {
     let mut models = Vec::new();
     for (i, config) in atome_configs().into_iter().enumerate() {
         for (kind, classes) in [("lm", None), ("classifier", Some(1 + 2 * i))] {
-            let model = AtomeModel::random(config.clone(), classes, i as u64);
-            models.push((format!("{kind}-{}", model.config.d_model), model));
+            let model = Checkpoint::random(config.clone(), classes, i as u64);
+            models.push((format!("{kind}-{}", config.d_model), model));
         }
     }
     models
 }
 
-fn json(config: &AtomeConfig) -> Vec<u8> {
+fn json(config: &Config) -> Vec<u8> {
     serde_json::to_vec(config).expect("numbers have a form in JSON")
 }
 
@@ -97,12 +97,12 @@ fn atome() -> Files {
     let mut files = Vec::new();
     for (name, model) in atome_models() {
         let mut push = |format: &str, file: Vec<u8>| {
-            let bytes = [json(&model.config), vec![0], file].concat();
+            let bytes = [json(model.config()), vec![0], file].concat();
             files.push((format!("{name}-{format}"), bytes));
         };
-        push("atome01", write_atome01(&model));
-        push("atome02", write_atome02(&model));
-        if let Some(file) = write_atomecl01(&model) {
+        push("atome01", write_atome01(&model).expect("an Atome model"));
+        push("atome02", write_atome02(&model).expect("an Atome model"));
+        if let Ok(file) = write_atomecl01(&model) {
             push("atomecl01", file);
         }
     }
@@ -123,7 +123,7 @@ fn bitmamba2_configs() -> [BitMamba2Config; 4] {
 fn bit2() -> Files {
     let file = |config: BitMamba2Config| {
         let name = format!("{}-{}", config.d_model, config.n_layers);
-        (name, BitMamba2Model::random_file(&config, 5))
+        (name, random_bit2(&config, 5))
     };
     bitmamba2_configs().map(file).into()
 }
@@ -151,7 +151,7 @@ fn packed(config: &BitMamba2Config, packing: Packing, embedding: EmbeddingType) 
     let path = folder.path().join("model.safetensors");
     let mut options = ContainerOptions::packing(packing);
     options.embedding = embedding;
-    let model = BitMamba2Model::random(config, 6);
+    let model = Checkpoint::random(config.clone(), None, 6);
     write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
     std::fs::read(&path).expect("just written")
 }
@@ -170,15 +170,19 @@ fn floats() -> Files {
     files
 }
 
-fn float_file(model: &AtomeModel, dtype: &str) -> Vec<u8> {
+fn float_file(model: &Checkpoint, dtype: &str) -> Vec<u8> {
     let (mut header, mut data) = (Map::new(), Vec::new());
     for (name, tensor) in model.tensors() {
         let (shape, values) = match tensor {
-            TensorRef::Ternary(w) => {
+            Tensor::Ternary(w) => {
+                let w = w.read().expect("in memory");
                 let values = w.trits.iter().map(|&trit| 0.25 * f32::from(trit));
-                (vec![w.rows, w.cols], values.collect())
+                (vec![w.rows, w.cols], values.collect::<Vec<f32>>())
             }
-            TensorRef::Floats(values) => (vec![values.len()], values.to_vec()),
+            _ => {
+                let values = model.floats(name).expect("in memory");
+                (vec![values.len()], values)
+            }
         };
         let begin = data.len();
         for value in values {
@@ -189,7 +193,7 @@ fn float_file(model: &AtomeModel, dtype: &str) -> Vec<u8> {
             }
         }
         let entry = json!({"dtype": dtype, "shape": shape, "data_offsets": [begin, data.len()]});
-        header.insert(name, entry);
+        header.insert(name.to_owned(), entry);
     }
     let mut text = Value::Object(header).to_string();
     while !text.len().is_multiple_of(8) {
@@ -205,7 +209,7 @@ fn config() -> Files {
     let name = |config: &AtomeConfig| format!("{}-{}", config.d_model, config.d_head);
     let mut files: Files = atome_configs()
         .iter()
-        .map(|config| (name(config), json(config)))
+        .map(|config| (name(config), json(&config.clone().into())))
         .collect();
     let spaced = r#"{ "d_model": 33, "vocab_size": 2, "n_layers": 1, "note": ["x", {"y": null}],
         "d_head": 1, "top_k": 64, "kernel_size": 64, "max_seq": 2 }"#;

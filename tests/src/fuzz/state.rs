@@ -2,7 +2,7 @@
 
 use super::answers::Answer;
 use super::one_line;
-use atome::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model, Checkpoint};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
 use atome::{BackendKind, Model, Options, Session};
 use std::sync::LazyLock;
 
@@ -28,9 +28,9 @@ pub(super) static MODELS: LazyLock<[Checkpoint; 3]> = LazyLock::new(|| {
         n_heads: 3,
     };
     [
-        Checkpoint::Atome(AtomeModel::random(config.clone(), None, 1)),
-        Checkpoint::Atome(AtomeModel::random(config, Some(3), 2)),
-        Checkpoint::BitMamba2(BitMamba2Model::random(&bitmamba2, 3)),
+        Checkpoint::random(config.clone(), None, 1),
+        Checkpoint::random(config, Some(3), 2),
+        Checkpoint::random(bitmamba2.clone(), None, 3),
     ]
 });
 

@@ -1,8 +1,8 @@
 //! Tokenizers and configs.
 
-use super::files::{is_small, runs};
+use super::files::{is_shallow, runs};
 use super::{choice, one_line};
-use atome::format::{AtomeConfig, AtomeModel};
+use atome::format::{AtomeConfig, Checkpoint};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use std::sync::LazyLock;
 
@@ -19,9 +19,9 @@ pub(super) fn config(data: &[u8]) -> bool {
     let again = AtomeConfig::from_json(&text).expect("a config that was read");
     assert_eq!(again, config);
     let choice = choice(data);
-    if weights(&config) <= MAX_WEIGHTS && is_small(&config) {
+    if weights(&config) <= MAX_WEIGHTS && is_shallow(&config) {
         let classes = (choice & 1 == 0).then_some(1 + (choice >> 24) as usize);
-        runs(&AtomeModel::random(config, classes, 7), choice);
+        runs(&Checkpoint::random(config, classes, 7), choice);
     }
     true
 }

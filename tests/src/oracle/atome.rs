@@ -1,6 +1,6 @@
 //! The Atome family in f64.
 
-use atome::format::{AtomeBlock, AtomeModel, Ternary};
+use atome::format::{Checkpoint, Ternary};
 
 const NORM_EPS: f64 = 1e-5;
 const SOFTMAX_EPS: f64 = 1e-10;
@@ -10,19 +10,57 @@ const SOFTMAX_EPS: f64 = 1e-10;
 ///
 /// # Panics
 /// If there are no tokens, or one is not in the vocabulary.
-pub fn atome_logits(model: &AtomeModel, tokens: &[u32], noise: (f64, u64)) -> Vec<f64> {
+pub fn atome_logits(model: &Checkpoint, tokens: &[u32], noise: (f64, u64)) -> Vec<f64> {
     let (size, state) = noise;
     let mut noise = Noise { state, size };
     let noise = &mut noise;
-    let row = |id: &u32| wide(model.embed.row(*id as usize), model.embed.scale);
+    let ternary = |name: &str| model.ternary(name).expect("a matrix of the model");
+    let embed = ternary("embed");
+    let row = |id: &u32| wide(embed.row(*id as usize), embed.scale);
     let mut x: Vec<Vec<f64>> = tokens.iter().map(row).collect();
-    for block in &model.blocks {
-        apply(block, &mut x, noise);
+    let config = model.config().as_atome().expect("an Atome model");
+    for i in 0..config.n_layers {
+        apply(&Block::new(model, i), &mut x, noise);
     }
     let last = x.last().expect("a token");
-    let normal = norm(last, &model.norm_gamma, &model.norm_beta, noise);
-    let head = model.head.as_ref().unwrap_or(&model.unembed);
-    product(head, &normal, noise)
+    let floats = |name: &str| model.floats(name).expect("a vector of the model");
+    let normal = norm(last, &floats("norm.gamma"), &floats("norm.beta"), noise);
+    let head = model.classes().map_or("unembed", |_| "head");
+    product(&ternary(head), &normal, noise)
+}
+
+/// The tensors of a block.
+struct Block {
+    norm_gamma: Vec<f32>,
+    norm_beta: Vec<f32>,
+    conv: Ternary,
+    a: Vec<f32>,
+    b: Vec<f32>,
+    c: Vec<f32>,
+    wq: Ternary,
+    wk: Ternary,
+    wv: Ternary,
+    router: Ternary,
+}
+
+impl Block {
+    fn new(model: &Checkpoint, i: usize) -> Block {
+        let name = |part| format!("blocks.{i}.{part}");
+        let ternary = |part| model.ternary(&name(part)).expect("a matrix of the block");
+        let floats = |part| model.floats(&name(part)).expect("a vector of the block");
+        Block {
+            norm_gamma: floats("norm.gamma"),
+            norm_beta: floats("norm.beta"),
+            conv: ternary("conv"),
+            a: floats("a"),
+            b: floats("b"),
+            c: floats("c"),
+            wq: ternary("wq"),
+            wk: ternary("wk"),
+            wv: ternary("wv"),
+            router: ternary("router"),
+        }
+    }
 }
 
 /// Pseudorandom roundings.
@@ -81,7 +119,7 @@ fn softmax(x: &[f64]) -> Vec<f64> {
 }
 
 /// Adds what a block makes of each token.
-fn apply(block: &AtomeBlock, x: &mut [Vec<f64>], noise: &mut Noise) {
+fn apply(block: &Block, x: &mut [Vec<f64>], noise: &mut Noise) {
     let normals: Vec<Vec<f64>> = x
         .iter()
         .map(|x| norm(x, &block.norm_gamma, &block.norm_beta, noise))

@@ -8,7 +8,7 @@ use crate::units::count;
 use ::atome::Packing;
 use ::atome::atomic_file;
 use ::atome::format::{
-    self, AtomeConfig, AtomeModel, ContainerOptions, FloatOptions, Packable, ScaleRule, TensorRef,
+    self, AtomeConfig, Checkpoint, ContainerOptions, FloatOptions, Packable, ScaleRule, Tensor,
     packed_bytes,
 };
 use std::path::{Path, PathBuf};
@@ -30,14 +30,14 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     (floats.scale, floats.top_k, floats.max_seq) = (rule, args.top_k, args.max_seq);
     let source = Packable::open(&args.input, args.config.as_deref(), &floats)?;
     let bytes = encode(args, &source, out, packing)?;
-    let config = config_beside(&source.model.config, out, &args.output)?;
+    let config = config_beside(&source.model, out, &args.output)?;
     atomic_file::write(&args.output, &bytes)?;
     if let Some((path, json)) = config {
         atomic_file::write(&path, json.as_bytes())?;
     }
     let verified = verify(&source.model, &args.output)?;
 
-    let rows = rows(&source, packing, out);
+    let rows = rows(&source, packing, out)?;
     warn(args.quiet, &source, &rows, rule);
     let answer = Answer {
         source: source.source,
@@ -74,26 +74,28 @@ fn encode(
             options.written_by = Some(place::WRITTEN_BY.to_owned());
             Ok(format::write_container(model, &options)?)
         }
-        OutFormat::Atomecl01 => format::write_atomecl01(model).ok_or_else(no_place),
+        OutFormat::Atomecl01 if model.classes().is_none() => Err(no_place()),
+        OutFormat::Atomecl01 => Ok(format::write_atomecl01(model)?),
         _ if model.classes().is_some() => Err(no_place()),
-        OutFormat::Atome01 => Ok(format::write_atome01(model)),
-        OutFormat::Atome02 => Ok(format::write_atome02(model)),
+        OutFormat::Atome01 => Ok(format::write_atome01(model)?),
+        OutFormat::Atome02 => Ok(format::write_atome02(model)?),
     }
 }
 
 /// The config to write beside a file that has no place for dimensions, unless it is there already.
 fn config_beside(
-    config: &AtomeConfig,
+    model: &Checkpoint,
     out: OutFormat,
     path: &Path,
 ) -> Result<Option<(PathBuf, String)>, Failure> {
     if out == OutFormat::Container {
         return Ok(None);
     }
+    let config = model.config();
     let beside = path.with_extension("json");
     if beside.exists() {
         let found = AtomeConfig::from_file(&beside)?;
-        if found == *config {
+        if Some(&found) == config.as_atome() {
             return Ok(None);
         }
         return Err(Failure::ConfigBeside { path: beside });
@@ -103,29 +105,27 @@ fn config_beside(
 }
 
 /// Reads back the file that was written and compares it with the source, bit by bit.
-fn verify(source: &AtomeModel, path: &Path) -> Result<Verified, Failure> {
-    let foreign = || Failure::Differs {
-        path: path.to_owned(),
-        tensor: "config".to_owned(),
-    };
-    let written = format::load(path, None)?.into_atome().ok_or_else(foreign)?;
+fn verify(source: &Checkpoint, path: &Path) -> Result<Verified, Failure> {
+    let written = format::load(path, None)?;
     let mut same = Verified::default();
     let differs = |tensor| Failure::Differs {
         path: path.to_owned(),
         tensor,
     };
-    if written.config != source.config || written.tensors().count() != source.tensors().count() {
+    if (written.config(), written.classes()) != (source.config(), source.classes()) {
         return Err(differs("config".to_owned()));
     }
     for ((name, a), (_, b)) in source.tensors().zip(written.tensors()) {
         let equal = match (a, b) {
-            (TensorRef::Ternary(a), TensorRef::Ternary(b)) => {
+            (Tensor::Ternary(a), Tensor::Ternary(b)) => {
+                let (a, b) = (a.read()?, b.read()?);
                 same.trits += a.trits.len();
                 same.scales += 1;
                 (a.rows, a.cols, a.scale.to_bits(), &a.trits)
                     == (b.rows, b.cols, b.scale.to_bits(), &b.trits)
             }
-            (TensorRef::Floats(a), TensorRef::Floats(b)) => {
+            (Tensor::Floats(a), Tensor::Floats(b)) => {
+                let (a, b) = (a.all()?, b.all()?);
                 same.floats += a.len();
                 let bits = |v: &f32| v.to_bits();
                 a.iter().map(bits).eq(b.iter().map(bits))
@@ -133,37 +133,30 @@ fn verify(source: &AtomeModel, path: &Path) -> Result<Verified, Failure> {
             _ => false,
         };
         if !equal {
-            return Err(differs(name));
+            return Err(differs(name.to_owned()));
         }
     }
     Ok(same)
 }
 
-fn rows(source: &Packable, packing: Packing, out: OutFormat) -> Vec<Row> {
-    let row = |(name, tensor), before: &format::QuantizedTensor| {
+fn rows(source: &Packable, packing: Packing, out: OutFormat) -> Result<Vec<Row>, Failure> {
+    let row = |(name, tensor): (&str, &Tensor), before: &format::QuantizedTensor| {
+        let (rows, cols) = tensor.shape();
         let (shape, bytes, scale, sparsity) = match tensor {
-            TensorRef::Ternary(w) => {
-                let w: &format::Ternary = w;
+            Tensor::Ternary(w) => {
+                let w = w.read()?;
                 // Only a container keeps the scales elsewhere.
                 let scale_bytes = if out == OutFormat::Container { 0 } else { 4 };
                 let bytes = packed_bytes(packing, w.trits.len()) + scale_bytes;
                 let zeros = w.trits.iter().filter(|&&trit| trit == 0).count();
                 let sparsity = zeros as f64 / w.trits.len() as f64;
-                let shape = format!("{} x {}", w.rows, w.cols);
+                let shape = format!("{rows} x {cols}");
                 (shape, bytes, Some(w.scale), Some(sparsity))
             }
-            TensorRef::Floats(values) => {
-                let values: &[f32] = values;
-                (
-                    values.len().to_string(),
-                    4 * values.len() as u64,
-                    None,
-                    None,
-                )
-            }
+            _ => (rows.to_string(), 4 * (rows * cols) as u64, None, None),
         };
-        Row {
-            name,
+        Ok(Row {
+            name: name.to_owned(),
             shape,
             source_type: before.dtype.clone(),
             source_bytes: before.bytes,
@@ -172,7 +165,7 @@ fn rows(source: &Packable, packing: Packing, out: OutFormat) -> Vec<Row> {
             sparsity,
             error: before.error,
             ternary_source: before.ternary,
-        }
+        })
     };
     let tensors = source.model.tensors();
     tensors

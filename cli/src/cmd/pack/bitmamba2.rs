@@ -5,7 +5,8 @@ use super::{OutFormat, PackArgs, place};
 use crate::failure::Failure;
 use crate::progress;
 use ::atome::format::{
-    self, BitMamba2Model, Checkpoint, ContainerOptions, EmbeddingType, PackSummary, PackedTensor,
+    self, Architecture, Checkpoint, ContainerOptions, EmbeddingTable, EmbeddingType, PackSummary,
+    PackedTensor, Tensor,
 };
 use ::atome::{Packing, Progress};
 use std::path::Path;
@@ -14,7 +15,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     refuse_other_flags(args, out)?;
     let source = with_bar(args, ["check", "bytes"], |p| open(&args.input, p))?;
     let mut options = ContainerOptions::packing(args.packing.unwrap_or(Packing::Int2));
-    options.embedding = args.embedding.unwrap_or(source.embed.element_type());
+    options.embedding = args.embedding.unwrap_or(embedding(&source));
     options.provenance.clone_from(&args.provenance);
     options.written_by = Some(place::WRITTEN_BY.to_owned());
     let summary = with_bar(args, ["pack", "bytes"], |progress| {
@@ -52,14 +53,21 @@ fn refuse_other_flags(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     }
 }
 
-fn open(path: &Path, progress: Progress<'_>) -> Result<BitMamba2Model, Failure> {
-    match format::load_with(path, None, progress)? {
-        Checkpoint::BitMamba2(model) => Ok(model),
+fn open(path: &Path, progress: Progress<'_>) -> Result<Checkpoint, Failure> {
+    let model = format::load_with(path, None, progress)?;
+    match model.architecture() {
+        Architecture::BitMamba2 => Ok(model),
         _ => Err(Failure::Differs {
             path: path.to_owned(),
             tensor: "architecture".to_owned(),
         }),
     }
+}
+
+/// What the elements of the embedding table are kept as.
+fn embedding(model: &Checkpoint) -> EmbeddingType {
+    let table = model.tensors.get("embed").and_then(Tensor::as_table);
+    table.map_or(EmbeddingType::F32, EmbeddingTable::element_type)
 }
 
 /// Does what takes long, with a bar that counts the unit.
@@ -78,7 +86,7 @@ fn with_bar<R>(
 
 fn answer(
     args: &PackArgs,
-    source: &BitMamba2Model,
+    source: &Checkpoint,
     options: &ContainerOptions,
     summary: &PackSummary,
 ) -> Answer {
@@ -108,20 +116,18 @@ fn answer(
 /// A tensor that only a packed file has.
 const SCALES: &str = "embed.scales";
 
-fn row(source: &BitMamba2Model, tensor: &PackedTensor) -> Row {
+fn row(source: &Checkpoint, tensor: &PackedTensor) -> Row {
     let (rows, cols) = tensor.shape;
     let shape = match cols {
         1 => rows.to_string(),
         _ => format!("{rows} x {cols}"),
     };
     let ternary = tensor.scale.is_some();
+    let source_bytes = |name: &str| source.tensors.get(name).map_or(0, Tensor::source_bytes);
     let (source_type, source_bytes) = match tensor.name.as_str() {
-        _ if ternary => ("trits", source.source_bytes(&tensor.name)),
-        "embed" => (
-            source.embed.element_type().name(),
-            source.source_bytes("embed"),
-        ),
-        SCALES if source.embed.element_type() != EmbeddingType::Int8 => ("-", 0),
+        name if ternary => ("trits", source_bytes(name)),
+        "embed" => (embedding(source).name(), source_bytes("embed")),
+        SCALES if embedding(source) != EmbeddingType::Int8 => ("-", 0),
         _ => ("f32", 4 * (rows * cols) as u64),
     };
     Row {

@@ -5,8 +5,8 @@ use super::layout::{Encoding, Kind, Layout, Piece};
 use super::part::Part;
 use crate::error::LoadError;
 use crate::fill::Progress;
-use crate::format::bitmamba2::words;
 use crate::format::parallel::{self, Counter};
+use crate::tensor::words;
 use atome_kernels::packing;
 use crc32fast::Hasher;
 

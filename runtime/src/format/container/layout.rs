@@ -1,30 +1,11 @@
 //! Which tensor of a container lies where, and what its bytes are: arithmetic only.
 
 use super::header::Entry;
-use crate::format::EmbeddingType;
-use crate::format::trits;
+use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, trits};
 use atome_kernels::packing::matrix;
 use atome_spec::layout::BLOCK_ROWS;
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use safetensors::tensor::Dtype;
-
-/// A tensor that a model has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::format) struct Spec {
-    pub(in crate::format) name: String,
-    pub(in crate::format) shape: Shape,
-}
-
-/// What a tensor of a model is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::format) enum Shape {
-    /// A ternary matrix.
-    Trits { rows: usize, cols: usize },
-    /// Rows of numbers that are looked up, in whatever type a file has them.
-    Table { rows: usize, cols: usize },
-    /// f32, of these dimensions.
-    Floats(Vec<usize>),
-}
 
 /// How a container orders its tensors and lays out trits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,34 +70,34 @@ impl Layout {
         }
     }
 
-    const fn order(self, shape: &Shape) -> usize {
-        match (self, shape) {
-            (Layout::Dense, Shape::Floats(_)) | (Layout::Tiled, Shape::Trits { .. }) => 0,
-            (_, Shape::Table { .. }) => 1,
-            (Layout::Dense, Shape::Trits { .. }) | (Layout::Tiled, Shape::Floats(_)) => 2,
+    const fn order(self, kind: &ParamKind) -> usize {
+        match (self, kind) {
+            (Layout::Dense, ParamKind::Floats(_)) | (Layout::Tiled, ParamKind::Ternary { .. }) => 0,
+            (_, ParamKind::Table { .. }) => 1,
+            (Layout::Dense, ParamKind::Ternary { .. }) | (Layout::Tiled, ParamKind::Floats(_)) => 2,
         }
     }
 }
 
 impl Encoding {
     /// Lists the tensors of a file in the order of their bytes; those of one kind keep the order in which a model has them.
-    pub(super) fn pieces(self, specs: &[Spec]) -> Vec<Piece> {
-        let mut specs: Vec<&Spec> = specs.iter().collect();
-        specs.sort_by_key(|spec| self.layout.order(&spec.shape));
+    pub(super) fn pieces(self, params: &[Param]) -> Vec<Piece> {
+        let mut params: Vec<&Param> = params.iter().collect();
+        params.sort_by_key(|param| self.layout.order(&param.kind));
         let mut pieces: Vec<Piece> = Vec::new();
         let mut add = |name: String, kind: Kind, dtype: Dtype, shape: Vec<usize>| {
             let begin = pieces.last().map_or(0, |p| p.entry.info.data_offsets.1);
             let entry = Entry::new(name, dtype, shape, begin, self.bytes(kind));
             pieces.push(Piece { kind, entry });
         };
-        for Spec { name, shape } in specs {
-            let name = name.clone();
-            match *shape {
-                Shape::Trits { rows, cols } => {
+        for param in params {
+            let name = param.name.clone();
+            match param.kind {
+                ParamKind::Ternary { rows, cols, .. } => {
                     let kind = Kind::Trits { rows, cols };
                     add(name, kind, Dtype::U8, vec![self.bytes(kind)]);
                 }
-                Shape::Table { rows, cols } => {
+                ParamKind::Table { rows, cols } => {
                     let kind = Kind::Table { rows, cols };
                     let scales = format!("{name}.scales");
                     match self.embedding {
@@ -127,8 +108,8 @@ impl Encoding {
                         add(scales, Kind::Scales { rows }, Dtype::F32, vec![rows]);
                     }
                 }
-                Shape::Floats(ref dims) => {
-                    let elems = dims.iter().fold(1usize, |all, n| all.saturating_mul(*n));
+                ParamKind::Floats(ref dims) => {
+                    let elems = param.kind.elems();
                     add(name, Kind::Floats { elems }, Dtype::F32, dims.clone());
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::ContainerError;
 use super::layout::{Encoding, Layout};
-use crate::format::EmbeddingType;
+use crate::tensor::EmbeddingType;
 use atome_spec::Packing;
 use std::collections::BTreeMap;
 

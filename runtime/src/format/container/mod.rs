@@ -10,7 +10,7 @@
 //! | `part` | parts of tensors, for all threads |
 //! | `pack`, `write` | tensors to a container |
 //! | `check`, `read` | a container to tensors |
-//! | `matrix` | trits that are unpacked when they are wanted |
+//! | `matrix` | matrices as kernels read them, unpacked when they are wanted |
 //! | `error` | why a file was refused |
 //!
 //! `docs/formats.md` describes it byte by byte.
@@ -31,10 +31,9 @@ pub use error::ContainerError;
 pub use metadata::ContainerInfo;
 pub use write::{ContainerOptions, PackSummary, PackedTensor};
 
-pub(super) use layout::{Encoding, Layout, Shape, Spec};
+pub(super) use layout::{Encoding, Layout};
 pub(super) use metadata::Metadata;
-pub(super) use pack::Contents;
-pub(super) use read::{Container, Tensors};
+pub(super) use read::Container;
 pub(super) use write::Writer;
 
 use super::Architecture;
@@ -48,10 +47,16 @@ pub(super) fn architecture(bytes: &[u8], file_bytes: u64) -> Result<Architecture
     if !metadata.is_container() {
         return Ok(Architecture::Atome);
     }
+    family(&metadata)
+}
+
+/// The architecture that a container states.
+pub(super) fn family(metadata: &Metadata) -> Result<Architecture, LoadError> {
     const KEY: &str = "architecture";
     let stated = metadata.get(KEY)?;
     let known = Architecture::ALL.into_iter().find(|a| a.name() == stated);
-    Ok(known.ok_or_else(|| metadata.wrong(KEY, "atome or bitmamba2"))?)
+    let names = Architecture::ALL.map(Architecture::name).join(" or ");
+    Ok(known.ok_or_else(|| metadata.wrong(KEY, names))?)
 }
 
 /// The program that says it wrote a container, from the start of its bytes.

@@ -3,24 +3,11 @@
 use super::layout::{Encoding, Kind, Layout};
 use super::part::Part;
 use crate::error::LoadError;
-use crate::format::bitmamba2::Elements;
-use crate::format::source::{Floats, TritRows};
-use crate::format::{EmbeddingTable, WriteError, check_finite, trits};
+use crate::format::WriteError;
+use crate::tensor::{
+    self, Elements, EmbeddingTable, Floats, Tensor, TritRows, check_finite, check_trits, trits,
+};
 use atome_kernels::packing;
-use std::collections::BTreeMap;
-
-/// The contents of a tensor that is written.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::format) enum Contents<'m> {
-    /// Trits, and their scale.
-    Ternary(&'m dyn TritRows, f32),
-    /// The rows of a table.
-    Table(&'m EmbeddingTable),
-    /// Floats that are read when they are wanted.
-    Floats(&'m dyn Floats),
-    /// Floats in memory.
-    Values(&'m [f32]),
-}
 
 /// A part's bytes, and what was seen in making them.
 #[derive(Debug, Default)]
@@ -48,7 +35,7 @@ impl Seen {
 
 /// The tensors of a model by name.
 pub(super) struct Tensors<'m> {
-    pub(super) by_name: BTreeMap<&'m str, Contents<'m>>,
+    pub(super) by_name: &'m tensor::Tensors,
     pub(super) encoding: Encoding,
 }
 
@@ -57,19 +44,16 @@ impl Tensors<'_> {
     pub(super) fn pack(&self, part: &Part<'_>) -> Result<Packed, WriteError> {
         let name = part.piece.entry.name.as_str();
         let mut packed = match (part.piece.kind, self.by_name.get(name)) {
-            (Kind::Trits { cols, .. }, Some(Contents::Ternary(w, _))) => {
-                self.trits(*w, part, cols)?
+            (Kind::Trits { cols, .. }, Some(Tensor::Ternary(w))) => {
+                self.trits(&*w.rows, part, cols)?
             }
-            (Kind::Table { .. }, Some(Contents::Table(table))) => self.rows(table, part)?,
-            (Kind::Floats { .. }, Some(Contents::Floats(values))) => floats(*values, part)?,
-            (Kind::Floats { .. }, Some(Contents::Values(values))) => {
-                numbers(part, &values[part.rows.clone()])?
-            }
+            (Kind::Table { .. }, Some(Tensor::Table(table))) => self.rows(table, part)?,
+            (Kind::Floats { .. }, Some(Tensor::Floats(values))) => floats(&**values, part)?,
             (Kind::Scales { .. }, _) => {
                 let table = name
                     .strip_suffix(".scales")
                     .and_then(|n| self.by_name.get(n));
-                let Some(Contents::Table(table)) = table else {
+                let Some(Tensor::Table(table)) = table else {
                     unreachable!("only tables have scales of rows");
                 };
                 self.scales(table, part)?
@@ -87,7 +71,12 @@ impl Tensors<'_> {
         let packing = self.encoding.packing;
         let mut bytes = Vec::with_capacity(part.bytes.len());
         match self.encoding.layout {
-            Layout::Dense => trits::Packing::from(packing).pack_into(&values, &mut bytes),
+            Layout::Dense => {
+                let first = part.rows.start * cols;
+                let name = &part.piece.entry.name;
+                check_trits(name, first, &values).map_err(LoadError::from)?;
+                trits::Packing::from(packing).pack_into(&values, &mut bytes);
+            }
             Layout::Tiled => {
                 let mut words = vec![0; packing::matrix::words(packing, rows, cols)];
                 packing::matrix::pack_into(packing, &values, rows, cols, &mut words).map_err(

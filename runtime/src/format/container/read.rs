@@ -3,15 +3,16 @@
 
 use super::check::Bytes;
 use super::header::Header;
-use super::layout::{Encoding, Kind, Layout, Piece, Shape, Spec};
-use super::matrix::{DenseMatrix, TiledMatrix};
+use super::layout::{Encoding, Kind, Layout, Piece};
+use super::matrix::TiledMatrix;
 use super::metadata::Metadata;
 use super::order;
 use crate::error::LoadError;
 use crate::fill::Progress;
-use crate::format::bitmamba2::FileFloats;
-use crate::format::source::{Source, Stored, TritRows};
-use crate::format::{EmbeddingTable, EmbeddingType, FloatTensor, TernaryTensor};
+use crate::tensor::{
+    EmbeddingTable, EmbeddingType, FileFloats, Kind as ParamKind, Param, Source, Stored, Tensor,
+    Tensors, Ternary, TernaryTensor, trits,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,18 +40,20 @@ impl Container {
     /// written. `progress` is told how many of them, of how many, are checked.
     pub(in crate::format) fn tensors(
         self,
-        specs: &[Spec],
+        params: &[Param],
         encoding: Encoding,
         progress: Progress<'_>,
     ) -> Result<Tensors, LoadError> {
-        let ternary = specs
+        let ternary = |param: &&Param| matches!(param.kind, ParamKind::Ternary { .. });
+        let ternary = params
             .iter()
-            .filter(|s| matches!(s.shape, Shape::Trits { .. }));
-        let ternary: Vec<&str> = ternary.map(|spec| spec.name.as_str()).collect();
+            .filter(ternary)
+            .map(|param| param.name.as_str());
+        let ternary: Vec<&str> = ternary.collect();
         let scales = self
             .metadata
             .scales(encoding.layout, ternary.iter().copied())?;
-        let pieces = encoding.pieces(specs);
+        let pieces = encoding.pieces(params);
         order::check(&self.header, &pieces)?;
         let checksums = self.metadata.checksums(pieces.len())?;
         let start = self.header.data_start;
@@ -62,31 +65,41 @@ impl Container {
             checksums: &checksums,
         };
         contents.check(progress)?;
-        let names = ternary.into_iter().map(str::to_owned);
         let named = pieces.into_iter().zip(checksums);
-        Ok(Tensors {
+        let contents = Contents {
             source: Arc::new(self.source),
             start,
             encoding,
-            scales: names.zip(scales).collect(),
+            scales: ternary.into_iter().zip(scales).collect(),
             pieces: named
                 .map(|(piece, crc)| (piece.entry.name.clone(), (piece, crc)))
                 .collect(),
-        })
+        };
+        let tensor = |param: &Param| Ok((param.name.clone(), contents.tensor(param)?));
+        params.iter().map(tensor).collect()
     }
 }
 
 /// The tensors of a container that has been checked. There are those that were asked for.
-pub(in crate::format) struct Tensors {
+struct Contents<'p> {
     source: Arc<Source>,
     start: u64,
     encoding: Encoding,
-    scales: BTreeMap<String, f32>,
+    scales: BTreeMap<&'p str, f32>,
     /// By name, with their checksums.
     pieces: BTreeMap<String, (Piece, u32)>,
 }
 
-impl Tensors {
+impl Contents<'_> {
+    fn tensor(&self, param: &Param) -> Result<Tensor, LoadError> {
+        let name = param.name.as_str();
+        Ok(match param.kind {
+            ParamKind::Ternary { rows, cols, .. } => self.ternary(name, (rows, cols))?,
+            ParamKind::Table { rows, cols } => Tensor::Table(self.table(name, (rows, cols))),
+            ParamKind::Floats(_) => Tensor::Floats(Arc::new(self.vector(name))),
+        })
+    }
+
     /// Part of the file: the first bytes of a tensor.
     fn stored(&self, name: &str, bytes: usize) -> Stored {
         let (piece, crc32) = &self.pieces[name];
@@ -108,11 +121,7 @@ impl Tensors {
         FileFloats::new(name.to_owned(), elems, &self.source, offset)
     }
 
-    pub(in crate::format) fn floats(&self, name: &str) -> FloatTensor {
-        Arc::new(self.vector(name))
-    }
-
-    pub(in crate::format) fn table(&self, name: &str, shape: (usize, usize)) -> EmbeddingTable {
+    fn table(&self, name: &str, shape: (usize, usize)) -> EmbeddingTable {
         let (piece, crc32) = &self.pieces[name];
         let stored = || self.stored(name, piece.entry.bytes() as usize);
         match self.encoding.embedding {
@@ -127,26 +136,47 @@ impl Tensors {
         }
     }
 
-    pub(in crate::format) fn ternary(&self, name: &str, shape: (usize, usize)) -> TernaryTensor {
+    /// A matrix row after row is unpacked at once, which checks it; one as kernels read it stays where it is.
+    fn ternary(&self, name: &str, shape: (usize, usize)) -> Result<Tensor, LoadError> {
         let (piece, _) = &self.pieces[name];
         let bytes = self.encoding.bytes_of(piece.kind, shape.0);
         let (stored, packing) = (self.stored(name, bytes), self.encoding.packing);
+        let scale = self.scales[name];
         let name = name.to_owned();
-        let scale = self.scales[&name];
-        let rows: Arc<dyn TritRows> = match self.encoding.layout {
-            Layout::Dense => Arc::new(DenseMatrix {
-                name,
-                shape,
-                packing: packing.into(),
-                stored,
-            }),
-            Layout::Tiled => Arc::new(TiledMatrix {
-                name,
-                shape,
-                packing,
-                stored,
-            }),
-        };
-        TernaryTensor { rows, scale }
+        Ok(match self.encoding.layout {
+            Layout::Dense => {
+                let (rows, cols) = shape;
+                let trits = unpack(&name, packing.into(), &stored, rows * cols)?;
+                let matrix = Ternary {
+                    name,
+                    rows,
+                    cols,
+                    scale,
+                    trits,
+                };
+                matrix.into()
+            }
+            Layout::Tiled => {
+                let rows = Arc::new(TiledMatrix {
+                    name,
+                    shape,
+                    packing,
+                    stored,
+                });
+                Tensor::Ternary(TernaryTensor { rows, scale })
+            }
+        })
     }
+}
+
+/// The trits of a matrix without gaps.
+fn unpack(
+    name: &str,
+    packing: trits::Packing,
+    stored: &Stored,
+    count: usize,
+) -> Result<Vec<i8>, LoadError> {
+    let mut bytes = vec![0; stored.len()];
+    stored.read(0, &mut bytes)?;
+    packing.unpack_at(name, &bytes, stored.offset(), count)
 }

@@ -2,11 +2,12 @@
 
 use super::ContainerInfo;
 use super::header::Header;
-use super::layout::{Encoding, Kind, Piece, Spec};
+use super::layout::{Encoding, Kind, Piece};
 use super::metadata::Metadata;
-use super::pack::{Contents, Packed, Seen, Tensors};
+use super::pack::{Packed, Seen, Tensors};
 use crate::fill::Progress;
-use crate::format::{EmbeddingType, WriteError, parallel};
+use crate::format::{WriteError, parallel};
+use crate::tensor::{self, EmbeddingType, Param, Tensor};
 use atome_spec::Packing;
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -101,9 +102,9 @@ pub struct PackedTensor {
 pub(in crate::format) struct Writer<'m> {
     pub(in crate::format) metadata: Metadata,
     pub(in crate::format) encoding: Encoding,
-    pub(in crate::format) specs: Vec<Spec>,
-    /// The contents of `specs`.
-    pub(in crate::format) contents: Vec<Contents<'m>>,
+    pub(in crate::format) params: &'m [Param],
+    /// What there is for `params`.
+    pub(in crate::format) tensors: &'m tensor::Tensors,
 }
 
 impl Writer<'_> {
@@ -118,22 +119,20 @@ impl Writer<'_> {
         failed: impl Fn(io::Error) -> WriteError,
         progress: Progress<'_>,
     ) -> Result<PackSummary, WriteError> {
-        let scales = self.specs.iter().zip(&self.contents);
-        let scales = scales.filter_map(|(spec, contents)| match contents {
-            Contents::Ternary(_, scale) => Some((spec.name.as_str(), *scale)),
-            _ => None,
+        let scales = self.params.iter().filter_map(|param| {
+            let matrix = self.tensors.get(&param.name)?.as_ternary()?;
+            Some((param.name.as_str(), matrix.scale))
         });
         self.metadata.set_scales(scales);
-        let pieces = self.encoding.pieces(&self.specs);
+        let pieces = self.encoding.pieces(self.params);
         // Checksums have a fixed length, so the header has its place before they are known.
         let start = out.stream_position().map_err(&failed)?;
         let unknown = vec![0; pieces.len()];
         let header = self.header(&pieces, &unknown)?;
         out.write_all(&header).map_err(&failed)?;
 
-        let names = self.specs.iter().map(|spec| spec.name.as_str());
         let tensors = Tensors {
-            by_name: names.zip(self.contents.iter().copied()).collect(),
+            by_name: self.tensors,
             encoding: self.encoding,
         };
         let parts = self.encoding.parts(&pieces);
@@ -193,7 +192,7 @@ fn described(tensors: &Tensors<'_>, piece: &Piece, seen: &Seen) -> PackedTensor 
         Kind::Floats { elems } => ((elems, 1), None, None),
     };
     let scale = match tensors.by_name.get(entry.name.as_str()) {
-        Some(Contents::Ternary(_, scale)) => Some(*scale),
+        Some(Tensor::Ternary(w)) => Some(w.scale),
         _ => None,
     };
     PackedTensor {

@@ -1,15 +1,14 @@
 //! Plans of both families are proved, and none with something wrong in it.
 
 use super::{PlanError, Proved};
-use crate::family::Family;
-use crate::format::{AtomeConfig, AtomeModel, BitMamba2Config, BitMamba2Model};
+use crate::format::{AtomeConfig, BitMamba2Config, Checkpoint};
 use crate::plan::{
     self, Call, DimValue, KernelCall, Operand, Plan, Products, Section, Stage, Tensor,
 };
 use atome_codegen::op;
 use atome_spec::{Op, Packing};
 
-fn atome() -> AtomeModel {
+fn atome() -> Checkpoint {
     let config = AtomeConfig {
         vocab_size: 40,
         d_model: 72,
@@ -19,25 +18,25 @@ fn atome() -> AtomeModel {
         kernel_size: 4,
         max_seq: 20,
     };
-    AtomeModel::random(config, None, 1)
+    Checkpoint::random(config, None, 1)
 }
 
-fn bitmamba2() -> BitMamba2Model {
+fn bitmamba2() -> Checkpoint {
     let config = BitMamba2Config {
         vocab_size: 50,
         d_model: 32,
         n_layers: 2,
         n_heads: 4,
     };
-    BitMamba2Model::random(&config, 1)
+    Checkpoint::random(config, None, 1)
 }
 
 /// The proof of a model's plan after `change`.
-fn prove(family: &dyn Family, change: impl FnOnce(&mut Plan)) -> Result<(), PlanError> {
-    let planned = plan::plan(&family.graph(), &family.tensors(), 24, Products::default());
+fn prove(model: &Checkpoint, change: impl FnOnce(&mut Plan)) -> Result<(), PlanError> {
+    let planned = plan::plan(model.graph(), &model.tensors, 24, Products::default());
     let (mut plan, contents) = planned.expect("a plan");
     change(&mut plan);
-    Proved::new((plan, contents), family.identity().vocab).map(drop)
+    Proved::new((plan, contents), model.config().vocab_size()).map(drop)
 }
 
 /// The first call of an op in a plan's block.
@@ -62,10 +61,10 @@ fn find(plan: &Plan, name: &str) -> usize {
 /// Changes a plan, and says what is then wrong with it.
 type Case = (&'static str, fn(&mut Plan));
 
-fn refused(family: &dyn Family, cases: &[Case]) {
-    assert_eq!(prove(family, |_| {}), Ok(()));
+fn refused(model: &Checkpoint, cases: &[Case]) {
+    assert_eq!(prove(model, |_| {}), Ok(()));
     for (expected, change) in cases {
-        let error = prove(family, change).expect_err(expected).to_string();
+        let error = prove(model, change).expect_err(expected).to_string();
         assert!(
             error.contains(expected),
             "expected {expected:?}, found {error:?}"
@@ -75,11 +74,8 @@ fn refused(family: &dyn Family, cases: &[Case]) {
 
 #[test]
 fn a_plan_on_a_page() {
-    for (name, family) in [
-        ("atome", &atome() as &dyn Family),
-        ("bitmamba2", &bitmamba2()),
-    ] {
-        let planned = plan::plan(&family.graph(), &family.tensors(), 8, Products::default());
+    for (name, model) in [("atome", &atome()), ("bitmamba2", &bitmamba2())] {
+        let planned = plan::plan(model.graph(), &model.tensors, 8, Products::default());
         insta::assert_snapshot!(name, planned.expect("a plan").0);
     }
 }

@@ -1,9 +1,10 @@
 //! Two models, number by number.
 
-use super::{BitMamba2Model, EmbeddingTable, TensorRef, schema};
+use super::Checkpoint;
+use super::parallel::{self, Counter};
 use crate::error::LoadError;
 use crate::fill::Progress;
-use crate::format::parallel::{self, Counter};
+use crate::tensor::{EmbeddingTable, Tensor};
 use std::ops::Range;
 
 /// Elements of a job, about.
@@ -15,24 +16,22 @@ const JOB_ELEMS: usize = 1 << 18;
 /// Gives the name of the first tensor that differs. `progress` is told how many elements, of how many, are compared.
 ///
 /// # Errors
-/// If a model is not one that a file could hold ([`BitMamba2Model::check`]), or a tensor cannot be read.
+/// If a model is not one that a file could hold ([`Checkpoint::check`]), or a tensor cannot be read.
 pub fn compare(
-    source: &BitMamba2Model,
-    packed: &BitMamba2Model,
+    source: &Checkpoint,
+    packed: &Checkpoint,
     progress: Progress<'_>,
 ) -> Result<Option<String>, LoadError> {
     source.check()?;
     packed.check()?;
-    if source.config != packed.config {
+    if (source.config(), source.classes()) != (packed.config(), packed.classes()) {
         return Ok(Some("config".into()));
     }
-    let pairs = source.tensors().zip(packed.tensors());
-    let pairs: Vec<(String, TensorRef<'_>, TensorRef<'_>)> = pairs
-        .map(|((name, source), (_, packed))| (name, source, packed))
-        .collect();
     let mut jobs = Vec::new();
-    let shapes = schema::tensors(&source.config).map(|spec| spec.shape.matrix());
-    for (pair, (rows, cols)) in pairs.iter().zip(shapes) {
+    for param in source.params() {
+        let name = param.name.as_str();
+        let pair = (name, &source.tensors[name], &packed.tensors[name]);
+        let (rows, cols) = param.kind.matrix();
         let step = (JOB_ELEMS / cols.max(1)).max(1).next_multiple_of(64);
         let starts = (0..rows).step_by(step);
         jobs.extend(starts.map(|start| (pair, start..rows.min(start + step), cols)));
@@ -40,39 +39,39 @@ pub fn compare(
     let total = jobs.iter().map(|(_, rows, cols)| rows.len() * cols).sum();
     let compared = Counter::new(total, progress);
     let same = parallel::map(&jobs, |((_, source, packed), rows, cols)| {
-        let same = rows_are_same(*source, *packed, rows, *cols);
+        let same = rows_are_same(source, packed, rows, *cols);
         compared.add(rows.len() * cols);
         same
     });
     for (((name, ..), ..), same) in jobs.iter().zip(same) {
         if !same? {
-            return Ok(Some(name.clone()));
+            return Ok(Some((*name).to_owned()));
         }
     }
     Ok(None)
 }
 
 fn rows_are_same(
-    source: TensorRef<'_>,
-    packed: TensorRef<'_>,
+    source: &Tensor,
+    packed: &Tensor,
     rows: &Range<usize>,
     cols: usize,
 ) -> Result<bool, LoadError> {
     let elems = rows.len() * cols;
     match (source, packed) {
-        (TensorRef::Ternary(a), TensorRef::Ternary(b)) => {
+        (Tensor::Ternary(a), Tensor::Ternary(b)) => {
             let (mut left, mut right) = (vec![0; elems], vec![0; elems]);
             a.rows.read(rows.clone(), &mut left)?;
             b.rows.read(rows.clone(), &mut right)?;
             Ok(left == right && a.scale.to_bits() == b.scale.to_bits())
         }
-        (TensorRef::Floats(a), TensorRef::Floats(b)) => {
+        (Tensor::Floats(a), Tensor::Floats(b)) => {
             let (mut left, mut right) = (vec![0.0; elems], vec![0.0; elems]);
             a.read(rows.start * cols, &mut left)?;
             b.read(rows.start * cols, &mut right)?;
             Ok(same_bits(&left, &right))
         }
-        (TensorRef::Table(a), TensorRef::Table(b)) => {
+        (Tensor::Table(a), Tensor::Table(b)) => {
             let (mut left, mut right) = (vec![0.0; elems], vec![0.0; elems]);
             a.read(rows.clone(), &mut left)?;
             b.read(rows.clone(), &mut right)?;

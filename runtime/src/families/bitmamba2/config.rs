@@ -68,13 +68,17 @@ impl BitMamba2Config {
     /// # Errors
     /// [`LoadError::Header`] for the first one that is not accepted.
     pub fn validate(&self) -> Result<(), LoadError> {
-        let values = [self.vocab_size, self.d_model, self.n_layers, self.n_heads];
-        let signed = values.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        let signed = self.header().map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         Self::from_header(signed).map(drop)
     }
 
+    /// The dimensions in the order of a `BIT2` header.
+    pub(crate) const fn header(&self) -> [usize; 4] {
+        [self.vocab_size, self.d_model, self.n_layers, self.n_heads]
+    }
+
     /// The dimensions of a `BIT2` header, checked.
-    pub(super) fn from_header(values: [i64; 4]) -> Result<Self, LoadError> {
+    pub(crate) fn from_header(values: [i64; 4]) -> Result<Self, LoadError> {
         Self::checked(values).map_err(|(field, expected)| LoadError::Header {
             field: FIELDS[field].0,
             offset: FIRST_OFFSET + 4 * field as u64,
@@ -84,7 +88,7 @@ impl BitMamba2Config {
     }
 
     /// The dimensions of a JSON object, checked; other keys are ignored.
-    pub(super) fn from_json(json: &str) -> Result<Self, LoadError> {
+    pub(crate) fn from_json(json: &str) -> Result<Self, LoadError> {
         let Dimensions {
             vocab_size,
             d_model,

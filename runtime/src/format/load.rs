@@ -1,14 +1,14 @@
-//! A model of any family, and which reader a file is for.
+//! A model of any family from a file of any format: which reader a file is for.
 
 use super::config::open;
-use super::source::Source;
+use super::files::{read_header, read_rest};
 use super::{
-    Architecture, AtomeConfig, AtomeModel, BitMamba2Model, Format, bitmamba2, container, detect,
-    packed, read,
+    Architecture, AtomeConfig, Checkpoint, Format, atome, bit2, container, detect, packed,
 };
 use crate::error::LoadError;
 use crate::fill::Progress;
 use crate::mapped::MappedFile;
+use crate::tensor::Source;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -16,28 +16,6 @@ use std::sync::Arc;
 
 /// Bytes that tell any format from the others, and hold the header of an Atome file.
 const MAX_HEADER_BYTES: usize = 13;
-
-/// A model as it was read, of one of the families.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "there is one of a model")]
-pub enum Checkpoint {
-    /// Embedding, three pathways a block, router.
-    Atome(AtomeModel),
-    /// Mamba-2 with ternary projections and int8 activations.
-    BitMamba2(BitMamba2Model),
-}
-
-impl Checkpoint {
-    /// Returns the model if it is of the Atome family.
-    #[must_use]
-    pub fn into_atome(self) -> Option<AtomeModel> {
-        match self {
-            Checkpoint::Atome(model) => Some(model),
-            Checkpoint::BitMamba2(_) => None,
-        }
-    }
-}
 
 /// Reads a model from a file.
 ///
@@ -69,23 +47,22 @@ pub fn load_with(
         format,
     } = Opened::new(path).map_err(in_model)?;
     match format {
-        Format::Bit2 => bitmamba2::open_file(file, bytes)
-            .map(Checkpoint::BitMamba2)
-            .map_err(in_model),
+        Format::Bit2 => bit2::open(Source::File { file, bytes }).map_err(in_model),
         Format::Container => {
             let config = config.map(AtomeConfig::from_file).transpose()?;
-            match read::container_architecture(&mut file, bytes, &mut start).map_err(in_model)? {
-                Architecture::BitMamba2 => mapped(&file)
-                    .and_then(|source| bitmamba2::packed::read(source, progress))
-                    .map(Checkpoint::BitMamba2)
-                    .map_err(in_model),
-                Architecture::Atome => read::load_container(file, bytes, start, config.as_ref())
-                    .map(Checkpoint::Atome)
-                    .map_err(in_model),
-            }
+            let mut source = || {
+                read_header(&mut file, &mut start)?;
+                if packed::is_mapped(container::architecture(&start, bytes)?) {
+                    return mapped(&file);
+                }
+                read_rest(&mut file, bytes, &mut start)?;
+                Ok(Source::Memory(std::mem::take(&mut start)))
+            };
+            let model = source().and_then(|file| packed::read(file, config.as_ref(), progress));
+            Ok(model.map_err(in_model)?.0)
         }
         Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => {
-            read::load(path, file, bytes, start, config).map(Checkpoint::Atome)
+            atome::load(path, file, bytes, start, config)
         }
     }
 }
@@ -95,13 +72,7 @@ pub fn load_with(
 /// # Errors
 /// The first fault found; never with a path.
 pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, LoadError> {
-    match container::architecture(bytes, bytes.len() as u64)? {
-        Architecture::BitMamba2 => {
-            bitmamba2::packed::read(Source::Memory(bytes.to_vec()), &mut |_, _| {})
-                .map(Checkpoint::BitMamba2)
-        }
-        Architecture::Atome => Ok(Checkpoint::Atome(packed::parse_container(bytes)?.0)),
-    }
+    Ok(packed::parse_container(bytes)?.0)
 }
 
 /// Tells the family of the model in a file from its first bytes. Float weights are taken for those of an Atome model.
@@ -117,7 +88,8 @@ pub fn architecture(path: &Path) -> Result<Architecture, LoadError> {
                 let Opened {
                     file, bytes, start, ..
                 } = &mut opened;
-                read::container_architecture(file, *bytes, start)
+                read_header(file, start)?;
+                container::architecture(start, *bytes)
             }
             _ => Ok(Architecture::Atome),
         }
@@ -137,7 +109,7 @@ pub fn written_by(path: &Path) -> Option<String> {
     if format != Format::Container {
         return None;
     }
-    read::container_architecture(&mut file, bytes, &mut start).ok()?;
+    read_header(&mut file, &mut start).ok()?;
     container::written_by(&start, bytes)
 }
 

@@ -5,7 +5,7 @@ use crate::error::LoadError;
 
 /// How a file packs trits into bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(crate) enum Packing {
     /// 4 trits a byte; trit `k` in bits `2k` and `2k + 1`: 00 is 0, 01 is +1, 11 is -1 (two's complement).
     Int2,
     /// 5 trits a byte; the byte is the sum of `(t_k + 1) * 3^k`, 0 to 242.
@@ -14,7 +14,7 @@ pub(super) enum Packing {
 
 /// Why a byte is not packed trits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The byte at this index stands for no trits.
     Code { index: usize },
     /// The last byte's unused places, this many, are not zero trits.
@@ -32,7 +32,7 @@ impl From<atome_spec::Packing> for Packing {
 
 impl Packing {
     /// Trits in a full byte.
-    pub(super) const fn per_byte(self) -> usize {
+    pub(crate) const fn per_byte(self) -> usize {
         match self {
             Self::Int2 => 4,
             Self::Base3 => 5,
@@ -40,12 +40,12 @@ impl Packing {
     }
 
     /// Bytes that `trits` trits take.
-    pub(super) const fn bytes(self, trits: u64) -> u64 {
+    pub(crate) const fn bytes(self, trits: u64) -> u64 {
         trits.div_ceil(self.per_byte() as u64)
     }
 
     /// Unpacks `count` trits; `bytes` holds exactly [`Packing::bytes`] of them.
-    pub(super) fn unpack(self, bytes: &[u8], count: usize) -> Result<Vec<i8>, Fault> {
+    pub(crate) fn unpack(self, bytes: &[u8], count: usize) -> Result<Vec<i8>, Fault> {
         let mut trits = Vec::with_capacity(bytes.len() * self.per_byte());
         for (index, &byte) in bytes.iter().enumerate() {
             let decoded = match self {
@@ -67,7 +67,7 @@ impl Packing {
     }
 
     /// Like [`Packing::unpack`], of a tensor whose bytes stand at `start` of a file.
-    pub(super) fn unpack_at(
+    pub(crate) fn unpack_at(
         self,
         tensor: &str,
         bytes: &[u8],
@@ -100,7 +100,7 @@ impl Packing {
     }
 
     /// Appends `trits`, each -1, 0 or 1, to `out`.
-    pub(super) fn pack_into(self, trits: &[i8], out: &mut Vec<u8>) {
+    pub(crate) fn pack_into(self, trits: &[i8], out: &mut Vec<u8>) {
         out.extend(trits.chunks(self.per_byte()).map(|group| {
             match self {
                 Self::Int2 => group

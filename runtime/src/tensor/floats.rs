@@ -1,10 +1,12 @@
+//! Floats of a file.
+
+use super::{Floats, Source, Stored};
 use crate::error::LoadError;
-use crate::format::source::{Floats, Source, Stored};
 use std::sync::Arc;
 
 /// f32 numbers of a file, little-endian, checked to be finite when they are read.
 #[derive(Debug)]
-pub(in crate::format) struct FileFloats {
+pub(crate) struct FileFloats {
     name: String,
     elems: usize,
     offset: u64,
@@ -14,12 +16,7 @@ pub(in crate::format) struct FileFloats {
 
 impl FileFloats {
     /// The numbers from `offset` on, which the caller has checked to be there.
-    pub(in crate::format) fn new(
-        name: String,
-        elems: usize,
-        source: &Arc<Source>,
-        offset: u64,
-    ) -> Self {
+    pub(crate) fn new(name: String, elems: usize, source: &Arc<Source>, offset: u64) -> Self {
         let source = Arc::clone(source);
         Self {
             name,
@@ -31,7 +28,7 @@ impl FileFloats {
     }
 
     /// The same, of a file whose numbers kernels may read where they are; the file states their checksum.
-    pub(in crate::format) fn stored(self, crc32: u32) -> Self {
+    pub(crate) fn stored(self, crc32: u32) -> Self {
         let stored = Stored::new(&self.source, self.offset, 4 * self.elems, crc32);
         Self {
             stored: Some(stored),

@@ -1,8 +1,7 @@
 //! Embedding tables: rows of f32, f16 or int8.
 
-use super::FloatTensor;
+use super::{FloatTensor, Stored};
 use crate::error::LoadError;
-use crate::format::source::Stored;
 use atome_spec::{LANES, UnknownName, layout};
 use half::f16;
 use std::fmt;
@@ -72,7 +71,7 @@ impl EmbeddingType {
     ///
     /// # Errors
     /// The index of the first element too large for an f16.
-    pub(in crate::format) fn encode(self, row: &[f32], words: &mut [u32]) -> Result<f32, usize> {
+    pub(crate) fn encode(self, row: &[f32], words: &mut [u32]) -> Result<f32, usize> {
         words.fill(0);
         let scale = match self {
             Self::Int8 => row.iter().fold(0.0f32, |most, x| most.max(x.abs())) / GREATEST,
@@ -97,7 +96,7 @@ impl EmbeddingType {
     }
 
     /// The elements of a packed row.
-    pub(in crate::format) fn decode(self, words: &[u32], scale: f32, row: &mut [f32]) {
+    pub(crate) fn decode(self, words: &[u32], scale: f32, row: &mut [f32]) {
         for (c, x) in row.iter_mut().enumerate() {
             let (word, bit) = self.place(c);
             let bits = words[word] >> bit;
@@ -110,7 +109,7 @@ impl EmbeddingType {
     }
 
     /// Whether a packed row of `cols` columns is one that [`EmbeddingType::encode`] gives.
-    pub(in crate::format) fn is_valid(self, words: &[u32], cols: usize) -> bool {
+    pub(crate) fn is_valid(self, words: &[u32], cols: usize) -> bool {
         let valid = |word: u32| match self {
             Self::F32 => f32::from_bits(word).is_finite(),
             Self::F16 => [word, word >> 16].iter().all(|w| w & 0x7c00 != 0x7c00),
@@ -176,21 +175,17 @@ pub(crate) enum Elements {
 }
 
 impl EmbeddingTable {
-    pub(in crate::format) fn f32(shape: (usize, usize), rows: FloatTensor) -> Self {
+    pub(crate) fn f32(shape: (usize, usize), rows: FloatTensor) -> Self {
         let elements = Elements::F32(rows);
         Self { shape, elements }
     }
 
-    pub(in crate::format) fn f16(shape: (usize, usize), rows: Stored) -> Self {
+    pub(crate) fn f16(shape: (usize, usize), rows: Stored) -> Self {
         let elements = Elements::F16(rows);
         Self { shape, elements }
     }
 
-    pub(in crate::format) fn int8(
-        shape: (usize, usize),
-        rows: Stored,
-        scales: FloatTensor,
-    ) -> Self {
+    pub(crate) fn int8(shape: (usize, usize), rows: Stored, scales: FloatTensor) -> Self {
         let elements = Elements::Int8(rows, scales);
         Self { shape, elements }
     }
@@ -249,7 +244,7 @@ impl EmbeddingTable {
 }
 
 /// Little-endian words.
-pub(in crate::format) fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
+pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
     let words = bytes.as_chunks::<4>().0;
     words.iter().map(|&word| u32::from_le_bytes(word))
 }

@@ -1,7 +1,10 @@
 //! The BitMamba-2 family: embedding; layers of RMS norm, ternary projection of int8 activations, convolution, recurrence
 //! and gate, RMS norm, ternary projection, residual; two norms and the ternary head.
 
-use crate::format::BitMamba2Config;
+mod config;
+
+pub use config::BitMamba2Config;
+
 use crate::graph::{Graph, RMS_GAIN, Rows};
 use crate::tensor::Prepare;
 use atome_spec::Op;

@@ -1,0 +1,223 @@
+//! A model as it was read: what it is, and its tensors by name.
+
+use crate::error::LoadError;
+use crate::families::{Architecture, Config};
+use crate::format::{Format, MAX_CLASSES};
+use crate::graph::Graph;
+use crate::tensor::{
+    InvalidModel, Param, Tensor, Tensors, Ternary, Values, check_tensors, random_tensors,
+};
+use std::sync::Arc;
+
+/// A model of any family. Its tensors are in memory, or stay in a file until they are read.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    config: Config,
+    classes: Option<usize>,
+    /// What the config asks for.
+    graph: Arc<Graph>,
+    /// Its tensors by name. [`Checkpoint::check`] tells whether they are those that the config asks for.
+    pub tensors: Tensors,
+    /// The format the model was read from; for a model made in memory, the one that fits it.
+    pub format: Format,
+    /// How text becomes tokens: `bytes`, `gpt2`, or `none` where nobody said.
+    pub tokenizer: String,
+    /// Where the weights come from, in the words of whoever packed them.
+    pub provenance: Option<String>,
+}
+
+impl Checkpoint {
+    /// A model of these dimensions, a classifier if `classes` is given, with these tensors.
+    ///
+    /// # Errors
+    /// If a dimension, or the number of classes, is out of its range. The tensors are looked at by [`Checkpoint::check`].
+    pub fn new(
+        config: impl Into<Config>,
+        classes: Option<usize>,
+        tensors: Tensors,
+    ) -> Result<Checkpoint, LoadError> {
+        let config = config.into();
+        let format = config.format(classes);
+        Ok(Checkpoint {
+            tensors,
+            ..Checkpoint::empty(config, classes, format)?
+        })
+    }
+
+    /// A model without tensors.
+    pub(crate) fn empty(
+        config: impl Into<Config>,
+        classes: Option<usize>,
+        format: Format,
+    ) -> Result<Checkpoint, LoadError> {
+        let config = config.into();
+        config.validate()?;
+        match (classes, &config) {
+            (None | Some(1..=MAX_CLASSES), Config::Atome(_)) | (None, _) => {}
+            (Some(found), Config::Atome(_)) => {
+                let max = MAX_CLASSES;
+                return Err(InvalidModel::Classes { max, found }.into());
+            }
+            (Some(found), _) => return Err(InvalidModel::NotAClassifier { found }.into()),
+        }
+        Ok(Checkpoint {
+            graph: Arc::new(config.graph(classes)),
+            tokenizer: config.tokenizer().into(),
+            config,
+            classes,
+            tensors: Tensors::new(),
+            format,
+            provenance: None,
+        })
+    }
+
+    /// Makes a model of random weights: a classifier if `classes` is given, else a language model.
+    ///
+    /// The same arguments give the same model on every machine. Activations stay near 1 at any width and depth.
+    ///
+    /// # Panics
+    /// If the config does not validate, or `classes` is not 1 to [`MAX_CLASSES`].
+    #[must_use]
+    pub fn random(config: impl Into<Config>, classes: Option<usize>, seed: u64) -> Checkpoint {
+        let config = config.into();
+        let made = match &config {
+            Config::BitMamba2(config) => {
+                crate::format::parse_bit2(crate::format::random_bit2(config, seed))
+            }
+            Config::Atome(_) => Checkpoint::new(config, classes, Tensors::new()).map(|empty| {
+                let tensors = random_tensors(empty.params(), seed);
+                Checkpoint { tensors, ..empty }
+            }),
+        };
+        match made {
+            Ok(model) => model,
+            Err(fault) => panic!("a random model of impossible dimensions: {fault}"),
+        }
+    }
+
+    /// The dimensions that all shapes follow from.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Classes of the head; `None` for a language model.
+    #[must_use]
+    pub fn classes(&self) -> Option<usize> {
+        self.classes
+    }
+
+    /// The family of the model.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.config.architecture()
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The tensors that the config asks for, in the order of a file.
+    pub(crate) fn params(&self) -> &[Param] {
+        &self.graph.params
+    }
+
+    /// Returns every tensor with its name, in the order of a file.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let named = self.params().iter().map(|param| param.name.as_str());
+        named.filter_map(|name| Some((name, self.tensors.get(name)?)))
+    }
+
+    /// A ternary tensor, in memory.
+    ///
+    /// # Errors
+    /// If there is no such tensor or it cannot be read.
+    pub fn ternary(&self, name: &str) -> Result<Ternary, LoadError> {
+        match self.tensors.get(name).and_then(Tensor::as_ternary) {
+            Some(w) => w.read(),
+            None => Err(missing(name, "a ternary matrix")),
+        }
+    }
+
+    /// The numbers of a float tensor.
+    ///
+    /// # Errors
+    /// If there is no such tensor or it cannot be read.
+    pub fn floats(&self, name: &str) -> Result<Vec<f32>, LoadError> {
+        match self.tensors.get(name).and_then(Tensor::as_floats) {
+            Some(values) => values.all(),
+            None => Err(missing(name, "floats")),
+        }
+    }
+
+    /// Changes a ternary tensor, which is then in memory.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::ternary`].
+    pub fn edit_ternary(
+        &mut self,
+        name: &str,
+        edit: impl FnOnce(&mut Ternary),
+    ) -> Result<(), LoadError> {
+        let mut w = self.ternary(name)?;
+        edit(&mut w);
+        self.set(name, w);
+        Ok(())
+    }
+
+    /// Changes the numbers of a float tensor, which are then in memory.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::floats`].
+    pub fn edit_floats(
+        &mut self,
+        name: &str,
+        edit: impl FnOnce(&mut Vec<f32>),
+    ) -> Result<(), LoadError> {
+        let mut values = self.floats(name)?;
+        edit(&mut values);
+        let owned = name.to_owned();
+        let tensor = Values {
+            name: owned,
+            values,
+        };
+        self.set(name, tensor);
+        Ok(())
+    }
+
+    /// Puts a tensor into the model, in the place of the one of this name.
+    pub fn set(&mut self, name: impl Into<String>, tensor: impl Into<Tensor>) {
+        self.tensors.insert(name.into(), tensor.into());
+    }
+
+    /// Returns the number of weights, ternary and f32, without the scales.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        let elems = self.params().iter().map(|param| param.kind.elems());
+        elems.fold(0, usize::saturating_add)
+    }
+
+    /// Multiply-accumulates of ternary weights that so many tokens and runs of the head take.
+    #[must_use]
+    pub fn macs(&self, tokens: usize, heads: usize) -> usize {
+        self.graph.macs(tokens, heads)
+    }
+
+    /// Checks that the model is one that a file could hold: the tensors and shapes that its dimensions ask for, and scales
+    /// that are finite and not negative. Elements are checked when they are read. A model that was read is; one that was
+    /// made or edited in memory may not be.
+    ///
+    /// # Errors
+    /// The first fault, in the order of a file.
+    pub fn check(&self) -> Result<(), LoadError> {
+        check_tensors(self.params(), &self.tensors)
+    }
+}
+
+fn missing(tensor: &str, expected: &str) -> LoadError {
+    InvalidModel::Missing {
+        tensor: tensor.to_owned(),
+        expected: expected.to_owned(),
+    }
+    .into()
+}

@@ -1,0 +1,320 @@
+//! `BIT2` files of BitMamba-2 models: dimensions, then tensors one after the other, each with a header of its own. Headers
+//! are checked when a file is opened, elements when they are read.
+
+use super::{BitMamba2Config, Checkpoint, Format, detect};
+use crate::error::LoadError;
+use crate::rng::SplitMix64;
+use crate::tensor::{
+    EmbeddingTable, FileFloats, Kind, Param, Source, Tensor, Tensors, TernaryTensor, TritRows,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Bytes of the header: the magic and four dimensions.
+const HEADER_BYTES: u64 = 20;
+
+/// Reads a model from the bytes of a `BIT2` file.
+///
+/// # Errors
+/// The first fault of a header; those of elements are found when they are read.
+pub fn parse_bit2(bytes: Vec<u8>) -> Result<Checkpoint, LoadError> {
+    open(Source::Memory(bytes))
+}
+
+/// Opens a model.
+pub(super) fn open(source: Source) -> Result<Checkpoint, LoadError> {
+    let mut checkpoint = Checkpoint::empty(read_config(&source)?, None, Format::Bit2)?;
+    let params = checkpoint.params();
+    check_size(params, source.len())?;
+    let mut reader = InOrder {
+        source: Arc::new(source),
+        offset: HEADER_BYTES,
+    };
+    let tensors = params.iter().map(|param| {
+        let tensor = reader.tensor(param)?;
+        Ok((param.name.clone(), tensor))
+    });
+    checkpoint.tensors = tensors.collect::<Result<Tensors, LoadError>>()?;
+    Ok(checkpoint)
+}
+
+fn read_config(source: &Source) -> Result<BitMamba2Config, LoadError> {
+    if source.len() < HEADER_BYTES {
+        return Err(LoadError::Truncated {
+            tensor: "header".into(),
+            offset: 0,
+            expected: HEADER_BYTES,
+            found: source.len(),
+        });
+    }
+    let mut header = [0; HEADER_BYTES as usize];
+    source.read(0, &mut header)?;
+    let (magic, fields) = header.split_at(4);
+    if detect(magic) != Some(Format::Bit2) {
+        return Err(LoadError::unknown_magic(magic));
+    }
+    let mut values = [0; 4];
+    for (value, bytes) in values.iter_mut().zip(fields.as_chunks().0) {
+        *value = i64::from(i32::from_le_bytes(*bytes));
+    }
+    BitMamba2Config::from_header(values)
+}
+
+/// Checks that a file of `file_bytes` holds exactly these tensors.
+///
+/// # Errors
+/// [`LoadError::Truncated`] for the first tensor that does not fit, [`LoadError::TrailingBytes`] for bytes after the
+/// last.
+fn check_size(params: &[Param], file_bytes: u64) -> Result<(), LoadError> {
+    let mut offset = HEADER_BYTES;
+    for param in params {
+        param.elems()?;
+        let expected = header_bytes(&param.kind) + data_bytes(&param.kind);
+        let found = file_bytes.saturating_sub(offset);
+        if expected > found {
+            return Err(LoadError::Truncated {
+                tensor: param.name.clone(),
+                offset,
+                expected,
+                found,
+            });
+        }
+        offset += expected;
+    }
+    match file_bytes - offset {
+        0 => Ok(()),
+        extra => Err(LoadError::TrailingBytes {
+            expected: offset,
+            extra,
+        }),
+    }
+}
+
+/// The words of a tensor's header, but for a ternary tensor's divisor: its kind, and its shape.
+fn header(kind: &Kind) -> Vec<i32> {
+    let dim = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let floats = |shape: &[usize]| {
+        let dims = shape.iter().map(|&n| dim(n));
+        [0, dim(shape.len())].into_iter().chain(dims).collect()
+    };
+    match kind {
+        Kind::Ternary { rows, cols, .. } => vec![2, dim(*rows), dim(*cols)],
+        Kind::Table { rows, cols } => floats(&[*rows, *cols]),
+        Kind::Floats(shape) => floats(shape),
+    }
+}
+
+/// Bytes of the header, a ternary tensor's divisor included.
+fn header_bytes(kind: &Kind) -> u64 {
+    4 * match kind {
+        Kind::Ternary { .. } | Kind::Table { .. } => 4,
+        Kind::Floats(shape) => 2 + shape.len() as u64,
+    }
+}
+
+/// Bytes of the elements; a ternary tensor has a multiple of 4 columns.
+fn data_bytes(kind: &Kind) -> u64 {
+    let (rows, cols) = kind.matrix();
+    let row_bytes = match kind {
+        Kind::Ternary { .. } => cols as u64 / 4,
+        _ => 4 * cols as u64,
+    };
+    (rows as u64).saturating_mul(row_bytes)
+}
+
+/// Walks over the tensors of a file and checks their headers.
+struct InOrder {
+    source: Arc<Source>,
+    offset: u64,
+}
+
+impl InOrder {
+    /// The next tensor's last header word, a ternary one's divisor, and where its elements start.
+    fn next(&mut self, Param { name, kind, .. }: &Param) -> Result<([u8; 4], u64), LoadError> {
+        let mut bytes = vec![0; header_bytes(kind) as usize];
+        self.source.read(self.offset, &mut bytes)?;
+        let words = bytes.as_chunks::<4>().0;
+        let mut offset = self.offset;
+        for (i, (word, expected)) in words.iter().zip(header(kind)).enumerate() {
+            let found = i32::from_le_bytes(*word);
+            if found != expected {
+                return Err(LoadError::TensorHeader {
+                    tensor: name.clone(),
+                    field: field(kind, i),
+                    offset,
+                    expected,
+                    found,
+                });
+            }
+            offset += 4;
+        }
+        let last = words.last().copied().unwrap_or_default();
+        let data = self.offset + header_bytes(kind);
+        self.offset = data + data_bytes(kind);
+        Ok((last, data))
+    }
+
+    fn tensor(&mut self, param: &Param) -> Result<Tensor, LoadError> {
+        let (last, offset) = self.next(param)?;
+        let floats = |elems| {
+            let name = param.name.clone();
+            Arc::new(FileFloats::new(name, elems, &self.source, offset))
+        };
+        let elems = param.elems()?;
+        Ok(match param.kind {
+            Kind::Floats(_) => Tensor::Floats(floats(elems)),
+            Kind::Table { rows, cols } => {
+                Tensor::Table(EmbeddingTable::f32((rows, cols), floats(elems)))
+            }
+            Kind::Ternary { rows, cols, .. } => Tensor::Ternary(TernaryTensor {
+                scale: scale(param, f32::from_le_bytes(last), offset - 4)?,
+                rows: Arc::new(FileTrits {
+                    name: param.name.clone(),
+                    rows,
+                    cols,
+                    offset,
+                    source: Arc::clone(&self.source),
+                }),
+            }),
+        })
+    }
+}
+
+/// The scale of trits that are divided by `found`, which stands at `offset`.
+fn scale(param: &Param, found: f32, offset: u64) -> Result<f32, LoadError> {
+    let scale = 1.0 / found;
+    let usable = |x: f32| x.is_finite() && x > 0.0;
+    if usable(found) && usable(scale) {
+        return Ok(scale);
+    }
+    Err(LoadError::BadDivisor {
+        tensor: param.name.clone(),
+        offset,
+        found,
+    })
+}
+
+/// What word `i` of a tensor's header says.
+fn field(kind: &Kind, i: usize) -> &'static str {
+    match (kind, i) {
+        (_, 0) => "kind",
+        (Kind::Ternary { .. }, 1) => "rows",
+        (Kind::Ternary { .. }, _) => "cols",
+        (_, 1) => "number of dimensions",
+        _ => "dimension",
+    }
+}
+
+/// Trits of a file: 4 a byte from the low end, code = trit + 1, each row a whole number of bytes.
+#[derive(Debug)]
+struct FileTrits {
+    name: String,
+    rows: usize,
+    cols: usize,
+    offset: u64,
+    source: Arc<Source>,
+}
+
+impl TritRows for FileTrits {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
+        assert!(rows.end <= self.rows, "within the matrix");
+        assert_eq!(trits.len(), rows.len() * self.cols, "room for the rows");
+        let offset = self.offset + rows.start as u64 * (self.cols / 4) as u64;
+        let mut bytes = vec![0; trits.len() / 4];
+        self.source.read(offset, &mut bytes)?;
+        for (index, (byte, trits)) in bytes.iter().zip(trits.as_chunks_mut().0).enumerate() {
+            *trits = TRITS[usize::from(*byte)];
+            if trits.contains(&INVALID) {
+                return Err(LoadError::BadBit2 {
+                    tensor: self.name.clone(),
+                    offset: offset + index as u64,
+                    byte: *byte,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the code 3 would stand for.
+const INVALID: i8 = 2;
+
+/// The four trits of each byte.
+const TRITS: [[i8; 4]; 256] = {
+    let mut table = [[0; 4]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let mut k = 0;
+        while k < 4 {
+            table[byte][k] = ((byte >> (2 * k)) & 3) as i8 - 1;
+            k += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The bytes of a file of random weights, the same on every machine; each number is drawn from `splitmix64` in the order of
+/// the file. Trits of each kind are about alike, products have a scale near `(2/3 cols)^-1/2`, floats are in the interval
+/// that their parameter names: activations stay near 1 at any width and depth, and the state forgets within some tens of
+/// tokens.
+///
+/// # Panics
+/// If the config does not [validate](BitMamba2Config::validate).
+#[must_use]
+pub fn random_bit2(config: &BitMamba2Config, seed: u64) -> Vec<u8> {
+    let checkpoint = match Checkpoint::empty(config.clone(), None, Format::Bit2) {
+        Ok(checkpoint) => checkpoint,
+        Err(fault) => panic!("a random model of impossible dimensions: {fault}"),
+    };
+    let mut rng = SplitMix64::new(seed);
+    let mut out: Vec<u8> = Format::Bit2.magic().unwrap_or_default().into();
+    let dim = |n: usize| i32::try_from(n).unwrap_or(i32::MAX).to_le_bytes();
+    out.extend(config.header().into_iter().flat_map(dim));
+    for param in checkpoint.params() {
+        out.extend(header(&param.kind).into_iter().flat_map(i32::to_le_bytes));
+        match param.kind {
+            Kind::Ternary { rows, cols, .. } => {
+                out.extend((cols as f32 * 2.0 / 3.0).sqrt().to_le_bytes());
+                push_trits(&mut rng, rows * (cols / 4), &mut out);
+            }
+            _ => {
+                let (low, high) = param.typical;
+                let mut value = || low + (high - low) * rng.next_f32();
+                out.extend((0..param.kind.elems()).flat_map(|_| value().to_le_bytes()));
+            }
+        }
+    }
+    out
+}
+
+/// Appends random bytes of four trits each.
+fn push_trits(rng: &mut SplitMix64, bytes: usize, out: &mut Vec<u8>) {
+    let valid = |byte: u8| VALID[(usize::from(byte) * VALID.len()) >> 8];
+    for left in (1..=bytes).rev().step_by(8) {
+        let random = rng.next_u64().to_le_bytes();
+        out.extend(random.into_iter().take(left).map(valid));
+    }
+}
+
+/// The bytes without the code 3.
+const VALID: [u8; 81] = {
+    let mut table = [0; 81];
+    let (mut byte, mut found) = (0u8, 0);
+    while found < table.len() {
+        if byte & (byte >> 1) & 0x55 == 0 {
+            table[found] = byte;
+            found += 1;
+        }
+        byte += 1;
+    }
+    table
+};

@@ -1,0 +1,200 @@
+//! Whether the tensors of a model are those that its graph asks for. Whatever is run or written passes here, wherever it
+//! comes from; elements are looked at when they are read.
+
+use super::{Elements, Kind, Param, Role, Tensor, Tensors};
+use crate::error::LoadError;
+
+/// Why a model in memory is not one that a file could hold.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidModel {
+    /// A classifier has more classes than a file may say.
+    #[error("expected 1 to {max} classes, found {found}")]
+    Classes {
+        /// The largest accepted number.
+        max: usize,
+        /// The rows of the head.
+        found: usize,
+    },
+    /// A model of a family without classifiers has classes.
+    #[error("expected a language model, as all of its family are, found {found} classes")]
+    NotAClassifier {
+        /// The classes.
+        found: usize,
+    },
+    /// A tensor that the dimensions ask for is not there.
+    #[error("`{tensor}`: expected {expected}, found no such tensor")]
+    Missing {
+        /// The tensor's name.
+        tensor: String,
+        /// The shape the dimensions ask for.
+        expected: String,
+    },
+    /// A tensor that the dimensions do not ask for.
+    #[error("`{tensor}`: expected no such tensor")]
+    Extra {
+        /// The tensor's name.
+        tensor: String,
+    },
+    /// A tensor's shape is not the one the dimensions ask for.
+    #[error("`{tensor}`: expected {expected}, found {found}")]
+    Shape {
+        /// The tensor's name.
+        tensor: String,
+        /// The shape the dimensions ask for.
+        expected: String,
+        /// The tensor's shape.
+        found: String,
+    },
+    /// An element of a ternary tensor is not -1, 0 or 1.
+    #[error("`{tensor}`: expected -1, 0 or 1, found {found} as element {index}")]
+    NotATrit {
+        /// The tensor's name.
+        tensor: String,
+        /// The element's index.
+        index: usize,
+        /// Its value.
+        found: i8,
+    },
+    /// A scale is NaN, infinite or negative.
+    #[error("`{tensor}`: expected a finite scale {expected}, found {found}")]
+    Scale {
+        /// The tensor's name.
+        tensor: String,
+        /// Which finite ones are accepted.
+        expected: &'static str,
+        /// The scale.
+        found: f32,
+    },
+    /// An element of a float tensor is NaN or infinite.
+    #[error("`{tensor}`: expected finite numbers, found {found} as element {index}")]
+    NotFinite {
+        /// The tensor's name.
+        tensor: String,
+        /// The element's index.
+        index: usize,
+        /// Its value.
+        found: f32,
+    },
+}
+
+impl InvalidModel {
+    /// A tensor of another shape than the schema's.
+    pub(crate) fn shape(
+        tensor: impl ToString,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> InvalidModel {
+        InvalidModel::Shape {
+            tensor: tensor.to_string(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+}
+
+/// Checks that there are exactly the tensors of `params`, each of its kind and shape, with a scale that can be.
+pub(crate) fn check_tensors(params: &[Param], tensors: &Tensors) -> Result<(), LoadError> {
+    for param in params {
+        param.elems()?;
+        match tensors.get(&param.name) {
+            Some(tensor) => check_tensor(param, tensor)?,
+            None => {
+                let (tensor, expected) = (param.name.clone(), param.kind.described());
+                return Err(InvalidModel::Missing { tensor, expected }.into());
+            }
+        }
+    }
+    if tensors.len() == params.len() {
+        return Ok(());
+    }
+    let known = |name: &&String| params.iter().any(|param| param.name == **name);
+    match tensors.keys().find(|name| !known(name)) {
+        None => Ok(()),
+        Some(tensor) => Err(InvalidModel::Extra {
+            tensor: tensor.clone(),
+        }
+        .into()),
+    }
+}
+
+fn check_tensor(param: &Param, tensor: &Tensor) -> Result<(), InvalidModel> {
+    let shape = |fits: bool, found: String| match fits {
+        true => Ok(()),
+        false => Err(InvalidModel::shape(
+            &param.name,
+            param.kind.described(),
+            found,
+        )),
+    };
+    let matrix = param.kind.matrix();
+    match (&param.kind, tensor) {
+        (Kind::Ternary { role, .. }, Tensor::Ternary(w)) => {
+            let found = w.rows.shape();
+            shape(found == matrix, format!("{} x {} trits", found.0, found.1))?;
+            check_scale(&param.name, *role, w.scale)
+        }
+        (Kind::Table { .. }, Tensor::Table(table)) => {
+            let found = table.shape();
+            shape(
+                found == matrix,
+                format!("{} x {} numbers", found.0, found.1),
+            )?;
+            let elems = match table.elements() {
+                Elements::F32(values) => (values.elems(), param.kind.elems()),
+                Elements::F16(_) => return Ok(()),
+                Elements::Int8(_, scales) => (scales.elems(), matrix.0),
+            };
+            shape(elems.0 == elems.1, format!("{} numbers", elems.0))
+        }
+        (Kind::Floats(_), Tensor::Floats(values)) => {
+            let found = values.elems();
+            shape(found == param.kind.elems(), format!("{found} numbers"))
+        }
+        (_, found) => shape(false, found.described()),
+    }
+}
+
+/// Checks that a scale is finite and not negative; -0 is. One of int8 products is not 0 either.
+fn check_scale(tensor: &str, role: Role, found: f32) -> Result<(), InvalidModel> {
+    let (fits, expected) = match role {
+        Role::MatrixI8 => (found > 0.0, "above 0"),
+        _ => (found.is_sign_positive(), "of 0 or more"),
+    };
+    match found.is_finite() && fits {
+        true => Ok(()),
+        false => Err(InvalidModel::Scale {
+            tensor: tensor.to_owned(),
+            expected,
+            found,
+        }),
+    }
+}
+
+/// Checks trits of a tensor from element `first` on.
+pub(crate) fn check_trits(tensor: &str, first: usize, trits: &[i8]) -> Result<(), InvalidModel> {
+    match trits.iter().position(|trit| !(-1..=1).contains(trit)) {
+        None => Ok(()),
+        Some(index) => Err(InvalidModel::NotATrit {
+            tensor: tensor.to_owned(),
+            index: first + index,
+            found: trits[index],
+        }),
+    }
+}
+
+/// Checks elements of a tensor from `first` on.
+pub(crate) fn check_finite(tensor: &str, first: usize, values: &[f32]) -> Result<(), InvalidModel> {
+    // Without branches, so that it vectorises.
+    if values.iter().fold(true, |all, v| all & v.is_finite()) {
+        return Ok(());
+    }
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(InvalidModel::NotFinite {
+            tensor: tensor.to_owned(),
+            index: first + index,
+            found: values[index],
+        }),
+    }
+}

@@ -1,0 +1,64 @@
+//! Tensors that are read a part at a time, so that a large file is never in memory twice.
+
+use super::Stored;
+use crate::error::LoadError;
+use atome_spec::Packing;
+use std::fmt;
+use std::ops::Range;
+
+/// A ternary matrix whose rows are read when they are wanted.
+pub trait TritRows: Send + Sync + fmt::Debug {
+    /// Where the matrix stands in the model, such as `layers.3.in_proj`.
+    fn name(&self) -> &str;
+
+    /// Rows and columns.
+    fn shape(&self) -> (usize, usize);
+
+    /// Writes `rows` to `trits`, row-major, each element -1, 0 or 1.
+    ///
+    /// # Errors
+    /// If the rows cannot be read or hold something else than trits.
+    ///
+    /// # Panics
+    /// If there are no such rows or `trits` is not as long as they are.
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError>;
+
+    /// The bytes of the matrix as kernels read it in this packing, if a file holds them.
+    fn stored(&self, packing: Packing) -> Option<&Stored> {
+        let _ = packing;
+        None
+    }
+}
+
+/// Floats that are read when they are wanted.
+pub trait Floats: Send + Sync + fmt::Debug {
+    /// Where the tensor stands in the model, such as `layers.3.dt_bias`.
+    fn name(&self) -> &str;
+
+    /// Number of elements.
+    fn elems(&self) -> usize;
+
+    /// Writes the elements from `first` on to `values`.
+    ///
+    /// # Errors
+    /// If they cannot be read or are not finite.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), LoadError>;
+
+    /// All elements.
+    ///
+    /// # Errors
+    /// As [`Floats::read`].
+    fn all(&self) -> Result<Vec<f32>, LoadError> {
+        let mut values = vec![0.0; self.elems()];
+        self.read(0, &mut values)?;
+        Ok(values)
+    }
+
+    /// The bytes of the tensor as kernels read it, if a file holds them.
+    fn stored(&self) -> Option<&Stored> {
+        None
+    }
+}

@@ -1,0 +1,144 @@
+//! Named tensors, wherever their elements are.
+
+use super::{EmbeddingTable, Floats, Ternary, TritRows, Values};
+use crate::error::LoadError;
+use atome_spec::Packing;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The tensors of a model by name: `embed`, `blocks.3.wq`.
+pub type Tensors = BTreeMap<String, Tensor>;
+
+/// A tensor of a model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Tensor {
+    /// A ternary matrix.
+    Ternary(TernaryTensor),
+    /// Rows that are looked up.
+    Table(EmbeddingTable),
+    /// f32 numbers.
+    Floats(FloatTensor),
+}
+
+/// A ternary matrix of a model.
+#[derive(Debug, Clone)]
+pub struct TernaryTensor {
+    /// Its trits.
+    pub rows: Arc<dyn TritRows>,
+    /// One scale for the whole matrix: a weight is `scale * trit`.
+    pub scale: f32,
+}
+
+/// A float tensor of a model.
+pub type FloatTensor = Arc<dyn Floats>;
+
+impl TernaryTensor {
+    /// The matrix in memory.
+    ///
+    /// # Errors
+    /// If it cannot be read or holds something else than trits.
+    pub fn read(&self) -> Result<Ternary, LoadError> {
+        let (rows, cols) = self.rows.shape();
+        let name = self.rows.name().to_owned();
+        let Some(elems) = rows.checked_mul(cols) else {
+            return Err(LoadError::TooLarge {
+                tensor: name,
+                rows,
+                cols,
+            });
+        };
+        let mut trits = vec![0; elems];
+        self.rows.read(0..rows, &mut trits)?;
+        Ok(Ternary {
+            name,
+            rows,
+            cols,
+            scale: self.scale,
+            trits,
+        })
+    }
+
+    /// The packing in which a file has the matrix as kernels read it.
+    pub(crate) fn packing(&self) -> Option<Packing> {
+        let packings = [Packing::Int2, Packing::Base3];
+        packings
+            .into_iter()
+            .find(|p| self.rows.stored(*p).is_some())
+    }
+}
+
+impl Tensor {
+    /// Rows and columns; floats have one column.
+    pub fn shape(&self) -> (usize, usize) {
+        match self {
+            Tensor::Ternary(w) => w.rows.shape(),
+            Tensor::Table(table) => table.shape(),
+            Tensor::Floats(values) => (values.elems(), 1),
+        }
+    }
+
+    /// The shape in the words of messages.
+    pub(crate) fn described(&self) -> String {
+        match (self, self.shape()) {
+            (Tensor::Ternary(_), (rows, cols)) => format!("{rows} x {cols} trits"),
+            (Tensor::Table(_), (rows, cols)) => format!("a table of {rows} x {cols} numbers"),
+            (Tensor::Floats(_), (elems, _)) => format!("{elems} numbers"),
+        }
+    }
+
+    /// The ternary matrix, if it is one.
+    pub fn as_ternary(&self) -> Option<&TernaryTensor> {
+        match self {
+            Tensor::Ternary(w) => Some(w),
+            _ => None,
+        }
+    }
+
+    /// The embedding table, if it is one.
+    pub fn as_table(&self) -> Option<&EmbeddingTable> {
+        match self {
+            Tensor::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The floats, if it is some.
+    pub fn as_floats(&self) -> Option<&FloatTensor> {
+        match self {
+            Tensor::Floats(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Bytes that the file it was read from has of it, without headers and scales; of a ternary matrix in memory, four
+    /// trits a byte.
+    #[must_use]
+    pub fn source_bytes(&self) -> u64 {
+        let (rows, cols) = self.shape();
+        let elems = (rows as u64).saturating_mul(cols as u64);
+        match self {
+            Tensor::Ternary(w) => {
+                let stored = w.packing().and_then(|packing| w.rows.stored(packing));
+                stored.map_or(elems / 4, |stored| stored.len() as u64)
+            }
+            Tensor::Table(table) => (rows * table.element_type().row_bytes(cols)) as u64,
+            Tensor::Floats(_) => elems.saturating_mul(4),
+        }
+    }
+}
+
+impl From<Ternary> for Tensor {
+    fn from(w: Ternary) -> Tensor {
+        Tensor::Ternary(TernaryTensor {
+            scale: w.scale,
+            rows: Arc::new(w),
+        })
+    }
+}
+
+impl From<Values> for Tensor {
+    fn from(values: Values) -> Tensor {
+        Tensor::Floats(Arc::new(values))
+    }
+}
