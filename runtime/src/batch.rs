@@ -5,7 +5,7 @@
 )]
 
 use crate::overflow::all_finite;
-use crate::session::Head;
+use crate::plan::Entry;
 use crate::{Model, RunError, Session};
 
 impl Model {
@@ -61,14 +61,14 @@ impl Model {
         // session claimed its slot, `&mut` keeps everyone else away from them, and one session is
         // not in the list twice. The caller checked the ids; a block is at most `plan.block` long.
         unsafe {
-            self.inner.backend.sessions(&mut frame, &owner);
-            self.inner.backend.rows_head(&mut frame, &owner);
+            self.inner.backend.run(Entry::Sessions, &mut frame, &owner);
+            self.inner.backend.run(Entry::Rows, &mut frame, &owner);
         }
         self.hand_out_logits(sessions);
         let mut result = Ok(());
         for (session, token) in sessions.iter_mut().zip(tokens) {
             if !all_finite(session.logits()) {
-                result = result.and(Err(session.lose(&[*token], Head::Last)));
+                result = result.and(Err(session.lose(&[*token], Entry::Head)));
             }
             session.advance(1);
         }

@@ -348,6 +348,14 @@ pub enum LoadError {
         /// The number asked for.
         found: usize,
     },
+    /// Longer blocks were asked for than kernels take.
+    #[error("expected blocks of at most {max} tokens, found {found}")]
+    BlockTooLong {
+        /// The greatest number that is accepted.
+        max: usize,
+        /// The number asked for.
+        found: usize,
+    },
     /// The system starts no more threads.
     #[error("cannot start {threads} threads: {cause}")]
     Threads {

@@ -15,7 +15,7 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Sessions the arena has room for. They take memory once they are used.
     pub sessions: usize,
-    /// Most tokens that [`crate::Session::prefill`] runs at once, at least 1.
+    /// Maximum tokens that [`crate::Session::prefill`] runs at once, from 1 to [`Options::MAX_BLOCK`].
     pub block: usize,
     /// Refuses kernels that multiply by a weight: products of int8 activations are then looked up. The
     /// f32 kernels never multiply.
@@ -29,11 +29,17 @@ pub struct Options {
 impl Options {
     /// Most threads that are started.
     pub const MAX_THREADS: usize = 1024;
+    /// Maximum tokens per block: as many as a kernel takes.
+    pub const MAX_BLOCK: usize = 1 << 31;
 
     pub(crate) fn check(&self) -> Result<(), LoadError> {
         let (max, found) = (Options::MAX_THREADS, self.threads.unwrap_or(1));
         if found > max {
             return Err(LoadError::TooManyThreads { max, found });
+        }
+        let (max, found) = (Options::MAX_BLOCK, self.block);
+        if found > max {
+            return Err(LoadError::BlockTooLong { max, found });
         }
         Ok(())
     }

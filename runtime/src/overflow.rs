@@ -6,7 +6,7 @@
 
 use crate::RunError;
 use crate::backend::{Frame, Owner, Trace};
-use crate::plan::{Plan, Stage};
+use crate::plan::{Entry, Plan};
 
 /// All bits but the sign.
 const MAGNITUDE: u32 = 0x7fff_ffff;
@@ -19,24 +19,23 @@ pub(crate) fn all_finite(x: &[f32]) -> bool {
     x.iter().fold(0, |carries, x| carries | carry(x)) >> 31 == 0
 }
 
-/// Runs a block and a head again and names the first call that gives a number that is not finite. The state is the one
-/// that the block left, so in a model of many layers it may be a later call than at first.
+/// Runs entries again and names the first call that gives a number that is not finite. The state is the one that the
+/// block left, so in a model of many layers it may be a later call than at first.
 ///
 /// # Safety
-/// As [`crate::backend::Backend::block`].
+/// As [`crate::backend::Backend::run`].
 pub(crate) unsafe fn trace(
     plan: &Plan,
-    head: &[Stage],
+    entries: [Entry; 2],
     frame: &mut Frame,
     owner: Owner<'_>,
 ) -> RunError {
-    let run = |stages: &[Stage], frame: &mut Frame| {
+    let found = entries.into_iter().find_map(|entry| {
         // The kernels of the plan were there when it ran.
-        let trace = Trace::new(plan, stages).ok()?;
+        let trace = Trace::new(plan, plan.stages(entry)).ok()?;
         // SAFETY: the caller's promise, passed on.
         unsafe { trace.run(frame, owner) }
-    };
-    let found = run(&plan.stages, frame).or_else(|| run(head, frame));
+    });
     found.unwrap_or_else(|| RunError::NotFinite {
         call: "head".to_owned(),
         tensor: "logits".to_owned(),

@@ -7,7 +7,7 @@
 use crate::arena::as_f32;
 use crate::backend::Frame;
 use crate::overflow::{all_finite, trace};
-use crate::plan::Tensor;
+use crate::plan::{Entry, Tensor};
 use crate::{Model, RunError};
 use std::fmt;
 use std::ops::Range;
@@ -40,14 +40,6 @@ pub struct Session {
     pub(crate) used: bool,
     /// The state may hold numbers that are not finite.
     pub(crate) lost: bool,
-}
-
-/// Which tokens of a block are followed by logits.
-#[derive(Clone, Copy)]
-pub(crate) enum Head {
-    None,
-    Last,
-    Rows,
 }
 
 impl Session {
@@ -96,7 +88,7 @@ impl Session {
         let block = self.model.inner.plan.block;
         let last = (tokens.len() - 1) / block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
-            self.run_block(tokens, if i == last { Head::Last } else { Head::None })?;
+            self.run_block(tokens, (i == last).then_some(Entry::Head))?;
         }
         Ok(())
     }
@@ -127,7 +119,7 @@ impl Session {
         self.check(tokens)?;
         let block = self.model.inner.plan.rows_block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
-            self.run_block(tokens, Head::Rows)?;
+            self.run_block(tokens, Some(Entry::Rows))?;
             for row in 0..tokens.len() {
                 each(i * block + row, as_f32(self.bytes(self.logits_row(row))));
             }
@@ -161,8 +153,8 @@ impl Session {
         start..start + logits.len()
     }
 
-    /// Runs one block of checked tokens, and a head if asked.
-    fn run_block(&mut self, tokens: &[u32], head: Head) -> Result<(), RunError> {
+    /// Runs one block of checked tokens, and what gives logits if asked.
+    fn run_block(&mut self, tokens: &[u32], head: Option<Entry>) -> Result<(), RunError> {
         self.begin();
         self.write_ids(tokens);
         let (mut frame, position) = (self.frame(tokens.len()), self.position);
@@ -173,19 +165,18 @@ impl Session {
         // This session claimed the slot, and `&mut self` keeps everyone else away from it. The
         // caller checked the ids, and a block is at most `plan.block` long.
         unsafe {
-            backend.block(&mut frame, &owner);
-            match head {
-                Head::None => {}
-                Head::Last => backend.head(&mut frame, &owner),
-                Head::Rows => backend.rows_head(&mut frame, &owner),
+            backend.run(Entry::Block, &mut frame, &owner);
+            if let Some(entry) = head {
+                backend.run(entry, &mut frame, &owner);
             }
         }
-        let fault = match head {
-            Head::None => None,
-            Head::Last if all_finite(self.logits()) => None,
-            Head::Rows if self.rows_are_finite(tokens.len()) => None,
-            Head::Last | Head::Rows => Some(self.lose(tokens, head)),
+        let finite = match head {
+            Some(Entry::Rows) => self.rows_are_finite(tokens.len()),
+            Some(_) => all_finite(self.logits()),
+            None => true,
         };
+        let fault = head.filter(|_| !finite);
+        let fault = fault.map(|head| self.lose(tokens, head));
         self.advance(tokens.len());
         fault.map_or(Ok(()), Err)
     }
@@ -197,19 +188,15 @@ impl Session {
 
     /// Finds out where the numbers of a block that just ran, and is not counted yet, left the range of f32. Takes
     /// nothing in from now on.
-    pub(crate) fn lose(&mut self, tokens: &[u32], head: Head) -> RunError {
+    pub(crate) fn lose(&mut self, tokens: &[u32], head: Entry) -> RunError {
         self.lost = true;
         self.write_ids(tokens);
         let (mut frame, position) = (self.frame(tokens.len()), self.position);
         let state = frame.state;
         let owner = |row: u64| (state, position + row);
         let plan = &self.model.inner.plan;
-        let head = match head {
-            Head::Rows => &plan.rows_head,
-            Head::None | Head::Last => &plan.head,
-        };
         // SAFETY: as for the block that ran.
-        unsafe { trace(plan, head, &mut frame, &owner) }
+        unsafe { trace(plan, [Entry::Block, head], &mut frame, &owner) }
     }
 
     /// A block of `tokens` rows over this session's slot.

@@ -97,8 +97,7 @@ fn blocks_of_any_length_are_refused_or_run() {
                     Err(
                         LoadError::TooLarge { .. }
                         | LoadError::ArenaMemory { .. }
-                        // More tokens than a kernel counts.
-                        | LoadError::Plan(_),
+                        | LoadError::BlockTooLong { .. },
                     ) => refused += 1,
                     Err(other) => panic!("block {block}: {other}"),
                 }
@@ -115,9 +114,8 @@ fn sizes_that_overflow_are_refused() {
         let with = |o: &Options| Options { block, ..o.clone() };
         let case = format!("block {block}");
         let message = refused(&case, |o| Model::from_checkpoint(&atome, &with(o)));
-        let elements =
-            format!("`ids`: {block} x 1 elements are more than this machine can address");
-        assert_eq!(message, elements);
+        let expected = format!("expected blocks of at most 2147483648 tokens, found {block}");
+        assert_eq!(message, expected);
         refused(&case, |o| Model::from_checkpoint(&bitmamba2, &with(o)));
     }
     for sessions in [1 << 40, 1 << 62, usize::MAX] {

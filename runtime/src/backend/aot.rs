@@ -4,20 +4,17 @@ use super::frame::{Frame, Owner, Placed};
 use super::parallel::{Factor, GemmFn, GemmI8Fn, Product};
 use super::walk::Walk;
 use crate::LoadError;
-use crate::plan::{DimValue, KernelCall, Plan, Stage};
+use crate::plan::{DimValue, Entry, KernelCall, PerEntry, Plan, Stage};
 use crate::pool::Pool;
 use atome_kernels::{Kernel, find};
 use atome_spec::layout::word_cols;
 use atome_spec::{Activation, Op, Packing, Tier};
 use std::sync::Arc;
 
-/// The plan for blocks, for single tokens and for rows of different sessions, and its two heads.
+/// The calls of each entry, and those of a block of one token.
 pub(crate) struct Aot {
-    block: Calls,
+    entries: PerEntry<Calls>,
     step: Calls,
-    head: Calls,
-    rows_head: Calls,
-    sessions: Calls,
 }
 
 /// Stages as calls of compiled kernels, and the threads that share their products.
@@ -36,47 +33,23 @@ pub(super) struct Prepared {
 
 impl Aot {
     pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Aot, LoadError> {
-        let calls = |stages, one_token| Calls::new(plan, stages, tier, pool.clone(), one_token);
+        let calls =
+            |entry, one_token| Calls::new(plan, plan.stages(entry), tier, pool.clone(), one_token);
         Ok(Aot {
-            block: calls(&plan.stages, false)?,
-            step: calls(&plan.stages, true)?,
-            head: calls(&plan.head, true)?,
-            rows_head: calls(&plan.rows_head, false)?,
-            sessions: calls(&plan.sessions, false)?,
+            entries: PerEntry::new(|entry| calls(entry, entry == Entry::Head))?,
+            step: calls(Entry::Block, true)?,
         })
     }
 
     /// # Safety
-    /// As [`super::Backend::block`].
-    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
-        let calls = if frame.tokens == 1 {
-            &self.step
-        } else {
-            &self.block
+    /// As [`super::Backend::run`].
+    pub(crate) unsafe fn run(&self, entry: Entry, frame: &mut Frame, owner: Owner<'_>) {
+        let calls = match entry {
+            Entry::Block if frame.tokens == 1 => &self.step,
+            entry => &self.entries[entry],
         };
         // SAFETY: the caller's promise, passed on.
         unsafe { calls.run(frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.head.run(frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::rows_head`].
-    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.rows_head.run(frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::sessions`].
-    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.sessions.run(frame, owner) }
     }
 }
 
@@ -97,7 +70,7 @@ impl Calls {
     }
 
     /// # Safety
-    /// As [`super::Backend::block`], for the stages at hand.
+    /// As [`super::Backend::run`], for the stages at hand.
     pub(super) unsafe fn run(&self, frame: &mut Frame, owner: Owner<'_>) {
         let pool = self.pool.as_deref();
         // SAFETY: the caller's promise, passed on.
@@ -141,7 +114,7 @@ impl Prepared {
     }
 
     /// # Safety
-    /// As [`super::Backend::block`].
+    /// As [`super::Backend::run`].
     pub(super) unsafe fn run(&self, frame: &Frame, pool: Option<&Pool>) {
         if let (Op::Gemm, Some(pool)) = (self.kernel.kind.op, pool) {
             // SAFETY: the caller's promise, passed on.

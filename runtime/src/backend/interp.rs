@@ -4,7 +4,7 @@ use super::frame::{Frame, Owner, Placed};
 use super::walk::Walk;
 use crate::LoadError;
 use crate::arena::Sizes;
-use crate::plan::{DimValue, KernelCall, Plan};
+use crate::plan::{DimValue, Entry, KernelCall, PerEntry, Plan};
 use atome_codegen::interp::{Memory, Part, Program, Registers, Span};
 use atome_codegen::{KernelSpec, compile_for};
 use atome_spec::Tier;
@@ -13,10 +13,7 @@ use std::sync::{Arc, Mutex};
 
 /// The plan, the programs of its kernels, and registers that serve them all.
 pub(crate) struct Interp {
-    stages: Walk<Prepared>,
-    head: Walk<Prepared>,
-    rows_head: Walk<Prepared>,
-    sessions: Walk<Prepared>,
+    walks: PerEntry<Walk<Prepared>>,
     registers: Mutex<Registers>,
     sizes: Sizes,
     state_bytes: usize,
@@ -56,15 +53,9 @@ impl Interp {
                 scalars: call.scalars.clone(),
             })
         };
-        let stages = Walk::new(plan, &plan.stages, &mut prepare)?;
-        let head = Walk::new(plan, &plan.head, &mut prepare)?;
-        let rows_head = Walk::new(plan, &plan.rows_head, &mut prepare)?;
-        let sessions = Walk::new(plan, &plan.sessions, &mut prepare)?;
+        let walks = PerEntry::new(|entry| Walk::new(plan, plan.stages(entry), &mut prepare))?;
         Ok(Interp {
-            stages,
-            head,
-            rows_head,
-            sessions,
+            walks,
             registers: Mutex::new(registers),
             sizes: plan.sizes,
             state_bytes: plan.state_bytes,
@@ -72,46 +63,18 @@ impl Interp {
     }
 
     /// # Safety
-    /// As [`super::Backend::block`].
-    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
+    /// As [`super::Backend::run`].
+    pub(crate) unsafe fn run(&self, entry: Entry, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
-        unsafe { self.walk(&self.stages, frame, owner) }
+        unsafe { self.walks[entry].run(frame, owner, |call, frame| self.call(call, frame)) }
     }
 
     /// # Safety
-    /// As [`super::Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.walk(&self.head, frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::rows_head`].
-    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.walk(&self.rows_head, frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::sessions`].
-    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.walk(&self.sessions, frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::block`], for the stages of `walk`.
-    unsafe fn walk(&self, walk: &Walk<Prepared>, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { walk.run(frame, owner, |call, frame| self.run(call, frame)) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::block`].
+    /// As [`super::Backend::run`].
     ///
     /// # Panics
     /// If the program traps: the plan would be wrong.
-    unsafe fn run(&self, call: &Prepared, frame: &Frame) {
+    unsafe fn call(&self, call: &Prepared, frame: &Frame) {
         let Sizes {
             weights,
             constants,

@@ -4,7 +4,7 @@ use super::aot;
 #[cfg(feature = "jit")]
 use super::jit;
 use crate::BackendKind;
-use crate::plan::{Call, KernelCall, Plan, Stage};
+use crate::plan::{Call, Entry, KernelCall, Plan, Stage};
 use atome_spec::Tier;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,14 +54,14 @@ impl Run {
 /// What runs each call of a plan, in the plan's order.
 pub(crate) fn listing(plan: &Plan, kind: BackendKind, tier: Tier, pooled: bool) -> Vec<KernelUse> {
     let mut list = List::default();
-    for (run, stages) in [
-        (Run::Step, &plan.stages),
-        (Run::Block, &plan.stages),
-        (Run::Sessions, &plan.sessions),
-        (Run::Step, &plan.head),
-        (Run::Rows, &plan.rows_head),
+    for (run, entry) in [
+        (Run::Step, Entry::Block),
+        (Run::Block, Entry::Block),
+        (Run::Sessions, Entry::Sessions),
+        (Run::Step, Entry::Head),
+        (Run::Rows, Entry::Rows),
     ] {
-        for call in stages.iter().flat_map(Stage::calls) {
+        for call in plan.stages(entry).iter().flat_map(Stage::calls) {
             match call {
                 Call::Kernel(call) => {
                     let (kernel, by) = kernel(call, run, kind, tier, pooled);

@@ -27,7 +27,7 @@ pub(crate) use listing::listing;
 pub use listing::{KernelUse, Run};
 pub(crate) use trace::Trace;
 
-use crate::plan::Proved;
+use crate::plan::{Entry, Proved};
 use crate::pool::Pool;
 use crate::{BackendKind, LoadError};
 use atome_spec::Tier;
@@ -119,69 +119,21 @@ impl Backend {
         }
     }
 
-    /// Runs the block of tokens that `frame` describes, up to the last residual. `owner` gives
-    /// the state and the tokens seen before for each row.
+    /// Runs the calls of an entry for the rows that `frame` describes: a block, or what follows the block that just
+    /// ran. `owner` gives the state and the tokens seen before for each row.
     ///
     /// # Safety
-    /// `frame` points to an arena that was laid out and filled for this plan; its state, which
-    /// is the owner of every row, and its scratch are used by nobody else; the token ids in the
-    /// scratch are below the vocabulary's size.
-    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
+    /// `frame` points to an arena that was laid out and filled for this plan, and has at most as many rows as the plan
+    /// was proved for; the state of every row's owner, which is the same for all but of [`Entry::Sessions`], and the
+    /// scratch are used by nobody else; the token ids in the scratch are below the vocabulary's size.
+    pub(crate) unsafe fn run(&self, entry: Entry, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
                 #[cfg(feature = "jit")]
-                Backend::Jit(jit) => jit.block(frame, owner),
-                Backend::Aot(aot) => aot.block(frame, owner),
-                Backend::Interp(interp) => interp.block(frame, owner),
-            }
-        }
-    }
-
-    /// Computes the logits of the last token of the block that just ran.
-    ///
-    /// # Safety
-    /// As [`Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe {
-            match self {
-                #[cfg(feature = "jit")]
-                Backend::Jit(jit) => jit.head(frame, owner),
-                Backend::Aot(aot) => aot.head(frame, owner),
-                Backend::Interp(interp) => interp.head(frame, owner),
-            }
-        }
-    }
-
-    /// Computes the logits of each row of the block that just ran.
-    ///
-    /// # Safety
-    /// As [`Backend::block`] or, after [`Backend::sessions`], as that.
-    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe {
-            match self {
-                #[cfg(feature = "jit")]
-                Backend::Jit(jit) => jit.rows_head(frame, owner),
-                Backend::Aot(aot) => aot.rows_head(frame, owner),
-                Backend::Interp(interp) => interp.rows_head(frame, owner),
-            }
-        }
-    }
-
-    /// Runs a block whose rows belong to different sessions, up to the last residual.
-    ///
-    /// # Safety
-    /// As [`Backend::block`], but that each row's owner is a state of its own.
-    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe {
-            match self {
-                #[cfg(feature = "jit")]
-                Backend::Jit(jit) => jit.sessions(frame, owner),
-                Backend::Aot(aot) => aot.sessions(frame, owner),
-                Backend::Interp(interp) => interp.sessions(frame, owner),
+                Backend::Jit(jit) => jit.run(entry, frame, owner),
+                Backend::Aot(aot) => aot.run(entry, frame, owner),
+                Backend::Interp(interp) => interp.run(entry, frame, owner),
             }
         }
     }

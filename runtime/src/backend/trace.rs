@@ -43,7 +43,7 @@ impl Trace {
     /// Runs the stages up to the first number that is not finite.
     ///
     /// # Safety
-    /// As [`super::Backend::block`].
+    /// As [`super::Backend::run`].
     pub(crate) unsafe fn run(&self, frame: &mut Frame, owner: Owner<'_>) -> Option<RunError> {
         let mut found = None;
         let run = |watched: &Watched, frame: &Frame| {
@@ -83,7 +83,7 @@ impl Watched {
     /// Runs the call; gives the first tensor that it left not finite.
     ///
     /// # Safety
-    /// As [`super::Backend::block`].
+    /// As [`super::Backend::run`].
     unsafe fn run(&self, frame: &Frame) -> Option<RunError> {
         // SAFETY: the caller's promise, passed on.
         unsafe { self.call.run(frame, None) };

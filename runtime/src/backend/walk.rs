@@ -47,7 +47,7 @@ impl<K> Walk<K> {
     /// Runs the stages; `owner` knows whose state each row belongs to.
     ///
     /// # Safety
-    /// As [`super::Backend::block`]; `call` relies on the same promise.
+    /// As [`super::Backend::run`]; `call` relies on the same promise.
     pub(super) unsafe fn run(
         &self,
         frame: &mut Frame,
@@ -96,7 +96,7 @@ impl TopK {
     }
 
     /// # Safety
-    /// As [`super::Backend::block`].
+    /// As [`super::Backend::run`].
     unsafe fn run(&self, frame: &Frame) {
         let [scores, chosen, picked] =
             [&self.scores, &self.chosen, &self.picked].map(|placed| placed.address(frame));

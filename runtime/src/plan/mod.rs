@@ -2,6 +2,7 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `entry` | the lists of calls |
 //! | `call` | kernel calls, their operands and dimensions |
 //! | `tensor` | tensors of the arena, and what fills the constant ones |
 //! | `image` | weights that stay in a mapped file |
@@ -24,6 +25,7 @@ mod bind;
 mod call;
 mod declare;
 mod dims;
+mod entry;
 mod image;
 mod lower;
 mod memory;
@@ -35,6 +37,7 @@ mod text;
 mod verify;
 
 pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
+pub(crate) use entry::{Entry, PerEntry};
 pub(crate) use image::Image;
 pub(crate) use lower::plan;
 pub(crate) use saved::Saved;

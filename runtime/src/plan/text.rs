@@ -1,6 +1,6 @@
 //! A plan as text: its tensors and their places, then every call with its dimensions, operands and scalars.
 
-use super::{Call, DimValue, KernelCall, Operand, Plan, Row, Section, Stage, Tensor};
+use super::{Call, DimValue, Entry, KernelCall, Operand, Plan, Row, Section, Stage, Tensor};
 use atome_codegen::op;
 use std::fmt::{self, Display};
 
@@ -20,14 +20,9 @@ impl Display for Plan {
             }
             writeln!(f, "  }}")?;
         }
-        for (name, stages) in [
-            ("block", &self.stages),
-            ("head", &self.head),
-            ("rows", &self.rows_head),
-            ("sessions", &self.sessions),
-        ] {
-            writeln!(f, "  {name} {{")?;
-            for stage in stages {
+        for entry in Entry::ALL {
+            writeln!(f, "  {} {{", entry.name())?;
+            for stage in self.stages(entry) {
                 self.stage(f, stage)?;
             }
             writeln!(f, "  }}")?;

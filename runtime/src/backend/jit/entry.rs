@@ -14,7 +14,7 @@ use cranelift_codegen::ir::types::{F32, I64};
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type, Value};
 
 /// What an entry point runs.
-pub(super) struct Entry<'a> {
+pub(super) struct EntryPoint<'a> {
     pub name: &'a str,
     pub plan: &'a Plan,
     pub calls: &'a [Node],
@@ -44,7 +44,7 @@ impl Node {
     }
 }
 
-impl Entry<'_> {
+impl EntryPoint<'_> {
     /// Compiles the entry point; its code reads `tables`, which have to stay where they are.
     pub(super) fn define(
         &self,

@@ -3,7 +3,7 @@
 //! Where the tier's vectors are wider than Cranelift's 128 bits, the microkernels compiled ahead of
 //! time are called; everything else is compiled here, for the plan's shapes.
 
-use super::entry::{Entry, Node, Step};
+use super::entry::{EntryPoint, Node, Step};
 use crate::LoadError;
 use crate::backend::aot::{form, kernel};
 use crate::backend::frame::Placed;
@@ -164,7 +164,7 @@ impl<'p> Kernels<'p> {
         Ok(function)
     }
 
-    pub(super) fn define(&mut self, entry: Entry<'_>) -> Result<FuncId, LoadError> {
+    pub(super) fn define(&mut self, entry: EntryPoint<'_>) -> Result<FuncId, LoadError> {
         let imports = Imports {
             top_k: self.code.declare_symbol(TOP_K, &TOP_K_PARAMS)?,
             parallel_gemm: self

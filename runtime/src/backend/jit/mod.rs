@@ -15,10 +15,10 @@ use super::aot::Calls;
 use super::frame::{Frame, Owner};
 use crate::LoadError;
 use crate::jit::Code;
-use crate::plan::Plan;
+use crate::plan::{Entry, Plan};
 use crate::pool::Pool;
 use atome_spec::Tier;
-use entry::Entry;
+use entry::EntryPoint;
 pub(super) use kernels::microkernel;
 use kernels::{Finished, Kernels};
 use std::sync::Arc;
@@ -38,31 +38,31 @@ pub(crate) struct Jit {
     _pool: Option<Arc<Pool>>,
     /// The logits of all rows, and blocks whose rows belong to different sessions: products
     /// dominate them, so they are walked call by call.
-    rows_head: Calls,
+    rows: Calls,
     sessions: Calls,
 }
 
 impl Jit {
     pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Jit, LoadError> {
-        let calls = |stages| Calls::new(plan, stages, tier, pool.clone(), false);
-        let (rows_head, sessions) = (calls(&plan.rows_head)?, calls(&plan.sessions)?);
+        let calls = |entry| Calls::new(plan, plan.stages(entry), tier, pool.clone(), false);
+        let (rows, sessions) = (calls(Entry::Rows)?, calls(Entry::Sessions)?);
         let mut kernels = Kernels::new(tier, pool.as_deref())?;
-        let step = kernels.prepare(plan, &plan.stages, true)?;
-        let block = kernels.prepare(plan, &plan.stages, false)?;
-        let head = kernels.prepare(plan, &plan.head, true)?;
-        let step = kernels.define(Entry {
+        let step = kernels.prepare(plan, plan.stages(Entry::Block), true)?;
+        let block = kernels.prepare(plan, plan.stages(Entry::Block), false)?;
+        let head = kernels.prepare(plan, plan.stages(Entry::Head), true)?;
+        let step = kernels.define(EntryPoint {
             name: "step",
             plan,
             calls: &step,
             one_token: true,
         })?;
-        let block = kernels.define(Entry {
+        let block = kernels.define(EntryPoint {
             name: "block",
             plan,
             calls: &block,
             one_token: false,
         })?;
-        let head = kernels.define(Entry {
+        let head = kernels.define(EntryPoint {
             name: "head",
             plan,
             calls: &head,
@@ -81,7 +81,7 @@ impl Jit {
             code,
             _tables: tables,
             _pool: pool,
-            rows_head,
+            rows,
             sessions,
         })
     }
@@ -91,41 +91,23 @@ impl Jit {
     }
 
     /// # Safety
-    /// As [`super::Backend::block`].
-    pub(crate) unsafe fn block(&self, frame: &mut Frame, owner: Owner<'_>) {
-        let entry = if frame.tokens == 1 {
-            self.step
-        } else {
-            self.block
-        };
+    /// As [`super::Backend::run`].
+    pub(crate) unsafe fn run(&self, entry: Entry, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
-        unsafe { enter(entry, frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::block`].
-    pub(crate) unsafe fn head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { enter(self.head, frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::rows_head`].
-    pub(crate) unsafe fn rows_head(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.rows_head.run(frame, owner) }
-    }
-
-    /// # Safety
-    /// As [`super::Backend::sessions`].
-    pub(crate) unsafe fn sessions(&self, frame: &mut Frame, owner: Owner<'_>) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { self.sessions.run(frame, owner) }
+        unsafe {
+            match entry {
+                Entry::Block if frame.tokens == 1 => enter(self.step, frame, owner),
+                Entry::Block => enter(self.block, frame, owner),
+                Entry::Head => enter(self.head, frame, owner),
+                Entry::Rows => self.rows.run(frame, owner),
+                Entry::Sessions => self.sessions.run(frame, owner),
+            }
+        }
     }
 }
 
 /// # Safety
-/// As [`super::Backend::block`], and `entry` is one of this plan.
+/// As [`super::Backend::run`], and `entry` is one of this plan.
 unsafe fn enter(entry: EntryFn, frame: &mut Frame, owner: Owner<'_>) {
     frame.go_to(0, owner);
     let Frame {

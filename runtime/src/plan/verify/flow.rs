@@ -1,5 +1,5 @@
 use super::call::{Checker, Used};
-use super::{Content as Filled, Plan, PlanError, PlanFault, Stage, Tensor};
+use super::{Content as Filled, Entry, Plan, PlanError, PlanFault, Stage, Tensor};
 use crate::plan::{Call, Section, Source};
 use atome_codegen::ir::Access;
 use atome_codegen::op::Content;
@@ -62,21 +62,16 @@ impl<'p> Flow<'p> {
         }
     }
 
-    /// After all stages, in blocks of up to `tokens` rows.
-    pub(super) fn run(
-        mut self,
-        part: &'static str,
-        stages: &[Stage],
-        tokens: u64,
-    ) -> Result<Flow<'p>, PlanError> {
+    /// After all calls of an entry, in blocks of up to `tokens` rows.
+    pub(super) fn run(mut self, entry: Entry, tokens: u64) -> Result<Flow<'p>, PlanError> {
         let mut calls = Checker::new(self.plan);
-        for call in stages.iter().flat_map(Stage::calls) {
+        for call in self.plan.stages(entry).iter().flat_map(Stage::calls) {
             let (label, used) = match call {
                 Call::Kernel(call) => (call.label.as_str(), calls.check(call, tokens)),
                 Call::TopK(call) => ("top_k", calls.check_top_k(call)),
             };
             let done = used.and_then(|used| self.call(&used));
-            done.map_err(|fault| PlanError::of(part, label, fault))?;
+            done.map_err(|fault| PlanError::of(entry.name(), label, fault))?;
         }
         Ok(self)
     }

@@ -23,7 +23,7 @@ mod tests;
 
 pub use fault::{PlanError, PlanFault};
 
-use super::{Content, DimValue, KernelCall, Plan, Planned, Stage, Tensor};
+use super::{Content, DimValue, Entry, KernelCall, Plan, Planned, Stage, Tensor};
 use atome_spec::Op;
 use flow::Flow;
 use std::ops::Deref;
@@ -58,31 +58,28 @@ fn check(plan: &Plan, contents: &[(Tensor, Content<'_>)], vocab: u64) -> Result<
     tensors::check(plan)?;
     let (block, rows) = (plan.block as u64, plan.rows_block as u64);
     let start = Flow::new(plan, contents, vocab);
-    let body = start.clone().run("block", &plan.stages, block)?;
+    let body = start.clone().run(Entry::Block, block)?;
     body.check_output()?;
-    let last = body.clone().run("head", &plan.head, block)?;
-    last.check_answer()?;
+    body.clone().run(Entry::Head, block)?.check_answer()?;
     let body = match rows == block {
         true => body,
-        false => start.clone().run("block", &plan.stages, rows)?,
+        false => start.clone().run(Entry::Block, rows)?,
     };
-    body.run("rows", &plan.rows_head, rows)?.check_rows()?;
-    let sessions = start.clone().run("sessions", &plan.sessions, rows)?;
-    sessions.run("rows", &plan.rows_head, rows)?.check_rows()?;
-    for (part, stages) in [("block", &plan.stages), ("head", &plan.head)] {
-        one_token(plan, part, stages)?;
-    }
-    Ok(())
+    body.run(Entry::Rows, rows)?.check_rows()?;
+    let sessions = start.run(Entry::Sessions, rows)?;
+    sessions.run(Entry::Rows, rows)?.check_rows()?;
+    one_token(plan, Entry::Block)?;
+    one_token(plan, Entry::Head)
 }
 
 /// Blocks of one token are run by simpler calls: those that differ in more than a number of tokens.
-fn one_token(plan: &Plan, part: &'static str, stages: &[Stage]) -> Result<(), PlanError> {
+fn one_token(plan: &Plan, entry: Entry) -> Result<(), PlanError> {
     let mut calls = call::Checker::new(plan);
-    for product in stages.iter().flat_map(Stage::kernels) {
+    for product in plan.stages(entry).iter().flat_map(Stage::kernels) {
         if product.op == Op::Gemm {
             let simple = product.for_one_token();
             let used = calls.check(&simple, 1);
-            used.map_err(|fault| PlanError::of(part, &simple.label, fault))?;
+            used.map_err(|fault| PlanError::of(entry.name(), &simple.label, fault))?;
         }
     }
     Ok(())
