@@ -1,5 +1,6 @@
 //! `docs/ir.md` has the signatures of all kernels as the ops' definitions give them.
 
+use atome_codegen::ir::VectorOp;
 use atome_codegen::op;
 use std::path::PathBuf;
 
@@ -26,6 +27,25 @@ fn the_table_of_signatures_is_current() {
         "the table of docs/ir.md is old: \
          cargo test -p atome-codegen --test docs -- --ignored write_the_table"
     );
+}
+
+#[test]
+fn the_operations_on_vectors_are_in_the_table_of_instructions() {
+    let text = std::fs::read_to_string(page()).expect("docs/ir.md");
+    for op in VectorOp::ALL {
+        let row = text.lines().find(|line| {
+            let rest = line
+                .strip_prefix("| `")
+                .and_then(|rest| rest.strip_prefix(op.word()));
+            rest.is_some_and(|rest| rest.starts_with(' '))
+        });
+        let operands = row.map(|row| {
+            row.split('|')
+                .nth(1)
+                .map_or(0, |text| text.matches('%').count())
+        });
+        assert_eq!(operands, Some(op.operands().len()), "{}", op.word());
+    }
 }
 
 #[test]

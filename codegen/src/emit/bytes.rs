@@ -1,6 +1,6 @@
 //! Which vectors hold small bytes.
 
-use crate::ir::{Base3Part, BinaryOp, Inst, Value};
+use crate::ir::{Base3Part, BinaryOp, Inst, Value, VectorOp};
 use std::collections::HashSet;
 
 /// Vectors whose bytes are all known to be at most 127, collected while a function is walked.
@@ -22,7 +22,7 @@ impl SmallBytes {
             Inst::Binary(BinaryOp::Or | BinaryOp::Xor, x, y) => {
                 self.contains(*x) && self.contains(*y)
             }
-            Inst::Base3(Base3Part::Fifth, _) => true,
+            Inst::Vector(inst) => inst.op == VectorOp::Base3(Base3Part::Fifth),
             _ => false,
         };
         if small {

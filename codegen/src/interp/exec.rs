@@ -86,20 +86,9 @@ impl Run<'_, '_> {
                 let x = scalars[x as usize][0];
                 vectors[dst as usize] = lanes::trit_select(&vectors[codes as usize], bit, x);
             }
-            Op::Dot4(dst, acc, codes, x) => {
-                let [acc, codes, x] = [acc, codes, x].map(|slot| &vectors[slot as usize]);
-                vectors[dst as usize] = lanes::dot4(acc, codes, x);
-            }
-            Op::Narrow(dst, parts) => {
-                let parts = parts.map(|slot| &vectors[slot as usize]);
-                vectors[dst as usize] = lanes::narrow(parts);
-            }
-            Op::Base3(dst, part, x) => {
-                vectors[dst as usize] = lanes::base3(part, &vectors[x as usize]);
-            }
-            Op::Lookup(dst, table, index, bit) => {
-                let [table, index] = [table, index].map(|slot| &vectors[slot as usize]);
-                vectors[dst as usize] = lanes::lookup(table, index, bit);
+            Op::OfVectors(dst, op, operands, bit) => {
+                let operands = operands.map(|slot| &vectors[slot as usize]);
+                vectors[dst as usize] = op.apply(operands, bit);
             }
             Op::SumI32(dst, x) => {
                 scalars[dst as usize] = [lanes::sum(&vectors[x as usize])];

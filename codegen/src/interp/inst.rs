@@ -45,21 +45,11 @@ impl Compiler<'_> {
                 let bit = check("code bit", *bit, 30)?;
                 Op::TritSelect(dst, self.vector(*codes)?, bit, self.scalar(*x)?)
             }
-            Inst::Dot4 { acc, codes, x } => Op::Dot4(
-                dst,
-                self.vector(*acc)?,
-                self.vector(*codes)?,
-                self.vector(*x)?,
-            ),
-            Inst::Narrow([x, y, z, w]) => {
-                let parts = [*x, *y, *z, *w].map(|v| self.vector(v));
-                let [x, y, z, w] = parts;
-                Op::Narrow(dst, [x?, y?, z?, w?])
-            }
-            Inst::Base3(part, x) => Op::Base3(dst, *part, self.vector(*x)?),
-            Inst::Lookup { table, index, bit } => {
-                let bit = check("bits of a lookup", *bit, 31)?;
-                Op::Lookup(dst, self.vector(*table)?, self.vector(*index)?, bit)
+            Inst::Vector(inst) => {
+                let most = inst.op.greatest_bit().unwrap_or(0);
+                let bit = check("bit of an operation on vectors", inst.bit, most)?;
+                let [x, y, z, w] = inst.all().map(|v| self.vector(v));
+                Op::OfVectors(dst, inst.op, [x?, y?, z?, w?], bit)
             }
             Inst::Load(buffer, address, lanes) => {
                 let place = self.place(*buffer, address)?;
@@ -115,10 +105,7 @@ impl Compiler<'_> {
             | Op::Iota(..)
             | Op::Keep(..)
             | Op::TritSelect(..)
-            | Op::Dot4(..)
-            | Op::Narrow(..)
-            | Op::Base3(..)
-            | Op::Lookup(..)
+            | Op::OfVectors(..)
             | Op::LoadVector(..)
             | Op::LoadFirst(..) => ("a vector", ty.is_vector()),
             _ => ("a scalar", matches!(ty, Type::Scalar(_))),

@@ -1,7 +1,7 @@
 //! What the arithmetic instructions do to bits, for scalars (`N` = 1) and vectors (`N` = 16)
 //! alike. The passes fold constants with these same functions.
 
-use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp, VectorOp};
 use atome_spec::LANES;
 
 const SIGN: u32 = 1 << 31;
@@ -174,9 +174,24 @@ pub(crate) fn trit_select(codes: &[u32; LANES], bit: u8, x: u32) -> [u32; LANES]
     })
 }
 
-/// [`crate::ir::Inst::Dot4`].
+impl VectorOp {
+    /// What it does to its operands, which are followed by the last one again; `bit` is one that it
+    /// may name.
+    #[inline]
+    pub(crate) fn apply(self, operands: [&[u32; LANES]; 4], bit: u8) -> [u32; LANES] {
+        let [x, y, z, _] = operands;
+        match self {
+            VectorOp::Dot4 => dot4(x, y, z),
+            VectorOp::Narrow => narrow(operands),
+            VectorOp::Base3(part) => base3(part, x),
+            VectorOp::Lookup => lookup(x, y, bit),
+        }
+    }
+}
+
+/// [`VectorOp::Dot4`].
 #[inline]
-pub(crate) fn dot4(acc: &[u32; LANES], codes: &[u32; LANES], x: &[u32; LANES]) -> [u32; LANES] {
+fn dot4(acc: &[u32; LANES], codes: &[u32; LANES], x: &[u32; LANES]) -> [u32; LANES] {
     let mut out = *acc;
     for i in 0..LANES {
         for (code, x) in codes[i].to_le_bytes().iter().zip(x[i].to_le_bytes()) {
@@ -187,9 +202,9 @@ pub(crate) fn dot4(acc: &[u32; LANES], codes: &[u32; LANES], x: &[u32; LANES]) -
     out
 }
 
-/// [`crate::ir::Inst::Narrow`].
+/// [`VectorOp::Narrow`].
 #[inline]
-pub(crate) fn narrow(parts: [&[u32; LANES]; 4]) -> [u32; LANES] {
+fn narrow(parts: [&[u32; LANES]; 4]) -> [u32; LANES] {
     let byte = |at: usize| {
         let x = parts[at / LANES][at % LANES] as i32;
         x.clamp(i8::MIN.into(), i8::MAX.into()) as u8
@@ -197,7 +212,7 @@ pub(crate) fn narrow(parts: [&[u32; LANES]; 4]) -> [u32; LANES] {
     std::array::from_fn(|lane| u32::from_le_bytes(std::array::from_fn(|i| byte(4 * lane + i))))
 }
 
-/// [`crate::ir::Inst::Base3`] of one byte.
+/// [`VectorOp::Base3`] of one byte.
 pub(crate) const fn base3_byte(part: Base3Part, byte: u8) -> u8 {
     let magnitude = byte & 0x7f;
     let magnitude = if magnitude > 121 { 0 } else { magnitude };
@@ -215,17 +230,17 @@ pub(crate) const fn base3_byte(part: Base3Part, byte: u8) -> u8 {
     }
 }
 
-/// [`crate::ir::Inst::Base3`].
+/// [`VectorOp::Base3`].
 #[inline]
-pub(crate) fn base3(part: Base3Part, x: &[u32; LANES]) -> [u32; LANES] {
+fn base3(part: Base3Part, x: &[u32; LANES]) -> [u32; LANES] {
     map(x, |word| {
         u32::from_le_bytes(word.to_le_bytes().map(|byte| base3_byte(part, byte)))
     })
 }
 
-/// [`crate::ir::Inst::Lookup`]; `bit` is at most 31.
+/// [`VectorOp::Lookup`]; `bit` is at most 31.
 #[inline]
-pub(crate) fn lookup(table: &[u32; LANES], index: &[u32; LANES], bit: u8) -> [u32; LANES] {
+fn lookup(table: &[u32; LANES], index: &[u32; LANES], bit: u8) -> [u32; LANES] {
     map(index, |index| table[((index >> bit) & 15) as usize])
 }
 

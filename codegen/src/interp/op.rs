@@ -1,7 +1,7 @@
 //! The compact form of a function: flat operations over numbered registers.
 
 use super::lanes::Arith;
-use crate::ir::{Base3Part, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Compare, Elem, ReduceOp, ShiftOp, UnaryOp, VectorInst, VectorOp};
 
 /// A register of one of the files (indices, scalars, vectors) or an entry of the size table.
 pub(super) type Slot = u32;
@@ -31,10 +31,8 @@ pub(super) enum Op {
     Extract(Slot, Slot, u8),
     Keep(Slot, Slot, Slot),
     TritSelect(Slot, Slot, u8, Slot),
-    Dot4(Slot, Slot, Slot, Slot),
-    Narrow(Slot, [Slot; 4]),
-    Base3(Slot, Base3Part, Slot),
-    Lookup(Slot, Slot, Slot, u8),
+    /// Operands beyond those of the operation are the last one again.
+    OfVectors(Slot, VectorOp, [Slot; VectorInst::MOST], u8),
     /// A sum of i32.
     SumI32(Slot, Slot),
     LoadScalar(Slot, Place),

@@ -1,6 +1,7 @@
 use super::{
     Access, Address, Base3Part, BinaryOp, Block, Buffer, BufferParam, Carried, Compare, Dim, Elem,
     Function, Inst, Lanes, Loop, ReduceOp, Scalar, ShiftOp, Size, Stmt, Type, UnaryOp, Value,
+    VectorInst, VectorOp,
 };
 use atome_spec::LANES;
 
@@ -272,24 +273,35 @@ impl Builder {
         self.push(Type::F32X16, Inst::TritSelect { codes, bit, x })
     }
 
+    /// An operation on i32 vectors alone; `bit` is 0 where it names none.
+    ///
+    /// # Panics
+    /// If these are not as many operands as it has.
+    pub fn vector(&mut self, op: VectorOp, operands: &[Value], bit: u8) -> Value {
+        self.push(
+            Type::I32X16,
+            Inst::Vector(VectorInst::new(op, operands, bit)),
+        )
+    }
+
     /// `acc` plus the products of four unsigned bytes of `codes` with four signed ones of `x`.
     pub fn dot4(&mut self, acc: Value, codes: Value, x: Value) -> Value {
-        self.push(Type::I32X16, Inst::Dot4 { acc, codes, x })
+        self.vector(VectorOp::Dot4, &[acc, codes, x], 0)
     }
 
     /// Four vectors of i32 as one of 64 signed bytes.
     pub fn narrow(&mut self, parts: [Value; 4]) -> Value {
-        self.push(Type::I32X16, Inst::Narrow(parts))
+        self.vector(VectorOp::Narrow, &parts, 0)
     }
 
     /// Codes of the trits of base-3 bytes.
     pub fn base3(&mut self, part: Base3Part, x: Value) -> Value {
-        self.push(Type::I32X16, Inst::Base3(part, x))
+        self.vector(VectorOp::Base3(part), &[x], 0)
     }
 
     /// The lanes of `table` that four bits of `index` name.
     pub fn lookup(&mut self, table: Value, index: Value, bit: u8) -> Value {
-        self.push(Type::I32X16, Inst::Lookup { table, index, bit })
+        self.vector(VectorOp::Lookup, &[table, index], bit)
     }
 
     /// A row number read as i32, as an index.

@@ -1,4 +1,4 @@
-use super::{Buffer, Size};
+use super::{Buffer, Size, VectorInst};
 
 /// A value, defined once: by an instruction, as a loop's counter, or carried by a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,33 +56,8 @@ pub enum Inst {
         /// Scalar f32.
         x: Value,
     },
-    /// For each lane, `acc` and the products of the four bytes of `codes`, unsigned, with those
-    /// of `x`, signed, added up; the sum wraps, the products do not.
-    Dot4 {
-        /// i32 vector added to.
-        acc: Value,
-        /// i32 vector of four unsigned bytes a lane.
-        codes: Value,
-        /// i32 vector of four signed bytes a lane.
-        x: Value,
-    },
-    /// Four i32 vectors as 64 signed bytes in the order of their lanes, four a lane, the first
-    /// in the lowest byte; numbers out of range become the nearest byte.
-    Narrow([Value; 4]),
-    /// Codes of the trits that each byte of an i32 vector holds in base 3: bit 7 is the sign and
-    /// the other bits the magnitude of `81 t0 + 27 t1 + 9 t2 + 3 t3 + t4`; a magnitude above
-    /// 121 counts as 0.
-    Base3(Base3Part, Value),
-    /// For each lane, the lane of `table` that the four bits at `bit` of `index` name; those
-    /// beyond bit 31 are 0.
-    Lookup {
-        /// i32 vector.
-        table: Value,
-        /// i32 vector.
-        index: Value,
-        /// First bit of the lane's number, at most 31.
-        bit: u8,
-    },
+    /// An operation on i32 vectors alone.
+    Vector(VectorInst),
     /// An element or sixteen consecutive ones. Lanes not named by `lanes` are not read and
     /// become zero bits.
     Load(Buffer, Address, Lanes),
@@ -163,7 +138,7 @@ pub enum ReduceOp {
     Max,
 }
 
-/// Which codes [`Inst::Base3`] gives; a code is its trit + 1.
+/// Which codes [`VectorOp::Base3`](super::VectorOp::Base3) gives; a code is its trit + 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Base3Part {
     /// Those of `t0` to `t3`, in the 2-bit fields of the byte, `t0`'s the lowest.
@@ -209,7 +184,6 @@ impl Inst {
             | Inst::Reduce(_, x)
             | Inst::Extract(x, _)
             | Inst::Keep(x, _)
-            | Inst::Base3(_, x)
             | Inst::ToIndex(x)
             | Inst::FromIndex(x) => *x = f(*x),
             Inst::Binary(_, x, y) | Inst::Compare(_, x, y) => {
@@ -225,16 +199,7 @@ impl Inst {
                 *codes = f(*codes);
                 *x = f(*x);
             }
-            Inst::Dot4 { acc, codes, x } => {
-                *acc = f(*acc);
-                *codes = f(*codes);
-                *x = f(*x);
-            }
-            Inst::Narrow(parts) => *parts = parts.map(f),
-            Inst::Lookup { table, index, .. } => {
-                *table = f(*table);
-                *index = f(*index);
-            }
+            Inst::Vector(inst) => inst.map_values(f),
             Inst::Load(_, address, _) => address.map_values(f),
         }
         self
@@ -248,7 +213,22 @@ impl Inst {
                 address.map_sizes(&mut f);
                 lanes.map_sizes(&mut f);
             }
-            _ => {}
+            Inst::F32(_)
+            | Inst::I32(_)
+            | Inst::Param(_)
+            | Inst::Splat(_)
+            | Inst::Iota
+            | Inst::Unary(..)
+            | Inst::Binary(..)
+            | Inst::Shift(..)
+            | Inst::Compare(..)
+            | Inst::Select { .. }
+            | Inst::Reduce(..)
+            | Inst::Extract(..)
+            | Inst::TritSelect { .. }
+            | Inst::Vector(_)
+            | Inst::ToIndex(_)
+            | Inst::FromIndex(_) => {}
         }
         self
     }

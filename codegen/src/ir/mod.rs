@@ -11,6 +11,7 @@
 //! | `types` | value types and element types |
 //! | `size` | shape arithmetic |
 //! | `inst` | the instructions |
+//! | `vector` | those on i32 vectors alone, by a table |
 //! | `function` | functions, blocks, loops, buffers |
 //! | `builder` | construction, with result types inferred |
 //! | [`text`] | the text form: printed by `Display`, read by [`parse`] |
@@ -24,6 +25,7 @@ pub(crate) mod random;
 mod size;
 pub mod text;
 mod types;
+mod vector;
 pub mod verify;
 
 pub use builder::Builder;
@@ -34,4 +36,5 @@ pub use inst::{
 pub use size::{Dim, Size};
 pub use text::{ParseError, parse};
 pub use types::{Elem, Type};
+pub use vector::{VectorInst, VectorOp};
 pub use verify::{Violations, verify};

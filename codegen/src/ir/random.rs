@@ -1,8 +1,8 @@
 //! Random functions that the verifier accepts, for property tests.
 
 use super::{
-    Access, Address, Base3Part, BinaryOp, Buffer, Builder, Compare, Elem, Function, Inst, Lanes,
-    ReduceOp, ShiftOp, Size, Stmt, Type, UnaryOp, Value,
+    Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Function, Inst, Lanes, ReduceOp,
+    ShiftOp, Size, Stmt, Type, UnaryOp, Value, VectorOp,
 };
 
 /// The function of a seed: every instruction, loops up to three deep, values carried
@@ -165,7 +165,7 @@ impl Random {
         let (f, i) = self.pick(&[(Type::F32, Type::I32), (Type::F32X16, Type::I32X16)]);
         let (fx, fy) = (self.value(b, f), self.value(b, f));
         let (ix, iy) = (self.value(b, i), self.value(b, i));
-        match self.below(22) {
+        match self.below(21) {
             0 => self.constant(b),
             1 => {
                 let size = self.size(3);
@@ -213,25 +213,18 @@ impl Random {
                 let x = self.value(b, Type::F32);
                 b.trit_select(codes, 2 * self.below(16), x)
             }
-            15 => {
-                let [acc, codes, x] = [(); 3].map(|()| self.value(b, Type::I32X16));
-                b.dot4(acc, codes, x)
+            15..=17 => {
+                let op = self.pick(VectorOp::ALL);
+                let operands = op.operands().iter();
+                let operands: Vec<Value> = operands.map(|_| self.value(b, Type::I32X16)).collect();
+                let bits = op.greatest_bit().map_or(1, |bit| usize::from(bit) + 1);
+                b.vector(op, &operands, self.below(bits) as u8)
             }
-            16 => b.narrow([(); 4].map(|()| self.value(b, Type::I32X16))),
-            17 => {
+            18 => {
                 let x = self.value(b, Type::I32X16);
                 b.reduce(ReduceOp::Add, x)
             }
-            18 => {
-                let part = self.pick(&[Base3Part::Fields, Base3Part::Fifth]);
-                let x = self.value(b, Type::I32X16);
-                b.base3(part, x)
-            }
             19 => {
-                let [table, index] = [(); 2].map(|()| self.value(b, Type::I32X16));
-                b.lookup(table, index, self.below(32) as u8)
-            }
-            20 => {
                 let (buffer, _, address) = self.place(b, Access::Out);
                 if self.below(2) == 0 {
                     return b.load(buffer, address);
@@ -269,6 +262,7 @@ fn every_kind_of_instruction_and_statement_occurs() {
                 Stmt::Let(_, Inst::Load(_, address, lanes)) => {
                     format!("Load {} {lanes:?}", address.terms.len())
                 }
+                Stmt::Let(_, Inst::Vector(inst)) => inst.op.word().to_owned(),
                 Stmt::Let(_, inst) => format!("{inst:?}"),
                 Stmt::For(l) => {
                     walk(&l.body, seen);
@@ -300,10 +294,6 @@ fn every_kind_of_instruction_and_statement_occurs() {
         "Extract",
         "Keep",
         "TritSelect",
-        "Dot4",
-        "Narrow",
-        "Base3",
-        "Lookup",
         "ToIndex",
         "FromIndex",
         "Store",
@@ -312,7 +302,10 @@ fn every_kind_of_instruction_and_statement_occurs() {
         "For 3",
         "Load 0 All",
         "Load 2 First",
-    ] {
+    ]
+    .into_iter()
+    .chain(VectorOp::ALL.iter().map(|op| op.word()))
+    {
         assert!(seen.contains(kind), "{kind} is not among {seen:?}");
     }
 }

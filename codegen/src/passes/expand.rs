@@ -8,7 +8,7 @@
 //! into the next.
 
 use super::cse;
-use crate::ir::{Base3Part, BinaryOp, Block, Function, Inst, ShiftOp, Stmt, Type, Value};
+use crate::ir::{Base3Part, BinaryOp, Block, Function, Inst, ShiftOp, Stmt, Type, Value, VectorOp};
 
 /// Bit 0 of every byte.
 const ONES: u32 = 0x0101_0101;
@@ -34,12 +34,23 @@ pub fn run(function: &mut Function) {
 pub fn applies(function: &Function) -> bool {
     fn holds(block: &Block) -> bool {
         block.iter().any(|stmt| match stmt {
-            Stmt::Let(_, inst) => matches!(inst, Inst::Base3(..)),
+            Stmt::Let(_, inst) => base3_of(inst).is_some(),
             Stmt::For(l) => holds(&l.body),
             Stmt::Store { .. } | Stmt::Prefetch(..) => false,
         })
     }
     holds(&function.body)
+}
+
+/// The part and the operand of an instruction that the pass replaces.
+fn base3_of(inst: &Inst) -> Option<(Base3Part, Value)> {
+    match inst {
+        Inst::Vector(inst) => match inst.op {
+            VectorOp::Base3(part) => Some((part, inst.operands()[0])),
+            VectorOp::Dot4 | VectorOp::Narrow | VectorOp::Lookup => None,
+        },
+        _ => None,
+    }
 }
 
 struct Expand<'a> {
@@ -52,7 +63,7 @@ impl Expand<'_> {
         let mut out = Block::with_capacity(block.len());
         for stmt in block {
             match stmt {
-                Stmt::Let(value, Inst::Base3(part, x)) => {
+                Stmt::Let(value, ref inst) if let Some((part, x)) = base3_of(inst) => {
                     self.found = true;
                     let mut code = Code {
                         function: &mut *self.function,

@@ -2,7 +2,7 @@
 
 use super::random::{Generator, Kind, Known};
 use crate::ir::{
-    Base3Part, BinaryOp, Builder, Compare, Lanes, ReduceOp, ShiftOp, Type, UnaryOp, Value,
+    BinaryOp, Builder, Compare, Lanes, ReduceOp, ShiftOp, Type, UnaryOp, Value, VectorOp,
 };
 
 /// No f32 is greater than two to this power; products and quotients of two stay finite.
@@ -247,31 +247,28 @@ impl Generator {
         self.learn(b, x, known.kind);
     }
 
-    /// Dot products of bytes, often of ones with a few bits as kernels have them; narrowing;
-    /// base 3; lookups; sums of i32.
+    /// Operations on vectors, often dot products of bytes with a few bits as kernels have them; sums
+    /// of i32.
     fn bytes(&mut self, b: &mut Builder) {
-        let [acc, codes, x] = [(); 3].map(|()| self.i32(true));
         let result = match self.rng.below(6) {
-            0 => b.dot4(acc, codes, x),
-            1 => {
+            0 => {
+                let [acc, codes, x] = [(); 3].map(|()| self.i32(true));
                 let mask = self.rng.pick(&[0x0303_0303, 0x3030_3030, 0x7f7f_7f7f, -1]);
                 let mask = b.i32_like(codes, mask);
                 let codes = b.and(codes, mask);
                 b.dot4(acc, codes, x)
             }
-            2 => {
-                let more = self.i32(true);
-                b.narrow([acc, codes, x, more])
+            1 => {
+                let x = self.i32(true);
+                b.reduce(ReduceOp::Add, x)
             }
-            3 => {
-                let part = self.rng.pick(&[Base3Part::Fields, Base3Part::Fifth]);
-                b.base3(part, x)
+            _ => {
+                let op = self.rng.pick(VectorOp::ALL);
+                let operands = op.operands().iter();
+                let operands: Vec<Value> = operands.map(|_| self.i32(true)).collect();
+                let bits = op.greatest_bit().map_or(1, |bit| u64::from(bit) + 1);
+                b.vector(op, &operands, self.rng.below(bits) as u8)
             }
-            4 => {
-                let bit = self.rng.below(32) as u8;
-                b.lookup(codes, x, bit)
-            }
-            _ => b.reduce(ReduceOp::Add, x),
         };
         self.learn(b, result, Kind::I32);
     }

@@ -8,7 +8,7 @@ use super::address::equal_or_apart;
 use super::emitter::{Emitter, PART_BYTES, PART_LANES, PARTS, Repr};
 use super::lanes::is_lane_wise;
 use super::memory::{Reach, reach};
-use crate::ir::{Access, Address, Buffer, Inst, Lanes, ReduceOp, Stmt, Value};
+use crate::ir::{Access, Address, Buffer, Inst, Lanes, ReduceOp, Stmt, Value, VectorOp};
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
 
 /// Consecutive lane-wise statements on vectors.
@@ -198,10 +198,16 @@ impl Emitter<'_> {
     fn single(&mut self, inst: &Inst, value: Value) -> Repr {
         Repr::Scalar(match inst {
             Inst::Reduce(op, x) => self.reduce(*op, *x),
-            Inst::Lookup { table, index, bit } => {
-                return Repr::Vector(self.lookup(*table, *index, *bit));
+            Inst::Vector(inst) => {
+                let [table, index, ..] = inst.all();
+                return Repr::Vector(match inst.op {
+                    VectorOp::Lookup => self.lookup(table, index, inst.bit),
+                    VectorOp::Narrow => self.narrow(inst.all()),
+                    VectorOp::Dot4 | VectorOp::Base3(_) => {
+                        unreachable!("lane-wise instructions are taken apart before")
+                    }
+                });
             }
-            Inst::Narrow(parts) => return Repr::Vector(self.narrow(*parts)),
             Inst::Extract(x, lane) => {
                 let lane = usize::from(*lane);
                 let part = self.part(*x, lane / PART_LANES);

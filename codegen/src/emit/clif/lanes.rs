@@ -1,7 +1,7 @@
 //! Lane-wise instructions: one part of a vector, or a scalar, at a time.
 
 use super::emitter::{Emitter, Key, PART_LANES, Repr, part_type, scalar_type};
-use crate::ir::{BinaryOp, Compare, Elem, Inst, ShiftOp, Size, UnaryOp, Value};
+use crate::ir::{BinaryOp, Compare, Elem, Inst, ShiftOp, Size, UnaryOp, Value, VectorOp};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
 
@@ -18,9 +18,15 @@ pub(super) fn is_lane_wise(inst: &Inst) -> bool {
             | Inst::Select { .. }
             | Inst::Keep(..)
             | Inst::TritSelect { .. }
-            | Inst::Dot4 { .. }
-            | Inst::Base3(..)
-    )
+    ) || matches!(inst, Inst::Vector(inst) if is_lane_wise_op(inst.op))
+}
+
+/// Whether a part of the result depends on that part of the operands alone.
+const fn is_lane_wise_op(op: VectorOp) -> bool {
+    match op {
+        VectorOp::Dot4 | VectorOp::Base3(_) => true,
+        VectorOp::Narrow | VectorOp::Lookup => false,
+    }
 }
 
 impl Emitter<'_> {
@@ -45,15 +51,21 @@ impl Emitter<'_> {
             }
             Inst::Keep(x, n) => self.keep(*x, n, part),
             Inst::TritSelect { codes, bit, x } => self.trit_select(*codes, *bit, *x, part),
-            Inst::Dot4 { acc, codes, x } => {
-                let small = self.small_bytes.contains(*codes);
-                let [acc, codes, x] = [*acc, *codes, *x].map(|v| self.part(v, part));
-                self.dot4(acc, codes, x, small)
-            }
-            Inst::Base3(kind, x) => {
-                let x = self.part(*x, part);
-                self.base3(*kind, x)
-            }
+            Inst::Vector(inst) => match inst.op {
+                VectorOp::Dot4 => {
+                    let small = self.small_bytes.contains(inst.operands()[1]);
+                    let [acc, codes, x, _] = inst.all();
+                    let [acc, codes, x] = [acc, codes, x].map(|v| self.part(v, part));
+                    self.dot4(acc, codes, x, small)
+                }
+                VectorOp::Base3(kind) => {
+                    let x = self.part(inst.operands()[0], part);
+                    self.base3(kind, x)
+                }
+                VectorOp::Narrow | VectorOp::Lookup => {
+                    unreachable!("`is_lane_wise` lists the instructions that come here")
+                }
+            },
             _ => unreachable!("`is_lane_wise` lists the instructions that come here"),
         }
     }

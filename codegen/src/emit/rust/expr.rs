@@ -1,7 +1,7 @@
 use super::EmitError;
 use super::function::Walk;
 use super::{base3, scalar, size};
-use crate::ir::{BinaryOp, Elem, Inst, ReduceOp, Size, Type, UnaryOp, Value};
+use crate::ir::{BinaryOp, Elem, Inst, ReduceOp, Size, Type, UnaryOp, Value, VectorOp};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -24,8 +24,14 @@ impl Walk<'_> {
                 Ok(self.sum_i32(value, *x))
             }
             Inst::Reduce(op, x) => Ok(self.reduce(value, *op, *x)),
-            Inst::Narrow(parts) => Ok(self.narrow(value, *parts)),
-            Inst::Lookup { table, index, bit } => Ok(self.lookup(value, *table, *index, *bit)),
+            Inst::Vector(of) => match of.op {
+                VectorOp::Narrow => Ok(self.narrow(value, of.all())),
+                VectorOp::Lookup => {
+                    let [table, index, ..] = of.all();
+                    Ok(self.lookup(value, table, index, of.bit))
+                }
+                VectorOp::Dot4 | VectorOp::Base3(_) => self.vector(value, inst),
+            },
             _ if self.function.type_of(value).is_vector() => self.vector(value, inst),
             _ => self.scalar(value, inst),
         }
@@ -122,13 +128,17 @@ impl Walk<'_> {
                     isa.select(elem(v)?, m, on, off)
                 }
             }
-            (Inst::Dot4 { codes: v, .. }, [acc, codes, x]) => {
-                isa.dot4(acc, codes, x, self.small_bytes.contains(*v))
-            }
-            (Inst::Base3(part, _), [x]) => {
-                let native = isa.base3(*part, x);
-                native.unwrap_or_else(|| base3::call(*part, x))
-            }
+            (Inst::Vector(inst), operands) => match (inst.op, operands) {
+                (VectorOp::Dot4, [acc, codes, x]) => {
+                    let is_small = self.small_bytes.contains(inst.operands()[1]);
+                    isa.dot4(acc, codes, x, is_small)
+                }
+                (VectorOp::Base3(part), [x]) => {
+                    let native = isa.base3(part, x);
+                    native.unwrap_or_else(|| base3::call(part, x))
+                }
+                _ => return Err(EmitError::IllTyped { value }),
+            },
             (Inst::Keep(v, n), [x]) => self.keep(elem(v)?, x, n, first as u64),
             _ => return Err(EmitError::IllTyped { value }),
         })
@@ -310,17 +320,10 @@ impl Walk<'_> {
                 ty(x).is_vector() && ty(x).elem().map(Type::Scalar) == Some(result)
             }
             Inst::Reduce(ReduceOp::Max, x) => ty(x) == Type::F32X16 && result == Type::F32,
-            Inst::Dot4 { acc, codes, x } => {
-                let all = [ty(acc), ty(codes), ty(x), result];
-                all.iter().all(|ty| *ty == Type::I32X16)
-            }
-            Inst::Base3(_, x) => result == Type::I32X16 && ty(x) == Type::I32X16,
-            Inst::Lookup { table, index, bit } => {
-                let types = [ty(table), ty(index), result];
-                *bit <= 31 && types == [Type::I32X16; 3]
-            }
-            Inst::Narrow(parts) => {
-                result == Type::I32X16 && parts.iter().all(|v| ty(v) == Type::I32X16)
+            Inst::Vector(inst) => {
+                let names = inst.bit <= inst.op.greatest_bit().unwrap_or(0);
+                let mut types = inst.operands().iter().map(ty);
+                names && result == Type::I32X16 && types.all(|ty| ty == Type::I32X16)
             }
             Inst::Extract(x, lane) => ty(x).is_vector() && *lane < 16 && !result.is_vector(),
             Inst::Keep(x, _) => ty(x).is_vector() && result == ty(x),

@@ -1,6 +1,6 @@
 //! The words of the operations, one table for the printer and the parser.
 
-use crate::ir::{Access, Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, Type, UnaryOp};
+use crate::ir::{Access, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, Type, UnaryOp};
 
 /// Something that is written as one word.
 pub(super) trait Mnemonic: Copy + PartialEq + Sized + 'static {
@@ -66,13 +66,6 @@ impl Mnemonic for ReduceOp {
         &[(ReduceOp::Add, "reduce.add"), (ReduceOp::Max, "reduce.max")];
 }
 
-impl Mnemonic for Base3Part {
-    const WORDS: &'static [(Base3Part, &'static str)] = &[
-        (Base3Part::Fields, "base3.fields"),
-        (Base3Part::Fifth, "base3.fifth"),
-    ];
-}
-
 impl Mnemonic for Access {
     const WORDS: &'static [(Access, &'static str)] = &[
         (Access::In, "in"),
@@ -98,6 +91,7 @@ impl Mnemonic for Type {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::VectorOp;
 
     #[test]
     fn type_words_are_what_types_display() {
@@ -117,7 +111,7 @@ mod tests {
         words.extend(ShiftOp::WORDS.iter().map(|(_, w)| w));
         words.extend(Compare::WORDS.iter().map(|(_, w)| w));
         words.extend(ReduceOp::WORDS.iter().map(|(_, w)| w));
-        words.extend(Base3Part::WORDS.iter().map(|(_, w)| w));
+        words.extend(VectorOp::ALL.iter().map(|op| op.word()));
         let count = words.len();
         words.sort_unstable();
         words.dedup();

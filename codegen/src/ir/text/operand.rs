@@ -5,8 +5,8 @@ use super::error::{ParseError, Problem};
 use super::lex::Token;
 use super::mnemonic::Mnemonic;
 use crate::ir::{
-    Address, Base3Part, BinaryOp, Buffer, Compare, Dim, Function, Inst, Lanes, ReduceOp, ShiftOp,
-    Size, UnaryOp, Value,
+    Address, BinaryOp, Buffer, Compare, Dim, Function, Inst, Lanes, ReduceOp, ShiftOp, Size,
+    UnaryOp, Value, VectorInst, VectorOp,
 };
 
 /// Operators and parentheses that a size may have one inside the other.
@@ -46,12 +46,6 @@ impl Operands<'_, '_> {
                 Ok(Inst::Keep(x, self.size()?))
             }
             "trit_select" => self.trit_select(),
-            "dot4" => {
-                let [acc, codes, x] = self.values()?;
-                Ok(Inst::Dot4 { acc, codes, x })
-            }
-            "lookup" => self.lookup(),
-            "narrow" => Ok(Inst::Narrow(self.values()?)),
             "load" => {
                 let (buffer, address) = self.place()?;
                 Ok(Inst::Load(buffer, address, self.lanes()?))
@@ -68,8 +62,8 @@ impl Operands<'_, '_> {
             Some(self.cursor.value().map(|x| Inst::Unary(op, x)))
         } else if let Some(op) = ReduceOp::of_word(word) {
             Some(self.cursor.value().map(|x| Inst::Reduce(op, x)))
-        } else if let Some(part) = Base3Part::of_word(word) {
-            Some(self.cursor.value().map(|x| Inst::Base3(part, x)))
+        } else if let Some(op) = VectorOp::of_word(word) {
+            Some(self.vector(op))
         } else if let Some(op) = BinaryOp::of_word(word) {
             Some(self.two_values().map(|(x, y)| Inst::Binary(op, x, y)))
         } else if let Some(op) = Compare::of_word(word) {
@@ -115,12 +109,19 @@ impl Operands<'_, '_> {
         Ok(Inst::TritSelect { codes, bit, x })
     }
 
-    fn lookup(&mut self) -> Result<Inst, ParseError> {
-        let [table, index] = self.values()?;
-        self.cursor.symbol(",")?;
-        self.cursor.word("bit")?;
-        let bit = self.cursor.natural("a number, 0 to 255")?;
-        Ok(Inst::Lookup { table, index, bit })
+    fn vector(&mut self, op: VectorOp) -> Result<Inst, ParseError> {
+        let mut operands = vec![self.cursor.value()?];
+        for _ in 1..op.operands().len() {
+            self.cursor.symbol(",")?;
+            operands.push(self.cursor.value()?);
+        }
+        let mut bit = 0;
+        if op.greatest_bit().is_some() {
+            self.cursor.symbol(",")?;
+            self.cursor.word("bit")?;
+            bit = self.cursor.natural("a number, 0 to 255")?;
+        }
+        Ok(Inst::Vector(VectorInst::new(op, &operands, bit)))
     }
 
     /// `, 7`

@@ -207,10 +207,14 @@ impl Display for Shown<'_, Inst> {
             Inst::Extract(x, lane) => write!(f, "extract {x}, {lane}"),
             Inst::Keep(x, count) => write!(f, "keep {x} lanes {}", function.shown(count)),
             Inst::TritSelect { codes, bit, x } => write!(f, "trit_select {codes}, bit {bit}, {x}"),
-            Inst::Dot4 { acc, codes, x } => write!(f, "dot4 {acc}, {codes}, {x}"),
-            Inst::Narrow([x, y, z, w]) => write!(f, "narrow {x}, {y}, {z}, {w}"),
-            Inst::Base3(part, x) => write!(f, "{} {x}", part.word()),
-            Inst::Lookup { table, index, bit } => write!(f, "lookup {table}, {index}, bit {bit}"),
+            Inst::Vector(inst) => {
+                write!(f, "{} ", inst.op.word())?;
+                write_list(f, inst.operands(), |f, x| write!(f, "{x}"))?;
+                match inst.op.greatest_bit() {
+                    Some(_) => write!(f, ", bit {}", inst.bit),
+                    None => Ok(()),
+                }
+            }
             Inst::Load(buffer, address, lanes) => {
                 let (name, address) = (function.buffer_name(*buffer), function.shown(address));
                 write!(f, "load {name}[{address}]{}", function.shown(lanes))

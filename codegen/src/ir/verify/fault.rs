@@ -1,6 +1,6 @@
 //! What the verifier reports.
 
-use crate::ir::{Elem, Type, Value};
+use crate::ir::{Elem, Type, Value, VectorOp};
 use std::fmt;
 
 /// All that is wrong with a function; never empty.
@@ -179,10 +179,12 @@ pub enum Fault {
         /// The place.
         bit: u8,
     },
-    /// The bits of a lookup are none of the lane's (8).
-    #[error("a lookup by the bits from {bit}, expected at most 31")]
-    LookupBit {
-        /// The place.
+    /// A bit that an operation on vectors may not name (8).
+    #[error("`{}` by the bits from {bit}, expected at most {}", op.word(), op.greatest_bit().unwrap_or(0))]
+    VectorBit {
+        /// The operation.
+        op: VectorOp,
+        /// The bit.
         bit: u8,
     },
     /// A lane that vectors do not have (8).

@@ -1,7 +1,7 @@
 use super::{Fault, verify};
 use crate::ir::{
     Access, Address, Buffer, Builder, Dim, Elem, Function, Inst, Lanes, Size, Stmt, Type, Value,
-    parse, random,
+    VectorOp, parse, random,
 };
 
 mod bounds;
@@ -313,7 +313,13 @@ fn small_numbers_are_in_range() {
     }
     assert_eq!(faults("%5: i32x16 = lookup %3, %3, bit 31"), []);
     let body = "%5: i32x16 = lookup %3, %3, bit 32";
-    assert_fault(body, Fault::LookupBit { bit: 32 });
+    assert_fault(
+        body,
+        Fault::VectorBit {
+            op: VectorOp::Lookup,
+            bit: 32,
+        },
+    );
     assert_eq!(faults("%5: f32 = extract %2, 15"), []);
     assert_fault("%5: f32 = extract %2, 16", Fault::NoSuchLane { lane: 16 });
 }

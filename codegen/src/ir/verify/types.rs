@@ -80,15 +80,14 @@ impl<'a> Verifier<'a> {
                 self.operand("x", *x, Expected::Exactly(Type::F32));
                 Some(Type::F32X16)
             }
-            Inst::Dot4 { acc, codes, x } => {
-                let operands = [("acc", *acc), ("codes", *codes), ("x", *x)];
-                self.bytes(&operands)
-            }
-            Inst::Narrow([x, y, z, w]) => self.bytes(&[("x", *x), ("y", *y), ("z", *z), ("w", *w)]),
-            Inst::Base3(_, x) => self.bytes(&[("x", *x)]),
-            Inst::Lookup { table, index, bit } => {
-                self.require(*bit <= 31, || Fault::LookupBit { bit: *bit });
-                self.bytes(&[("table", *table), ("index", *index)])
+            Inst::Vector(inst) => {
+                let (op, bit) = (inst.op, inst.bit);
+                let most = op.greatest_bit().unwrap_or(0);
+                self.require(bit <= most, || Fault::VectorBit { op, bit });
+                for (name, value) in op.operands().iter().zip(inst.operands()) {
+                    self.operand(name, *value, Expected::Exactly(Type::I32X16));
+                }
+                Some(Type::I32X16)
             }
             Inst::ToIndex(x) => {
                 self.operand("x", *x, Expected::Exactly(Type::I32));
@@ -132,14 +131,6 @@ impl<'a> Verifier<'a> {
             None => self.used(y),
         };
         ty
-    }
-
-    /// Operands that are all i32 vectors, as is the result.
-    fn bytes(&mut self, operands: &[(&'static str, Value)]) -> Option<Type> {
-        for (name, value) in operands {
-            self.operand(name, *value, Expected::Exactly(Type::I32X16));
-        }
-        Some(Type::I32X16)
     }
 
     fn select(&mut self, mask: Value, on: Value, off: Value) -> Option<Type> {

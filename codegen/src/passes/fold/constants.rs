@@ -92,19 +92,9 @@ impl Folder<'_> {
                 let x = self.uniform(*x)?;
                 lanes::trit_select(self.constant(*codes)?, *bit, x)
             }
-            Inst::Dot4 { acc, codes, x } => {
-                let (codes, x) = (self.constant(*codes)?, self.constant(*x)?);
-                lanes::dot4(self.constant(*acc)?, codes, x)
-            }
-            Inst::Narrow([x, y, z, w]) => lanes::narrow([
-                self.constant(*x)?,
-                self.constant(*y)?,
-                self.constant(*z)?,
-                self.constant(*w)?,
-            ]),
-            Inst::Base3(part, x) => lanes::base3(*part, self.constant(*x)?),
-            Inst::Lookup { table, index, bit } => {
-                lanes::lookup(self.constant(*table)?, self.constant(*index)?, *bit)
+            Inst::Vector(inst) => {
+                let [x, y, z, w] = inst.all().map(|v| self.constant(v));
+                inst.op.apply([x?, y?, z?, w?], inst.bit)
             }
             Inst::Keep(..)
             | Inst::Param(_)
