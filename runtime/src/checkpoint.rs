@@ -2,7 +2,7 @@
 
 use crate::error::LoadError;
 use crate::families::{Architecture, Config};
-use crate::format::{Format, MAX_CLASSES};
+use crate::format::{Format, parse_bit2, random_bit2};
 use crate::graph::Graph;
 use crate::tensor::{
     InvalidModel, Param, Tensor, Tensors, Ternary, Values, check_tensors, random_tensors,
@@ -37,7 +37,7 @@ impl Checkpoint {
         tensors: Tensors,
     ) -> Result<Checkpoint, LoadError> {
         let config = config.into();
-        let format = config.format(classes);
+        let format = config.family().format(classes);
         Ok(Checkpoint {
             tensors,
             ..Checkpoint::empty(config, classes, format)?
@@ -51,18 +51,18 @@ impl Checkpoint {
         format: Format,
     ) -> Result<Checkpoint, LoadError> {
         let config = config.into();
-        config.validate()?;
-        match (classes, &config) {
-            (None | Some(1..=MAX_CLASSES), Config::Atome(_)) | (None, _) => {}
-            (Some(found), Config::Atome(_)) => {
-                let max = MAX_CLASSES;
+        config.family().validate()?;
+        let max = config.family().max_classes();
+        match classes {
+            Some(found) if max == 0 => return Err(InvalidModel::NotAClassifier { found }.into()),
+            Some(found) if !(1..=max).contains(&found) => {
                 return Err(InvalidModel::Classes { max, found }.into());
             }
-            (Some(found), _) => return Err(InvalidModel::NotAClassifier { found }.into()),
+            _ => {}
         }
         Ok(Checkpoint {
-            graph: Arc::new(config.graph(classes)),
-            tokenizer: config.tokenizer().into(),
+            graph: Arc::new(config.family().graph(classes)),
+            tokenizer: config.family().tokenizer().into(),
             config,
             classes,
             tensors: Tensors::new(),
@@ -76,15 +76,14 @@ impl Checkpoint {
     /// The same arguments give the same model on every machine. Activations stay near 1 at any width and depth.
     ///
     /// # Panics
-    /// If the config does not validate, or `classes` is not 1 to [`MAX_CLASSES`].
+    /// If the config does not validate, or there are no classifiers of so many classes in its family.
     #[must_use]
     pub fn random(config: impl Into<Config>, classes: Option<usize>, seed: u64) -> Checkpoint {
         let config = config.into();
         let made = match &config {
-            Config::BitMamba2(config) => {
-                crate::format::parse_bit2(crate::format::random_bit2(config, seed))
-            }
-            Config::Atome(_) => Checkpoint::new(config, classes, Tensors::new()).map(|empty| {
+            // As the bytes of its file, which stay as they are.
+            Config::BitMamba2(config) if classes.is_none() => parse_bit2(random_bit2(config, seed)),
+            _ => Checkpoint::new(config, classes, Tensors::new()).map(|empty| {
                 let tensors = random_tensors(empty.params(), seed);
                 Checkpoint { tensors, ..empty }
             }),

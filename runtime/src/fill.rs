@@ -101,7 +101,7 @@ fn split<'a>(
     let (parts, cols) = content.shape();
     let step = match content.source {
         Source::Matrix(..) => rows_of(cols).next_multiple_of(BLOCK_ROWS),
-        Source::Embedding(_) | Source::Scaled(..) => rows_of(cols),
+        Source::Embedding(..) | Source::Scaled(..) => rows_of(cols),
         // Taps of one word lie in a row of all channels: not rows of the source.
         Source::Taps(_) => usize::MAX,
         Source::Values(_) | Source::Floats(..) | Source::Words(_) => JOB_ELEMS,

@@ -1,7 +1,9 @@
 //! The Atome family: embedding; blocks of LayerNorm, three pathways (ternary convolution, diagonal state space, top-k
 //! attention) mixed by a router, residual; LayerNorm; ternary unembedding or classifier head.
 
-use crate::format::AtomeConfig;
+use super::Family;
+use crate::error::LoadError;
+use crate::format::{AtomeConfig, Format, MAX_CLASSES};
 use crate::graph::{Graph, Rows};
 use crate::tensor::{Prepare, Role};
 use atome_spec::Op;
@@ -13,8 +15,45 @@ const SOFTMAX_EPS: f32 = 1e-10;
 /// Pathways that the router of a block mixes: convolution, state space, attention.
 pub const PATHWAYS: usize = 3;
 
+impl Family for AtomeConfig {
+    fn validate(&self) -> Result<(), LoadError> {
+        AtomeConfig::validate(self)
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    fn max_seq(&self) -> Option<usize> {
+        Some(self.max_seq)
+    }
+
+    fn max_classes(&self) -> usize {
+        MAX_CLASSES
+    }
+
+    fn tokenizer(&self) -> &'static str {
+        if self.vocab_size == 256 {
+            "bytes"
+        } else {
+            "none"
+        }
+    }
+
+    fn format(&self, classes: Option<usize>) -> Format {
+        match classes {
+            None => Format::Atome01,
+            Some(_) => Format::AtomeCl01,
+        }
+    }
+
+    fn graph(&self, classes: Option<usize>) -> Graph {
+        graph(self, classes)
+    }
+}
+
 /// Records a model: a classifier if `classes` is given, else a language model.
-pub(crate) fn graph(c: &AtomeConfig, classes: Option<usize>) -> Graph {
+fn graph(c: &AtomeConfig, classes: Option<usize>) -> Graph {
     let mut graph = Graph::new("atome", c.max_seq);
     let g = &mut graph;
     let shares = g.output("pathways", PATHWAYS);

@@ -1,11 +1,9 @@
 //! Families of models: each has its dimensions, and records its graph from them.
 
-mod architecture;
 mod atome;
 mod bitmamba2;
 
 use crate::format::AtomeConfig;
-pub use architecture::Architecture;
 pub use atome::PATHWAYS;
 pub use bitmamba2::BitMamba2Config;
 
@@ -25,40 +23,78 @@ pub enum Config {
     BitMamba2(BitMamba2Config),
 }
 
-impl Config {
-    /// Positions that attention looks back; `None` for a model without attention.
-    #[must_use]
-    pub fn max_seq(&self) -> Option<usize> {
-        match self {
-            Config::Atome(config) => Some(config.max_seq),
-            Config::BitMamba2(_) => None,
-        }
-    }
+/// A family of models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Architecture {
+    /// Embedding, three pathways a block, router.
+    Atome,
+    /// Mamba-2 with ternary projections and int8 activations.
+    BitMamba2,
+}
 
-    /// The dimensions of an Atome model, if it is one.
+impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Self; 2] = [Self::Atome, Self::BitMamba2];
+
+    /// Returns the name, as containers state it.
     #[must_use]
-    pub fn as_atome(&self) -> Option<&AtomeConfig> {
+    pub const fn name(self) -> &'static str {
         match self {
-            Config::Atome(config) => Some(config),
-            _ => None,
+            Self::Atome => "atome",
+            Self::BitMamba2 => "bitmamba2",
         }
     }
+}
+
+/// What a family tells of a model, from its dimensions.
+pub(crate) trait Family {
+    /// Checks every dimension.
+    fn validate(&self) -> Result<(), LoadError>;
 
     /// Number of token ids.
-    #[must_use]
-    pub fn vocab_size(&self) -> usize {
-        match self {
-            Config::Atome(config) => config.vocab_size,
-            Config::BitMamba2(config) => config.vocab_size,
-        }
+    fn vocab_size(&self) -> usize;
+
+    /// Positions that attention looks back; `None` for a model without attention.
+    fn max_seq(&self) -> Option<usize> {
+        None
     }
 
+    /// Most classes of a classifier; 0 if all models of the family are language models.
+    fn max_classes(&self) -> usize {
+        0
+    }
+
+    /// The tokenizer that a vocabulary of this size is taken for, where nobody says.
+    fn tokenizer(&self) -> &'static str {
+        "none"
+    }
+
+    /// The format that fits a model in memory.
+    fn format(&self, classes: Option<usize>) -> Format {
+        let _ = classes;
+        Format::Container
+    }
+
+    /// The structure of a model; of a classifier if `classes` is given.
+    fn graph(&self, classes: Option<usize>) -> Graph;
+}
+
+impl Config {
     /// The family.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         match self {
             Config::Atome(_) => Architecture::Atome,
             Config::BitMamba2(_) => Architecture::BitMamba2,
+        }
+    }
+
+    pub(crate) fn family(&self) -> &dyn Family {
+        match self {
+            Config::Atome(config) => config,
+            Config::BitMamba2(config) => config,
         }
     }
 
@@ -70,38 +106,25 @@ impl Config {
         })
     }
 
-    /// Checks every dimension.
-    pub(crate) fn validate(&self) -> Result<(), LoadError> {
+    /// The dimensions of an Atome model, if it is one.
+    #[must_use]
+    pub fn as_atome(&self) -> Option<&AtomeConfig> {
         match self {
-            Config::Atome(config) => config.validate(),
-            Config::BitMamba2(config) => config.validate(),
+            Config::Atome(config) => Some(config),
+            _ => None,
         }
     }
 
-    /// The structure of a model; of a classifier if `classes` is given.
-    pub(crate) fn graph(&self, classes: Option<usize>) -> Graph {
-        match self {
-            Config::Atome(config) => atome::graph(config, classes),
-            Config::BitMamba2(config) => bitmamba2::graph(config),
-        }
+    /// Positions that attention looks back; `None` for a model without attention.
+    #[must_use]
+    pub fn max_seq(&self) -> Option<usize> {
+        self.family().max_seq()
     }
 
-    /// The tokenizer that a vocabulary of this size is taken for, where nobody says.
-    pub(crate) fn tokenizer(&self) -> &'static str {
-        match (self, self.vocab_size()) {
-            (Config::Atome(_), 256) => "bytes",
-            (Config::BitMamba2(_), 50_257) => "gpt2",
-            _ => "none",
-        }
-    }
-
-    /// The format that fits a model in memory.
-    pub(crate) fn format(&self, classes: Option<usize>) -> Format {
-        match (self, classes) {
-            (Config::Atome(_), None) => Format::Atome01,
-            (Config::Atome(_), Some(_)) => Format::AtomeCl01,
-            (Config::BitMamba2(_), _) => Format::Bit2,
-        }
+    /// Number of token ids.
+    #[must_use]
+    pub fn vocab_size(&self) -> usize {
+        self.family().vocab_size()
     }
 }
 
@@ -140,8 +163,18 @@ mod tests {
 
     #[test]
     fn a_model_on_a_page() {
-        assert_snapshot!("atome", atome::graph(&ATOME, None));
-        assert_snapshot!("atome_classifier", atome::graph(&ATOME, Some(4)));
-        assert_snapshot!("bitmamba2", bitmamba2::graph(&BITMAMBA2));
+        assert_snapshot!("atome", ATOME.graph(None));
+        assert_snapshot!("atome_classifier", ATOME.graph(Some(4)));
+        assert_snapshot!("bitmamba2", BITMAMBA2.graph(None));
+    }
+
+    #[test]
+    fn products_are_counted() {
+        // A block's convolution, query, key, value and router.
+        let block = 32 * 5 + 2 * 8 * 32 + 32 * 32 + 3 * 32;
+        assert_eq!(ATOME.graph(None).macs(3, 2), 3 * block + 2 * 256 * 32);
+        assert_eq!(ATOME.graph(Some(4)).macs(3, 1), 3 * block + 4 * 32);
+        let layer = 140 * 32 + 32 * 64;
+        assert_eq!(BITMAMBA2.graph(None).macs(1, 1), layer + 256 * 32);
     }
 }

@@ -61,7 +61,7 @@ impl Job<'_> {
                 buffers.read(w, part)?;
                 self.scale(&buffers.source, w.cols, *scale)?;
             }
-            Source::Matrix(w, _) | Source::Embedding(w) | Source::Taps(w) => {
+            Source::Matrix(w, _) | Source::Embedding(w, _) | Source::Taps(w) => {
                 buffers.read(w, part)?;
                 self.pack(buffers, w.cols)?;
             }
@@ -99,9 +99,9 @@ impl Job<'_> {
                     packing::matrix::unpack_into(packing, words, rows, cols, read_back)
                 })
             }
-            Source::Embedding(_) => {
-                packing::embed::pack_into(Packing::Int2, source, rows, cols, words).and_then(|()| {
-                    packing::embed::unpack_into(Packing::Int2, words, rows, cols, read_back)
+            Source::Embedding(_, packing) => {
+                packing::embed::pack_into(packing, source, rows, cols, words).and_then(|()| {
+                    packing::embed::unpack_into(packing, words, rows, cols, read_back)
                 })
             }
             _ => packing::conv::pack_into(source, rows, cols, words)

@@ -4,7 +4,7 @@ use super::container::{
     self, Container, ContainerInfo, ContainerOptions, Encoding, Layout, Metadata, PackSummary,
     Writer,
 };
-use super::{Architecture, AtomeConfig, Checkpoint, Config, Format, MAX_CLASSES, WriteError};
+use super::{Architecture, AtomeConfig, Checkpoint, Config, Format, WriteError};
 use crate::atomic_file::AtomicFile;
 use crate::error::LoadError;
 use crate::fill::Progress;
@@ -19,7 +19,7 @@ const CLASSES: &str = "classes";
 fn layout(family: Architecture) -> Layout {
     match family {
         Architecture::Atome => Layout::Dense,
-        Architecture::BitMamba2 => Layout::Tiled,
+        _ => Layout::Tiled,
     }
 }
 
@@ -121,10 +121,7 @@ pub(super) fn read(
     let family = container::family(metadata)?;
     let encoding = metadata.encoding(layout(family))?;
     let config = Config::from_json(family, metadata.get("config")?)?;
-    let classes = match config {
-        Config::Atome(_) => classes(metadata)?,
-        Config::BitMamba2(_) => None,
-    };
+    let classes = classes(metadata, config.family().max_classes())?;
     let info = metadata.info(encoding.packing)?;
     if let (Some(given), Config::Atome(config)) = (given, &config) {
         config.must_equal(given)?;
@@ -136,12 +133,12 @@ pub(super) fn read(
     Ok((model, info))
 }
 
-fn classes(metadata: &Metadata) -> Result<Option<usize>, LoadError> {
-    let Some(stated) = metadata.option(CLASSES) else {
+/// The classes that a file states, of a family that may have so many.
+fn classes(metadata: &Metadata, max: usize) -> Result<Option<usize>, LoadError> {
+    let Some(stated) = metadata.option(CLASSES).filter(|_| max > 0) else {
         return Ok(None);
     };
-    let classes = stated.parse().ok();
-    let classes = classes.filter(|n| (1..=MAX_CLASSES).contains(n));
-    let wrong = || metadata.wrong(CLASSES, format!("1 to {MAX_CLASSES}"));
+    let classes = stated.parse().ok().filter(|n| (1..=max).contains(n));
+    let wrong = || metadata.wrong(CLASSES, format!("1 to {max}"));
     Ok(Some(classes.ok_or_else(wrong)?))
 }

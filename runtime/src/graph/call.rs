@@ -67,6 +67,17 @@ impl Call {
         }
     }
 
+    /// The scalar of this name.
+    ///
+    /// # Panics
+    /// If the family left it out.
+    pub(crate) fn number(&self, name: &str) -> Scalar {
+        match self.scalars.iter().find(|(scalar, _)| *scalar == name) {
+            Some((_, scalar)) => *scalar,
+            None => panic!("`{}` has no scalar `{name}`", self.name),
+        }
+    }
+
     /// The rows of this name.
     ///
     /// # Panics

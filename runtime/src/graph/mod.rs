@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `call` | an op and its operands by name |
 //! | `functions` | what most models are composed of: norms, products, lookups |
-//! | `signature` | the operands of each op, in the order of its kernel |
+//! | `signature` | the operands of each call, in the order of its kernel |
 //! | `text` | a graph as a page to read |
 //!
 //! A family is a function that records: it declares parameters in the order in which files hold them, and calls ops on
@@ -18,7 +18,7 @@ mod text;
 
 pub(crate) use call::{Arg, Call, Scalar, What};
 pub(crate) use functions::RMS_GAIN;
-pub(crate) use signature::buffers;
+pub(crate) use signature::{Names, names};
 
 use crate::tensor::{Kind, Param, Prepare, Role};
 use atome_spec::{Activation, Op};

@@ -1,39 +1,44 @@
-//! The operands of each op, in the order of its kernel's buffers.
+//! The operands of each call, in the order of its kernel's parameters.
 
 use super::What;
-use atome_spec::{Activation, Op};
+use atome_codegen::op;
+use atome_spec::{Activation, Kind, Op};
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Names of the buffers that a call has an operand for.
-pub(crate) fn buffers(what: What) -> &'static [&'static str] {
+/// Names of the buffers and of the scalars of a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    pub buffers: &'static [&'static str],
+    pub scalars: &'static [&'static str],
+}
+
+/// What a call has an operand or a number for. A lookup has those that are the same whatever the table is stored as.
+pub(crate) fn names(what: What) -> Names {
     match what {
-        What::Lookup => &["ids", "table", "out"],
-        What::TopK(_) => &["scores", "chosen", "picked"],
+        What::Lookup => Names {
+            buffers: &["ids", "table", "out"],
+            scalars: &[],
+        },
+        What::TopK(_) => Names {
+            buffers: &["scores", "chosen", "picked"],
+            scalars: &[],
+        },
         What::Kernel(op, activation) => kernel(op, activation),
     }
 }
 
-fn kernel(op: Op, activation: Activation) -> &'static [&'static str] {
-    match op {
-        Op::Embed | Op::LookupF32 | Op::LookupF16 => &["ids", "table", "out"],
-        Op::LookupI8 => &["ids", "table", "scales", "out"],
-        Op::Gemv | Op::Gemm => match activation {
-            Activation::I8 => &["w", "x", "x_scale", "x_sum", "out"],
-            Activation::F32 => &["w", "x", "out"],
-        },
-        Op::Conv1d => &["w", "x", "history", "out"],
-        Op::Scan => &["decay", "b", "c", "x", "state", "out"],
-        Op::Norm => &["x", "gamma", "beta", "out"],
-        Op::Quantize => &["x", "q", "q_scale", "q_sum"],
-        Op::KvAppend => &["k", "v", "keys", "values"],
-        Op::AttnScores => &["q", "keys", "scores"],
-        Op::AttnMix => &["chosen", "p", "values", "out"],
-        Op::RouterMix => &["router", "local", "state", "sparse", "x"],
-        Op::RmsNorm => &["x", "gamma", "out"],
-        Op::RmsQuantize => &["x", "gamma", "q", "q_scale", "q_sum"],
-        Op::ConvSilu => &["w", "bias", "x", "history", "out"],
-        Op::Discretize => &["dt", "bias", "a_log", "step", "decay"],
-        Op::SelectiveScan => &["x", "step", "decay", "b", "c", "z", "d", "state", "out"],
-        Op::Add => &["y", "x"],
-        _ => &["x", "out"],
-    }
+/// Those of a kernel, made once of its op's signature.
+fn kernel(op: Op, activation: Activation) -> Names {
+    static KNOWN: LazyLock<Mutex<BTreeMap<(Op, Activation), Names>>> =
+        LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry((op, activation)).or_insert_with(|| {
+        let signature = op::signature(Kind::new(op).activation(activation));
+        let buffers: Vec<&str> = signature.buffers.iter().map(|b| b.name).collect();
+        Names {
+            buffers: buffers.leak(),
+            scalars: signature.scalars,
+        }
+    })
 }

@@ -90,7 +90,7 @@ impl Printed<'_> {
 
     fn call(&self, f: &mut fmt::Formatter<'_>, call: &Call) -> fmt::Result {
         write!(f, "{}: {}", self.short(&call.name), call.what)?;
-        for (i, name) in signature::buffers(call.what).iter().enumerate() {
+        for (i, name) in signature::names(call.what).buffers.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
             write!(f, "{comma} {name}=")?;
             match call.get(name) {

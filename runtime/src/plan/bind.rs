@@ -78,7 +78,7 @@ fn ternary<'m>(
             lookup = Op::LookupF32;
             Source::Scaled(w, tensor.scale).into()
         }
-        Role::Embedding => Source::Embedding(w).into(),
+        Role::Embedding => Source::Embedding(w, packing).into(),
         Role::Matrix => Source::Matrix(w, packing).into(),
         Role::Taps => Source::Taps(w).into(),
         Role::MatrixI8 => {

@@ -11,7 +11,7 @@ use super::{
     Stage, Tensor, TopKCall,
 };
 use crate::LoadError;
-use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What, buffers};
+use crate::graph::{self, Arg, Extent, Graph, Names, Part, Rows, Scalar, What, names};
 use crate::tensor::Tensors;
 use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Op, Packing};
@@ -101,12 +101,13 @@ impl Lowering<'_> {
     }
 
     fn call(&self, call: &graph::Call, each_token: bool) -> Call {
-        let names = buffers(call.what);
-        let operands = names.iter().map(|name| call.get(name));
+        let Names { buffers, scalars } = names(call.what);
+        let operands = buffers.iter().map(|name| call.get(name));
         let mut operands: Vec<Operand> = operands
             .flat_map(|arg| self.operands(arg, each_token))
             .collect();
-        let mut scalars: Vec<f32> = call.scalars.iter().map(|(_, s)| self.scalar(*s)).collect();
+        let scalars = scalars.iter().map(|name| call.number(name));
+        let mut scalars: Vec<f32> = scalars.map(|s| self.scalar(s)).collect();
         let (op, activation) = match call.what {
             What::Kernel(op, activation) => (op, activation),
             What::Lookup => {

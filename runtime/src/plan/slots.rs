@@ -91,3 +91,28 @@ fn lives(graph: &Graph) -> Vec<Option<Life>> {
     }
     lives
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_called_alike_share_a_tensor_unless_both_are_in_use() {
+        let mut graph = Graph::new("test", 1);
+        let g = &mut graph;
+        let x = g.embedding("embed", 8, 16);
+        let mut product = |scope: &str, g: &mut Graph| g.scope(scope, |g| g.linear("w", x, 16));
+        let (a, b) = (product("a", g), product("b", g));
+        g.add("sum", a, b);
+        let c = product("c", g);
+        g.add("last", c, x);
+        g.head(|g| g.linear("head", x, 8));
+        let slots = Slots::new(&graph, 4, &mut Declared::new(1));
+        let [a, b, c] = [a, b, c].map(|rows| slots.tensor(rows.id).expect("they are used"));
+        assert_ne!(a, b, "one would overwrite the other");
+        assert_eq!(a, c, "nobody looks at `a` any more");
+        let logits = graph.logits.expect("a head");
+        assert_eq!(slots.tensor(logits.id), None);
+        assert!(slots.is_from_body(x.id) && !slots.is_from_body(logits.id));
+    }
+}

@@ -83,7 +83,7 @@ pub(crate) enum Source<'m> {
     /// A matrix for `gemv`/`gemm`.
     Matrix(Trits<'m>, Packing),
     /// An embedding table.
-    Embedding(Trits<'m>),
+    Embedding(Trits<'m>, Packing),
     /// An embedding table as floats, each a trit times this scale.
     Scaled(Trits<'m>, f32),
     /// Taps of a depthwise convolution, `[channels, taps]`.
@@ -171,7 +171,7 @@ impl<'m> Content<'m> {
     pub(crate) fn bytes(&self) -> Size {
         match &self.source {
             Source::Matrix(w, packing) => Size::from(matrix::words(*packing, w.rows, w.cols)) * 4,
-            Source::Embedding(w) => Size::from(embed::words(Packing::Int2, w.rows, w.cols)) * 4,
+            Source::Embedding(w, packing) => Size::from(embed::words(*packing, w.rows, w.cols)) * 4,
             Source::Scaled(w, _) => Size::from(w.rows) * w.cols * 4,
             Source::Taps(w) => Size::from(conv::words(w.rows, w.cols)) * 4,
             Source::Values(values) => Size::from(values.len()) * 4,
@@ -185,7 +185,7 @@ impl<'m> Content<'m> {
     pub(crate) fn bytes_of(&self, parts: usize) -> usize {
         match &self.source {
             Source::Matrix(w, packing) => 4 * layout::gemv_words(*packing, parts, w.cols),
-            Source::Embedding(w) => parts * layout::embed_row_bytes(Packing::Int2, w.cols),
+            Source::Embedding(w, packing) => parts * layout::embed_row_bytes(*packing, w.cols),
             Source::Scaled(w, _) => 4 * parts * w.cols,
             Source::Taps(w) => 4 * layout::conv_words(parts, w.cols),
             Source::Values(_) | Source::Floats(..) | Source::Words(_) => 4 * parts,
@@ -196,7 +196,7 @@ impl<'m> Content<'m> {
     pub(crate) fn shape(&self) -> (usize, usize) {
         match &self.source {
             Source::Matrix(w, _)
-            | Source::Embedding(w)
+            | Source::Embedding(w, _)
             | Source::Scaled(w, _)
             | Source::Taps(w) => (w.rows, w.cols),
             Source::Values(values) => (values.len(), 1),

@@ -5,6 +5,9 @@ mod config;
 
 pub use config::BitMamba2Config;
 
+use super::Family;
+use crate::error::LoadError;
+use crate::format::Format;
 use crate::graph::{Graph, RMS_GAIN, Rows};
 use crate::tensor::Prepare;
 use atome_spec::Op;
@@ -12,8 +15,36 @@ use atome_spec::Op;
 /// Added to the mean square of an RMS norm.
 const NORM_EPS: f32 = 1e-6;
 
+/// The size of GPT-2's vocabulary.
+const GPT2_VOCAB: usize = 50_257;
+
+impl Family for BitMamba2Config {
+    fn validate(&self) -> Result<(), LoadError> {
+        BitMamba2Config::validate(self)
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    fn tokenizer(&self) -> &'static str {
+        match self.vocab_size {
+            GPT2_VOCAB => "gpt2",
+            _ => "none",
+        }
+    }
+
+    fn format(&self, _: Option<usize>) -> Format {
+        Format::Bit2
+    }
+
+    fn graph(&self, _: Option<usize>) -> Graph {
+        graph(self)
+    }
+}
+
 /// Records a model.
-pub(crate) fn graph(c: &BitMamba2Config) -> Graph {
+fn graph(c: &BitMamba2Config) -> Graph {
     // No attention, so any window will do.
     let mut graph = Graph::new("bitmamba2", 1);
     let g = &mut graph;

@@ -172,7 +172,7 @@ impl<'p> Flow<'p> {
 fn filled(content: &Filled<'_>) -> What {
     match &content.source {
         Source::Matrix(_, packing) => What::Elements(Content::Matrix(*packing)),
-        Source::Embedding(_) => What::Elements(Content::Table(Packing::Int2)),
+        Source::Embedding(_, packing) => What::Elements(Content::Table(*packing)),
         Source::Taps(_) => What::Elements(Content::Taps(Packing::Int2)),
         Source::Words(_) => What::Words,
         Source::Scaled(..) | Source::Values(_) | Source::Floats(..) => What::Elements(Content::F32),
