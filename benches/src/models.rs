@@ -8,7 +8,7 @@ use crate::record::{Limit, Record, rounded};
 use crate::suite::same;
 use crate::time::{least_median, time};
 use atome::format::Checkpoint;
-use atome::{BackendKind, Config, Model, Options, Session, Tier};
+use atome::{BackendKind, Model, Options, Session, Tier};
 use atome_spec::{Isa, Method};
 use std::hint::black_box;
 use std::time::Instant;
@@ -133,7 +133,7 @@ pub(crate) struct Timing {
 }
 
 fn step(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
-    let bytes = read_bytes(model, POSITION);
+    let bytes = model.read_bytes(POSITION);
     let limit = bound(bytes, (1, 1));
     let mut session = model.session()?;
     // The cost grows evenly with the position, so that of the middle is the mean.
@@ -158,7 +158,7 @@ fn step(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, Benc
 }
 
 fn prefill(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
-    let bytes = read_bytes(model, tokens.len() / 2);
+    let bytes = model.read_bytes(tokens.len() / 2);
     let limit = bound(bytes, (tokens.len(), 1));
     let mut session = model.session()?;
     let ns = time(|| {
@@ -177,7 +177,7 @@ fn prefill(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, B
 }
 
 fn batch(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
-    let bytes = read_bytes(model, 0);
+    let bytes = model.read_bytes(0);
     let limit = bound(bytes, (SESSIONS, SESSIONS));
     let mut sessions = (0..SESSIONS)
         .map(|_| model.session())
@@ -200,7 +200,7 @@ fn batch(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, Ben
 }
 
 fn classify(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
-    let bytes = read_bytes(model, tokens.len() / 2);
+    let bytes = model.read_bytes(tokens.len() / 2);
     let limit = bound(bytes, (tokens.len(), 1));
     let mut session = model.session()?;
     let ns = time(|| {
@@ -214,21 +214,6 @@ fn classify(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, 
         tokens: tokens.len(),
         heads: 1,
     })
-}
-
-/// Bytes that a token at `position` makes a model read: weights and constants but for the
-/// embedding table, cached keys, and the values that attention keeps.
-fn read_bytes(model: &Model, position: usize) -> usize {
-    let tensors = model.info().tensors.iter();
-    let shared = tensors.filter(|t| t.section.is_shared() && t.name != "embed");
-    let attention = match &model.info().config {
-        Config::Atome(c) => {
-            let cached = position.min(c.max_seq);
-            c.n_layers * (c.d_head * cached + c.d_model * c.top_k.min(cached))
-        }
-        _ => 0,
-    };
-    shared.map(|t| t.bytes).sum::<usize>() + 4 * attention
 }
 
 impl Timing {

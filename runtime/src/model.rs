@@ -245,6 +245,11 @@ impl Model {
         &*self.inner.plan
     }
 
+    /// Bytes that the token at `position` makes a step read at least.
+    pub fn read_bytes(&self, position: usize) -> usize {
+        self.inner.plan.read_bytes(position)
+    }
+
     /// Number of token ids.
     pub fn vocab(&self) -> usize {
         self.inner.vocab

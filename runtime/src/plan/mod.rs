@@ -9,6 +9,7 @@
 //! | `size` | sums and products that never wrap around |
 //! | `memory` | offsets: sections in order, scratch by liveness |
 //! | `saved` | what of a slot is a session's saved state |
+//! | `count` | what a step costs |
 //! | `lower` | a graph to a plan: its calls |
 //! | `declare`, `slots`, `bind` | its tensors: of states, of rows, of parameters |
 //! | `dims` | dimensions of a call from the widths of its operands |
@@ -23,6 +24,7 @@ use atome_spec::Packing;
 
 mod bind;
 mod call;
+mod count;
 mod declare;
 mod dims;
 mod entry;

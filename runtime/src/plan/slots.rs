@@ -101,7 +101,7 @@ mod tests {
         let mut graph = Graph::new("test", 1);
         let g = &mut graph;
         let x = g.embedding("embed", 8, 16);
-        let mut product = |scope: &str, g: &mut Graph| g.scope(scope, |g| g.linear("w", x, 16));
+        let product = |scope: &str, g: &mut Graph| g.scope(scope, |g| g.linear("w", x, 16));
         let (a, b) = (product("a", g), product("b", g));
         g.add("sum", a, b);
         let c = product("c", g);

@@ -1,0 +1,77 @@
+//! What a step costs, counted over its calls.
+
+use super::{Call, KernelCall, Plan, Stage};
+use crate::plan::DimValue;
+use atome_spec::Op;
+use std::collections::BTreeSet;
+
+impl Plan {
+    /// Bytes that the token at `position` makes a step read at least: weights and constants once, but for tables that are
+    /// looked up; cached keys, and the values that attention keeps.
+    pub(crate) fn read_bytes(&self, position: usize) -> usize {
+        let calls = self.stages.iter().chain(&self.head).flat_map(Stage::calls);
+        let mut shared = BTreeSet::new();
+        let mut cached = 0;
+        for call in calls {
+            let Call::Kernel(call) = call else { continue };
+            cached += 4 * cached_elems(call, position as u64, self.window);
+            if !is_lookup(call.op) {
+                let tensors = call.operands.iter().map(|operand| operand.tensor);
+                shared.extend(tensors.filter(|t| self.tensor(*t).section.is_shared()));
+            }
+        }
+        let shared = shared.into_iter().map(|tensor| self.tensor(tensor).bytes);
+        shared.sum::<usize>() + cached
+    }
+}
+
+/// Elements of a cache that a call reads.
+fn cached_elems(call: &KernelCall, position: u64, window: u64) -> usize {
+    let len = position.min(window);
+    let value = |dim: &DimValue| match *dim {
+        DimValue::Const(n) => n,
+        DimValue::Tokens => 1,
+        DimValue::Slot | DimValue::Len => len,
+        DimValue::Kept(most) => most.min(len),
+    };
+    let elems = match (call.op, call.dims.as_slice()) {
+        (Op::AttnScores, [d_head, _, len]) => value(d_head) * value(len),
+        (Op::AttnMix, [d_model, _, kept]) => value(d_model) * value(kept),
+        _ => 0,
+    };
+    elems as usize
+}
+
+fn is_lookup(op: Op) -> bool {
+    use Op::{Embed, LookupF16, LookupF32, LookupI8};
+    matches!(op, Embed | LookupF32 | LookupF16 | LookupI8)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::{AtomeConfig, Checkpoint};
+    use crate::plan::{self, Products};
+
+    #[test]
+    fn a_step_reads_its_weights_and_what_attention_keeps() {
+        let config = AtomeConfig {
+            vocab_size: 40,
+            d_model: 72,
+            n_layers: 2,
+            d_head: 8,
+            top_k: 3,
+            kernel_size: 4,
+            max_seq: 20,
+        };
+        let model = Checkpoint::random(config, None, 1);
+        let planned = plan::plan(model.graph(), &model.tensors, 4, Products::default());
+        let (plan, _) = planned.expect("a plan");
+        let shared = plan.tensors.iter().filter(|t| t.section.is_shared());
+        let weights = shared.filter(|t| t.name != "embed").map(|t| t.bytes);
+        let weights: usize = weights.sum();
+        assert_eq!(plan.read_bytes(0), weights);
+        assert_eq!(plan.read_bytes(2), weights + 4 * 2 * (8 * 2 + 72 * 2));
+        let most = weights + 4 * 2 * (8 * 20 + 72 * 3);
+        assert_eq!([plan.read_bytes(20), plan.read_bytes(1000)], [most, most]);
+    }
+}
