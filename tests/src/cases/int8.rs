@@ -111,7 +111,7 @@ fn words(q: &[i8], [rows, width]: [usize; 2]) -> Vec<u32> {
     words
 }
 
-pub(super) fn gemv() -> Vec<Case> {
+pub(super) fn gemv_i8() -> Vec<Case> {
     let mut series = Series::new(11);
     let mut cases = Vec::new();
     for rows in [0, 1, 15, 16, 17, 33, 48, 63, 64, 65, 100, 129] {
@@ -129,7 +129,7 @@ pub(super) fn gemv() -> Vec<Case> {
     cases
 }
 
-pub(super) fn gemm() -> Vec<Case> {
+pub(super) fn gemm_i8() -> Vec<Case> {
     let mut series = Series::new(12);
     let mut cases = Vec::new();
     for (i, rows) in [0, 1, 17, 50, 64, 131].into_iter().enumerate() {

@@ -26,13 +26,19 @@ mod memory;
 mod rows;
 mod ternary;
 
+use attention::*;
+use int8::{quantize, rms_quantize};
+use lookup::*;
+use mamba::*;
+use rows::*;
+use ternary::*;
+
 pub use argument::Argument;
 pub use memory::{Memory, Mismatch};
 
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::Function;
-use atome_kernels::reference;
-use atome_spec::{Activation, Method, Op, Packing};
+use atome_spec::{Activation, Method, Op, Packing, each_op};
 use std::fmt;
 
 /// One call of a kernel and its result.
@@ -145,37 +151,18 @@ impl fmt::Display for Case {
     }
 }
 
-/// The cases of one op.
-pub fn of(op: Op) -> Vec<Case> {
-    match op {
-        Op::Embed => ternary::embed(),
-        Op::Gemv => [ternary::gemv(), int8::gemv()].concat(),
-        Op::Gemm => [ternary::gemm(), int8::gemm()].concat(),
-        Op::Quantize => int8::quantize(),
-        Op::Conv1d => ternary::conv1d(),
-        Op::Scan => rows::scan(),
-        Op::Norm => rows::norm(),
-        Op::Softmax => rows::softmax(),
-        Op::Argmax => rows::argmax(),
-        Op::KvAppend => attention::kv_append(),
-        Op::AttnScores => attention::attn_scores(),
-        Op::AttnMix => attention::attn_mix(),
-        Op::RouterMix => attention::router_mix(),
-        Op::LookupF32 => lookup::lookup_f32(),
-        Op::LookupF16 => lookup::lookup_f16(),
-        Op::LookupI8 => lookup::lookup_i8(),
-        Op::RmsNorm => mamba::rms_norm(),
-        Op::RmsQuantize => int8::rms_quantize(),
-        Op::ConvSilu => mamba::conv_silu(),
-        Op::Discretize => mamba::discretize(),
-        Op::SelectiveScan => mamba::selective_scan(),
-        Op::Add => mamba::add(),
-        Op::Exp => rows::elementwise(op, reference::exp),
-        Op::Tanh => rows::elementwise(op, reference::tanh),
-        Op::Softplus => rows::elementwise(op, reference::softplus),
-        Op::Silu => rows::elementwise(op, reference::silu),
-    }
+macro_rules! of {
+    ($($name:ident: $op:ident,)+) => {
+        /// The cases of one op: what the function of its name in one of the files gives.
+        pub fn of(op: Op) -> Vec<Case> {
+            match op {
+                $(Op::$op => $name(),)+
+            }
+        }
+    };
 }
+
+each_op!(of);
 
 /// The cases of every op.
 pub fn all() -> Vec<Case> {

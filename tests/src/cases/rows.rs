@@ -147,7 +147,23 @@ fn argmax_case(x: &[f32]) -> Case {
 /// A numeric function as the reference defines it.
 type Function = fn(&[f32], &mut [f32]);
 
-pub(super) fn elementwise(op: Op, function: Function) -> Vec<Case> {
+pub(super) fn exp() -> Vec<Case> {
+    elementwise(Op::Exp, reference::exp)
+}
+
+pub(super) fn tanh() -> Vec<Case> {
+    elementwise(Op::Tanh, reference::tanh)
+}
+
+pub(super) fn softplus() -> Vec<Case> {
+    elementwise(Op::Softplus, reference::softplus)
+}
+
+pub(super) fn silu() -> Vec<Case> {
+    elementwise(Op::Silu, reference::silu)
+}
+
+fn elementwise(op: Op, function: Function) -> Vec<Case> {
     let mut series = Series::new(9);
     let mut cases = Vec::new();
     for n in WIDTHS {

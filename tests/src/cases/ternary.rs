@@ -1,6 +1,6 @@
 use super::argument::blank;
 use super::data::Series;
-use super::{Argument, Case};
+use super::{Argument, Case, int8};
 use atome_kernels::packing;
 use atome_kernels::reference::{self, Ternary};
 use atome_spec::{Op, Packing};
@@ -50,6 +50,7 @@ pub(super) fn gemv() -> Vec<Case> {
             cases.push(gemv_case(&mut series, rows, cols));
         }
     }
+    cases.extend(int8::gemv_i8());
     cases
 }
 
@@ -87,6 +88,7 @@ pub(super) fn gemm() -> Vec<Case> {
             }
         }
     }
+    cases.extend(int8::gemm_i8());
     cases
 }
 

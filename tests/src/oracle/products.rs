@@ -22,6 +22,11 @@ pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
     Ok(())
 }
 
+pub(super) use self::{
+    lookup as lookup_f32, lookup as lookup_f16, lookup as lookup_i8, product as gemv,
+    product as gemm,
+};
+
 pub(super) fn lookup(call: &Call<'_>) -> Result<(), String> {
     let (op, d_model) = (call.case.spec.op, call.dim("d_model"));
     let table = call.words("table");

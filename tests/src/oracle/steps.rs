@@ -1,19 +1,14 @@
 use super::ball::{Ball, exp, silu, softplus, softplus_of};
 use super::{Call, at};
 
-fn balls(x: &[f32]) -> Vec<Ball> {
+pub(super) fn balls(x: &[f32]) -> Vec<Ball> {
     x.iter().map(|x| Ball::exact(*x)).collect()
 }
 
-fn judge_all(call: &Call<'_>, name: &str, exact: &[Ball]) -> Result<(), String> {
+pub(super) fn judge_all(call: &Call<'_>, name: &str, exact: &[Ball]) -> Result<(), String> {
     let found = call.output(name);
     let mut pairs = exact.iter().zip(found).enumerate();
     pairs.try_for_each(|(i, (exact, found))| at(name, i, exact.judge(found)))
-}
-
-pub(super) fn function(call: &Call<'_>, f: fn(Ball) -> Ball) -> Result<(), String> {
-    let exact: Vec<Ball> = balls(&call.input("x")).into_iter().map(f).collect();
-    judge_all(call, "out", &exact)
 }
 
 pub(super) fn add(call: &Call<'_>) -> Result<(), String> {
