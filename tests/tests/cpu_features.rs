@@ -3,7 +3,7 @@
 
 use atome_codegen::emit::{clif, rust};
 use atome_codegen::{KernelSpec, compile_for};
-use atome_spec::{Activation, Isa, Op, Packing, Target};
+use atome_spec::{Activation, Isa, Op, Packing, Target, Tier};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -15,11 +15,11 @@ fn asked_for(isa: Isa) -> Names {
 
 /// The target whose compiler knows the features of an instruction set.
 fn triple(isa: Isa) -> Option<&'static str> {
-    Some(match isa {
-        Isa::Portable => return None,
-        Isa::Neon | Isa::Dotprod => "aarch64-unknown-linux-gnu",
-        Isa::Sse41 | Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => "x86_64-unknown-linux-gnu",
-    })
+    match isa.tier() {
+        Tier::Portable => None,
+        Tier::Neon => Some("aarch64-unknown-linux-gnu"),
+        Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => Some("x86_64-unknown-linux-gnu"),
+    }
 }
 
 /// What the generated kernels enable.
@@ -90,14 +90,10 @@ fn generated_rust_uses_what_a_cpu_is_asked_for() {
 
 #[test]
 fn cranelift_is_told_of_what_a_cpu_is_asked_for() {
-    for (target, isa) in [
-        (Target::X86_64V2, Isa::Sse41),
-        (Target::X86_64V3, Isa::Avx2),
-        (Target::X86_64V4, Isa::Avx512),
-        (Target::X86_64V4, Isa::Avx512Vnni),
-        (Target::Aarch64, Isa::Neon),
-        (Target::Aarch64, Isa::Dotprod),
-    ] {
+    for &isa in Isa::ALL.iter().filter(|isa| isa.tier() != Tier::Portable) {
+        let is_class = |target: &Target| target.isa() == Some(isa.tier().baseline());
+        let target = Target::ALL.iter().copied().find(is_class);
+        let target = target.expect("a tier has a target");
         let told = told_to_cranelift(target, isa);
         let asked: Names = asked_for(isa).iter().map(|f| f.replace('.', "")).collect();
         assert!(
