@@ -41,6 +41,19 @@ pub fn has(isa: Isa) -> bool {
     available(isa.tier()) && isa.features().all(has_feature)
 }
 
+/// The best instruction set that this machine has.
+///
+/// ```
+/// use atome_kernels::dispatch;
+///
+/// assert_eq!(dispatch::best_isa().tier(), dispatch::detect());
+/// ```
+pub fn best_isa() -> Isa {
+    let tier = detect();
+    let found = tier.isas().find(|isa| has(*isa));
+    found.unwrap_or(tier.baseline())
+}
+
 /// Every tier this machine runs, best first; the last is [`Tier::Portable`].
 ///
 /// A tier implies all that come after it.

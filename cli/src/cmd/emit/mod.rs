@@ -203,7 +203,7 @@ impl EmitArgs {
 
     /// The best instructions of the target.
     fn target_isa(&self) -> Isa {
-        self.target.isa().unwrap_or_else(best_isa)
+        self.target.isa().unwrap_or_else(dispatch::best_isa)
     }
 
     /// Which kernel it is and how it is laid out.
@@ -235,13 +235,6 @@ impl EmitArgs {
         let end = code.trim_ascii_end().len();
         output::print_bytes(&[&code[..end], b"\n"].concat())
     }
-}
-
-/// The best instructions of this machine.
-fn best_isa() -> Isa {
-    let tier = dispatch::detect();
-    let known = tier.isas().find(|&isa| dispatch::has(isa));
-    known.unwrap_or_else(|| tier.baseline())
 }
 
 #[cfg(feature = "jit")]
