@@ -70,12 +70,12 @@ macro_rules! each_op {
     ($macro:ident) => {
         $macro! {
             embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
-            quantize: Quantize, softmax: Softmax, kv_append: KvAppend, attn_scores:
-            AttnScores, attn_mix: AttnMix, router_mix: RouterMix, argmax: Argmax, exp: Exp,
-            tanh: Tanh, softplus: Softplus, silu: Silu, lookup_f32: LookupF32, lookup_f16:
-            LookupF16, lookup_i8: LookupI8, rms_norm: RmsNorm, rms_quantize: RmsQuantize,
-            conv_silu: ConvSilu, discretize: Discretize, selective_scan: SelectiveScan, add:
-            Add,
+            quantize: Quantize, softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores,
+            attn_mix: AttnMix, router_mix: RouterMix, argmax: Argmax, exp: Exp, tanh: Tanh,
+            softplus: Softplus, silu: Silu, lookup_f32: LookupF32, lookup_f16: LookupF16,
+            lookup_i8: LookupI8, rms_norm: RmsNorm, rms_quantize: RmsQuantize,
+            conv_silu: ConvSilu, discretize: Discretize, selective_scan: SelectiveScan,
+            add: Add,
         }
     };
 }
