@@ -6,17 +6,7 @@ use atome_kernels::ops::top_k;
 
 /// Stages whose calls are `K`s, ready to run one after the other.
 pub(super) struct Walk<K> {
-    stages: Vec<Node<K>>,
-}
-
-enum Node<K> {
-    Block(Step<K>),
-    EachToken(Vec<Step<K>>),
-}
-
-enum Step<K> {
-    Kernel(K),
-    TopK(TopK),
+    stages: Vec<Stage<K, TopK>>,
 }
 
 impl<K> Walk<K> {
@@ -26,22 +16,12 @@ impl<K> Walk<K> {
         stages: &[Stage],
         mut prepare: impl FnMut(&KernelCall) -> Result<K, E>,
     ) -> Result<Walk<K>, E> {
-        let mut step = |call: &Call| {
-            Ok(match call {
-                Call::Kernel(kernel) => Step::Kernel(prepare(kernel)?),
-                Call::TopK(call) => Step::TopK(TopK::new(plan, call)),
-            })
-        };
-        let mut nodes = Vec::with_capacity(stages.len());
-        for stage in stages {
-            nodes.push(match stage {
-                Stage::Block(call) => Node::Block(step(call)?),
-                Stage::EachToken(calls) => {
-                    Node::EachToken(calls.iter().map(&mut step).collect::<Result<_, E>>()?)
-                }
-            });
-        }
-        Ok(Walk { stages: nodes })
+        let stages = stages
+            .iter()
+            .map(|stage| stage.try_map(&mut prepare, &|call| TopK::new(plan, call)));
+        Ok(Walk {
+            stages: stages.collect::<Result<_, E>>()?,
+        })
     }
 
     /// Runs the stages; `owner` knows whose state each row belongs to.
@@ -54,18 +34,18 @@ impl<K> Walk<K> {
         owner: Owner<'_>,
         mut call: impl FnMut(&K, &Frame),
     ) {
-        let mut run = |step: &Step<K>, frame: &Frame| match step {
-            Step::Kernel(kernel) => call(kernel, frame),
+        let mut run = |step: &Call<K, TopK>, frame: &Frame| match step {
+            Call::Kernel(kernel) => call(kernel, frame),
             // SAFETY: the caller's promise, passed on.
-            Step::TopK(top) => unsafe { top.run(frame) },
+            Call::TopK(top) => unsafe { top.run(frame) },
         };
-        for node in &self.stages {
-            match node {
-                Node::Block(step) => {
+        for stage in &self.stages {
+            match stage {
+                Stage::Block(step) => {
                     frame.go_to(0, owner);
                     run(step, frame);
                 }
-                Node::EachToken(steps) => {
+                Stage::EachToken(steps) => {
                     for row in 0..frame.tokens {
                         frame.go_to(row, owner);
                         steps.iter().for_each(|step| run(step, frame));

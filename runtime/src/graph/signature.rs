@@ -2,43 +2,30 @@
 
 use super::What;
 use atome_codegen::op;
-use atome_spec::{Activation, Kind, Op};
-use std::collections::BTreeMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use atome_spec::Kind;
+use std::borrow::Cow;
 
 /// Names of the buffers and of the scalars of a call.
-#[derive(Clone, Copy)]
 pub(crate) struct Names {
-    pub buffers: &'static [&'static str],
+    pub buffers: Cow<'static, [&'static str]>,
     pub scalars: &'static [&'static str],
 }
 
 /// What a call has an operand or a number for. A lookup has those that are the same whatever the table is stored as.
 pub(crate) fn names(what: What) -> Names {
+    let plain = |buffers: &'static [&'static str]| Names {
+        buffers: buffers.into(),
+        scalars: &[],
+    };
     match what {
-        What::Lookup => Names {
-            buffers: &["ids", "table", "out"],
-            scalars: &[],
-        },
-        What::TopK(_) => Names {
-            buffers: &["scores", "chosen", "picked"],
-            scalars: &[],
-        },
-        What::Kernel(op, activation) => kernel(op, activation),
-    }
-}
-
-/// Those of a kernel, made once of its op's signature.
-fn kernel(op: Op, activation: Activation) -> Names {
-    static KNOWN: LazyLock<Mutex<BTreeMap<(Op, Activation), Names>>> =
-        LazyLock::new(Mutex::default);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    *known.entry((op, activation)).or_insert_with(|| {
-        let signature = op::signature(Kind::new(op).activation(activation));
-        let buffers: Vec<&str> = signature.buffers.iter().map(|b| b.name).collect();
-        Names {
-            buffers: buffers.leak(),
-            scalars: signature.scalars,
+        What::Lookup => plain(&["ids", "table", "out"]),
+        What::TopK(_) => plain(&["scores", "chosen", "picked"]),
+        What::Kernel(op, activation) => {
+            let signature = op::signature(Kind::new(op).activation(activation));
+            Names {
+                buffers: signature.buffers.iter().map(|b| b.name).collect(),
+                scalars: signature.scalars,
+            }
         }
-    })
+    }
 }

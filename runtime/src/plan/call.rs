@@ -1,33 +1,63 @@
 use super::Tensor;
 use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Method, Op, Packing};
+use std::convert::Infallible;
 
-/// A part of the plan that is run once a block, or once for each of its tokens.
+/// A part of the plan that is run once a block, or once for each of its tokens; of kernel calls and selections, or of what
+/// a backend makes of these.
 #[derive(Clone, Debug)]
-pub(crate) enum Stage {
+pub(crate) enum Stage<K = KernelCall, T = TopKCall> {
     /// One call over all tokens of the block.
-    Block(Call),
+    Block(Call<K, T>),
     /// These calls for the first token, then for the second, and so on.
-    EachToken(Vec<Call>),
+    EachToken(Vec<Call<K, T>>),
 }
 
-impl Stage {
+/// One call.
+#[derive(Clone, Debug)]
+pub(crate) enum Call<K = KernelCall, T = TopKCall> {
+    /// A compiled kernel.
+    Kernel(K),
+    /// The selection of the best cached positions, a plain function.
+    TopK(T),
+}
+
+impl<K, T> Stage<K, T> {
     /// The calls of the stage.
-    pub(crate) fn calls(&self) -> &[Call] {
+    pub(crate) fn calls(&self) -> &[Call<K, T>] {
         match self {
             Stage::Block(call) => std::slice::from_ref(call),
             Stage::EachToken(calls) => calls,
         }
     }
-}
 
-/// One call.
-#[derive(Clone, Debug)]
-pub(crate) enum Call {
-    /// A compiled kernel.
-    Kernel(KernelCall),
-    /// The selection of the best cached positions, a plain function.
-    TopK(TopKCall),
+    /// The kernel calls of the stage.
+    pub(crate) fn kernels(&self) -> impl Iterator<Item = &K> {
+        self.calls().iter().filter_map(|call| match call {
+            Call::Kernel(call) => Some(call),
+            Call::TopK(_) => None,
+        })
+    }
+
+    /// The stage of what is made of each call.
+    pub(crate) fn try_map<L, U, E>(
+        &self,
+        kernel: &mut impl FnMut(&K) -> Result<L, E>,
+        top_k: &impl Fn(&T) -> U,
+    ) -> Result<Stage<L, U>, E> {
+        let mut map = |call: &Call<K, T>| {
+            Ok(match call {
+                Call::Kernel(call) => Call::Kernel(kernel(call)?),
+                Call::TopK(call) => Call::TopK(top_k(call)),
+            })
+        };
+        Ok(match self {
+            Stage::Block(call) => Stage::Block(map(call)?),
+            Stage::EachToken(calls) => {
+                Stage::EachToken(calls.iter().map(map).collect::<Result<_, E>>()?)
+            }
+        })
+    }
 }
 
 /// A kernel and what it is called with.
@@ -104,23 +134,15 @@ pub(crate) enum Row {
 }
 
 impl Stage {
-    /// The kernel calls of the stage.
-    pub(crate) fn kernels(&self) -> impl Iterator<Item = &KernelCall> {
-        self.calls().iter().filter_map(|call| match call {
-            Call::Kernel(call) => Some(call),
-            Call::TopK(_) => None,
-        })
-    }
-
     /// The stage with every kernel call replaced.
     pub(crate) fn map(&self, call: impl Fn(&KernelCall) -> KernelCall) -> Stage {
-        let map = |step: &Call| match step {
-            Call::Kernel(kernel) => Call::Kernel(call(kernel)),
-            Call::TopK(top) => Call::TopK(top.clone()),
-        };
-        match self {
-            Stage::Block(step) => Stage::Block(map(step)),
-            Stage::EachToken(steps) => Stage::EachToken(steps.iter().map(map).collect()),
+        let replaced = self.try_map(&mut |kernel| Ok(call(kernel)), &TopKCall::clone);
+        match replaced {
+            Ok(stage) => stage,
+            Err(never) => {
+                let never: Infallible = never;
+                match never {}
+            }
         }
     }
 

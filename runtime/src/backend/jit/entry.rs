@@ -7,7 +7,7 @@ use crate::LoadError;
 use crate::backend::frame::Placed;
 use crate::backend::walk::TopK;
 use crate::jit::{Body, CodeBuilder, FuncId};
-use crate::plan::{DimValue, Plan, Row};
+use crate::plan::{Call, DimValue, Plan, Row, Stage};
 use atome_spec::Activation;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, I64};
@@ -23,26 +23,10 @@ pub(super) struct EntryPoint<'a> {
 }
 
 /// A part of an entry point.
-pub(super) enum Node {
-    /// Run once.
-    Block(Vec<Step>),
-    /// Run for each token.
-    EachToken(Vec<Step>),
-}
+pub(super) type Node = Stage<Prepared, TopK>;
 
-/// A call.
-pub(super) enum Step {
-    Kernel(Prepared),
-    TopK(TopK),
-}
-
-impl Node {
-    pub(super) fn steps(&self) -> &[Step] {
-        match self {
-            Node::Block(steps) | Node::EachToken(steps) => steps,
-        }
-    }
-}
+/// A call of it.
+pub(super) type Step = Call<Prepared, TopK>;
 
 impl EntryPoint<'_> {
     /// Compiles the entry point; its code reads `tables`, which have to stay where they are.
@@ -105,7 +89,7 @@ impl EntryPoint<'_> {
     ) {
         for node in layers.nodes {
             match node {
-                Node::Block(steps) => emit_steps(body, imports, at, steps, numbers),
+                Node::Block(_) => emit_steps(body, imports, at, node.calls(), numbers),
                 Node::EachToken(steps) if self.one_token => {
                     let at = at.with_cache(body);
                     emit_steps(body, imports, &at, steps, numbers);

@@ -3,20 +3,20 @@
 //! Where the tier's vectors are wider than Cranelift's 128 bits, the microkernels compiled ahead of
 //! time are called; everything else is compiled here, for the plan's shapes.
 
-use super::entry::{EntryPoint, Node, Step};
+use super::entry::{EntryPoint, Node};
 use crate::LoadError;
 use crate::backend::aot::{form, kernel};
 use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
 use crate::backend::walk::{TopK, select_top_k};
 use crate::jit::{Code, CodeBuilder, FuncId, calls_ahead_of_time};
-use crate::plan::{Call, DimValue, KernelCall, Plan, Stage};
+use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
 use atome_codegen::{KernelSpec, compile_for, op};
 use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
-use atome_spec::{Activation, Isa, Op, Packing, Target, Tier};
+use atome_spec::{Activation, Op, Packing, Target, Tier};
 use cranelift_codegen::ir::Type;
 use cranelift_codegen::ir::types::{F32, I64};
 use std::collections::BTreeMap;
@@ -91,26 +91,12 @@ impl<'p> Kernels<'p> {
         stages: &[Stage],
         one_token: bool,
     ) -> Result<Vec<Node>, LoadError> {
-        let mut nodes = Vec::with_capacity(stages.len());
-        for stage in stages {
-            let steps = stage
-                .calls()
-                .iter()
-                .map(|call| self.step(plan, call, one_token));
-            let steps = steps.collect::<Result<Vec<Step>, LoadError>>()?;
-            nodes.push(match stage {
-                Stage::Block(_) => Node::Block(steps),
-                Stage::EachToken(_) => Node::EachToken(steps),
-            });
-        }
-        Ok(nodes)
-    }
-
-    fn step(&mut self, plan: &Plan, call: &Call, one_token: bool) -> Result<Step, LoadError> {
-        Ok(match call {
-            Call::Kernel(call) => Step::Kernel(self.kernel(plan, call, one_token)?),
-            Call::TopK(call) => Step::TopK(TopK::new(plan, call)),
-        })
+        let nodes = stages.iter().map(|stage| {
+            stage.try_map(&mut |call| self.kernel(plan, call, one_token), &|call| {
+                TopK::new(plan, call)
+            })
+        });
+        nodes.collect()
     }
 
     fn kernel(
@@ -159,7 +145,9 @@ impl<'p> Kernels<'p> {
         if let Some(&function) = self.compiled.get(&spec) {
             return Ok(function);
         }
-        let function = self.code.define(&compile_for(&spec, clif_isa())?)?;
+        let function = self
+            .code
+            .define(&compile_for(&spec, dispatch::best_isa().in_128_bits())?)?;
         self.compiled.insert(spec, function);
         Ok(function)
     }
@@ -227,16 +215,5 @@ fn target(tier: Tier) -> Target {
         Tier::X86_64V3 => Target::X86_64V3,
         Tier::X86_64V4 => Target::X86_64V4,
         Tier::Portable | Tier::Neon => Target::Native,
-    }
-}
-
-/// The instructions whose schedule suits code in 128-bit vectors on this machine.
-fn clif_isa() -> Isa {
-    if cfg!(not(target_arch = "aarch64")) {
-        Isa::Sse41
-    } else if dispatch::has(Isa::Dotprod) {
-        Isa::Dotprod
-    } else {
-        Isa::Neon
     }
 }

@@ -94,7 +94,7 @@ fn shapes(nodes: &[Node]) -> Vec<usize> {
 
 /// The numbers of a part's calls, in the order in which the calls are emitted.
 fn numbers(node: &Node) -> impl Iterator<Item = u64> {
-    node.steps().iter().flat_map(|step| {
+    node.calls().iter().flat_map(|step| {
         let (operands, scalars): (Vec<&Placed>, &[f32]) = match step {
             Step::Kernel(call) => (call.operands.iter().collect(), &call.scalars),
             Step::TopK(top) => (vec![&top.scores, &top.chosen, &top.picked], &[]),
@@ -107,7 +107,7 @@ fn numbers(node: &Node) -> impl Iterator<Item = u64> {
 /// Whether two parts differ in their numbers at most.
 fn alike(a: &Node, b: &Node) -> bool {
     let same_kind = matches!(a, Node::Block(_)) == matches!(b, Node::Block(_));
-    let (a, b) = (a.steps(), b.steps());
+    let (a, b) = (a.calls(), b.calls());
     same_kind && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| steps_alike(a, b))
 }
 
