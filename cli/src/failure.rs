@@ -141,6 +141,16 @@ pub(crate) enum Failure {
         path.display()
     )]
     Stranger { path: PathBuf },
+    #[error(
+        "`{}` is there already: choose another --output, or replace it with --force",
+        path.display()
+    )]
+    Taken { path: PathBuf },
+    #[error(
+        "another command writes `{}` now: wait for it, or choose another output",
+        path.display()
+    )]
+    Claimed { path: PathBuf },
     #[cfg(feature = "train")]
     #[error("cannot listen for Ctrl-C: {0}")]
     Signals(String),

@@ -17,6 +17,7 @@
 //! | `interrupt` | Ctrl-C |
 //! | `text` | text to a stream as its bytes come |
 //! | `output` | standard output and standard error |
+//! | `place` | where a file is written, and what is there already |
 //! | `progress` | a bar while something takes long |
 //! | `units` | numbers for people |
 //! | `failure` | what can go wrong, its one line and its exit code |
@@ -30,6 +31,7 @@ mod input;
 mod interrupt;
 mod limits;
 mod output;
+mod place;
 mod progress;
 mod prompt;
 mod text;

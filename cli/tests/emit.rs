@@ -111,10 +111,23 @@ fn kinds() -> Vec<Kind> {
 #[test]
 fn a_file_has_what_standard_output_would() {
     let fixture = Fixture::new();
-    fixture.write(
-        "old.rs",
-        b"something longer than what comes in its place is here now",
-    );
+    let old = b"something longer than what comes in its place is here now";
+    fixture.write("old.rs", old);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("old.rs", fixture.path("link.rs")).unwrap();
+    #[cfg(unix)]
+    let names = ["old.rs", "lm.bin", "link.rs"];
+    #[cfg(not(unix))]
+    let names = ["old.rs", "lm.bin"];
+    for name in names {
+        let before = fs::read(fixture.path(name)).unwrap();
+        let said = fixture.run(&["emit", "--op", "silu", "-o", name]);
+        assert_eq!((said.code, &*said.out), (Some(2), ""), "{said:?}");
+        let taken = format!("error: `{name}` is there already: choose another --output");
+        assert!(said.err.starts_with(&taken), "{said:?}");
+        assert_eq!(said.err.lines().count(), 1, "{said:?}");
+        assert!(fs::read(fixture.path(name)).unwrap() == before, "{name}");
+    }
     for (form, name) in [("ir", "new.ir"), ("rust", "old.rs"), ("asm", "new.s")] {
         let args = [
             "emit",
@@ -126,7 +139,7 @@ fn a_file_has_what_standard_output_would() {
             form,
         ];
         let printed = fixture.ok(&args);
-        let said = fixture.run(&[&args[..], &["-o", name]].concat());
+        let said = fixture.run(&[&args[..], &["--force", "-o", name]].concat());
         assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:?}");
         let written = fs::read_to_string(fixture.path(name)).unwrap();
         assert_eq!(written.trim_end(), printed.trim_end());

@@ -67,7 +67,7 @@ const COMMANDS: &[&[&str]] = &[
         "-q",
     ],
     &["pack", "lm.bin", "out.safetensors", "-q"],
-    &["emit", "--op", "silu", "-o", "out.ir", "-q"],
+    &["emit", "--op", "silu", "--force", "-o", "out.ir", "-q"],
     &["emit", "--op", "gemv", "--as", "asm", "-q"],
 ];
 

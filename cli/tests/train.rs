@@ -75,6 +75,8 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
     let said = child.wait_with_output().expect("ended");
     assert_eq!(said.status.code(), Some(130), "{rest:?}");
+    let told = rest.iter().any(|line| line == STOPPING);
+    assert!(told, "{rest:?}");
     let last = rest.last().expect("a line");
     assert!(last.contains("all is saved: go on with --resume"), "{last}");
     assert!(!said.stdout.is_empty(), "what it has is told");
@@ -89,6 +91,38 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     assert_eq!(answer["steps"], 90);
     assert!(answer["held_out_bits_per_byte"].as_f64().expect("a number") < 8.0);
     assert!(fs::read(workshop.path("m.safetensors")).expect("a model") == expected);
+}
+
+/// What Ctrl-C is answered at once.
+const STOPPING: &str = "stopping after this step; press Ctrl-C again to stop without saving";
+
+#[test]
+fn a_second_ctrl_c_ends_without_saving() {
+    let workshop = Workshop::new();
+    // Steps of a second, so that it is in the middle of one.
+    let long = [
+        "--batch",
+        "8192",
+        "--steps",
+        "1000",
+        "--evaluate-every",
+        "1",
+    ];
+    let long = small("m.safetensors", &long);
+    let mut child = workshop.command(&long).spawn().expect("started");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    for sign in ["step 1:", STOPPING] {
+        let mut told = lines.by_ref().map_while(Result::ok);
+        let told = told.any(|line| line.starts_with(sign));
+        assert!(told, "it never said `{sign}`");
+        signal(&child, "INT");
+    }
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    let said = child.wait_with_output().expect("ended");
+    assert_eq!(said.status.code(), Some(130), "{rest:?}");
+    assert!(rest.is_empty() && said.stdout.is_empty(), "{rest:?}");
+    let is_lock = |name: &String| name.ends_with(".lock");
+    assert!(!workshop.names().iter().any(is_lock), "locks stay");
 }
 
 /// What is not given is as it was; what is given is obeyed, or refused where it cannot be.

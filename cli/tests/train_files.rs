@@ -10,6 +10,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use support::atome;
 use support::workshop::{Workshop, refused, signal, small};
 
 /// A text is refused as the place of what is trained on it, by whatever name; nothing changes.
@@ -102,9 +103,9 @@ fn files_of_strangers_are_replaced_only_if_told_to() {
     assert!(fs::read(workshop.path("m.safetensors")).expect("a model") == expected);
 }
 
-/// While one training runs, another of the same files is refused; a killed one bars nobody.
+/// While a training runs, nobody else writes its files; a killed one bars nobody.
 #[test]
-fn one_training_at_a_time() {
+fn one_writer_at_a_time() {
     let workshop = Workshop::new();
     let long = small("m.safetensors", &["--steps", "1000000", "--quiet"]);
     let mut first = workshop
@@ -127,8 +128,19 @@ fn one_training_at_a_time() {
         ("m.bin", &["--restart"]),
     ] {
         let said = workshop.run(&small(out, more));
-        refused(&said, 2, "another training writes");
+        refused(&said, 2, "another command writes");
     }
+    fs::copy(workshop.path("m.safetensors"), workshop.path("source")).expect("copied");
+    for args in [
+        &["pack", "source", "m.safetensors", "--force"][..],
+        &["emit", "--op", "silu", "--force", "-o", "m.safetensors"],
+        &["emit", "--op", "silu", "--force", "-o", "m.svg"],
+    ] {
+        let mut other = atome(args);
+        let said = other.current_dir(workshop.path("")).output();
+        refused(&said.expect("started"), 2, "another command writes");
+    }
+    fs::remove_file(workshop.path("source")).expect("removed");
     signal(&first, "KILL");
     first.wait().expect("ended");
     // What a killed writer leaves, whether this one left it or not.

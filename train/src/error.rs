@@ -90,8 +90,8 @@ pub enum TrainError {
         /// What would be written.
         role: &'static str,
     },
-    /// Another training writes there.
-    #[error("another training writes `{}` now: wait for it, or choose another --out", path.display())]
+    /// Another command writes there.
+    #[error("another command writes `{}` now: wait for it, or choose another --out", path.display())]
     Claimed {
         /// The file.
         path: PathBuf,

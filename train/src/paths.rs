@@ -23,7 +23,14 @@ pub struct Paths {
 
 /// The right to write a training's files, until it is dropped.
 #[derive(Debug)]
-pub struct Claims(#[allow(dead_code, reason = "held, not read")] Vec<Claim>);
+pub struct Claims(Vec<Claim>);
+
+impl Claims {
+    /// Gives them up, for a process that ends without dropping them.
+    pub fn release(&self) {
+        self.0.iter().for_each(Claim::release);
+    }
+}
 
 impl Paths {
     /// The model, and beside it the same name ending in `.checkpoint` and `.svg`.
@@ -45,10 +52,10 @@ impl Paths {
 
     /// Makes sure, before hours of work, that all three can be written, that no two of them are
     /// one file and that none is one of `inputs`, whatever names and links lead there; and claims
-    /// them, so that no other training writes them meanwhile.
+    /// them, so that no other command writes them meanwhile.
     ///
     /// # Errors
-    /// For the first that cannot, or if another training has claimed them.
+    /// For the first that cannot, or if another command has claimed them.
     pub fn claim(&self, inputs: &[&Path]) -> Result<Claims, TrainError> {
         let all = self.all();
         for (_, path) in all {

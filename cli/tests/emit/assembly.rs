@@ -97,7 +97,8 @@ fn aarch64_assembles_to_the_words_of_the_object() {
             let text = code(&fixture, &kind, target, &["--as", "asm"]);
             fs::write(&source, text).unwrap();
             assemble(assembler, &source, &assembled, &what);
-            let more = ["--as", "object", "-o", object.to_str().unwrap()];
+            let output = object.to_str().unwrap();
+            let more = ["--as", "object", "--force", "-o", output];
             code(&fixture, &kind, target, &more);
             let words = |path| work(&text_section(&fs::read(path).unwrap()));
             let (found, expected) = (words(&assembled), words(&object));

@@ -129,7 +129,9 @@ fn one_kernel_from_every_source_gives_the_same_bits() {
     for (op, symbol, main) in [("gemv", "gemv_int2_f32", GEMV), ("silu", "silu_f32", SILU)] {
         let emit = |target: &str, more: &[&str]| {
             let args = [
-                &["emit", "-q", "--op", op, "--target", target, "--as"],
+                &[
+                    "emit", "-q", "--force", "--op", op, "--target", target, "--as",
+                ],
                 more,
             ]
             .concat();

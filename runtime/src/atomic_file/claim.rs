@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Claim {
     /// Holds the lock.
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -24,6 +24,14 @@ impl Claim {
             path: path.to_owned(),
             cause,
         })
+    }
+
+    /// Gives the claim up: removes the lock's file. For a process that ends without dropping the claim.
+    pub fn release(&self) {
+        // Before the lock is released, and only its own. An empty file that stays is claimed again by whoever comes next.
+        if is_at(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 
     fn lock(path: &Path) -> io::Result<Option<Claim>> {
@@ -45,7 +53,7 @@ impl Claim {
                 Ok(()) if !is_at(&file, &path) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Ok(()) | Err(TryLockError::Error(_)) => {
-                    return Ok(Some(Claim { _file: file, path }));
+                    return Ok(Some(Claim { file, path }));
                 }
             }
         }
@@ -54,8 +62,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Before the lock is released. An empty file that stays is claimed again by whoever comes next.
-        let _ = fs::remove_file(&self.path);
+        self.release();
     }
 }
 
@@ -73,7 +80,11 @@ mod tests {
             assert!(Claim::take(&path).unwrap().is_none());
             let other = Claim::take(&dir.path().join("other")).unwrap();
             assert!(other.is_some());
-            drop((claim, other));
+            claim.release();
+            let next = Claim::take(&path).unwrap().expect("it was given up");
+            drop(claim);
+            assert!(Claim::take(&path).unwrap().is_none(), "the next one's");
+            drop((next, other));
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         }
         assert!(Claim::take(&dir.path().join("no/model")).is_err());

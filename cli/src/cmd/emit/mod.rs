@@ -11,7 +11,7 @@ pub(crate) use asm::AsmError;
 
 use crate::args::named;
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, place};
 use atome::atomic_file;
 #[cfg(feature = "jit")]
 use atome_codegen::emit::clif;
@@ -73,9 +73,14 @@ pub(crate) struct EmitArgs {
     #[arg(long, value_name = "KIND", value_enum)]
     backend: Option<Maker>,
 
-    /// Write it to a file, as a whole or not at all
+    /// Write it to a file, as a whole or not at all; one that is there already is replaced only with
+    /// --force, since code does not say who wrote it
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Replace the file that --output names
+    #[arg(long, requires = "output")]
+    force: bool,
 
     /// Say nothing on standard error unless something fails
     #[arg(long, short)]
@@ -224,6 +229,11 @@ impl EmitArgs {
     /// To the file that was named, or to standard output.
     fn write(&self, code: &[u8]) -> Result<(), Failure> {
         if let Some(path) = &self.output {
+            let _claim = place::claim(path)?;
+            if !self.force && place::is_taken(path)? {
+                let path = path.clone();
+                return Err(Failure::Taken { path });
+            }
             return Ok(atomic_file::write(path, code)?);
         }
         if self.form == Form::Object {

@@ -142,7 +142,7 @@ pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
     let by_extension = || OutFormat::of_extension(&args.output);
     let out = args.format.or_else(by_extension);
     let out = out.ok_or_else(|| Failure::OutFormat(args.output.clone()))?;
-    place::check(args, out)?;
+    let _claim = place::claim(args, out)?;
     match format::architecture(&args.input) {
         Ok(Architecture::BitMamba2) => bitmamba2::run(args, out),
         // What is wrong with the file is said where it is read.

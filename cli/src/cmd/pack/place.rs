@@ -2,19 +2,20 @@
 
 use super::{OutFormat, PackArgs};
 use crate::failure::Failure;
-use ::atome::atomic_file::{AtomicFile, WriteFileError, same_file};
+use crate::place;
+use ::atome::atomic_file::{Claim, same_file};
 use ::atome::format;
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs;
 
 /// What a container says of the program that wrote it.
 pub(super) const WRITTEN_BY: &str = "atome pack";
 
 /// Makes sure, before any work, that the output can be written and that nothing is lost: not what
-/// is read, whatever names and links lead there, and not a file that somebody else wrote.
-pub(super) fn check(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
+/// is read, whatever names and links lead there, and not a file that somebody else wrote or is
+/// writing.
+pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
     let output = &args.output;
-    drop(AtomicFile::create(output)?);
+    let claim = place::claim(output)?;
     let beside = args.input.with_extension("json");
     let beside = beside.exists().then_some(&beside);
     let mut inputs = [Some(&args.input), args.config.as_ref(), beside].into_iter();
@@ -26,14 +27,12 @@ pub(super) fn check(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
         let path = output.clone();
         return Err(Failure::OutputIsConfig { path });
     }
-    let path = output.clone();
-    match File::open(output) {
-        _ if args.force => Ok(()),
-        Err(none) if none.kind() == ErrorKind::NotFound => Ok(()),
-        Err(cause) => Err(WriteFileError { path, cause }.into()),
-        Ok(_) if format::written_by(output).as_deref() == Some(WRITTEN_BY) => Ok(()),
-        Ok(_) => Err(Failure::Stranger { path }),
+    let is_ours = || format::written_by(output).as_deref() == Some(WRITTEN_BY);
+    if args.force || !place::is_taken(output)? || is_ours() {
+        return Ok(claim);
     }
+    let path = output.clone();
+    Err(Failure::Stranger { path })
 }
 
 /// Bytes of the file that is read.

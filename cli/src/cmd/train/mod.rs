@@ -26,7 +26,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         args.settings(&Settings::default()).check()?;
     }
     let paths = Paths::beside(&args.out);
-    let _claims = paths.claim(&[input::place(&args.text)])?;
+    let claims = Arc::new(paths.claim(&[input::place(&args.text)])?);
     let checkpoint = checkpoint(args, &paths)?;
     let text: Arc<[u8]> = read_text(&args.text)?.into();
     let settings = match &checkpoint {
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
         &text,
     );
     let mut trainer = trainer(args, settings, text, checkpoint)?;
-    let mut progress = Progress::new(args.quiet, trainer.steps_done(), &trainer)?;
+    let mut progress = Progress::new(args.quiet, &trainer, &claims)?;
     let (start, before) = (Instant::now(), trainer.steps_done());
     let outcome = session::run(&mut trainer, &paths, &cadence, &mut progress);
     progress.finish();

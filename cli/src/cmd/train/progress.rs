@@ -2,10 +2,10 @@
 
 use crate::failure::Failure;
 use crate::output;
-use atome_train::{Observer, Point, StepReport, Trainer};
+use atome_train::{Claims, Observer, Point, StepReport, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Weight of a new step in the loss that is shown.
@@ -25,16 +25,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(quiet: bool, done: u64, trainer: &Trainer) -> Result<Progress, Failure> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
-        ctrlc::set_handler(move || {
-            // The second time it is meant: files are whole at any moment.
-            if asked.swap(true, Ordering::Relaxed) {
-                std::process::exit(INTERRUPTED);
-            }
-        })
-        .map_err(|cause| Failure::Signals(cause.to_string()))?;
+    /// Shows the training and listens for Ctrl-C; `claims` are given up where it ends at once.
+    pub(super) fn new(
+        quiet: bool,
+        trainer: &Trainer,
+        claims: &Arc<Claims>,
+    ) -> Result<Progress, Failure> {
         let target = if quiet {
             ProgressDrawTarget::hidden()
         } else {
@@ -45,13 +41,13 @@ impl Progress {
             "{bar:24} {pos}/{len} steps, {msg}, {elapsed} gone, {eta} left",
         );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_position(done);
+        bar.set_position(trainer.steps_done());
         bar.reset_eta();
         bar.enable_steady_tick(Duration::from_millis(500));
         Ok(Progress {
+            stop: stop_on_request(quiet, bar.clone(), Arc::downgrade(claims))?,
             bar,
             quiet,
-            stop,
             loss: None,
             tokens: 0,
             start: Instant::now(),
@@ -62,14 +58,42 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    /// A line above the bar; without a terminal the bar is hidden, and lines are all there is.
     fn line(&self, line: &str) {
-        if self.bar.is_hidden() {
-            output::note(self.quiet, line);
-        } else {
-            self.bar.println(line);
-        }
+        say(&self.bar, self.quiet, line);
     }
+}
+
+/// A line above the bar; without a terminal the bar is hidden, and lines are all there is.
+fn say(bar: &ProgressBar, quiet: bool, line: &str) {
+    if bar.is_hidden() {
+        output::note(quiet, line);
+    } else {
+        bar.println(line);
+    }
+}
+
+/// Whether somebody asked to stop, from now on. Asked again, the process ends.
+fn stop_on_request(
+    quiet: bool,
+    bar: ProgressBar,
+    claims: Weak<Claims>,
+) -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    let listening = ctrlc::set_handler(move || {
+        if !asked.swap(true, Ordering::Relaxed) {
+            let next = "press Ctrl-C again to stop without saving";
+            say(&bar, quiet, &format!("stopping after this step; {next}"));
+            return;
+        }
+        // The second time it is meant: files are whole at any moment.
+        if let Some(claims) = claims.upgrade() {
+            claims.release();
+        }
+        std::process::exit(INTERRUPTED);
+    });
+    listening.map_err(|cause| Failure::Signals(cause.to_string()))?;
+    Ok(stop)
 }
 
 impl Observer for Progress {
