@@ -76,7 +76,8 @@ pub(crate) struct MachineArgs {
     #[arg(value_parser = named::<BackendKind>(BackendKind::NAMES))]
     pub(crate) backend: BackendKind,
 
-    /// Threads that share matrix products [default: chosen by the model's size]
+    /// Threads that share the work [default: chosen by the model's size; for `eval` all cores, for
+    /// `bench` one]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 

@@ -164,6 +164,13 @@ fn a_schedule_that_is_asked_for_is_the_kernels() {
     );
     let same = run(&["--schedule", "nr=2 unroll=4,mr=32"]);
     assert_eq!(same.out, selected.out);
+    // What `--help` shows.
+    for (op, schedule) in [("gemv", "mr=32"), ("gemm", "mr=32,nr=2")] {
+        for form in ["ir", "rust", "clif", "asm"] {
+            let layout = ["--schedule", schedule, "--as", form];
+            fixture.ok(&[&["emit", "--op", op][..], &layout].concat());
+        }
+    }
     let pinned = run(&["--schedule", "mr=16,nr=3"]);
     assert!(
         pinned

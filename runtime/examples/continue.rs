@@ -6,11 +6,22 @@ use atome::sampler::{Sampler, Sampling};
 use atome::{Model, Options};
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 /// Tokens to add.
 const TOKENS: usize = 200;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match tell() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tell() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let prompt = args.next().unwrap_or_else(|| "In the beginning".to_owned());
     let model = match args.next() {

@@ -65,6 +65,9 @@ impl Session {
 
     /// Goes back to a state that a session of this model saved.
     ///
+    /// A state has no checksum: one whose numbers were changed on the way is restored as it is found, where it says nothing
+    /// that no session comes to.
+    ///
     /// # Errors
     /// If `state` is no saved state, or one of another version, of another model or of another length, or says what no
     /// session comes to; nothing has changed then.

@@ -54,8 +54,8 @@ pub(crate) struct EmitArgs {
     #[arg(long, value_name = "M", value_parser = named::<Method>(Method::NAMES))]
     method: Option<Method>,
 
-    /// How the kernel is laid out, such as mr=32,nr=2; fields that are not given are as selected for
-    /// the target
+    /// How the kernel is laid out, such as mr=32 of a gemv or mr=32,nr=2 of a gemm; fields that are not
+    /// given are as selected for the target
     #[arg(long, value_name = "FIELD=VALUE,..")]
     schedule: Option<Schedule>,
 
