@@ -9,6 +9,7 @@ use atome::{BackendKind, Model, Options, Tier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -119,9 +120,9 @@ impl LoadArgs {
         model: Option<&Path>,
         options: &Options,
     ) -> Result<Model, Failure> {
-        config::check(self.config.as_deref(), model, self.machine.quiet)?;
+        let config = config::needed(self.config.as_deref(), model, self.machine.quiet)?;
         match model {
-            Some(model) => self.load_file(model, options),
+            Some(model) => self.load_file(model, config, options),
             #[cfg(feature = "default-model")]
             None => Ok(Model::default_model(options)?),
             #[cfg(not(feature = "default-model"))]
@@ -130,8 +131,12 @@ impl LoadArgs {
     }
 
     /// Loads a model file, with a bar if it is large.
-    fn load_file(&self, model: &Path, options: &Options) -> Result<Model, Failure> {
-        let config = self.config.as_deref();
+    fn load_file(
+        &self,
+        model: &Path,
+        config: Option<&Path>,
+        options: &Options,
+    ) -> Result<Model, Failure> {
         let mut bar = None;
         let mut progress = |done, of| {
             if of >= WORTH_A_BAR {
@@ -185,7 +190,11 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
         },
         _ => {
             let mut lines = lines(&error.render().to_string());
-            let hints = lines.split_off(1);
+            let mut hints = lines.split_off(1);
+            if let Some(line) = meant_run(error.kind()) {
+                hints.retain(|hint| !hint.starts_with("tip:"));
+                hints.insert(0, format!("tip: did you mean `{line}`?"));
+            }
             if std::env::args_os().any(|arg| arg == "--json") {
                 let hints = hints.iter().map(|hint| format!("; {hint}"));
                 output::complain(&lines.into_iter().chain(hints).collect::<String>());
@@ -195,6 +204,27 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The command line with the `run` that was left away, if that makes it one.
+fn meant_run(kind: ErrorKind) -> Option<String> {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let first = Path::new(args.first()?);
+    let is_meant = match kind {
+        ErrorKind::InvalidSubcommand => first.exists() || first.extension().is_some(),
+        ErrorKind::UnknownArgument => first.as_os_str().as_encoded_bytes().starts_with(b"-"),
+        _ => false,
+    };
+    let start = ["atome", "run"].map(OsString::from);
+    let line: Vec<OsString> = start.into_iter().chain(args.iter().cloned()).collect();
+    if !is_meant || Cli::try_parse_from(&line).is_err() {
+        return None;
+    }
+    let shown = |arg: &OsString| match arg.to_string_lossy() {
+        arg if arg.is_empty() || arg.contains([' ', '\'', '"']) => format!("{arg:?}"),
+        arg => arg.into_owned(),
+    };
+    Some(line.iter().map(shown).collect::<Vec<_>>().join(" "))
 }
 
 /// Clap's paragraphs as lines: what is wrong, then its hints.

@@ -8,17 +8,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Checks that a config that was asked for is there, also where the model needs none; says so then.
+/// The config that was asked for, if the model needs one; says so if it needs none.
 ///
 /// # Errors
-/// If it cannot be opened. Whether it has the model's dimensions is for the loader to say.
-pub(crate) fn check(
-    config: Option<&Path>,
+/// If it cannot be opened, used or not. Whether it has the model's dimensions is for the loader to say.
+pub(crate) fn needed<'c>(
+    config: Option<&'c Path>,
     model: Option<&Path>,
     quiet: bool,
-) -> Result<(), Failure> {
+) -> Result<Option<&'c Path>, Failure> {
     let Some(config) = config else {
-        return Ok(());
+        return Ok(None);
     };
     if let Err(fault) = openable(config) {
         let (path, fault) = (config.to_owned(), Box::new(fault));
@@ -30,8 +30,9 @@ pub(crate) fn check(
             config.display()
         );
         output::note(quiet, note);
+        return Ok(None);
     }
-    Ok(())
+    Ok(Some(config))
 }
 
 fn openable(path: &Path) -> Result<(), LoadError> {

@@ -13,6 +13,8 @@ use atome_codegen::CodegenError;
 use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
 use atome_spec::Packing;
+#[cfg(feature = "jit")]
+use atome_spec::Target;
 #[cfg(feature = "train")]
 use atome_train::TrainError;
 use std::error::Error;
@@ -63,6 +65,14 @@ pub(crate) enum Failure {
     #[cfg(feature = "jit")]
     #[error("{cause}: use --as ir or --as rust")]
     NoMachine { cause: clif::EmitError },
+    #[cfg(feature = "jit")]
+    #[error(
+        "this build has no back end for `{target}`, its feature `{feature}`: use `cargo run --release --features {feature} -- emit ..`, or --as ir or --as rust"
+    )]
+    NoBackEnd {
+        target: Target,
+        feature: &'static str,
+    },
     #[cfg(not(feature = "jit"))]
     #[error("this build has no Cranelift, its feature `jit`: use --as ir or --as rust")]
     NoCranelift,
@@ -113,10 +123,10 @@ pub(crate) enum Failure {
         architecture: &'static str,
     },
     #[error(
-        "`{}` has the dimensions of another model: remove it or choose another output",
-        path.display()
+        "the dimensions of `{}` go to `{}`, where something else is already: move that away, or choose another output",
+        model.display(), path.display()
     )]
-    ConfigBeside { path: PathBuf },
+    ConfigBeside { model: PathBuf, path: PathBuf },
     #[error("`{tensor}` of `{}` does not read back as it was written", path.display())]
     Differs { path: PathBuf, tensor: String },
     #[error(transparent)]
@@ -229,6 +239,10 @@ impl Failure {
     pub(crate) fn machine(cause: clif::EmitError) -> Failure {
         match cause {
             clif::EmitError::NoBackend { .. } => Failure::NoMachine { cause },
+            clif::EmitError::MissingBackend { target, .. } => Failure::NoBackEnd {
+                target,
+                feature: back_end(target),
+            },
             cause => Failure::Clif(cause),
         }
     }
@@ -244,6 +258,15 @@ impl Failure {
                 ExitCode::from(failure.exit_code())
             }
         }
+    }
+}
+
+/// The feature with Cranelift's back end for a target.
+#[cfg(feature = "jit")]
+fn back_end(target: Target) -> &'static str {
+    match target {
+        Target::CortexA76 | Target::Aarch64 => "arm64",
+        _ => "x86",
     }
 }
 
@@ -390,6 +413,32 @@ impl fmt::Display for Choices<'_> {
                 rest.iter()
                     .try_for_each(|packing| write!(f, " or `{packing}`"))
             }
+        }
+    }
+}
+
+#[cfg(all(test, feature = "jit"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_back_end_is_told_with_its_feature() {
+        for (target, feature) in [
+            (Target::CortexA76, "arm64"),
+            (Target::Aarch64, "arm64"),
+            (Target::X86_64V3, "x86"),
+        ] {
+            let failure = Failure::NoBackEnd {
+                target,
+                feature: back_end(target),
+            };
+            assert_eq!(failure.exit_code(), 2);
+            let said = failure.to_string();
+            let command = format!("`cargo run --release --features {feature} -- emit ..`");
+            assert!(
+                said.contains(&command) && said.contains(&target.to_string()),
+                "{said}"
+            );
         }
     }
 }

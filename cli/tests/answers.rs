@@ -339,6 +339,9 @@ fn a_config_that_does_not_apply_is_said() {
     assert_eq!(said.out, fixture.ok(&args));
     let quiet = fixture.run(&[&args[..], &["--config", "lm.json", "-q"]].concat());
     assert_eq!((quiet.code, &*quiet.err), (Some(0), ""));
+    // What is not used is not compared.
+    let other = fixture.run(&[&args[..], &["--config", "wide.json"]].concat());
+    assert_eq!((other.code, &*other.out), (Some(0), &*said.out));
     let used = fixture.run(&["logits", "lm.bin", "--tokens", "1", "--config", "lm.json"]);
     assert_eq!((used.code, &*used.err), (Some(0), ""));
 }

@@ -96,8 +96,9 @@ fn code(fixture: &Fixture, kind: &Kind, target: &str, more: &[&str]) -> String {
 fn has_back_end(fixture: &Fixture, target: &str) -> bool {
     let args = ["emit", "--op", "silu", "--as", "clif", "--target", target];
     let said = fixture.run(&args);
-    let is_missing = said.err.contains("is not built in");
+    let is_missing = said.err.contains("has no back end for");
     if is_missing {
+        assert_eq!((said.code, said.err.lines().count()), (Some(2), 1));
         println!("skipped: no back end for {target}, which a feature adds");
     }
     !is_missing

@@ -260,6 +260,8 @@ fn what_is_not_representable() {
     fixture.write("other.json", br#"{"vocab_size": 256, "d_model": 21, "n_layers": 2, "d_head": 6, "top_k": 3, "kernel_size": 4, "max_seq": 24}"#);
     fixture.write("taken.json", br#"{"vocab_size": 1, "d_model": 21, "n_layers": 2, "d_head": 6, "top_k": 3, "kernel_size": 4, "max_seq": 24}"#);
     fixture.write("text.txt", b"some text\n");
+    fixture.write("notes.json", b"[\"somebody's notes\"]\n");
+    fixture.ok(&["pack", "lm.bin", "packed.st", "--format", "container"]);
     let dims = ["--top-k", "3", "--max-seq", "24"];
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["pack", "whole.safetensors", "x.safetensors"],
@@ -279,6 +281,11 @@ fn what_is_not_representable() {
         vec!["pack", "lm.bin", ".", "--format", "container"],
         vec!["pack", "lm.bin", "/dev/null", "--format", "atome01"],
         vec!["pack", "lm.bin", "taken.bin"],
+        vec!["pack", "lm.bin", "notes.atome02"],
+        vec!["pack", "lm.bin", "x.safetensors", "--top-k", "0"],
+        vec!["pack", "lm.bin", "x.safetensors", "--top-k", "-1"],
+        vec!["pack", "packed.st", "x.safetensors", "--max-seq", "9"],
+        vec!["pack", "packed.st", "x.safetensors", "--scale", "exact"],
         vec!["pack", "gone.bin", "x.safetensors"],
         vec!["pack", "text.txt", "x.safetensors"],
         vec!["run", "whole.safetensors", "-p", "x"],

@@ -245,11 +245,44 @@ fn wrong_input_is_told_in_one_line() {
         "learning-rate: expected 0 to 1, found 7",
     );
     refused(&train(&["--prompt", ""]), 2, "prompt is empty");
+    for (flag, value, part) in [
+        (
+            "--steps",
+            "0",
+            "expected a whole number from 1 to 1099511627776",
+        ),
+        (
+            "--steps",
+            "-1",
+            "expected a whole number from 1 to 1099511627776",
+        ),
+        ("--evaluate-every", "0", "expected a whole number from 1 to"),
+        (
+            "--seed",
+            "-1",
+            "expected a whole number from 0 to 18446744073709551615",
+        ),
+        ("--batch", "-1", "expected a whole number from 0 to"),
+    ] {
+        let said = train(&[flag, value]);
+        let err = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.code(), Some(2), "{err}");
+        assert!(
+            err.contains(&format!("'{value}' for '{flag} <")) && err.contains(part),
+            "{err}"
+        );
+    }
     refused(&train(&["--resume"]), 2, "m.checkpoint");
     assert!(!workshop.path("m.safetensors").exists());
     for out in ["missing/m.safetensors", "."] {
         refused(&workshop.run(&small(out, &[])), 2, "cannot write");
     }
+    // A text of which the part that is held out is shorter than a sequence.
+    let little = train(&["--steps", "10", "--held-out", "0.001"]);
+    let err = String::from_utf8_lossy(&little.stderr);
+    assert!(little.status.success(), "{err}");
+    assert!(err.contains("held out (not fewer: one sequence"), "{err}");
+    fs::remove_file(workshop.path("m.checkpoint")).expect("removed");
     assert!(train(&["--steps", "10"]).status.success());
     refused(
         &train(&["--resume", "--d-model", "20"]),

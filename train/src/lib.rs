@@ -65,5 +65,5 @@ pub use checkpoint::Checkpoint;
 pub use error::TrainError;
 pub use paths::{Claims, Paths};
 pub use session::{Cadence, Observer, Outcome};
-pub use settings::Settings;
+pub use settings::{MAX_STEPS, Settings};
 pub use trainer::{Point, StepReport, Trainer};

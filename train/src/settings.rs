@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const VOCAB: usize = 256;
 
 /// Most steps of a training.
-pub(crate) const MAX_STEPS: u64 = 1 << 40;
+pub const MAX_STEPS: u64 = 1 << 40;
 
 /// The shape of the model and the course of its training. The defaults train a small model
 /// in about a minute.

@@ -122,7 +122,7 @@ impl BenchArgs {
             return Err(atome::LoadError::TierUnavailable { tier, host }.into());
         }
         let config = self.config.as_deref();
-        config::check(config, self.model.as_deref(), machine.quiet)?;
+        let config = config::needed(config, self.model.as_deref(), machine.quiet)?;
         let model = self
             .model
             .as_deref()

@@ -17,6 +17,7 @@ use atome::atomic_file;
 use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
 use atome_codegen::ir::Function;
+use atome_codegen::schedule::ParseError;
 use atome_codegen::{CodegenError, KernelSpec, Schedule, compile, op, schedule};
 use atome_kernels::dispatch;
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
@@ -56,10 +57,11 @@ pub(crate) struct EmitArgs {
 
     /// How the kernel is laid out, such as mr=32 of a gemv or mr=32,nr=2 of a gemm; fields that are not
     /// given are as selected for the target
-    #[arg(long, value_name = "FIELD=VALUE,..")]
+    #[arg(long, value_name = "FIELD=VALUE,..", value_parser = layout)]
     schedule: Option<Schedule>,
 
-    /// The machine to generate for
+    /// The machine to generate for; Cranelift's IR, assembly and objects for one of the other
+    /// architecture need a build with the feature `arm64` or `x86`
     #[arg(long, value_name = "T", default_value = "native")]
     #[arg(value_parser = named::<Target>(Target::NAMES))]
     target: Target,
@@ -133,6 +135,21 @@ impl FromStr for Binding {
             value,
         })
     }
+}
+
+/// Parses a schedule that chooses something.
+fn layout(text: &str) -> Result<Schedule, String> {
+    if text.split([' ', ',']).all(str::is_empty) {
+        return Err("expected FIELD=VALUE, such as mr=32".to_owned());
+    }
+    text.parse().map_err(|error| match error {
+        // Which of the numbers suit the op is checked later.
+        ParseError::Value { field, found } if found.parse::<i128>().is_ok() => format!(
+            "`{field}` is {found}, expected a whole number from 0 to {}",
+            u32::MAX
+        ),
+        error => error.to_string(),
+    })
 }
 
 pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {

@@ -29,6 +29,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     let rule = args.scale.unwrap_or_default();
     (floats.scale, floats.top_k, floats.max_seq) = (rule, args.top_k, args.max_seq);
     let source = Packable::open(&args.input, args.config.as_deref(), &floats)?;
+    refuse_unused(args, &source)?;
     let bytes = encode(args, &source, out, packing)?;
     let config = config_beside(&source.model, out, &args.output)?;
     atomic_file::write(&args.output, &bytes)?;
@@ -50,6 +51,26 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
         tensors: rows,
     };
     answer.print(args)
+}
+
+/// What only quantising asks for, where nothing was quantised.
+fn refuse_unused(args: &PackArgs, source: &Packable) -> Result<(), Failure> {
+    let is_packed = source
+        .tensors
+        .iter()
+        .any(|t| t.dtype.parse::<Packing>().is_ok());
+    let flags = [
+        ("--top-k", args.top_k.is_some()),
+        ("--max-seq", args.max_seq.is_some()),
+        ("--scale", args.scale.is_some()),
+    ];
+    match flags.into_iter().find(|(_, given)| is_packed && *given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Failure::NotFor {
+            flag,
+            architecture: "a packed model, whose dimensions and scales are its own",
+        }),
+    }
 }
 
 /// The bytes of the file to write.
@@ -94,11 +115,15 @@ fn config_beside(
     let config = model.config();
     let beside = path.with_extension("json");
     if beside.exists() {
-        let found = AtomeConfig::from_file(&beside)?;
-        if Some(&found) == config.as_atome() {
+        let found = AtomeConfig::from_file(&beside).ok();
+        if found.as_ref() == config.as_atome() {
             return Ok(None);
         }
-        return Err(Failure::ConfigBeside { path: beside });
+        let model = path.to_owned();
+        return Err(Failure::ConfigBeside {
+            model,
+            path: beside,
+        });
     }
     let json = serde_json::to_string(config).map_err(|e| Failure::Output(e.into()))?;
     Ok(Some((beside, format!("{json}\n"))))

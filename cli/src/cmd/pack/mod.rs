@@ -3,7 +3,7 @@ mod bitmamba2;
 mod place;
 mod report;
 
-use crate::args::decimal;
+use crate::args::{decimal, whole};
 use crate::failure::Failure;
 use ::atome::format::{self, Architecture, EmbeddingType, Format, ScaleRule};
 use ::atome::{LoadError, Packing};
@@ -21,7 +21,8 @@ pub(crate) struct PackArgs {
     input: PathBuf,
 
     /// File to write; one that is there already is replaced if `atome pack` wrote it and it says so,
-    /// as containers do, and otherwise only with --force
+    /// as containers do, and otherwise only with --force. Beside an ATOME file, which has no place for
+    /// the dimensions, goes a `.json` with the same stem that has them
     output: PathBuf,
 
     /// Bits of a trit: `int2` 2.0, `base3` 1.6 [default: what the format has; of a container, base3
@@ -50,11 +51,11 @@ pub(crate) struct PackArgs {
     config: Option<PathBuf>,
 
     /// Positions that attention keeps, of float weights without a config
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = whole::<usize>, allow_negative_numbers = true)]
     top_k: Option<usize>,
 
     /// Positions of the key/value cache, of float weights without a config
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     max_seq: Option<usize>,
 
     /// Where the weights come from, to be kept in a container

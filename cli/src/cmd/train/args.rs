@@ -2,7 +2,7 @@
 
 use crate::args::{real, threads, whole};
 use crate::input;
-use atome_train::{Cadence, Settings};
+use atome_train::{Cadence, MAX_STEPS, Settings};
 use clap::Args;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -70,32 +70,32 @@ pub(crate) struct TrainArgs {
 struct ShapeArgs {
     /// Width of the residual stream [default: 128]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<usize>)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     d_model: Option<usize>,
 
     /// Blocks [default: 4]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<usize>)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     n_layers: Option<usize>,
 
     /// Width of a query and of a key [default: 32]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<usize>)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     d_head: Option<usize>,
 
     /// Positions that attention keeps [default: 4]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<usize>)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     top_k: Option<usize>,
 
     /// Taps of the convolution [default: 5]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<usize>)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     kernel_size: Option<usize>,
 
     /// Bytes of a training sequence, and positions of the model's attention cache [default: 128]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<usize>)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     sequence: Option<usize>,
 }
 
@@ -105,12 +105,12 @@ struct ShapeArgs {
 struct CourseArgs {
     /// Steps of the whole training [default: 1000]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<u64>)]
+    #[arg(value_parser = steps, allow_negative_numbers = true)]
     steps: Option<u64>,
 
     /// Sequences of a step [default: 16]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<usize>)]
+    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     batch: Option<usize>,
 
     /// Learning rate of AdamW, which moves everything else, at its highest [default: 0.006]
@@ -135,7 +135,7 @@ struct CourseArgs {
 
     /// Steps over which the learning rate rises from 0 [default: 100]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = whole::<u64>)]
+    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
     warmup: Option<u64>,
 
     /// Weight decay of the latent ternary weights [default: 0.02]
@@ -155,7 +155,7 @@ struct CourseArgs {
 
     /// Seed of the initial weights and the batches [default: 1]
     #[arg(long, value_name = "S")]
-    #[arg(value_parser = whole::<u64>)]
+    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
 }
 
@@ -165,17 +165,23 @@ struct CourseArgs {
 pub(super) struct WatchingArgs {
     /// Steps between evaluations on the held-out text, each followed by a checkpoint
     /// [default: a twentieth of all, but 500 at most]
-    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", value_parser = steps, allow_negative_numbers = true)]
     evaluate_every: Option<u64>,
 
     /// Steps between samples of what the model writes; 0 for none [default: at every fourth
     /// evaluation]
-    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>, allow_negative_numbers = true)]
     pub(super) sample_every: Option<u64>,
 
     /// What samples continue [default: "And "]
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: Option<String>,
+}
+
+/// Parses a number of steps.
+fn steps(text: &str) -> Result<u64, String> {
+    let steps = text.parse().ok().filter(|n| (1..=MAX_STEPS).contains(n));
+    steps.ok_or_else(|| format!("expected a whole number from 1 to {MAX_STEPS}"))
 }
 
 impl TrainArgs {
@@ -213,7 +219,7 @@ impl TrainArgs {
         let watching = &self.watching;
         let twentieth = (settings.steps / 20).clamp(1, 500);
         let evaluate = rest.map_or(twentieth, |rest| rest.evaluate);
-        let evaluate = watching.evaluate_every.unwrap_or(evaluate).max(1);
+        let evaluate = watching.evaluate_every.unwrap_or(evaluate);
         let sample = rest.map_or(4 * evaluate, |rest| rest.sample);
         let prompt = || rest.map_or(PROMPT.into(), |rest| rest.prompt.clone());
         let given = watching.prompt.as_ref();

@@ -94,8 +94,13 @@ fn trainer(
     let all = || thread::available_parallelism().map_or(1, NonZero::get);
     let threads = args.threads.unwrap_or_else(all);
     settings.check_memory(threads)?;
+    let asked = (settings.held_out * (training + held_out) as f64).ceil() as usize;
+    let least = match held_out > asked {
+        true => " (not fewer: one sequence and the byte after it)",
+        false => "",
+    };
     let note = format!(
-        "{} parameters, {} of text to train on, {} held out, {}",
+        "{} parameters, {} of text to train on, {} held out{least}, {}",
         settings.parameters(),
         bytes(training),
         bytes(held_out),
