@@ -6,7 +6,7 @@ use crate::{interrupt, output};
 use atome::atomic_file::WriteFileError;
 use atome::format::{Format, WriteError};
 use atome::tokenizer::TokenizerError;
-use atome::{LoadError, RunError};
+use atome::{LoadError, PrepareError, RunError};
 use atome_benches::BenchError;
 use atome_codegen::CodegenError;
 #[cfg(feature = "jit")]
@@ -171,6 +171,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     #[error("{}{}", Chain(.0), config_hint(.0))]
     Load(#[from] LoadError),
+    #[error("{}", Chain(.0))]
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Run(#[from] RunError),
     #[error("{}", Chain(.0))]
@@ -189,6 +191,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         let machine = match self {
             Failure::Load(error) | Failure::Bench(BenchError::Load(error)) => load_failed(error),
+            Failure::Prepare(error) => !error.is_request(),
             Failure::Run(error) => matches!(
                 error,
                 RunError::NoFreeSession { .. }
@@ -272,21 +275,12 @@ fn back_end(target: Target) -> &'static str {
 
 /// Whether loading failed though the files and the options are right.
 fn load_failed(error: &LoadError) -> bool {
-    #[cfg(feature = "jit")]
-    if matches!(error.fault(), LoadError::Jit(_)) {
-        return true;
+    match error.fault() {
+        LoadError::Prepare(error) => !error.is_request(),
+        LoadError::OutOfMemory { .. } => true,
+        LoadError::Io { cause } => !is_input(cause),
+        _ => false,
     }
-    matches!(
-        error.fault(),
-        LoadError::OutOfMemory { .. }
-            | LoadError::ArenaMemory { .. }
-            | LoadError::Pack { .. }
-            | LoadError::SelfCheck { .. }
-            | LoadError::NoKernel { .. }
-            | LoadError::Codegen(_)
-            | LoadError::Program(_)
-            | LoadError::Threads { .. }
-    ) || matches!(error.fault(), LoadError::Io { cause } if !is_input(cause))
 }
 
 /// Whether a file cannot be read or written because of its path or what is in it, not because of the

@@ -3,6 +3,7 @@
 
 use crate::interp::Program;
 use crate::ir::{Block, Function, Inst, Loop, Size, Stmt, Type, Value, parse, random, verify};
+use atome_spec::SplitMix64;
 use std::ops::Range;
 
 const SEEDS: u64 = 40;
@@ -16,7 +17,7 @@ fn no_stage_panics() {
     let (mut valid, mut compiled) = (0, 0);
     for seed in 0..SEEDS {
         for mutant in 0..MUTANTS {
-            let mut random = Rng(seed << 32 | mutant);
+            let mut random = Rng(SplitMix64::new(seed << 32 | mutant));
             let mut function = random::function(seed);
             for _ in 0..=random.below(3) {
                 mutate(&mut function, &mut random);
@@ -46,15 +47,12 @@ fn no_stage_panics() {
     );
 }
 
-/// SplitMix64.
-struct Rng(u64);
+/// Numbers of a seed.
+struct Rng(SplitMix64);
 
 impl Rng {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     fn below(&mut self, n: usize) -> usize {

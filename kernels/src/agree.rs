@@ -1,16 +1,16 @@
 //! Data for the tests that `#[ternary_kernel]` generates. Not part of the public interface.
 
 use atome_spec::layout::{BLOCK_ROWS, WORD_COLS, ZERO_WORD, gemv_bit, q_words, word_cols};
-use atome_spec::{LANES, Packing};
+use atome_spec::{LANES, Packing, SplitMix64};
 
 /// Calls that a test compares.
 pub const ROUNDS: u64 = 24;
 
-/// A small deterministic generator (SplitMix64). Rounds differ in the kind of weights.
+/// A small deterministic generator. Rounds differ in the kind of weights.
 #[derive(Clone, Debug)]
 pub struct Random {
     round: u64,
-    state: u64,
+    mix: SplitMix64,
 }
 
 impl Random {
@@ -18,15 +18,12 @@ impl Random {
     pub fn new(round: u64) -> Random {
         Random {
             round,
-            state: round << 32,
+            mix: SplitMix64::new(round << 32),
         }
     }
 
     fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.mix.next_u64()
     }
 
     /// A dimension, at an edge more often than not.

@@ -9,10 +9,10 @@
     reason = "the arena is the room where raw memory becomes slices"
 )]
 
-use crate::LoadError;
 use crate::mapped::MappedFile;
 use crate::plan::Size;
 use crate::region::Region;
+use crate::{LoadError, PrepareError};
 use atome_spec::TENSOR_ALIGN_BYTES;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -78,7 +78,7 @@ impl Arena {
         let slot = Size::from(sizes.slot).aligned();
         let model = Size::from(owned).aligned() + Size::from(sizes.constants).aligned();
         let total = model + slot * slots;
-        let no_memory = || LoadError::ArenaMemory { bytes: total.get() };
+        let no_memory = || PrepareError::ArenaMemory { bytes: total.get() };
         let region = total.addressable().and_then(Region::new);
         let region = region.ok_or_else(no_memory)?;
         let mut released = Vec::new();

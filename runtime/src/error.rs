@@ -1,17 +1,17 @@
-//! What can go wrong at the crate's two boundaries: reading a model ([`LoadError`]) and running one ([`RunError`]).
+//! What can go wrong at the crate's boundaries: reading a model ([`LoadError`]), making it ready to run
+//! ([`PrepareError`]), running it ([`RunError`]).
 //!
 //! Every message is one complete line: what was expected, what was found, and where.
 
-use crate::Fingerprint;
+mod prepare;
+mod run;
+
+pub use prepare::PrepareError;
+pub use run::RunError;
+
 use crate::format::{ContainerError, InvalidModel};
-#[cfg(feature = "jit")]
-use crate::jit::JitError;
-use crate::plan::PlanError;
 use crate::tokenizer::TokenizerError;
-use atome_codegen::CodegenError;
-use atome_codegen::interp::ProgramError;
 use atome_kernels::packing::PackError;
-use atome_spec::Tier;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -52,9 +52,6 @@ pub enum LoadError {
         /// The first bytes of the file, at most nine, escaped to printable ASCII.
         found: String,
     },
-    /// A plan that was not proved: a fault of this crate, not of the file. Nothing of it runs.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
     /// No config was named and there is none beside the model.
     #[error(
         "the file stores no dimensions, no config was given and `{}` does not exist",
@@ -104,6 +101,9 @@ pub enum LoadError {
     /// A safetensors file is broken, or is no container of ours.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// The model cannot be made ready to run.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
     /// The file names a tokenizer that there is not, or one with another number of ids.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -253,20 +253,6 @@ pub enum LoadError {
         /// The file's length.
         bytes: u64,
     },
-    /// There is no memory for the arena, or its size cannot be addressed.
-    #[error("no memory for an arena of {bytes} bytes")]
-    ArenaMemory {
-        /// Bytes of the arena.
-        bytes: u64,
-    },
-    /// A tensor cannot be packed for the kernels.
-    #[error("`{tensor}`: {cause}")]
-    Pack {
-        /// The tensor's name.
-        tensor: String,
-        /// What the packing found.
-        cause: PackError,
-    },
     /// A packed matrix of a file holds what no trits give.
     #[error("`{tensor}` at byte {offset}: {cause}")]
     Stored {
@@ -301,69 +287,6 @@ pub enum LoadError {
         /// The type of the elements.
         kind: &'static str,
     },
-    /// A packed tensor does not read back as its source: a fault of this crate or the memory.
-    #[error("`{tensor}`: the packed weight at row {row}, column {col} is not the source's")]
-    SelfCheck {
-        /// The tensor's name.
-        tensor: String,
-        /// Row of the first difference.
-        row: usize,
-        /// Column of the first difference.
-        col: usize,
-    },
-    /// The CPU tier asked for is not available here.
-    #[error("this machine cannot run `{tier}` code, its best tier is `{host}`")]
-    TierUnavailable {
-        /// The tier asked for.
-        tier: Tier,
-        /// The best tier of this machine.
-        host: Tier,
-    },
-    /// The library has no kernel that the plan needs.
-    #[error("no `{kernel}` kernel was compiled for `{tier}`")]
-    NoKernel {
-        /// The kernel's name without its instruction set.
-        kernel: String,
-        /// The tier.
-        tier: Tier,
-    },
-    /// A kernel of the plan cannot be generated.
-    #[error(transparent)]
-    Codegen(#[from] CodegenError),
-    /// A kernel of the plan cannot be interpreted: a fault of the compiler.
-    #[error("cannot interpret a kernel: {0}")]
-    Program(ProgramError),
-    /// The plan cannot be compiled to machine code.
-    #[cfg(feature = "jit")]
-    #[error(transparent)]
-    Jit(#[from] JitError),
-    /// Machine code at load was asked for by name, and this build makes none.
-    #[error("this build of the crate `atome` has no JIT: use `aot`, or its feature `jit`")]
-    NoJit,
-    /// More threads were asked for than any product is worth.
-    #[error("expected at most {max} threads, found {found}")]
-    TooManyThreads {
-        /// The greatest number that is accepted.
-        max: usize,
-        /// The number asked for.
-        found: usize,
-    },
-    /// Longer blocks were asked for than kernels take.
-    #[error("expected blocks of at most {max} tokens, found {found}")]
-    BlockTooLong {
-        /// The greatest number that is accepted.
-        max: usize,
-        /// The number asked for.
-        found: usize,
-    },
-    /// The system starts no more threads.
-    #[error("cannot start {threads} threads: {cause}")]
-    Threads {
-        /// Threads asked for, the caller's included.
-        threads: usize,
-        /// What the operating system said.
-        cause: io::Error,
-    },
 }
 
 impl LoadError {
@@ -392,16 +315,6 @@ impl LoadError {
             fault => fault,
         }
     }
-
-    /// The fault and what caused it, as far as a cause says something new.
-    pub(crate) fn in_one_line(&self) -> String {
-        let causes = std::iter::successors(std::error::Error::source(self), |e| e.source());
-        let text = causes.fold(self.to_string(), |text, cause| match cause.to_string() {
-            more if text.contains(&more) => text,
-            more => format!("{text}: {more}"),
-        });
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    }
 }
 
 /// What the JSON reader said, with control characters of the file's texts escaped.
@@ -411,156 +324,4 @@ pub(crate) fn one_line(cause: &serde_json::Error) -> String {
         false => String::from(c),
     };
     cause.to_string().chars().map(escaped).collect()
-}
-
-/// Why a loaded model refused a request.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// A token id is not in the vocabulary.
-    #[error("token {id} is out of range: the vocabulary has ids 0 to {}", vocab.saturating_sub(1))]
-    TokenOutOfRange {
-        /// The id that was given.
-        id: u32,
-        /// Number of ids in the vocabulary.
-        vocab: usize,
-    },
-    /// There is nothing to run on.
-    #[error("the prompt is empty: give at least one token")]
-    EmptyPrompt,
-    /// More tokens than the model can take at once.
-    #[error("a sequence of {found} tokens is too long: the model takes at most {max}")]
-    SequenceTooLong {
-        /// Tokens given.
-        found: usize,
-        /// Tokens accepted.
-        max: usize,
-    },
-    /// Every session the arena has room for is in use.
-    #[error("no free session: all {slots} are in use")]
-    NoFreeSession {
-        /// Sessions the arena was planned for.
-        slots: usize,
-    },
-    /// A batch does not have one token for each session.
-    #[error("expected one token for each of {sessions} sessions, found {tokens}")]
-    BatchLength {
-        /// Sessions given.
-        sessions: usize,
-        /// Tokens given.
-        tokens: usize,
-    },
-    /// A batch has a session of another model.
-    #[error("session {session} of the batch belongs to another model")]
-    OtherModel {
-        /// Its place in the batch.
-        session: usize,
-    },
-    /// The bytes of a session state are too few or too many.
-    #[error("a session state of this model has {expected} bytes, found {found}")]
-    StateLength {
-        /// Bytes of a state of this model.
-        expected: usize,
-        /// Bytes given.
-        found: usize,
-    },
-    /// The bytes do not start like a session state.
-    #[error("not a session state: expected `ATOMESTA` at its start, found \"{found}\"")]
-    StateMagic {
-        /// The first eight bytes, escaped to printable ASCII.
-        found: String,
-    },
-    /// A session state of another version of the layout.
-    #[error("expected a session state of version {expected}, found version {found}")]
-    StateVersion {
-        /// The version that is read.
-        expected: u64,
-        /// The version found.
-        found: u64,
-    },
-    /// A session state that another model saved.
-    #[error(
-        "the session state is of another model: expected the fingerprint {expected}, found {found}"
-    )]
-    StateModel {
-        /// The fingerprint of this model.
-        expected: Fingerprint,
-        /// The fingerprint of the state.
-        found: Fingerprint,
-    },
-    /// A session state claims a position that no session reaches.
-    #[error("not a session state: expected a position of at most {max}, found {position}")]
-    StatePosition {
-        /// The position found.
-        position: u64,
-        /// The greatest that is accepted.
-        max: u64,
-    },
-    /// A session state claims a greatest logit that is none of its logits.
-    #[error("not a session state: the greatest of {logits} logits is number {found}")]
-    StateArgmax {
-        /// The number found; they count from 0.
-        found: u32,
-        /// Logits of the model.
-        logits: usize,
-    },
-    /// A sampling temperature that is not a finite number of 0 or more.
-    #[error("expected a finite temperature of 0 or more, found {found}")]
-    Temperature {
-        /// The temperature given.
-        found: f32,
-    },
-    /// A sampler of more logits than there are token ids, or than there is memory for.
-    #[error("cannot sample from {vocab} logits: they are more than memory or token ids allow")]
-    SamplerMemory {
-        /// Logits asked for.
-        vocab: usize,
-    },
-    /// A nucleus that is not a share of the probability.
-    #[error("expected top-p above 0 and at most 1, found {found}")]
-    TopP {
-        /// The share given.
-        found: f32,
-    },
-    /// A classification was asked of a language model.
-    #[error("the model has no classifier head: it continues text, it has no classes")]
-    NotAClassifier,
-    /// A classifier was asked to predict text.
-    #[error("the model is a classifier: it has classes, it does not continue text")]
-    NotALanguageModel,
-    /// A text with nothing to predict.
-    #[error("expected a text of at least 2 tokens, found {found}: a token is scored after another")]
-    TextTooShort {
-        /// Tokens of the text.
-        found: usize,
-    },
-    /// Windows that would not score each token once, after another.
-    #[error(
-        "expected a window of at least 2 tokens and a stride from 1 to the window less 1, found a window of {window} and a stride of {stride}"
-    )]
-    Windows {
-        /// Tokens of a window.
-        window: usize,
-        /// Tokens from one window to the next.
-        stride: usize,
-    },
-    /// The logits give a token no probability: the model's weights overflow f32.
-    #[error("the logits give token {id} no probability: the model's weights overflow f32")]
-    NoProbability {
-        /// The token.
-        id: u32,
-    },
-    /// The logits are not finite.
-    #[error(
-        "the model's numbers leave the range of f32: `{call}` gave an infinity or NaN in `{tensor}`"
-    )]
-    NotFinite {
-        /// The first call of the plan that did, such as `layers.3.ssm`.
-        call: String,
-        /// The tensor it wrote.
-        tensor: String,
-    },
-    /// A session is asked to go on after [`RunError::NotFinite`].
-    #[error("the session's state holds an infinity or NaN: reset it, or restore a state")]
-    LostSession,
 }

@@ -64,7 +64,7 @@ pub use atome_spec::{Packing, Tier};
 pub use backend::{KernelUse, Run};
 #[cfg(feature = "default-model")]
 pub use default_model::DEFAULT_MODEL;
-pub use error::{LoadError, RunError};
+pub use error::{LoadError, PrepareError, RunError};
 pub use families::Config;
 pub use fill::Progress;
 pub use fingerprint::Fingerprint;

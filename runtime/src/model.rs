@@ -10,7 +10,7 @@ use crate::plan::{self, Image, Products, Proved, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::state::state_bytes;
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind};
-use crate::{BackendKind, Fingerprint, LoadError, Options, RunError, Session};
+use crate::{BackendKind, Fingerprint, LoadError, Options, PrepareError, RunError, Session};
 use atome_kernels::{available, detect};
 use atome_spec::Tier;
 use serde::Serialize;
@@ -157,7 +157,9 @@ impl Model {
         };
         let block = options.block.max(1);
         let plan = plan::plan(source.graph(), &source.tensors, block, products);
-        let (plan, contents) = Proved::new(plan.map_err(in_file)?, config.vocab_size())?;
+        let planned = plan.map_err(in_file)?;
+        let proved = Proved::new(planned, config.vocab_size());
+        let (plan, contents) = proved.map_err(PrepareError::from)?;
         let weights = match plan.image.clone() {
             Some(Image { file, start }) => Weights::Mapped { file, start },
             None => Weights::Owned,
@@ -172,7 +174,7 @@ impl Model {
             .unwrap_or_else(|| default_threads(parameters))
             .max(1);
         let pool = (threads > 1).then(|| Pool::new(threads)).transpose();
-        let pool = pool.map_err(|cause| LoadError::Threads { threads, cause })?;
+        let pool = pool.map_err(|cause| PrepareError::Threads { threads, cause })?;
         let (backend, jit_refused) = Backend::new(options.backend, &plan, tier, pool)?;
         let compile_time = start.elapsed();
         let info = ModelInfo {
@@ -305,11 +307,11 @@ fn default_threads(parameters: usize) -> usize {
     cores::physical()
 }
 
-fn choose_tier(asked: Option<Tier>) -> Result<Tier, LoadError> {
+fn choose_tier(asked: Option<Tier>) -> Result<Tier, PrepareError> {
     match asked {
         None => Ok(detect()),
         Some(tier) if available(tier) => Ok(tier),
-        Some(tier) => Err(LoadError::TierUnavailable {
+        Some(tier) => Err(PrepareError::Tier {
             tier,
             host: detect(),
         }),

@@ -1,4 +1,4 @@
-use crate::LoadError;
+use crate::PrepareError;
 use atome_spec::{Packing, Tier, UnknownName};
 use std::fmt;
 use std::str::FromStr;
@@ -32,14 +32,14 @@ impl Options {
     /// Maximum tokens per block: as many as a kernel takes.
     pub const MAX_BLOCK: usize = 1 << 31;
 
-    pub(crate) fn check(&self) -> Result<(), LoadError> {
+    pub(crate) fn check(&self) -> Result<(), PrepareError> {
         let (max, found) = (Options::MAX_THREADS, self.threads.unwrap_or(1));
         if found > max {
-            return Err(LoadError::TooManyThreads { max, found });
+            return Err(PrepareError::TooManyThreads { max, found });
         }
         let (max, found) = (Options::MAX_BLOCK, self.block);
         if found > max {
-            return Err(LoadError::BlockTooLong { max, found });
+            return Err(PrepareError::BlockTooLong { max, found });
         }
         Ok(())
     }

@@ -1,31 +1,6 @@
 //! Random numbers that are the same on every machine: integers only, and one exact conversion to a float.
 
-/// `splitmix64`: a 64-bit counter and a mixer. For seeding, and where speed and quality hardly matter.
-///
-/// # Source
-/// Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014; constants of Vigna's version.
-#[derive(Debug, Clone)]
-pub(crate) struct SplitMix64(u64);
-
-impl SplitMix64 {
-    /// Starts the sequence of `seed`.
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Returns the next 64 bits.
-    pub(crate) const fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Returns a multiple of 2^-24 in `[0, 1)`.
-    pub(crate) const fn next_f32(&mut self) -> f32 {
-        (self.next_u64() >> 40) as f32 / (1 << 24) as f32
-    }
-}
+pub(crate) use atome_spec::SplitMix64;
 
 /// `xoshiro256++`: 256 bits of state, seeded with four outputs of [`SplitMix64`].
 ///

@@ -6,7 +6,7 @@ use atome::format::{
     AtomeConfig, BitMamba2Config, Checkpoint, Config, ContainerOptions, Floats, Stored, Tensor,
     Tensors, Ternary, TernaryTensor, TritRows, WriteError, compare, write_packed,
 };
-use atome::{BackendKind, LoadError, Model, Options, Packing};
+use atome::{BackendKind, LoadError, Model, Options, Packing, PrepareError};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -94,11 +94,11 @@ fn blocks_of_any_length_are_refused_or_run() {
             for (model, expected) in models.into_iter().zip(&expected) {
                 match model {
                     Ok(model) => assert_eq!(&run(&model), expected, "block {block}"),
-                    Err(
-                        LoadError::TooLarge { .. }
-                        | LoadError::ArenaMemory { .. }
-                        | LoadError::BlockTooLong { .. },
-                    ) => refused += 1,
+                    Err(LoadError::Prepare(
+                        PrepareError::TooLarge { .. }
+                        | PrepareError::ArenaMemory { .. }
+                        | PrepareError::BlockTooLong { .. },
+                    )) => refused += 1,
                     Err(other) => panic!("block {block}: {other}"),
                 }
             }

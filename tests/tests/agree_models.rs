@@ -3,18 +3,16 @@
 
 use atome::format::{AtomeConfig, Checkpoint};
 use atome::{Model, Options};
+use atome_spec::SplitMix64;
 use atome_tests::published::{folder, load};
 use atome_tests::runs::{self, Run, bits};
 
-/// splitmix64: enough to choose shapes.
-struct Seeds(u64);
+/// Chooses shapes.
+struct Seeds(SplitMix64);
 
 impl Seeds {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     fn between(&mut self, low: usize, high: usize) -> usize {
@@ -24,7 +22,7 @@ impl Seeds {
 
 /// A small model of awkward shape and a sequence for it.
 fn random_case(seed: u64) -> (Checkpoint, Vec<u32>) {
-    let mut seeds = Seeds(seed);
+    let mut seeds = Seeds(SplitMix64::new(seed));
     let edges = [1, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100];
     let d_model = match seeds.between(0, 2) {
         0 => edges[seeds.between(0, edges.len() - 1)],

@@ -119,7 +119,7 @@ impl BenchArgs {
         let tier = options.tier.unwrap_or_else(detect);
         if !available(tier) {
             let host = detect();
-            return Err(atome::LoadError::TierUnavailable { tier, host }.into());
+            return Err(atome::PrepareError::Tier { tier, host }.into());
         }
         let config = self.config.as_deref();
         let config = config::needed(config, self.model.as_deref(), machine.quiet)?;

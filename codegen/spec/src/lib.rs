@@ -27,6 +27,7 @@ mod name;
 pub mod numerics;
 mod op;
 mod packing;
+mod random;
 mod target;
 
 pub use activation::Activation;
@@ -37,6 +38,7 @@ pub use method::Method;
 pub use name::UnknownName;
 pub use op::Op;
 pub use packing::Packing;
+pub use random::SplitMix64;
 pub use target::{Target, Tier};
 
 /// Lanes of a logical vector: 16 elements of 32 bits, 64 bytes.

@@ -1,5 +1,7 @@
 //! Random functions that the verifier accepts, for property tests.
 
+use atome_spec::SplitMix64;
+
 use super::{
     Access, Address, BinaryOp, Buffer, Builder, Compare, Elem, Function, Inst, Lanes, ReduceOp,
     ShiftOp, Size, Stmt, Type, UnaryOp, Value, VectorOp,
@@ -12,7 +14,7 @@ use super::{
 pub(crate) fn function(seed: u64) -> Function {
     let mut b = Builder::new(format!("random_{seed}"));
     let mut random = Random {
-        state: seed,
+        mix: SplitMix64::new(seed),
         dims: (0..3).map(|i| b.dim(&format!("d{i}"))).collect(),
         buffers: Vec::new(),
         values: Vec::new(),
@@ -37,7 +39,7 @@ pub(crate) fn function(seed: u64) -> Function {
 }
 
 struct Random {
-    state: u64,
+    mix: SplitMix64,
     dims: Vec<Size>,
     buffers: Vec<(Buffer, Access, Elem)>,
     /// Values that are visible.
@@ -45,12 +47,8 @@ struct Random {
 }
 
 impl Random {
-    /// SplitMix64.
     fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.mix.next_u64()
     }
 
     fn below(&mut self, n: usize) -> usize {
@@ -66,7 +64,10 @@ impl Random {
         let inner = depth.saturating_sub(1);
         match if depth == 0 { n % 2 } else { n % 8 } {
             0 => Size::Const(n),
-            1 => self.dims[self.state as usize % 3].clone(),
+            1 => {
+                let dim = self.below(3);
+                self.dims[dim].clone()
+            }
             2 => self.size(inner) + self.size(inner),
             3 => self.size(inner) * self.size(inner),
             4 => self.size(inner).sub(n),

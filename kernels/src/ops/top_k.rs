@@ -104,32 +104,25 @@ fn outranks(later: f32, earlier: f32) -> bool {
 mod tests {
     use super::top_k;
     use crate::reference;
-
-    /// SplitMix64.
-    fn random(state: &mut u64) -> u64 {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
+    use atome_spec::SplitMix64;
 
     /// Few distinct scores, so that ties are common, and the awkward ones among them.
-    fn scores(state: &mut u64, n: usize) -> Vec<f32> {
+    fn scores(mix: &mut SplitMix64, n: usize) -> Vec<f32> {
         let awkward = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 0.0];
         let score = |r: u64| match r % 16 {
             i @ 0..5 => awkward[i as usize],
             i => (i as f32 - 10.0) * 0.5,
         };
-        (0..n).map(|_| score(random(state))).collect()
+        (0..n).map(|_| score(mix.next_u64())).collect()
     }
 
     #[test]
     fn agrees_with_the_reference() {
-        let mut state = 1;
+        let mut mix = SplitMix64::new(1);
         for n in 1..70 {
-            let scores = scores(&mut state, n);
+            let scores = scores(&mut mix, n);
             for k in [1, 2, 4, 15, 16, 17, 80] {
-                let start = random(&mut state) as usize % n;
+                let start = mix.next_u64() as usize % n;
                 let (mut chosen, mut values) = (vec![-1; k], vec![9.0; k]);
                 let (mut slots, mut best) = (chosen.clone(), values.clone());
                 let found = top_k(&scores, start, k, &mut chosen, &mut values);

@@ -3,7 +3,7 @@
 use super::frame::{Frame, Owner, Placed};
 use super::parallel::{Factor, GemmFn, GemmI8Fn, Product};
 use super::walk::Walk;
-use crate::LoadError;
+use crate::PrepareError;
 use crate::plan::{DimValue, Entry, KernelCall, PerEntry, Plan, Stage};
 use crate::pool::Pool;
 use atome_kernels::{Kernel, find};
@@ -32,7 +32,11 @@ pub(super) struct Prepared {
 }
 
 impl Aot {
-    pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Aot, LoadError> {
+    pub(crate) fn new(
+        plan: &Plan,
+        tier: Tier,
+        pool: Option<Arc<Pool>>,
+    ) -> Result<Aot, PrepareError> {
         let calls =
             |entry, one_token| Calls::new(plan, plan.stages(entry), tier, pool.clone(), one_token);
         Ok(Aot {
@@ -61,7 +65,7 @@ impl Calls {
         tier: Tier,
         pool: Option<Arc<Pool>>,
         one_token: bool,
-    ) -> Result<Calls, LoadError> {
+    ) -> Result<Calls, PrepareError> {
         let walk = Walk::new(plan, stages, |call| {
             let call = form(call, one_token, pool.is_some());
             Prepared::new(plan, &call, tier)
@@ -97,8 +101,12 @@ pub(super) fn kernel(call: &KernelCall, tier: Tier) -> Option<&'static Kernel> {
 }
 
 impl Prepared {
-    pub(super) fn new(plan: &Plan, call: &KernelCall, tier: Tier) -> Result<Prepared, LoadError> {
-        let missing = || LoadError::NoKernel {
+    pub(super) fn new(
+        plan: &Plan,
+        call: &KernelCall,
+        tier: Tier,
+    ) -> Result<Prepared, PrepareError> {
+        let missing = || PrepareError::NoKernel {
             kernel: call.open_spec().name(),
             tier,
         };

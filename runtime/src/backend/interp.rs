@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, Owner, Placed};
 use super::walk::Walk;
-use crate::LoadError;
+use crate::PrepareError;
 use crate::arena::Sizes;
 use crate::plan::{DimValue, Entry, KernelCall, PerEntry, Plan};
 use atome_codegen::interp::{Memory, Part, Program, Registers, Span};
@@ -29,16 +29,16 @@ struct Prepared {
 
 impl Interp {
     /// Compiles each kernel of the plan once; equal calls share a program.
-    pub(crate) fn new(plan: &Plan, tier: Tier) -> Result<Interp, LoadError> {
+    pub(crate) fn new(plan: &Plan, tier: Tier) -> Result<Interp, PrepareError> {
         let mut programs: BTreeMap<KernelSpec, Arc<Program>> = BTreeMap::new();
         let mut registers = Registers::default();
-        let mut prepare = |call: &KernelCall| -> Result<Prepared, LoadError> {
+        let mut prepare = |call: &KernelCall| -> Result<Prepared, PrepareError> {
             let spec = call.spec();
             let program = match programs.get(&spec) {
                 Some(program) => Arc::clone(program),
                 None => {
                     let function = compile_for(&spec, tier)?;
-                    let program = Program::new(&function).map_err(LoadError::Program)?;
+                    let program = Program::new(&function).map_err(PrepareError::Program)?;
                     registers.fit(&program);
                     let program = Arc::new(program);
                     programs.insert(spec.clone(), Arc::clone(&program));

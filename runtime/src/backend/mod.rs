@@ -29,7 +29,7 @@ pub(crate) use trace::Trace;
 
 use crate::plan::{Entry, Proved};
 use crate::pool::Pool;
-use crate::{BackendKind, LoadError};
+use crate::{BackendKind, PrepareError};
 use atome_spec::Tier;
 use std::sync::Arc;
 
@@ -39,12 +39,12 @@ impl BackendKind {
     ///
     /// # Errors
     /// For [`BackendKind::Jit`], if not. The others are everywhere.
-    pub fn check(self) -> Result<(), LoadError> {
+    pub fn check(self) -> Result<(), PrepareError> {
         match self {
             #[cfg(feature = "jit")]
             BackendKind::Jit => Ok(crate::jit::check()?),
             #[cfg(not(feature = "jit"))]
-            BackendKind::Jit => Err(LoadError::NoJit),
+            BackendKind::Jit => Err(PrepareError::NoJit),
             BackendKind::Auto | BackendKind::Aot | BackendKind::Interp => Ok(()),
         }
     }
@@ -71,7 +71,7 @@ impl Backend {
         plan: &Proved,
         tier: Tier,
         pool: Option<Pool>,
-    ) -> Result<(Backend, Option<String>), LoadError> {
+    ) -> Result<(Backend, Option<String>), PrepareError> {
         let pool = pool.map(Arc::new);
         let (backend, refused) = match kind {
             BackendKind::Auto => match Backend::jit(plan, tier, pool.clone()) {
@@ -86,17 +86,17 @@ impl Backend {
     }
 
     #[cfg(feature = "jit")]
-    fn jit(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+    fn jit(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, PrepareError> {
         let jit = jit::Jit::new(plan, tier, pool)?;
         Ok(Backend::Jit(Box::new(jit)))
     }
 
     #[cfg(not(feature = "jit"))]
-    fn jit(_plan: &Proved, _tier: Tier, _pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
-        Err(LoadError::NoJit)
+    fn jit(_plan: &Proved, _tier: Tier, _pool: Option<Arc<Pool>>) -> Result<Backend, PrepareError> {
+        Err(PrepareError::NoJit)
     }
 
-    fn aot(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, LoadError> {
+    fn aot(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, PrepareError> {
         Ok(Backend::Aot(aot::Aot::new(plan, tier, pool)?))
     }
 

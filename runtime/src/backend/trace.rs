@@ -4,7 +4,7 @@ use super::aot::Prepared;
 use super::frame::{Frame, Owner, Placed};
 use super::walk::Walk;
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
-use crate::{LoadError, RunError};
+use crate::{PrepareError, RunError};
 use atome_codegen::ir::{Access, Size};
 use atome_codegen::op::{Content, Signature};
 use atome_kernels::detect;
@@ -33,7 +33,7 @@ struct Output {
 impl Trace {
     /// # Errors
     /// If there is no kernel for a call.
-    pub(crate) fn new(plan: &Plan, stages: &[Stage]) -> Result<Trace, LoadError> {
+    pub(crate) fn new(plan: &Plan, stages: &[Stage]) -> Result<Trace, PrepareError> {
         let walk = Walk::new(plan, stages, |call| {
             Watched::new(plan, call, &call.open_spec().signature())
         })?;
@@ -59,7 +59,7 @@ impl Trace {
 }
 
 impl Watched {
-    fn new(plan: &Plan, call: &KernelCall, signature: &Signature) -> Result<Watched, LoadError> {
+    fn new(plan: &Plan, call: &KernelCall, signature: &Signature) -> Result<Watched, PrepareError> {
         let written = |access| matches!(access, Access::Out | Access::InOut);
         let buffers = signature.buffers.iter().zip(&call.operands);
         let outputs = buffers.filter(|(b, _)| b.content == Content::F32 && written(b.access));

@@ -1,9 +1,9 @@
 //! Part of a tensor: read, packed, compared, summed up.
 
-use crate::LoadError;
 use crate::arena::{as_f32_mut, as_u32_mut};
 use crate::plan::{Content, Source, TensorInfo, Trits};
 use crate::tensor::check_finite;
+use crate::{LoadError, PrepareError};
 use atome_kernels::packing::{self, PackError};
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use crc32fast::Hasher;
@@ -78,7 +78,7 @@ impl Job<'_> {
                 1 => scale,
                 value => {
                     let (row, col) = (i / cols, i % cols);
-                    return Err(self.fault(PackError::Trit { row, col, value }));
+                    return Err(self.fault(PackError::Trit { row, col, value }).into());
                 }
             };
         }
@@ -115,17 +115,18 @@ impl Job<'_> {
         let differs = |(a, b): (&i8, &i8)| a != b;
         let at = read_back.iter().zip(&*source).position(differs);
         let at = at.unwrap_or_default();
-        Err(LoadError::SelfCheck {
+        Err(PrepareError::SelfCheck {
             tensor: self.place.name.clone(),
             row: self.part.start + at / cols,
             col: at % cols,
-        })
+        }
+        .into())
     }
 
     /// What packing says of the part, as said of the tensor.
-    fn fault(&self, cause: PackError) -> LoadError {
+    fn fault(&self, cause: PackError) -> PrepareError {
         let first = self.part.start;
-        LoadError::Pack {
+        PrepareError::Pack {
             tensor: self.place.name.clone(),
             cause: match cause {
                 PackError::Trit { row, col, value } => PackError::Trit {

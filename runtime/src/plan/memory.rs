@@ -2,7 +2,7 @@
 //! logits and scratch. Scratch tensors that are never alive together share bytes.
 
 use super::{Call, Operand, Section, Size, Stage, Tensor, TensorInfo};
-use crate::LoadError;
+use crate::PrepareError;
 use crate::arena::Sizes;
 
 /// A tensor before it has a place.
@@ -16,9 +16,9 @@ pub(crate) struct Unplaced {
 }
 
 impl Unplaced {
-    fn too_large(&self) -> LoadError {
+    fn too_large(&self) -> PrepareError {
         let (rows, cols) = self.shape;
-        LoadError::TooLarge {
+        PrepareError::TooLarge {
             tensor: self.name.clone(),
             rows,
             cols,
@@ -64,7 +64,7 @@ pub(super) fn place(
     stages: &[Stage],
     head: &[Stage],
     rows_head: &[Stage],
-) -> Result<Memory, LoadError> {
+) -> Result<Memory, PrepareError> {
     if let Some(tensor) = unplaced.iter().find(|t| t.bytes.addressable().is_none()) {
         return Err(tensor.too_large());
     }
@@ -82,7 +82,7 @@ pub(super) fn place(
     ends.slot = place_scratch(&unplaced, &live, state, &mut offsets);
     let part = |end: Size| {
         let bytes = end.get();
-        end.addressable().ok_or(LoadError::ArenaMemory { bytes })
+        end.addressable().ok_or(PrepareError::ArenaMemory { bytes })
     };
     let sizes = Sizes {
         weights: part(ends.weights)?,
@@ -127,7 +127,7 @@ fn place_sections(unplaced: &[Unplaced], offsets: &mut [Size]) -> Ends {
 }
 
 /// A tensor and its place in numbers of this machine.
-fn tensor_info((tensor, offset): (Unplaced, Size)) -> Result<TensorInfo, LoadError> {
+fn tensor_info((tensor, offset): (Unplaced, Size)) -> Result<TensorInfo, PrepareError> {
     match (offset.addressable(), tensor.bytes.addressable()) {
         (Some(offset), Some(bytes)) => Ok(TensorInfo {
             name: tensor.name,

@@ -2,7 +2,7 @@
 //! scratch, so that a saved state depends on the model alone.
 
 use super::{Size, Tensor, TensorInfo};
-use crate::LoadError;
+use crate::PrepareError;
 use std::ops::Range;
 
 /// A tensor that a session keeps.
@@ -56,7 +56,7 @@ impl Saved {
         tensors: &[TensorInfo],
         window: usize,
         output_bytes: usize,
-    ) -> Result<Saved, LoadError> {
+    ) -> Result<Saved, PrepareError> {
         let mut end = Size::ZERO;
         let mut pieces = Vec::with_capacity(kept.len());
         for kept in kept {
@@ -114,9 +114,10 @@ impl Piece {
     }
 }
 
-fn addressable(size: Size) -> Result<usize, LoadError> {
+fn addressable(size: Size) -> Result<usize, PrepareError> {
     let bytes = size.get();
-    size.addressable().ok_or(LoadError::ArenaMemory { bytes })
+    size.addressable()
+        .ok_or(PrepareError::ArenaMemory { bytes })
 }
 
 #[cfg(test)]

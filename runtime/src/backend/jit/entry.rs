@@ -3,7 +3,7 @@
 
 use super::kernels::{Imports, Parallel, Prepared};
 use super::layers::{Layers, Number, layers};
-use crate::LoadError;
+use crate::PrepareError;
 use crate::backend::frame::Placed;
 use crate::backend::walk::TopK;
 use crate::jit::{Body, CodeBuilder, FuncId};
@@ -35,7 +35,7 @@ impl EntryPoint<'_> {
         code: &mut CodeBuilder,
         imports: &Imports,
         tables: &mut Vec<Box<[u64]>>,
-    ) -> Result<FuncId, LoadError> {
+    ) -> Result<FuncId, PrepareError> {
         let mut signature = code.signature();
         signature.params.extend([AbiParam::new(I64); 6]);
         let layers = layers(self.calls);

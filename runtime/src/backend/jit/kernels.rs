@@ -4,7 +4,7 @@
 //! time are called; everything else is compiled here, for the plan's shapes.
 
 use super::entry::{EntryPoint, Node};
-use crate::LoadError;
+use crate::PrepareError;
 use crate::backend::aot::{form, kernel};
 use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
@@ -63,8 +63,8 @@ pub(super) struct Parallel {
 }
 
 impl<'p> Kernels<'p> {
-    pub(super) fn new(tier: Tier, pool: Option<&'p Pool>) -> Result<Kernels<'p>, LoadError> {
-        let isa = clif::isa(target(tier)).map_err(|e| LoadError::Jit(e.into()))?;
+    pub(super) fn new(tier: Tier, pool: Option<&'p Pool>) -> Result<Kernels<'p>, PrepareError> {
+        let isa = clif::isa(target(tier)).map_err(|e| PrepareError::Jit(e.into()))?;
         let mut symbols: Vec<(&str, *const u8)> = vec![
             (TOP_K, select_top_k as *const u8),
             (PARALLEL_GEMM, parallel_gemm as *const u8),
@@ -90,7 +90,7 @@ impl<'p> Kernels<'p> {
         plan: &Plan,
         stages: &[Stage],
         one_token: bool,
-    ) -> Result<Vec<Node>, LoadError> {
+    ) -> Result<Vec<Node>, PrepareError> {
         let nodes = stages.iter().map(|stage| {
             stage.try_map(&mut |call| self.kernel(plan, call, one_token), &|call| {
                 TopK::new(plan, call)
@@ -104,7 +104,7 @@ impl<'p> Kernels<'p> {
         plan: &Plan,
         call: &KernelCall,
         one_token: bool,
-    ) -> Result<Prepared, LoadError> {
+    ) -> Result<Prepared, PrepareError> {
         // A split product has any number of rows.
         let parallel = call.op == Op::Gemm && self.pool.is_some();
         let call = form(call, one_token, parallel);
@@ -128,7 +128,7 @@ impl<'p> Kernels<'p> {
     }
 
     /// The function of the ahead-of-time kernel for a call, if it is one that pays.
-    fn imported(&mut self, call: &KernelCall) -> Result<Option<FuncId>, LoadError> {
+    fn imported(&mut self, call: &KernelCall) -> Result<Option<FuncId>, PrepareError> {
         let Some(kernel) = microkernel(call, self.tier) else {
             return Ok(None);
         };
@@ -141,7 +141,7 @@ impl<'p> Kernels<'p> {
         Ok(Some(function))
     }
 
-    fn compiled(&mut self, spec: KernelSpec) -> Result<FuncId, LoadError> {
+    fn compiled(&mut self, spec: KernelSpec) -> Result<FuncId, PrepareError> {
         if let Some(&function) = self.compiled.get(&spec) {
             return Ok(function);
         }
@@ -152,7 +152,7 @@ impl<'p> Kernels<'p> {
         Ok(function)
     }
 
-    pub(super) fn define(&mut self, entry: EntryPoint<'_>) -> Result<FuncId, LoadError> {
+    pub(super) fn define(&mut self, entry: EntryPoint<'_>) -> Result<FuncId, PrepareError> {
         let imports = Imports {
             top_k: self.code.declare_symbol(TOP_K, &TOP_K_PARAMS)?,
             parallel_gemm: self
@@ -166,7 +166,7 @@ impl<'p> Kernels<'p> {
         entry.define(&mut self.code, &imports, &mut self.tables)
     }
 
-    pub(super) fn finish(self) -> Result<Finished, LoadError> {
+    pub(super) fn finish(self) -> Result<Finished, PrepareError> {
         Ok(Finished {
             code: self.code.finish()?,
             tables: self.tables,

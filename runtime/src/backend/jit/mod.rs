@@ -13,7 +13,7 @@ mod layers;
 
 use super::aot::Calls;
 use super::frame::{Frame, Owner};
-use crate::LoadError;
+use crate::PrepareError;
 use crate::jit::Code;
 use crate::plan::{Entry, Plan};
 use crate::pool::Pool;
@@ -43,7 +43,11 @@ pub(crate) struct Jit {
 }
 
 impl Jit {
-    pub(crate) fn new(plan: &Plan, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Jit, LoadError> {
+    pub(crate) fn new(
+        plan: &Plan,
+        tier: Tier,
+        pool: Option<Arc<Pool>>,
+    ) -> Result<Jit, PrepareError> {
         let calls = |entry| Calls::new(plan, plan.stages(entry), tier, pool.clone(), false);
         let (rows, sessions) = (calls(Entry::Rows)?, calls(Entry::Sessions)?);
         let mut kernels = Kernels::new(tier, pool.as_deref())?;

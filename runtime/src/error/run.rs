@@ -1,0 +1,153 @@
+use crate::Fingerprint;
+
+/// Why a loaded model refused a request.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A token id is not in the vocabulary.
+    #[error("token {id} is out of range: the vocabulary has ids 0 to {}", vocab.saturating_sub(1))]
+    TokenOutOfRange {
+        /// The id that was given.
+        id: u32,
+        /// Number of ids in the vocabulary.
+        vocab: usize,
+    },
+    /// There is nothing to run on.
+    #[error("the prompt is empty: give at least one token")]
+    EmptyPrompt,
+    /// More tokens than the model can take at once.
+    #[error("a sequence of {found} tokens is too long: the model takes at most {max}")]
+    SequenceTooLong {
+        /// Tokens given.
+        found: usize,
+        /// Tokens accepted.
+        max: usize,
+    },
+    /// Every session the arena has room for is in use.
+    #[error("no free session: all {slots} are in use")]
+    NoFreeSession {
+        /// Sessions the arena was planned for.
+        slots: usize,
+    },
+    /// A batch does not have one token for each session.
+    #[error("expected one token for each of {sessions} sessions, found {tokens}")]
+    BatchLength {
+        /// Sessions given.
+        sessions: usize,
+        /// Tokens given.
+        tokens: usize,
+    },
+    /// A batch has a session of another model.
+    #[error("session {session} of the batch belongs to another model")]
+    OtherModel {
+        /// Its place in the batch.
+        session: usize,
+    },
+    /// The bytes of a session state are too few or too many.
+    #[error("a session state of this model has {expected} bytes, found {found}")]
+    StateLength {
+        /// Bytes of a state of this model.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// The bytes do not start like a session state.
+    #[error("not a session state: expected `ATOMESTA` at its start, found \"{found}\"")]
+    StateMagic {
+        /// The first eight bytes, escaped to printable ASCII.
+        found: String,
+    },
+    /// A session state of another version of the layout.
+    #[error("expected a session state of version {expected}, found version {found}")]
+    StateVersion {
+        /// The version that is read.
+        expected: u64,
+        /// The version found.
+        found: u64,
+    },
+    /// A session state that another model saved.
+    #[error(
+        "the session state is of another model: expected the fingerprint {expected}, found {found}"
+    )]
+    StateModel {
+        /// The fingerprint of this model.
+        expected: Fingerprint,
+        /// The fingerprint of the state.
+        found: Fingerprint,
+    },
+    /// A session state claims a position that no session reaches.
+    #[error("not a session state: expected a position of at most {max}, found {position}")]
+    StatePosition {
+        /// The position found.
+        position: u64,
+        /// The greatest that is accepted.
+        max: u64,
+    },
+    /// A session state claims a greatest logit that is none of its logits.
+    #[error("not a session state: the greatest of {logits} logits is number {found}")]
+    StateArgmax {
+        /// The number found; they count from 0.
+        found: u32,
+        /// Logits of the model.
+        logits: usize,
+    },
+    /// A sampling temperature that is not a finite number of 0 or more.
+    #[error("expected a finite temperature of 0 or more, found {found}")]
+    Temperature {
+        /// The temperature given.
+        found: f32,
+    },
+    /// A sampler of more logits than there are token ids, or than there is memory for.
+    #[error("cannot sample from {vocab} logits: they are more than memory or token ids allow")]
+    SamplerMemory {
+        /// Logits asked for.
+        vocab: usize,
+    },
+    /// A nucleus that is not a share of the probability.
+    #[error("expected top-p above 0 and at most 1, found {found}")]
+    TopP {
+        /// The share given.
+        found: f32,
+    },
+    /// A classification was asked of a language model.
+    #[error("the model has no classifier head: it continues text, it has no classes")]
+    NotAClassifier,
+    /// A classifier was asked to predict text.
+    #[error("the model is a classifier: it has classes, it does not continue text")]
+    NotALanguageModel,
+    /// A text with nothing to predict.
+    #[error("expected a text of at least 2 tokens, found {found}: a token is scored after another")]
+    TextTooShort {
+        /// Tokens of the text.
+        found: usize,
+    },
+    /// Windows that would not score each token once, after another.
+    #[error(
+        "expected a window of at least 2 tokens and a stride from 1 to the window less 1, found a window of {window} and a stride of {stride}"
+    )]
+    Windows {
+        /// Tokens of a window.
+        window: usize,
+        /// Tokens from one window to the next.
+        stride: usize,
+    },
+    /// The logits give a token no probability: the model's weights overflow f32.
+    #[error("the logits give token {id} no probability: the model's weights overflow f32")]
+    NoProbability {
+        /// The token.
+        id: u32,
+    },
+    /// The logits are not finite.
+    #[error(
+        "the model's numbers leave the range of f32: `{call}` gave an infinity or NaN in `{tensor}`"
+    )]
+    NotFinite {
+        /// The first call of the plan that did, such as `layers.3.ssm`.
+        call: String,
+        /// The tensor it wrote.
+        tensor: String,
+    },
+    /// A session is asked to go on after [`RunError::NotFinite`].
+    #[error("the session's state holds an infinity or NaN: reset it, or restore a state")]
+    LostSession,
+}
