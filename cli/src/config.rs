@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output;
-use atome::LoadError;
+use atome::FileError;
 use atome::format::{self, Format};
 use std::fs::File;
 use std::io::Read;
@@ -22,7 +22,7 @@ pub(crate) fn needed<'c>(
     };
     if let Err(fault) = openable(config) {
         let (path, fault) = (config.to_owned(), Box::new(fault));
-        return Err(LoadError::InFile { path, fault }.into());
+        return Err(FileError::InFile { path, fault }.into());
     }
     if model.is_none_or(has_dimensions) {
         let note = format_args!(
@@ -35,12 +35,15 @@ pub(crate) fn needed<'c>(
     Ok(Some(config))
 }
 
-fn openable(path: &Path) -> Result<(), LoadError> {
+fn openable(path: &Path) -> Result<(), FileError> {
     let file = File::open(path).and_then(|file| file.metadata());
     match file {
-        Ok(metadata) if metadata.is_dir() => Err(LoadError::Directory),
+        Ok(metadata) if metadata.is_dir() => Err(FileError::Kind {
+            expected: "a file",
+            found: "a directory",
+        }),
         Ok(_) => Ok(()),
-        Err(cause) => Err(LoadError::Io { cause }),
+        Err(cause) => Err(FileError::Io { cause }),
     }
 }
 

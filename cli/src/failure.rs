@@ -4,9 +4,10 @@
 use crate::cmd::emit::AsmError;
 use crate::{interrupt, output};
 use atome::atomic_file::WriteFileError;
+use atome::error::{ConfigError, HeaderError};
 use atome::format::{Format, WriteError};
 use atome::tokenizer::TokenizerError;
-use atome::{LoadError, PrepareError, RunError};
+use atome::{FileError, LoadError, PrepareError, RunError};
 use atome_benches::BenchError;
 use atome_codegen::CodegenError;
 #[cfg(feature = "jit")]
@@ -169,8 +170,8 @@ pub(crate) enum Failure {
     Train(Box<TrainError>),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
-    #[error("{}{}", Chain(.0), config_hint(.0))]
-    Load(#[from] LoadError),
+    #[error("{}{}", Chain(.0), hint(.0))]
+    File(#[from] FileError),
     #[error("{}", Chain(.0))]
     Prepare(#[from] PrepareError),
     #[error(transparent)]
@@ -190,8 +191,11 @@ impl Failure {
     /// 1 if the model or the machine failed, 2 if it was asked for the wrong thing.
     fn exit_code(&self) -> u8 {
         let machine = match self {
-            Failure::Load(error) | Failure::Bench(BenchError::Load(error)) => load_failed(error),
-            Failure::Prepare(error) => !error.is_request(),
+            Failure::File(error) | Failure::Bench(BenchError::Load(LoadError::File(error))) => {
+                file_failed(error)
+            }
+            Failure::Prepare(error)
+            | Failure::Bench(BenchError::Load(LoadError::Prepare(error))) => !error.is_request(),
             Failure::Run(error) => matches!(
                 error,
                 RunError::NoFreeSession { .. }
@@ -273,12 +277,20 @@ fn back_end(target: Target) -> &'static str {
     }
 }
 
-/// Whether loading failed though the files and the options are right.
-fn load_failed(error: &LoadError) -> bool {
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Failure {
+        match error {
+            LoadError::File(error) => Failure::File(error),
+            LoadError::Prepare(error) => Failure::Prepare(error),
+        }
+    }
+}
+
+/// Whether reading failed though the file is right.
+fn file_failed(error: &FileError) -> bool {
     match error.fault() {
-        LoadError::Prepare(error) => !error.is_request(),
-        LoadError::OutOfMemory { .. } => true,
-        LoadError::Io { cause } => !is_input(cause),
+        FileError::OutOfMemory { .. } => true,
+        FileError::Io { cause } => !is_input(cause),
         _ => false,
     }
 }
@@ -352,18 +364,21 @@ impl<E: Error> fmt::Display for Chain<'_, E> {
     }
 }
 
-/// How a config is given, if that is what is missing.
-fn config_hint(error: &LoadError) -> &'static str {
+/// The flag or the command that gives what the file lacks.
+fn hint(error: &FileError) -> &'static str {
     match error.fault() {
-        LoadError::NoConfig { .. } => ": give one with --config FILE.json",
+        FileError::Config(ConfigError::Missing { .. }) => ": give one with --config FILE.json",
+        FileError::Header(HeaderError::Foreign) => {
+            ": float weights are packed with `atome pack` first"
+        }
         _ => "",
     }
 }
 
-/// [`config_hint`] for the model of a benchmark.
+/// [`hint`] for the model of a benchmark.
 fn bench_hint(error: &BenchError) -> &'static str {
     match error {
-        BenchError::Load(error) => config_hint(error),
+        BenchError::Load(LoadError::File(error)) => hint(error),
         _ => "",
     }
 }

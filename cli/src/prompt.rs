@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::{input, output, tokens};
-use atome::{LoadError, Model, RunError};
+use atome::{FileError, Model, RunError};
 use clap::Args;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -82,8 +82,8 @@ pub(crate) fn check_model(model: Option<&Path>) -> Result<(), Failure> {
     match model.metadata() {
         Ok(_) => Ok(()),
         Err(cause) => {
-            let (path, fault) = (model.to_owned(), Box::new(LoadError::Io { cause }));
-            Err(LoadError::InFile { path, fault }.into())
+            let (path, fault) = (model.to_owned(), Box::new(FileError::Io { cause }));
+            Err(FileError::InFile { path, fault }.into())
         }
     }
 }

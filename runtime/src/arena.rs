@@ -12,7 +12,7 @@
 use crate::mapped::MappedFile;
 use crate::plan::Size;
 use crate::region::Region;
-use crate::{LoadError, PrepareError};
+use crate::{FileError, LoadError, PrepareError};
 use atome_spec::TENSOR_ALIGN_BYTES;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -65,12 +65,13 @@ impl Arena {
             Weights::Mapped { file, start } => {
                 let found = file.bytes().len().saturating_sub(*start);
                 if found < sizes.weights {
-                    return Err(LoadError::Truncated {
+                    let cut = FileError::Truncated {
                         tensor: "weights".into(),
                         offset: *start as u64,
                         expected: sizes.weights as u64,
                         found: found as u64,
-                    });
+                    };
+                    return Err(cut.into());
                 }
                 0
             }

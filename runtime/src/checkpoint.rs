@@ -1,12 +1,10 @@
 //! A model as it was read: what it is, and its tensors by name.
 
-use crate::error::LoadError;
+use crate::error::{FileError, InvalidModel};
 use crate::families::{Architecture, Config};
 use crate::format::{Format, parse_bit2, random_bit2};
 use crate::graph::Graph;
-use crate::tensor::{
-    InvalidModel, Param, Tensor, Tensors, Ternary, Values, check_tensors, random_tensors,
-};
+use crate::tensor::{Param, Tensor, Tensors, Ternary, Values, check_tensors, random_tensors};
 use std::sync::Arc;
 
 /// A model of any family. Its tensors are in memory, or stay in a file until they are read.
@@ -35,7 +33,7 @@ impl Checkpoint {
         config: impl Into<Config>,
         classes: Option<usize>,
         tensors: Tensors,
-    ) -> Result<Checkpoint, LoadError> {
+    ) -> Result<Checkpoint, FileError> {
         let config = config.into();
         let format = config.family().format(classes);
         Ok(Checkpoint {
@@ -49,7 +47,7 @@ impl Checkpoint {
         config: impl Into<Config>,
         classes: Option<usize>,
         format: Format,
-    ) -> Result<Checkpoint, LoadError> {
+    ) -> Result<Checkpoint, FileError> {
         let config = config.into();
         config.family().validate()?;
         let max = config.family().max_classes();
@@ -131,7 +129,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If there is no such tensor or it cannot be read.
-    pub fn ternary(&self, name: &str) -> Result<Ternary, LoadError> {
+    pub fn ternary(&self, name: &str) -> Result<Ternary, FileError> {
         match self.tensors.get(name).and_then(Tensor::as_ternary) {
             Some(w) => w.read(),
             None => Err(missing(name, "a ternary matrix")),
@@ -142,7 +140,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If there is no such tensor or it cannot be read.
-    pub fn floats(&self, name: &str) -> Result<Vec<f32>, LoadError> {
+    pub fn floats(&self, name: &str) -> Result<Vec<f32>, FileError> {
         match self.tensors.get(name).and_then(Tensor::as_floats) {
             Some(values) => values.all(),
             None => Err(missing(name, "floats")),
@@ -157,7 +155,7 @@ impl Checkpoint {
         &mut self,
         name: &str,
         edit: impl FnOnce(&mut Ternary),
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), FileError> {
         let mut w = self.ternary(name)?;
         edit(&mut w);
         self.set(name, w);
@@ -172,7 +170,7 @@ impl Checkpoint {
         &mut self,
         name: &str,
         edit: impl FnOnce(&mut Vec<f32>),
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), FileError> {
         let mut values = self.floats(name)?;
         edit(&mut values);
         let owned = name.to_owned();
@@ -208,12 +206,12 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The first fault, in the order of a file.
-    pub fn check(&self) -> Result<(), LoadError> {
+    pub fn check(&self) -> Result<(), FileError> {
         check_tensors(self.params(), &self.tensors)
     }
 }
 
-fn missing(tensor: &str, expected: &str) -> LoadError {
+fn missing(tensor: &str, expected: &str) -> FileError {
     InvalidModel::Missing {
         tensor: tensor.to_owned(),
         expected: expected.to_owned(),

@@ -6,6 +6,7 @@ mod job;
 
 use crate::LoadError;
 use crate::plan::{Content, Plan, Section, Source, Tensor, TensorInfo};
+use crate::progress::Progress;
 use atome_spec::layout::BLOCK_ROWS;
 use crc32fast::Hasher;
 use job::{Buffers, Job};
@@ -15,9 +16,6 @@ use std::sync::Mutex;
 const JOB_ELEMS: usize = 1 << 18;
 /// Bytes of a model below which one thread fills the arena.
 const BYTES_WORTH_THREADS: usize = 8 << 20;
-
-/// Told how many bytes of how many are done.
-pub type Progress<'a> = &'a mut (dyn FnMut(usize, usize) + Send);
 
 /// Fills the weights, unless they stay in their file, and the constants with `contents`; gives a checksum of each.
 ///

@@ -46,12 +46,14 @@ pub mod format;
 mod graph;
 #[cfg(feature = "jit")]
 pub mod jit;
+mod json;
 mod mapped;
 mod model;
 mod options;
 mod overflow;
 mod plan;
 mod pool;
+mod progress;
 mod region;
 mod rng;
 pub mod sampler;
@@ -64,15 +66,15 @@ pub use atome_spec::{Packing, Tier};
 pub use backend::{KernelUse, Run};
 #[cfg(feature = "default-model")]
 pub use default_model::DEFAULT_MODEL;
-pub use error::{LoadError, PrepareError, RunError};
+pub use error::{FileError, LoadError, PrepareError, RunError};
 pub use families::Config;
-pub use fill::Progress;
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "jit")]
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};
 pub use options::{BackendKind, Options};
 pub use plan::{PlanError, PlanFault, Section, TensorInfo};
+pub use progress::Progress;
 pub use session::Session;
 
 /// The examples of the README compile.

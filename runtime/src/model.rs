@@ -4,13 +4,16 @@ use crate::arena::{Arena, Weights};
 use crate::backend::{Backend, KernelUse, listing};
 use crate::cores;
 use crate::families::Config;
-use crate::fill::{Progress, fill};
+use crate::fill::fill;
 use crate::format::{self, Checkpoint};
 use crate::plan::{self, Image, Products, Proved, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
+use crate::progress::Progress;
 use crate::state::state_bytes;
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind};
-use crate::{BackendKind, Fingerprint, LoadError, Options, PrepareError, RunError, Session};
+use crate::{
+    BackendKind, FileError, Fingerprint, LoadError, Options, PrepareError, RunError, Session,
+};
 use atome_kernels::{available, detect};
 use atome_spec::Tier;
 use serde::Serialize;
@@ -147,10 +150,10 @@ impl Model {
             Some(path) => fault.in_file(path),
             None => fault,
         };
-        source.check().map_err(in_file)?;
+        source.check().map_err(|fault| in_file(fault.into()))?;
         let (config, parameters) = (source.config(), source.parameters());
         let tokenizer = TokenizerKind::stated(&source.tokenizer, config.vocab_size());
-        let tokenizer = tokenizer.map_err(|fault| in_file(fault.into()))?;
+        let tokenizer = tokenizer.map_err(|fault| in_file(FileError::from(fault).into()))?;
         let products = Products {
             packing: options.packing,
             no_multiply: options.no_multiply,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atome::error::LoadError;
+use atome::error::{ConfigError, FileError, TensorFault};
 use atome::format::{
     AtomeConfig, Checkpoint, Format, compare, load, parse, write_atome01, write_atome02,
     write_atomecl01,
@@ -61,7 +61,7 @@ fn put(dir: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// Loads a file that must be refused; checks that the message is one line that starts with the path of `culprit`.
-fn refusal(model: &Path, config: Option<&Path>, culprit: &Path) -> LoadError {
+fn refusal(model: &Path, config: Option<&Path>, culprit: &Path) -> FileError {
     let error = load(model, config).expect_err("the file is broken");
     let message = error.to_string();
     assert!(!message.contains('\n'), "{message}");
@@ -96,9 +96,9 @@ fn every_truncation_is_refused() {
             assert_eq!(from_file.fault().to_string(), in_memory.to_string());
             let header = if name == "small.atomecl" { 13 } else { 7 };
             match from_file.fault() {
-                LoadError::Empty => assert_eq!(len, 0),
-                LoadError::BadMagic { .. } => assert!(len < 9),
-                LoadError::Truncated {
+                FileError::Kind { .. } => assert_eq!(len, 0),
+                FileError::Magic { .. } => assert!(len < 9),
+                FileError::Truncated {
                     tensor,
                     offset,
                     expected,
@@ -203,7 +203,7 @@ fn wrong_dimensions_are_refused() {
             assert!(
                 matches!(
                     error,
-                    LoadError::Truncated { .. } | LoadError::TrailingBytes { .. }
+                    FileError::Truncated { .. } | FileError::TrailingBytes { .. }
                 ),
                 "{name}, {what}: {error}"
             );
@@ -214,7 +214,10 @@ fn wrong_dimensions_are_refused() {
         };
         assert!(matches!(
             parse(&bytes, &zero),
-            Err(LoadError::Dimension { key: "d_head", .. })
+            Err(FileError::Config(ConfigError::Dimension {
+                key: "d_head",
+                ..
+            }))
         ));
         let huge = AtomeConfig {
             vocab_size: usize::MAX,
@@ -222,10 +225,10 @@ fn wrong_dimensions_are_refused() {
         };
         assert!(matches!(
             parse(&bytes, &huge),
-            Err(LoadError::Dimension {
+            Err(FileError::Config(ConfigError::Dimension {
                 key: "vocab_size",
                 ..
-            })
+            }))
         ));
     }
 }
@@ -238,7 +241,10 @@ fn numbers_that_are_not_finite_are_named() {
             let mut broken = bytes.clone();
             broken[scale_at..scale_at + 4].copy_from_slice(&bad.to_le_bytes());
             match parse(&broken, &config()) {
-                Err(LoadError::BadScale { tensor, offset, .. }) => {
+                Err(FileError::Tensor {
+                    tensor,
+                    fault: TensorFault::Scale { offset, .. },
+                }) => {
                     assert_eq!((tensor.as_str(), offset), ("embed", scale_at as u64));
                 }
                 other => panic!("{name}, scale {bad}: {other:?}"),
@@ -255,11 +261,12 @@ fn numbers_that_are_not_finite_are_named() {
             let mut broken = bytes.clone();
             broken[gamma_at + 8..gamma_at + 12].copy_from_slice(&bad.to_le_bytes());
             match parse(&broken, &config()) {
-                Err(LoadError::NotFinite {
+                Err(FileError::Tensor {
                     tensor,
-                    offset,
-                    index: 2,
-                    ..
+                    fault:
+                        TensorFault::NotFinite {
+                            offset, index: 2, ..
+                        },
                 }) => {
                     assert_eq!(
                         (tensor.as_str(), offset),
@@ -282,11 +289,11 @@ fn invalid_codes_and_padding_are_named() {
     };
     assert_eq!(
         broken(&int2, 12, 0b1000_0000),
-        "`embed`: byte 0x80 at 12 has the code 10, expected only 00 (0), 01 (+1) and 11 (-1)"
+        "`embed`: expected only the codes 00 (0), 01 (+1) and 11 (-1) in the byte at 12, found 0x80"
     );
     assert_eq!(
         broken(&base3, 12, 243),
-        "`embed`: expected five trits in a byte of at most 242, found 243 at 12"
+        "`embed`: expected five trits, at most 0xf2, in the byte at 12, found 0xf3"
     );
     // 77 trits: one in the last of 20 int2 bytes, two in the last of 16 base-3 bytes.
     assert_eq!(
@@ -321,9 +328,9 @@ fn class_counts_are_checked() {
         let mut bytes = file.clone();
         bytes[9..13].copy_from_slice(&bad.to_le_bytes());
         match parse(&bytes, &config()) {
-            Err(LoadError::ClassCount {
+            Err(FileError::Field {
                 offset: 9, found, ..
-            }) => assert_eq!(found, bad),
+            }) => assert_eq!(found, i64::from(bad)),
             other => panic!("{bad} classes: {other:?}"),
         }
     }
@@ -348,14 +355,17 @@ fn other_files_are_refused_by_their_first_bytes() {
     ] {
         let path = put(&dir, "small.bin", bytes);
         match refusal(&path, None, &path).fault() {
-            LoadError::BadMagic { found: f } => assert_eq!(f, found),
+            FileError::Magic { found: f } => assert_eq!(f, found),
             other => panic!("{other}"),
         }
     }
     let path = put(&dir, "small.bin", b"");
     assert!(matches!(
         refusal(&path, None, &path).fault(),
-        LoadError::Empty
+        FileError::Kind {
+            found: "an empty file",
+            ..
+        }
     ));
 }
 
@@ -365,11 +375,14 @@ fn paths_that_are_not_readable_files_are_refused() {
     let here = dir.path();
     assert!(matches!(
         refusal(here, None, here).fault(),
-        LoadError::Directory
+        FileError::Kind {
+            found: "a directory",
+            ..
+        }
     ));
     let gone = here.join("gone.bin");
     match refusal(&gone, None, &gone).fault() {
-        LoadError::Io { cause } => assert_eq!(cause.kind(), std::io::ErrorKind::NotFound),
+        FileError::Io { cause } => assert_eq!(cause.kind(), std::io::ErrorKind::NotFound),
         other => panic!("{other}"),
     }
     #[cfg(unix)]
@@ -377,7 +390,10 @@ fn paths_that_are_not_readable_files_are_refused() {
         let device = Path::new("/dev/null");
         assert!(matches!(
             refusal(device, None, device).fault(),
-            LoadError::NotAFile
+            FileError::Kind {
+                expected: "a regular file",
+                ..
+            }
         ));
     }
 }
@@ -394,7 +410,7 @@ fn a_file_without_read_permission_is_refused() {
         return;
     }
     match refusal(&path, None, &path).fault() {
-        LoadError::Io { cause } => assert_eq!(cause.kind(), std::io::ErrorKind::PermissionDenied),
+        FileError::Io { cause } => assert_eq!(cause.kind(), std::io::ErrorKind::PermissionDenied),
         other => panic!("{other}"),
     }
 }
@@ -416,11 +432,14 @@ fn configs_are_checked_and_named() {
     let gone = dir.path().join("gone.json");
     assert!(matches!(
         refusal(&model, Some(&gone), &gone).fault(),
-        LoadError::Io { .. }
+        FileError::Io { .. }
     ));
     assert!(matches!(
         refusal(&model, Some(dir.path()), dir.path()).fault(),
-        LoadError::Directory
+        FileError::Kind {
+            found: "a directory",
+            ..
+        }
     ));
     for json in [
         "",
@@ -434,7 +453,7 @@ fn configs_are_checked_and_named() {
     ] {
         let bad = put(&dir, "bad.json", json.as_bytes());
         match refusal(&model, Some(&bad), &bad).fault() {
-            LoadError::ConfigJson { cause } => {
+            FileError::Config(ConfigError::Json { cause, .. }) => {
                 assert!(cause.to_string().contains(" at line 1"), "{cause}")
             }
             other => panic!("{json}: {other}"),
@@ -447,12 +466,12 @@ fn configs_are_checked_and_named() {
     );
     assert!(matches!(
         refusal(&model, Some(&nested), &nested).fault(),
-        LoadError::ConfigJson { .. }
+        FileError::Config(ConfigError::Json { .. })
     ));
     let long = put(&dir, "bad.json", &vec![b' '; 65_537]);
     assert!(matches!(
         refusal(&model, Some(&long), &long).fault(),
-        LoadError::ConfigTooLong { .. }
+        FileError::Config(ConfigError::TooLong { .. })
     ));
     let zero = put(
         &dir,
@@ -464,6 +483,6 @@ fn configs_are_checked_and_named() {
     );
     assert!(matches!(
         refusal(&model, Some(&zero), &zero).fault(),
-        LoadError::Dimension { key: "d_model", .. }
+        FileError::Config(ConfigError::Dimension { key: "d_model", .. })
     ));
 }

@@ -7,14 +7,14 @@ mod damaged;
 mod support;
 
 use atome::format::{self, AtomeConfig, FloatOptions};
-use atome::{BackendKind, LoadError, Model, Options};
+use atome::{BackendKind, Model, Options};
 use damaged::{Damaged, bit2, container, floats, packed};
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The messages of damaged files by name; a file that is taken is told too.
-fn lines(files: Vec<Damaged>, read: impl Fn(&[u8]) -> Result<(), LoadError>) -> String {
+fn lines<E: Display>(files: Vec<Damaged>, read: impl Fn(&[u8]) -> Result<(), E>) -> String {
     let mut text = String::new();
     for (name, bytes) in files {
         let message = match read(&bytes) {

@@ -7,7 +7,7 @@ use atome::format::{
     BitMamba2Config, Checkpoint, Config, ContainerOptions, EmbeddingTable, EmbeddingType, Format,
     WriteError, compare, load, parse_bit2, parse_checkpoint, random_bit2, write_packed,
 };
-use atome::{LoadError, Model, Options, Packing, RunError};
+use atome::{FileError, Model, Options, Packing, RunError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use support::{data_start, edited, with_metadata, with_tensor};
@@ -228,7 +228,7 @@ fn other_readers_open_it() {
 }
 
 /// The fault of a file that must be refused, in one line.
-fn refusal(bytes: &[u8]) -> LoadError {
+fn refusal(bytes: &[u8]) -> FileError {
     let error = parse_checkpoint(bytes).expect_err("the file is broken");
     assert!(!error.to_string().contains('\n'), "{error}");
     error
@@ -297,15 +297,15 @@ fn what_is_never_written_is_refused_even_with_the_right_checksum() {
     let base3 = file(&CONFIG, Packing::Base3, Int8);
     let plain = file(&CONFIG, Packing::Int2, F32);
     let broken = with_tensor(&int2, "layers.1.in_proj", |b| b[4] = 0xff);
-    says(&broken, "`layers.1.in_proj` at byte");
+    says(&broken, "`layers.1.in_proj`: word 1 is");
     let broken = with_tensor(&base3, "lm_head", |b| b[4] = 0x80);
-    says(&broken, "`lm_head` at byte");
+    says(&broken, "`lm_head`: word 1 is");
     // Rows beyond the last.
     let broken = with_tensor(&int2, "layers.0.out_proj", |b| b[4 * 47] = 0);
-    says(&broken, "`layers.0.out_proj` at byte");
+    says(&broken, "`layers.0.out_proj`: word 47 is");
     let words = 4 * 80 * 3;
     let broken = with_tensor(&int2, "lm_head", |b| b[words] = 1);
-    says(&broken, "`lm_head`: expected 0 as padding at byte");
+    says(&broken, "`lm_head`: expected 0 as padding in the byte at");
     let nan = |b: &mut [u8]| b[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
     says(
         &with_tensor(&plain, "embed", nan),
@@ -374,15 +374,15 @@ fn metadata_is_checked() {
         (config("{}"), "missing field `vocab_size`"),
         (
             config(r#"{"vocab_size":70,"d_model":38,"n_layers":2,"n_heads":6}"#),
-            "one with `d_model` a multiple of 4, found \"38\"",
+            "config: expected `d_model` a multiple of 4, found 38",
         ),
         (
             config(r#"{"vocab_size":70,"d_model":36,"n_layers":2,"n_heads":5}"#),
-            "one with `n_heads` a divisor of 2 d_model, which is 72",
+            "expected `n_heads` a divisor of 2 d_model, which is 72",
         ),
         (
             config(r#"{"vocab_size":99999999,"d_model":36,"n_layers":2,"n_heads":6}"#),
-            "one with `vocab_size` 1 to 16777216",
+            "expected `vocab_size` from 1 to 16777216",
         ),
         (
             config(r#"{"vocab_size":71,"d_model":36,"n_layers":2,"n_heads":6}"#),

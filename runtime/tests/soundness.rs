@@ -6,7 +6,7 @@ use atome::format::{
     AtomeConfig, BitMamba2Config, Checkpoint, Config, ContainerOptions, Floats, Stored, Tensor,
     Tensors, Ternary, TernaryTensor, TritRows, WriteError, compare, write_packed,
 };
-use atome::{BackendKind, LoadError, Model, Options, Packing, PrepareError};
+use atome::{BackendKind, FileError, LoadError, Model, Options, Packing, PrepareError};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -203,15 +203,15 @@ fn dimensions_that_cannot_be() {
         ),
         (
             bitmamba2(|c| c.d_model = usize::MAX),
-            "`d_model` at byte 8: expected 1 to 65536, found 9223372036854775807",
+            "config: expected `d_model` from 1 to 65536, found 18446744073709551615",
         ),
         (
             bitmamba2(|c| c.n_heads = 0),
-            "`n_heads` at byte 16: expected 1 to 65536, found 0",
+            "config: expected `n_heads` from 1 to 65536, found 0",
         ),
         (
             bitmamba2(|c| c.n_layers = usize::MAX),
-            "`n_layers` at byte 12: expected 1 to 4096, found 9223372036854775807",
+            "config: expected `n_layers` from 1 to 4096, found 18446744073709551615",
         ),
         (
             impossible(BITMAMBA2, Some(3)),
@@ -463,7 +463,7 @@ impl TritRows for Liar {
         self.shapes[asked.min(self.shapes.len() - 1)]
     }
 
-    fn read(&self, _: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
+    fn read(&self, _: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
         trits.fill(self.trit);
         Ok(())
     }
@@ -585,12 +585,12 @@ impl Floats for Claims {
         self.elems[asked.min(self.elems.len() - 1)]
     }
 
-    fn read(&self, _: usize, values: &mut [f32]) -> Result<(), LoadError> {
+    fn read(&self, _: usize, values: &mut [f32]) -> Result<(), FileError> {
         values.fill(self.value);
         Ok(())
     }
 
-    fn all(&self) -> Result<Vec<f32>, LoadError> {
+    fn all(&self) -> Result<Vec<f32>, FileError> {
         Ok(Vec::new())
     }
 }

@@ -1,5 +1,5 @@
 use atome::atomic_file::WriteFileError;
-use atome::error::{LoadError, RunError};
+use atome::error::{FileError, LoadError, RunError};
 use atome::format::WriteError;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum TrainError {
     /// The model's dimensions.
     #[error("{0}")]
-    Dimensions(#[source] LoadError),
+    Dimensions(#[source] FileError),
     /// A number outside its range.
     #[error("{name}: expected {min} to {max}, found {found}")]
     Setting {

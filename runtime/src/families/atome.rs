@@ -2,7 +2,7 @@
 //! attention) mixed by a router, residual; LayerNorm; ternary unembedding or classifier head.
 
 use super::Family;
-use crate::error::LoadError;
+use crate::error::FileError;
 use crate::format::{AtomeConfig, Format, MAX_CLASSES};
 use crate::graph::{Graph, Rows};
 use crate::tensor::{Prepare, Role};
@@ -16,7 +16,7 @@ const SOFTMAX_EPS: f32 = 1e-10;
 pub const PATHWAYS: usize = 3;
 
 impl Family for AtomeConfig {
-    fn validate(&self) -> Result<(), LoadError> {
+    fn validate(&self) -> Result<(), FileError> {
         AtomeConfig::validate(self)
     }
 

@@ -7,7 +7,7 @@ use crate::format::AtomeConfig;
 pub use atome::PATHWAYS;
 pub use bitmamba2::BitMamba2Config;
 
-use crate::error::LoadError;
+use crate::error::FileError;
 use crate::format::Format;
 use crate::graph::Graph;
 use serde::Serialize;
@@ -51,7 +51,7 @@ impl Architecture {
 /// What a family tells of a model, from its dimensions.
 pub(crate) trait Family {
     /// Checks every dimension.
-    fn validate(&self) -> Result<(), LoadError>;
+    fn validate(&self) -> Result<(), FileError>;
 
     /// Number of token ids.
     fn vocab_size(&self) -> usize;
@@ -99,7 +99,7 @@ impl Config {
     }
 
     /// The dimensions of a family as a container states them, in JSON.
-    pub(crate) fn from_json(family: Architecture, json: &str) -> Result<Config, LoadError> {
+    pub(crate) fn from_json(family: Architecture, json: &str) -> Result<Config, FileError> {
         Ok(match family {
             Architecture::Atome => AtomeConfig::from_json(json.as_bytes())?.into(),
             Architecture::BitMamba2 => BitMamba2Config::from_json(json)?.into(),

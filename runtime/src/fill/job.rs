@@ -179,6 +179,6 @@ impl Buffers {
     /// Reads rows of `w`.
     fn read(&mut self, w: &Trits<'_>, rows: Range<usize>) -> Result<(), LoadError> {
         self.source.resize(rows.len() * w.cols, 0);
-        w.source.read(rows, &mut self.source)
+        Ok(w.source.read(rows, &mut self.source)?)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::files::{config_beside, read_rest};
 use super::{AtomeConfig, Checkpoint, Config, Format, MAX_CLASSES, WriteError, detect, packed};
-use crate::error::LoadError;
+use crate::error::{FileError, TensorFault};
 use crate::tensor::trits::Packing;
 use crate::tensor::{Kind, Param, Source, Tensor, Ternary, Values, check_finite, check_trits};
 use std::fs::File;
@@ -16,8 +16,8 @@ pub(super) fn load(
     file_bytes: u64,
     mut bytes: Vec<u8>,
     config: Option<&Path>,
-) -> Result<Checkpoint, LoadError> {
-    let in_model = |fault: LoadError| fault.in_file(path);
+) -> Result<Checkpoint, FileError> {
+    let in_model = |fault: FileError| fault.in_file(path);
     let header = FileHeader::parse(&bytes).map_err(in_model)?;
     let config = match config {
         Some(config) => AtomeConfig::from_file(config)?,
@@ -32,7 +32,7 @@ pub(super) fn load(
 ///
 /// # Errors
 /// The first fault found; never with a path.
-pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<Checkpoint, LoadError> {
+pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<Checkpoint, FileError> {
     config.validate()?;
     if detect(bytes) == Some(Format::Container) {
         let source = Source::Memory(bytes.to_vec());
@@ -71,15 +71,15 @@ impl Frame {
     /// Checks that a file of `file_bytes` holds exactly these tensors.
     ///
     /// # Errors
-    /// [`LoadError::Truncated`] for the first tensor that does not fit, [`LoadError::TrailingBytes`] for bytes after the
-    /// last, [`LoadError::TooLarge`] for a tensor that no file could hold.
-    fn check_size(self, params: &[Param], file_bytes: u64) -> Result<(), LoadError> {
+    /// [`FileError::Truncated`] for the first tensor that does not fit, [`FileError::TrailingBytes`] for bytes after the
+    /// last, [`TensorFault::TooLarge`] for a tensor that no file could hold.
+    fn check_size(self, params: &[Param], file_bytes: u64) -> Result<(), FileError> {
         let mut offset = self.header_bytes as u64;
         for param in params {
             let expected = self.bytes(param)?;
             let found = file_bytes.saturating_sub(offset);
             if expected > found {
-                return Err(LoadError::Truncated {
+                return Err(FileError::Truncated {
                     tensor: param.name.clone(),
                     offset,
                     expected,
@@ -90,7 +90,7 @@ impl Frame {
         }
         match file_bytes - offset {
             0 => Ok(()),
-            extra => Err(LoadError::TrailingBytes {
+            extra => Err(FileError::TrailingBytes {
                 expected: offset,
                 extra,
             }),
@@ -98,7 +98,7 @@ impl Frame {
     }
 
     /// Bytes of a tensor, a scale included.
-    fn bytes(self, param: &Param) -> Result<u64, LoadError> {
+    fn bytes(self, param: &Param) -> Result<u64, FileError> {
         let elems = param.elems()? as u64;
         let bytes = match param.kind {
             Kind::Ternary { .. } => self.packing.bytes(elems).checked_add(4),
@@ -117,9 +117,9 @@ struct FileHeader {
 
 impl FileHeader {
     /// Reads a header from the start of a file.
-    fn parse(bytes: &[u8]) -> Result<Self, LoadError> {
+    fn parse(bytes: &[u8]) -> Result<Self, FileError> {
         let known = detect(bytes).and_then(|format| Some((format, Frame::of(format)?)));
-        let (format, frame) = known.ok_or_else(|| LoadError::unknown_magic(bytes))?;
+        let (format, frame) = known.ok_or_else(|| FileError::unknown_magic(bytes))?;
         let classes = match format {
             Format::AtomeCl01 => Some(class_count(&bytes[format.name().len()..])?),
             _ => None,
@@ -132,14 +132,14 @@ impl FileHeader {
     }
 
     /// The model without its tensors, which a file of `file_bytes` has.
-    fn checkpoint(&self, config: &AtomeConfig, file_bytes: u64) -> Result<Checkpoint, LoadError> {
+    fn checkpoint(&self, config: &AtomeConfig, file_bytes: u64) -> Result<Checkpoint, FileError> {
         let empty = Checkpoint::empty(config.clone(), self.classes, self.format)?;
         self.frame.check_size(empty.params(), file_bytes)?;
         Ok(empty)
     }
 
     /// Reads the tensors of a file.
-    fn read(&self, mut checkpoint: Checkpoint, bytes: &[u8]) -> Result<Checkpoint, LoadError> {
+    fn read(&self, mut checkpoint: Checkpoint, bytes: &[u8]) -> Result<Checkpoint, FileError> {
         // Once more: the file may have changed.
         self.frame
             .check_size(checkpoint.params(), bytes.len() as u64)?;
@@ -158,14 +158,14 @@ impl FileHeader {
 }
 
 /// Checks that a file starts like an `ATOME` file.
-pub(super) fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_magic(bytes: &[u8]) -> Result<(), FileError> {
     FileHeader::parse(bytes).map(drop)
 }
 
-fn class_count(after_magic: &[u8]) -> Result<usize, LoadError> {
+fn class_count(after_magic: &[u8]) -> Result<usize, FileError> {
     let offset = Format::AtomeCl01.name().len() as u64;
     let Some(&count) = after_magic.first_chunk::<4>() else {
-        return Err(LoadError::Truncated {
+        return Err(FileError::Truncated {
             tensor: "class count".into(),
             offset,
             expected: 4,
@@ -176,10 +176,11 @@ fn class_count(after_magic: &[u8]) -> Result<usize, LoadError> {
     usize::try_from(found)
         .ok()
         .filter(|classes| (1..=MAX_CLASSES).contains(classes))
-        .ok_or(LoadError::ClassCount {
+        .ok_or_else(|| FileError::Field {
+            field: "class count",
             offset,
-            max: MAX_CLASSES,
-            found,
+            expected: format!("1 to {MAX_CLASSES}"),
+            found: found.into(),
         })
 }
 
@@ -199,7 +200,7 @@ impl<'b> Reader<'b> {
         (taken, offset)
     }
 
-    fn tensor(&mut self, param: &Param) -> Result<Tensor, LoadError> {
+    fn tensor(&mut self, param: &Param) -> Result<Tensor, FileError> {
         let name = param.name.clone();
         let (rows, cols) = param.kind.matrix();
         let count = rows * cols;
@@ -225,7 +226,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn scale(&mut self, name: &str) -> Result<f32, LoadError> {
+    fn scale(&mut self, name: &str) -> Result<f32, FileError> {
         let (bytes, offset) = self.take(4);
         let scale = bytes
             .first_chunk()
@@ -233,27 +234,32 @@ impl<'b> Reader<'b> {
         if scale.is_finite() && scale.is_sign_positive() {
             Ok(scale)
         } else {
-            Err(LoadError::BadScale {
-                tensor: name.to_owned(),
-                offset,
-                found: scale,
-            })
+            Err(FileError::tensor(
+                name.to_owned(),
+                TensorFault::Scale {
+                    expected: "scale of 0 or more",
+                    offset,
+                    found: scale,
+                },
+            ))
         }
     }
 }
 
 /// The finite numbers of a tensor whose bytes stand at `start` of the file.
-fn floats(name: &str, bytes: &[u8], start: u64) -> Result<Vec<f32>, LoadError> {
+fn floats(name: &str, bytes: &[u8], start: u64) -> Result<Vec<f32>, FileError> {
     let (words, _) = bytes.as_chunks();
     let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(values),
-        Some(index) => Err(LoadError::NotFinite {
-            tensor: name.to_owned(),
-            offset: start + 4 * index as u64,
-            index,
-            found: values[index],
-        }),
+        Some(index) => Err(FileError::tensor(
+            name.to_owned(),
+            TensorFault::NotFinite {
+                offset: start + 4 * index as u64,
+                index,
+                found: values[index],
+            },
+        )),
     }
 }
 
@@ -302,14 +308,14 @@ fn write(
         match &model.tensors[name] {
             Tensor::Ternary(w) => {
                 let w = w.read()?;
-                check_trits(name, 0, &w.trits).map_err(LoadError::from)?;
+                check_trits(name, 0, &w.trits).map_err(FileError::from)?;
                 out.extend(w.scale.to_le_bytes());
                 frame.packing.pack_into(&w.trits, &mut out);
             }
             Tensor::Floats(values) => {
                 let mut read = vec![0.0; param.elems()?];
                 values.read(0, &mut read)?;
-                check_finite(name, 0, &read).map_err(LoadError::from)?;
+                check_finite(name, 0, &read).map_err(FileError::from)?;
                 out.extend(read.iter().flat_map(|value| value.to_le_bytes()));
             }
             Tensor::Table(_) => return Err(no_place("a table of numbers")),
@@ -346,7 +352,7 @@ mod tests {
         config: &AtomeConfig,
         classes: Option<usize>,
         file_bytes: u64,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), FileError> {
         let empty = Checkpoint::empty(config.clone(), classes, format)?;
         let frame = Frame::of(format).expect("an `ATOME` format");
         frame.check_size(empty.params(), file_bytes)
@@ -366,7 +372,7 @@ mod tests {
     fn a_wrong_length_names_the_tensor_and_its_offset() {
         let unembed = 276_655 - (4 + 256 * 256 / 4);
         match check_size(Format::Atome01, &PUBLISHED, None, 276_654) {
-            Err(LoadError::Truncated {
+            Err(FileError::Truncated {
                 tensor,
                 offset,
                 expected,
@@ -380,14 +386,14 @@ mod tests {
             other => panic!("{other:?}"),
         }
         match check_size(Format::Atome01, &PUBLISHED, None, 276_660) {
-            Err(LoadError::TrailingBytes {
+            Err(FileError::TrailingBytes {
                 expected: 276_655,
                 extra: 5,
             }) => {}
             other => panic!("{other:?}"),
         }
         match check_size(Format::Atome01, &PUBLISHED, None, 0) {
-            Err(LoadError::Truncated {
+            Err(FileError::Truncated {
                 tensor,
                 offset: 7,
                 found: 0,

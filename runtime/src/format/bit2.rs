@@ -2,7 +2,7 @@
 //! are checked when a file is opened, elements when they are read.
 
 use super::{BitMamba2Config, Checkpoint, Format, detect};
-use crate::error::LoadError;
+use crate::error::{Contents, FileError, TensorFault};
 use crate::rng::SplitMix64;
 use crate::tensor::{
     EmbeddingTable, FileFloats, Kind, Param, Source, Tensor, Tensors, TernaryTensor, TritRows,
@@ -17,12 +17,12 @@ const HEADER_BYTES: u64 = 20;
 ///
 /// # Errors
 /// The first fault of a header; those of elements are found when they are read.
-pub fn parse_bit2(bytes: Vec<u8>) -> Result<Checkpoint, LoadError> {
+pub fn parse_bit2(bytes: Vec<u8>) -> Result<Checkpoint, FileError> {
     open(Source::Memory(bytes))
 }
 
 /// Opens a model.
-pub(super) fn open(source: Source) -> Result<Checkpoint, LoadError> {
+pub(super) fn open(source: Source) -> Result<Checkpoint, FileError> {
     let mut checkpoint = Checkpoint::empty(read_config(&source)?, None, Format::Bit2)?;
     let params = checkpoint.params();
     check_size(params, source.len())?;
@@ -34,13 +34,13 @@ pub(super) fn open(source: Source) -> Result<Checkpoint, LoadError> {
         let tensor = reader.tensor(param)?;
         Ok((param.name.clone(), tensor))
     });
-    checkpoint.tensors = tensors.collect::<Result<Tensors, LoadError>>()?;
+    checkpoint.tensors = tensors.collect::<Result<Tensors, FileError>>()?;
     Ok(checkpoint)
 }
 
-fn read_config(source: &Source) -> Result<BitMamba2Config, LoadError> {
+fn read_config(source: &Source) -> Result<BitMamba2Config, FileError> {
     if source.len() < HEADER_BYTES {
-        return Err(LoadError::Truncated {
+        return Err(FileError::Truncated {
             tensor: "header".into(),
             offset: 0,
             expected: HEADER_BYTES,
@@ -51,7 +51,7 @@ fn read_config(source: &Source) -> Result<BitMamba2Config, LoadError> {
     source.read(0, &mut header)?;
     let (magic, fields) = header.split_at(4);
     if detect(magic) != Some(Format::Bit2) {
-        return Err(LoadError::unknown_magic(magic));
+        return Err(FileError::unknown_magic(magic));
     }
     let mut values = [0; 4];
     for (value, bytes) in values.iter_mut().zip(fields.as_chunks().0) {
@@ -63,16 +63,16 @@ fn read_config(source: &Source) -> Result<BitMamba2Config, LoadError> {
 /// Checks that a file of `file_bytes` holds exactly these tensors.
 ///
 /// # Errors
-/// [`LoadError::Truncated`] for the first tensor that does not fit, [`LoadError::TrailingBytes`] for bytes after the
+/// [`FileError::Truncated`] for the first tensor that does not fit, [`FileError::TrailingBytes`] for bytes after the
 /// last.
-fn check_size(params: &[Param], file_bytes: u64) -> Result<(), LoadError> {
+fn check_size(params: &[Param], file_bytes: u64) -> Result<(), FileError> {
     let mut offset = HEADER_BYTES;
     for param in params {
         param.elems()?;
         let expected = header_bytes(&param.kind) + data_bytes(&param.kind);
         let found = file_bytes.saturating_sub(offset);
         if expected > found {
-            return Err(LoadError::Truncated {
+            return Err(FileError::Truncated {
                 tensor: param.name.clone(),
                 offset,
                 expected,
@@ -83,7 +83,7 @@ fn check_size(params: &[Param], file_bytes: u64) -> Result<(), LoadError> {
     }
     match file_bytes - offset {
         0 => Ok(()),
-        extra => Err(LoadError::TrailingBytes {
+        extra => Err(FileError::TrailingBytes {
             expected: offset,
             extra,
         }),
@@ -130,7 +130,7 @@ struct InOrder {
 
 impl InOrder {
     /// The next tensor's last header word, a ternary one's divisor, and where its elements start.
-    fn next(&mut self, Param { name, kind, .. }: &Param) -> Result<([u8; 4], u64), LoadError> {
+    fn next(&mut self, Param { name, kind, .. }: &Param) -> Result<([u8; 4], u64), FileError> {
         let mut bytes = vec![0; header_bytes(kind) as usize];
         self.source.read(self.offset, &mut bytes)?;
         let words = bytes.as_chunks::<4>().0;
@@ -138,13 +138,15 @@ impl InOrder {
         for (i, (word, expected)) in words.iter().zip(header(kind)).enumerate() {
             let found = i32::from_le_bytes(*word);
             if found != expected {
-                return Err(LoadError::TensorHeader {
-                    tensor: name.clone(),
-                    field: field(kind, i),
-                    offset,
-                    expected,
-                    found,
-                });
+                return Err(FileError::tensor(
+                    name,
+                    TensorFault::Header {
+                        field: field(kind, i),
+                        offset,
+                        expected,
+                        found,
+                    },
+                ));
             }
             offset += 4;
         }
@@ -154,7 +156,7 @@ impl InOrder {
         Ok((last, data))
     }
 
-    fn tensor(&mut self, param: &Param) -> Result<Tensor, LoadError> {
+    fn tensor(&mut self, param: &Param) -> Result<Tensor, FileError> {
         let (last, offset) = self.next(param)?;
         let floats = |elems| {
             let name = param.name.clone();
@@ -181,17 +183,20 @@ impl InOrder {
 }
 
 /// The scale of trits that are divided by `found`, which stands at `offset`.
-fn scale(param: &Param, found: f32, offset: u64) -> Result<f32, LoadError> {
+fn scale(param: &Param, found: f32, offset: u64) -> Result<f32, FileError> {
     let scale = 1.0 / found;
     let usable = |x: f32| x.is_finite() && x > 0.0;
     if usable(found) && usable(scale) {
         return Ok(scale);
     }
-    Err(LoadError::BadDivisor {
-        tensor: param.name.clone(),
-        offset,
-        found,
-    })
+    Err(FileError::tensor(
+        &param.name,
+        TensorFault::Scale {
+            expected: "divisor above 0",
+            offset,
+            found,
+        },
+    ))
 }
 
 /// What word `i` of a tensor's header says.
@@ -224,7 +229,7 @@ impl TritRows for FileTrits {
         (self.rows, self.cols)
     }
 
-    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
         assert!(rows.end <= self.rows, "within the matrix");
         assert_eq!(trits.len(), rows.len() * self.cols, "room for the rows");
         let offset = self.offset + rows.start as u64 * (self.cols / 4) as u64;
@@ -233,11 +238,14 @@ impl TritRows for FileTrits {
         for (index, (byte, trits)) in bytes.iter().zip(trits.as_chunks_mut().0).enumerate() {
             *trits = TRITS[usize::from(*byte)];
             if trits.contains(&INVALID) {
-                return Err(LoadError::BadBit2 {
-                    tensor: self.name.clone(),
-                    offset: offset + index as u64,
-                    byte: *byte,
-                });
+                return Err(FileError::tensor(
+                    &self.name,
+                    TensorFault::Byte {
+                        expected: Contents::Bit2,
+                        offset: offset + index as u64,
+                        byte: *byte,
+                    },
+                ));
             }
         }
         Ok(())

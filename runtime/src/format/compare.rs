@@ -2,8 +2,8 @@
 
 use super::Checkpoint;
 use super::parallel::{self, Counter};
-use crate::error::LoadError;
-use crate::fill::Progress;
+use crate::error::FileError;
+use crate::progress::Progress;
 use crate::tensor::{EmbeddingTable, Tensor};
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub fn compare(
     source: &Checkpoint,
     packed: &Checkpoint,
     progress: Progress<'_>,
-) -> Result<Option<String>, LoadError> {
+) -> Result<Option<String>, FileError> {
     source.check()?;
     packed.check()?;
     if (source.config(), source.classes()) != (packed.config(), packed.classes()) {
@@ -56,7 +56,7 @@ fn rows_are_same(
     packed: &Tensor,
     rows: &Range<usize>,
     cols: usize,
-) -> Result<bool, LoadError> {
+) -> Result<bool, FileError> {
     let elems = rows.len() * cols;
     match (source, packed) {
         (Tensor::Ternary(a), Tensor::Ternary(b)) => {

@@ -2,40 +2,40 @@
 
 use super::config::open;
 use super::{AtomeConfig, container};
-use crate::error::LoadError;
+use crate::error::{ConfigError, FileError};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 /// Reads the header of the container in `file`, after the `bytes` already read.
-pub(super) fn read_header(file: &mut File, bytes: &mut Vec<u8>) -> Result<(), LoadError> {
+pub(super) fn read_header(file: &mut File, bytes: &mut Vec<u8>) -> Result<(), FileError> {
     let header = container::header::length(bytes).unwrap_or_default();
     let header = header.min(container::header::MAX_HEADER_BYTES) + bytes.len() as u64;
     read_up_to(file, header, bytes)
 }
 
-pub(super) fn config_beside(model: &Path) -> Result<AtomeConfig, LoadError> {
+pub(super) fn config_beside(model: &Path) -> Result<AtomeConfig, FileError> {
     let tried = model.with_extension("json");
     if tried.exists() {
         AtomeConfig::from_file(&tried)
     } else {
-        Err(LoadError::NoConfig { tried }.in_file(model))
+        Err(FileError::from(ConfigError::Missing { tried }).in_file(model))
     }
 }
 
 /// Appends at most `limit` bytes of `file` to `bytes`.
-fn read_up_to(file: &mut File, limit: u64, bytes: &mut Vec<u8>) -> Result<(), LoadError> {
-    let no_memory = || LoadError::OutOfMemory { bytes: limit };
+fn read_up_to(file: &mut File, limit: u64, bytes: &mut Vec<u8>) -> Result<(), FileError> {
+    let no_memory = || FileError::OutOfMemory { bytes: limit };
     let extra = usize::try_from(limit).map_err(|_| no_memory())?;
     bytes.try_reserve_exact(extra).map_err(|_| no_memory())?;
     file.take(limit)
         .read_to_end(bytes)
-        .map_err(|cause| LoadError::Io { cause })?;
+        .map_err(|cause| FileError::Io { cause })?;
     Ok(())
 }
 
 /// Reads a whole file.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     let (mut file, file_bytes) = open(path)?;
     let mut bytes = Vec::new();
     read_rest(&mut file, file_bytes, &mut bytes)?;
@@ -47,7 +47,7 @@ pub(super) fn read_rest(
     file: &mut File,
     file_bytes: u64,
     bytes: &mut Vec<u8>,
-) -> Result<(), LoadError> {
+) -> Result<(), FileError> {
     let rest = (file_bytes + 1).saturating_sub(bytes.len() as u64);
     read_up_to(file, rest, bytes)
 }

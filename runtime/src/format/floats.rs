@@ -9,11 +9,10 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 
-use super::container::ContainerError;
 use super::container::header::{Entry, Header};
 use super::quantize::{quantize, quantize_absmean};
 use super::{AtomeConfig, Checkpoint, MAX_CLASSES};
-use crate::error::LoadError;
+use crate::error::{ConfigError, EntryFault, FileError, TensorFault};
 use crate::tensor::{EmbeddingTable, Kind, Param, Tensor, Tensors, Ternary, Values};
 
 /// How the scale of a tensor is found.
@@ -69,11 +68,11 @@ pub struct QuantizedTensor {
 pub fn quantize_file(
     bytes: &[u8],
     options: &FloatOptions,
-) -> Result<(Checkpoint, Vec<QuantizedTensor>), LoadError> {
+) -> Result<(Checkpoint, Vec<QuantizedTensor>), FileError> {
     if let ScaleRule::Given(found) = options.scale
         && !(found.is_finite() && found > 0.0)
     {
-        return Err(ContainerError::GivenScale { found }.into());
+        return Err(ConfigError::Scale { found }.into());
     }
     let header = Header::parse(bytes, bytes.len() as u64)?;
     let entries: BTreeMap<&str, &Entry> = header
@@ -95,7 +94,7 @@ pub fn quantize_file(
         let tensor = source.tensor(param)?;
         Ok((param.name.clone(), tensor))
     });
-    model.tensors = tensors.collect::<Result<Tensors, LoadError>>()?;
+    model.tensors = tensors.collect::<Result<Tensors, FileError>>()?;
     Ok((model, source.done))
 }
 
@@ -105,11 +104,11 @@ type Entries<'h> = BTreeMap<&'h str, &'h Entry>;
 fn dimensions(
     entries: &Entries<'_>,
     options: &FloatOptions,
-) -> Result<(AtomeConfig, Option<usize>), LoadError> {
+) -> Result<(AtomeConfig, Option<usize>), FileError> {
     let told = |key, value: Option<usize>, of_config: fn(&AtomeConfig) -> usize| {
         value
             .or_else(|| options.config.as_ref().map(of_config))
-            .ok_or(ContainerError::Untold { key })
+            .ok_or(ConfigError::Untold { key })
     };
     let [vocab_size, d_model] = matrix(entries, "embed")?;
     let [d_head, _] = matrix(entries, "blocks.0.wq")?;
@@ -138,21 +137,20 @@ fn dimensions(
         false => None,
     };
     match classes {
-        Some(0 | MAX_CLASSES..) if classes != Some(MAX_CLASSES) => Err(ContainerError::Kind {
-            tensor: "head".into(),
-            expected: format!("1 to {MAX_CLASSES} rows"),
-            found: format!("{}", classes.unwrap_or_default()),
-        }
-        .into()),
+        Some(0 | MAX_CLASSES..) if classes != Some(MAX_CLASSES) => Err(FileError::entry(
+            "head",
+            EntryFault::Kind {
+                expected: format!("1 to {MAX_CLASSES} rows"),
+                found: format!("{}", classes.unwrap_or_default()),
+            },
+        )),
         classes => Ok((config, classes)),
     }
 }
 
 /// Rows and columns of a tensor that the dimensions are read from.
-fn matrix(entries: &Entries<'_>, name: &str) -> Result<[usize; 2], ContainerError> {
-    let missing = || ContainerError::MissingTensor {
-        tensor: name.to_owned(),
-    };
+fn matrix(entries: &Entries<'_>, name: &str) -> Result<[usize; 2], FileError> {
+    let missing = || FileError::entry(name.to_owned(), EntryFault::Missing);
     let entry = entries.get(name).ok_or_else(missing)?;
     match *entry.info.shape {
         [rows, cols] => Ok([rows, cols]),
@@ -160,24 +158,24 @@ fn matrix(entries: &Entries<'_>, name: &str) -> Result<[usize; 2], ContainerErro
     }
 }
 
-fn kind(entry: &Entry, expected: &str) -> ContainerError {
-    ContainerError::Kind {
-        tensor: entry.name.clone(),
-        expected: format!("{expected} of F32, F16 or BF16"),
-        found: entry.kind(),
-    }
+fn kind(entry: &Entry, expected: &str) -> FileError {
+    FileError::entry(
+        &entry.name,
+        EntryFault::Kind {
+            expected: format!("{expected} of F32, F16 or BF16"),
+            found: entry.kind(),
+        },
+    )
 }
 
-fn refuse_extra(entries: &Entries<'_>, params: &[Param]) -> Result<(), ContainerError> {
+fn refuse_extra(entries: &Entries<'_>, params: &[Param]) -> Result<(), FileError> {
     let mut extra = entries.clone();
     for param in params {
         extra.remove(param.name.as_str());
     }
     match extra.into_keys().next() {
         None => Ok(()),
-        Some(tensor) => Err(ContainerError::ExtraTensor {
-            tensor: tensor.to_owned(),
-        }),
+        Some(tensor) => Err(FileError::entry(tensor.to_owned(), EntryFault::Unknown)),
     }
 }
 
@@ -191,12 +189,10 @@ struct FloatSource<'b> {
 
 impl FloatSource<'_> {
     /// The numbers of a tensor, all finite.
-    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
+    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
         let tensor = name.to_owned();
         let entry = self.entries.get(tensor.as_str()).copied();
-        let entry = entry.ok_or_else(|| ContainerError::MissingTensor {
-            tensor: tensor.clone(),
-        })?;
+        let entry = entry.ok_or_else(|| FileError::entry(&tensor, EntryFault::Missing))?;
         let fits = shape == entry.info.shape;
         let start = self.data_start + entry.begin();
         // The header was checked against the file's length.
@@ -214,12 +210,14 @@ impl FloatSource<'_> {
         });
         match values.iter().position(|v| !v.is_finite()) {
             None => Ok(values),
-            Some(index) => Err(LoadError::NotFinite {
+            Some(index) => Err(FileError::tensor(
                 tensor,
-                offset: start + (index * bytes.len() / values.len()) as u64,
-                index,
-                found: values[index],
-            }),
+                TensorFault::NotFinite {
+                    offset: start + (index * bytes.len() / values.len()) as u64,
+                    index,
+                    found: values[index],
+                },
+            )),
         }
     }
 }
@@ -243,7 +241,7 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
 }
 
 impl FloatSource<'_> {
-    fn tensor(&mut self, param: &Param) -> Result<Tensor, LoadError> {
+    fn tensor(&mut self, param: &Param) -> Result<Tensor, FileError> {
         let name = param.name.clone();
         match &param.kind {
             Kind::Ternary { rows, cols, .. } => Ok(self.ternary(name, *rows, *cols)?.into()),
@@ -259,17 +257,21 @@ impl FloatSource<'_> {
         }
     }
 
-    fn ternary(&mut self, name: String, rows: usize, cols: usize) -> Result<Ternary, LoadError> {
+    fn ternary(&mut self, name: String, rows: usize, cols: usize) -> Result<Ternary, FileError> {
         let values = self.values(&name, &[rows, cols])?;
         let exact = exact_scale(&values);
         let (scale, trits) = match self.rule {
             ScaleRule::AbsMean => quantize_absmean(&values),
             ScaleRule::Given(scale) => (scale, quantize(&values, scale)),
             ScaleRule::Exact => {
-                let scale = exact.map_err(|index| ContainerError::NotTernary {
-                    tensor: name.clone(),
-                    index,
-                    found: values[index],
+                let scale = exact.map_err(|index| {
+                    FileError::tensor(
+                        &name,
+                        TensorFault::NotTernary {
+                            index,
+                            found: values[index],
+                        },
+                    )
                 })?;
                 (scale, quantize(&values, scale))
             }

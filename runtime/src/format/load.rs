@@ -5,9 +5,9 @@ use super::files::{read_header, read_rest};
 use super::{
     Architecture, AtomeConfig, Checkpoint, Format, atome, bit2, container, detect, packed,
 };
-use crate::error::LoadError;
-use crate::fill::Progress;
+use crate::error::FileError;
 use crate::mapped::MappedFile;
+use crate::progress::Progress;
 use crate::tensor::Source;
 use std::fs::File;
 use std::io::Read;
@@ -26,7 +26,7 @@ const MAX_HEADER_BYTES: usize = 13;
 ///
 /// # Errors
 /// The first fault found, with the path of the file it is in.
-pub fn load(path: &Path, config: Option<&Path>) -> Result<Checkpoint, LoadError> {
+pub fn load(path: &Path, config: Option<&Path>) -> Result<Checkpoint, FileError> {
     load_with(path, config, &mut |_, _| {})
 }
 
@@ -38,8 +38,8 @@ pub fn load_with(
     path: &Path,
     config: Option<&Path>,
     progress: Progress<'_>,
-) -> Result<Checkpoint, LoadError> {
-    let in_model = |fault: LoadError| fault.in_file(path);
+) -> Result<Checkpoint, FileError> {
+    let in_model = |fault: FileError| fault.in_file(path);
     let Opened {
         mut file,
         bytes,
@@ -71,7 +71,7 @@ pub fn load_with(
 ///
 /// # Errors
 /// The first fault found; never with a path.
-pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, LoadError> {
+pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, FileError> {
     Ok(packed::parse_container(bytes)?.0)
 }
 
@@ -79,7 +79,7 @@ pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, LoadError> {
 ///
 /// # Errors
 /// If the file cannot be read or starts like no format.
-pub fn architecture(path: &Path) -> Result<Architecture, LoadError> {
+pub fn architecture(path: &Path) -> Result<Architecture, FileError> {
     let found = || {
         let mut opened = Opened::new(path)?;
         match opened.format {
@@ -94,7 +94,7 @@ pub fn architecture(path: &Path) -> Result<Architecture, LoadError> {
             _ => Ok(Architecture::Atome),
         }
     };
-    found().map_err(|fault: LoadError| fault.in_file(path))
+    found().map_err(|fault: FileError| fault.in_file(path))
 }
 
 /// The program that says it wrote a container: `None` where it does not say, and for any other file.
@@ -113,8 +113,8 @@ pub fn written_by(path: &Path) -> Option<String> {
     container::written_by(&start, bytes)
 }
 
-fn mapped(file: &File) -> Result<Source, LoadError> {
-    let file = MappedFile::new(file).map_err(|cause| LoadError::Io { cause })?;
+fn mapped(file: &File) -> Result<Source, FileError> {
+    let file = MappedFile::new(file).map_err(|cause| FileError::Io { cause })?;
     Ok(Source::Mapped(Arc::new(file)))
 }
 
@@ -128,10 +128,10 @@ struct Opened {
 }
 
 impl Opened {
-    fn new(path: &Path) -> Result<Opened, LoadError> {
+    fn new(path: &Path) -> Result<Opened, FileError> {
         let (mut file, bytes) = open(path)?;
         let start = start_of(&mut file)?;
-        let format = detect(&start).ok_or_else(|| LoadError::unknown_magic(&start))?;
+        let format = detect(&start).ok_or_else(|| FileError::unknown_magic(&start))?;
         Ok(Opened {
             file,
             bytes,
@@ -142,11 +142,11 @@ impl Opened {
 }
 
 /// The first bytes of a file, as many as any header needs.
-fn start_of(file: &mut File) -> Result<Vec<u8>, LoadError> {
+fn start_of(file: &mut File) -> Result<Vec<u8>, FileError> {
     let mut start = Vec::new();
     let mut header = file.take(MAX_HEADER_BYTES as u64);
     header
         .read_to_end(&mut start)
-        .map_err(|cause| LoadError::Io { cause })?;
+        .map_err(|cause| FileError::Io { cause })?;
     Ok(start)
 }

@@ -37,14 +37,14 @@ mod write;
 pub use crate::checkpoint::Checkpoint;
 pub use crate::families::{Architecture, BitMamba2Config, Config, PATHWAYS};
 pub use crate::tensor::{
-    EmbeddingTable, EmbeddingType, FloatTensor, Floats, InvalidModel, Stored, Tensor, Tensors,
-    Ternary, TernaryTensor, TritRows, Values,
+    EmbeddingTable, EmbeddingType, FloatTensor, Floats, Stored, Tensor, Tensors, Ternary,
+    TernaryTensor, TritRows, Values,
 };
 pub use atome::{parse, write_atome01, write_atome02, write_atomecl01};
 pub use bit2::{parse_bit2, random_bit2};
 pub use compare::compare;
 pub use config::AtomeConfig;
-pub use container::{ContainerError, ContainerInfo, ContainerOptions, PackSummary, PackedTensor};
+pub use container::{ContainerInfo, ContainerOptions, PackSummary, PackedTensor};
 pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};
 pub use load::{architecture, load, load_with, parse_checkpoint, written_by};
 pub use packable::{Packable, packed_bytes};

@@ -6,10 +6,8 @@ use super::atome::check_magic;
 use super::container::header::Header;
 use super::files::{config_beside, read_file};
 use super::floats::{FloatOptions, QuantizedTensor, quantize_file};
-use super::{
-    AtomeConfig, Checkpoint, Config, ContainerError, Format, detect, parse, parse_container,
-};
-use crate::error::LoadError;
+use super::{AtomeConfig, Checkpoint, Config, Format, detect, parse, parse_container};
+use crate::error::{ConfigError, FileError, HeaderError};
 use crate::tensor::{Tensor, trits};
 use atome_spec::Packing;
 
@@ -39,8 +37,8 @@ impl Packable {
         path: &Path,
         config: Option<&Path>,
         floats: &FloatOptions,
-    ) -> Result<Packable, LoadError> {
-        let in_model = |fault: LoadError| fault.in_file(path);
+    ) -> Result<Packable, FileError> {
+        let in_model = |fault: FileError| fault.in_file(path);
         let given = config.map(AtomeConfig::from_file).transpose()?;
         let bytes = read_file(path).map_err(in_model)?;
         if detect(&bytes) != Some(Format::Container) {
@@ -66,12 +64,19 @@ impl Packable {
                     provenance: info.provenance,
                 })
             }
-            Err(LoadError::Container(ContainerError::Foreign)) => {
+            Err(FileError::Header(HeaderError::Foreign)) => {
                 let config = match given {
                     Some(config) => Some(config),
                     None if floats.top_k.is_some() && floats.max_seq.is_some() => None,
                     None => match config_beside(path) {
-                        Err(none) if matches!(none.fault(), LoadError::NoConfig { .. }) => None,
+                        Err(none)
+                            if matches!(
+                                none.fault(),
+                                FileError::Config(ConfigError::Missing { .. })
+                            ) =>
+                        {
+                            None
+                        }
                         beside => Some(beside?),
                     },
                 };
@@ -95,7 +100,7 @@ impl Packable {
 }
 
 /// A model from an `ATOME` file.
-fn packed(bytes: &[u8], config: &AtomeConfig) -> Result<Packable, LoadError> {
+fn packed(bytes: &[u8], config: &AtomeConfig) -> Result<Packable, FileError> {
     let model = parse(bytes, config)?;
     let packing = match model.format {
         Format::Atome02 => Packing::Base3,

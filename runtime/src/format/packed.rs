@@ -6,8 +6,8 @@ use super::container::{
 };
 use super::{Architecture, AtomeConfig, Checkpoint, Config, Format, WriteError};
 use crate::atomic_file::AtomicFile;
-use crate::error::LoadError;
-use crate::fill::Progress;
+use crate::error::FileError;
+use crate::progress::Progress;
 use crate::tensor::{EmbeddingType, Source};
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
@@ -106,7 +106,7 @@ fn write(
 ///
 /// # Errors
 /// The first fault found; never with a path.
-pub fn parse_container(bytes: &[u8]) -> Result<(Checkpoint, ContainerInfo), LoadError> {
+pub fn parse_container(bytes: &[u8]) -> Result<(Checkpoint, ContainerInfo), FileError> {
     read(Source::Memory(bytes.to_vec()), None, &mut |_, _| {})
 }
 
@@ -115,7 +115,7 @@ pub(super) fn read(
     source: Source,
     given: Option<&AtomeConfig>,
     progress: Progress<'_>,
-) -> Result<(Checkpoint, ContainerInfo), LoadError> {
+) -> Result<(Checkpoint, ContainerInfo), FileError> {
     let container = Container::open(source)?;
     let metadata = &container.metadata;
     let family = container::family(metadata)?;
@@ -134,7 +134,7 @@ pub(super) fn read(
 }
 
 /// The classes that a file states, of a family that may have so many.
-fn classes(metadata: &Metadata, max: usize) -> Result<Option<usize>, LoadError> {
+fn classes(metadata: &Metadata, max: usize) -> Result<Option<usize>, FileError> {
     let Some(stated) = metadata.option(CLASSES).filter(|_| max > 0) else {
         return Ok(None);
     };

@@ -1,6 +1,6 @@
 //! Work that all threads of the machine share.
 
-use crate::fill::Progress;
+use crate::progress::Progress;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{panic, thread};

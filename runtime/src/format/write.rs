@@ -2,7 +2,7 @@
 
 use super::Format;
 use crate::atomic_file::WriteFileError;
-use crate::error::LoadError;
+use crate::error::FileError;
 use atome_kernels::packing::PackError;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use std::path::Path;
 pub enum WriteError {
     /// The model is not one that a file could hold, or a tensor cannot be read from its own file.
     #[error(transparent)]
-    Source(#[from] LoadError),
+    Source(#[from] FileError),
     /// The file cannot be written.
     #[error(transparent)]
     File(#[from] WriteFileError),

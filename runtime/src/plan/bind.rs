@@ -3,9 +3,10 @@
 use super::declare::Declared;
 use super::{Content, Products, Section, Source, Tensor, Trits};
 use crate::LoadError;
+use crate::error::InvalidModel;
 use crate::tensor::{
-    self, Elements, EmbeddingTable, Floats, InvalidModel, Kind, Param, Prepare, Role, Tensors,
-    TernaryTensor, check_finite,
+    self, Elements, EmbeddingTable, Floats, Kind, Param, Prepare, Role, Tensors, TernaryTensor,
+    check_finite,
 };
 use atome_kernels::reference::math;
 use atome_spec::{Op, Packing, layout};

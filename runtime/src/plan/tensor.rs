@@ -1,6 +1,7 @@
 use super::Size;
 use crate::LoadError;
-use crate::tensor::{Floats, InvalidModel, Stored, TritRows};
+use crate::error::InvalidModel;
+use crate::tensor::{Floats, Stored, TritRows};
 use atome_kernels::packing::{conv, embed, matrix};
 use atome_spec::{Packing, layout};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Floats of a file.
 
 use super::{Floats, Source, Stored};
-use crate::error::LoadError;
+use crate::error::{FileError, TensorFault};
 use std::sync::Arc;
 
 /// f32 numbers of a file, little-endian, checked to be finite when they are read.
@@ -46,7 +46,7 @@ impl Floats for FileFloats {
         self.elems
     }
 
-    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), LoadError> {
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), FileError> {
         let end = first.checked_add(values.len());
         assert!(
             end.is_some_and(|end| end <= self.elems),
@@ -60,12 +60,14 @@ impl Floats for FileFloats {
         }
         match values.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
-            Some(index) => Err(LoadError::NotFinite {
-                tensor: self.name.clone(),
-                offset: offset + 4 * index as u64,
-                index: first + index,
-                found: values[index],
-            }),
+            Some(index) => Err(FileError::tensor(
+                &self.name,
+                TensorFault::NotFinite {
+                    offset: offset + 4 * index as u64,
+                    index: first + index,
+                    found: values[index],
+                },
+            )),
         }
     }
 

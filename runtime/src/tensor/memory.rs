@@ -1,7 +1,7 @@
 //! Tensors in memory.
 
-use super::{Floats, InvalidModel, TritRows};
-use crate::error::LoadError;
+use super::{Floats, TritRows};
+use crate::error::{FileError, InvalidModel};
 use std::ops::Range;
 
 /// A ternary matrix and its scale; the weight at `(r, c)` is `scale * trits[r * cols + c]`.
@@ -45,7 +45,7 @@ impl TritRows for Ternary {
         (self.rows, self.cols)
     }
 
-    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
         // The fields are public, so they may disagree.
         let whole = self.rows.checked_mul(self.cols) == Some(self.trits.len());
         let at = |row: usize| row.saturating_mul(self.cols);
@@ -80,7 +80,7 @@ impl Floats for Values {
         self.values.len()
     }
 
-    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), LoadError> {
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), FileError> {
         let end = first.checked_add(values.len());
         let found = end.and_then(|end| self.values.get(first..end));
         let Some(found) = found else {

@@ -22,7 +22,6 @@ mod table;
 mod tensors;
 pub(crate) mod trits;
 
-pub use check::InvalidModel;
 pub(crate) use check::{check_finite, check_tensors, check_trits};
 pub(crate) use floats::FileFloats;
 pub use memory::{Ternary, Values};

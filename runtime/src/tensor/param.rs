@@ -1,6 +1,6 @@
 //! The tensors that a model asks for.
 
-use crate::error::LoadError;
+use crate::error::{FileError, TensorFault};
 use std::fmt;
 
 /// A tensor that a model asks a file for.
@@ -59,8 +59,8 @@ impl Param {
     /// Number of elements.
     ///
     /// # Errors
-    /// [`LoadError::TooLarge`] when they cannot be addressed.
-    pub(crate) fn elems(&self) -> Result<usize, LoadError> {
+    /// [`FileError::TooLarge`] when they cannot be addressed.
+    pub(crate) fn elems(&self) -> Result<usize, FileError> {
         let elems = self.kind.elems();
         match isize::try_from(elems) {
             Ok(_) => Ok(elems),
@@ -69,13 +69,9 @@ impl Param {
     }
 
     /// The error that no file could hold the tensor.
-    pub(crate) fn too_large(&self) -> LoadError {
+    pub(crate) fn too_large(&self) -> FileError {
         let (rows, cols) = self.kind.matrix();
-        LoadError::TooLarge {
-            tensor: self.name.clone(),
-            rows,
-            cols,
-        }
+        FileError::tensor(&self.name, TensorFault::TooLarge { rows, cols })
     }
 }
 

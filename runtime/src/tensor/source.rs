@@ -1,7 +1,7 @@
 //! Tensors that are read a part at a time, so that a large file is never in memory twice.
 
 use super::Stored;
-use crate::error::LoadError;
+use crate::error::FileError;
 use atome_spec::Packing;
 use std::fmt;
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub trait TritRows: Send + Sync + fmt::Debug {
     ///
     /// # Panics
     /// If there are no such rows or `trits` is not as long as they are.
-    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError>;
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError>;
 
     /// The bytes of the matrix as kernels read it in this packing, if a file holds them.
     fn stored(&self, packing: Packing) -> Option<&Stored> {
@@ -45,13 +45,13 @@ pub trait Floats: Send + Sync + fmt::Debug {
     ///
     /// # Panics
     /// If there are not so many.
-    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), LoadError>;
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), FileError>;
 
     /// All elements.
     ///
     /// # Errors
     /// As [`Floats::read`].
-    fn all(&self) -> Result<Vec<f32>, LoadError> {
+    fn all(&self) -> Result<Vec<f32>, FileError> {
         let mut values = vec![0.0; self.elems()];
         self.read(0, &mut values)?;
         Ok(values)

@@ -1,6 +1,6 @@
 //! The bytes of a file, and parts of them that are as kernels read them.
 
-use crate::error::LoadError;
+use crate::error::FileError;
 use crate::mapped::MappedFile;
 use std::fs::File;
 use std::sync::Arc;
@@ -36,9 +36,9 @@ impl Source {
     }
 
     /// Reads the bytes from `offset` on, which the caller has checked to be there.
-    pub(crate) fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), LoadError> {
+    pub(crate) fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), FileError> {
         if let Source::File { file, .. } = self {
-            return read_exact_at(file, to, offset).map_err(|cause| LoadError::Io { cause });
+            return read_exact_at(file, to, offset).map_err(|cause| FileError::Io { cause });
         }
         let (start, bytes) = (offset as usize, self.in_memory().unwrap_or_default());
         to.copy_from_slice(&bytes[start..start + to.len()]);
@@ -95,7 +95,7 @@ impl Stored {
     ///
     /// # Panics
     /// If there are not so many.
-    pub(crate) fn read(&self, first: usize, to: &mut [u8]) -> Result<(), LoadError> {
+    pub(crate) fn read(&self, first: usize, to: &mut [u8]) -> Result<(), FileError> {
         let end = first.checked_add(to.len());
         assert!(end.is_some_and(|end| end <= self.bytes), "within the part");
         self.source.read(self.offset + first as u64, to)

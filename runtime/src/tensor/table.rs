@@ -1,7 +1,7 @@
 //! Embedding tables: rows of f32, f16 or int8.
 
 use super::{FloatTensor, Stored};
-use crate::error::LoadError;
+use crate::error::FileError;
 use atome_spec::{LANES, UnknownName, layout};
 use half::f16;
 use std::fmt;
@@ -217,7 +217,7 @@ impl EmbeddingTable {
     ///
     /// # Panics
     /// If there are no such rows or `values` is not as long as they are.
-    pub fn read(&self, rows: Range<usize>, values: &mut [f32]) -> Result<(), LoadError> {
+    pub fn read(&self, rows: Range<usize>, values: &mut [f32]) -> Result<(), FileError> {
         let (vocab, d_model) = self.shape;
         assert!(rows.end <= vocab, "within the table");
         assert_eq!(values.len(), rows.len() * d_model, "room for the rows");

@@ -1,7 +1,7 @@
 //! Named tensors, wherever their elements are.
 
 use super::{EmbeddingTable, Floats, Ternary, TritRows, Values};
-use crate::error::LoadError;
+use crate::error::{FileError, TensorFault};
 use atome_spec::Packing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,15 +38,14 @@ impl TernaryTensor {
     ///
     /// # Errors
     /// If it cannot be read or holds something else than trits.
-    pub fn read(&self) -> Result<Ternary, LoadError> {
+    pub fn read(&self) -> Result<Ternary, FileError> {
         let (rows, cols) = self.rows.shape();
         let name = self.rows.name().to_owned();
         let Some(elems) = rows.checked_mul(cols) else {
-            return Err(LoadError::TooLarge {
-                tensor: name,
-                rows,
-                cols,
-            });
+            return Err(FileError::tensor(
+                name,
+                TensorFault::TooLarge { rows, cols },
+            ));
         };
         let mut trits = vec![0; elems];
         self.rows.read(0..rows, &mut trits)?;

@@ -1,7 +1,7 @@
 //! The two packings of trits in `ATOME` files. Both fill a byte from its low end and know no rows: a tensor is one
 //! run of `rows * cols` trits, and only its last byte is padded, with zero trits.
 
-use crate::error::LoadError;
+use crate::error::{Contents, FileError, TensorFault};
 
 /// How a file packs trits into bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,28 +73,36 @@ impl Packing {
         bytes: &[u8],
         start: u64,
         count: usize,
-    ) -> Result<Vec<i8>, LoadError> {
+    ) -> Result<Vec<i8>, FileError> {
         self.unpack(bytes, count).map_err(|fault| {
             let (Fault::Code { index } | Fault::Padding { index, .. }) = fault;
             let (offset, byte) = (start + index as u64, bytes[index]);
             let tensor = tensor.to_owned();
             match (fault, self) {
-                (Fault::Padding { unused, .. }, _) => LoadError::BadPadding {
+                (Fault::Padding { unused, .. }, _) => FileError::tensor(
                     tensor,
-                    offset,
-                    byte,
-                    unused,
-                },
-                (Fault::Code { .. }, Packing::Int2) => LoadError::BadInt2 {
+                    TensorFault::Byte {
+                        expected: Contents::ZeroTrits(unused),
+                        offset,
+                        byte,
+                    },
+                ),
+                (Fault::Code { .. }, Packing::Int2) => FileError::tensor(
                     tensor,
-                    offset,
-                    byte,
-                },
-                (Fault::Code { .. }, Packing::Base3) => LoadError::BadBase3 {
+                    TensorFault::Byte {
+                        expected: Contents::Int2,
+                        offset,
+                        byte,
+                    },
+                ),
+                (Fault::Code { .. }, Packing::Base3) => FileError::tensor(
                     tensor,
-                    offset,
-                    byte,
-                },
+                    TensorFault::Byte {
+                        expected: Contents::Base3,
+                        offset,
+                        byte,
+                    },
+                ),
             }
         })
     }

@@ -6,7 +6,7 @@ use atome::format::{
     self, AtomeConfig, Checkpoint, Config, FloatOptions, Format, ScaleRule, parse_bit2,
     write_atome01, write_atome02, write_atomecl01,
 };
-use atome::{LoadError, Model, Options};
+use atome::{FileError, LoadError, Model, Options};
 use std::io::Write;
 
 /// Layers of a model that is run.
@@ -114,7 +114,7 @@ fn in_file(bytes: &[u8], choice: u32) -> Result<(), LoadError> {
     file.write_all(bytes).expect("written");
     let load = |options: &Options| Model::load(file.path(), None, options);
     agree(load, choice).map_err(|error| match error {
-        LoadError::InFile { fault, .. } => *fault,
+        LoadError::File(FileError::InFile { fault, .. }) => LoadError::File(*fault),
         other => other,
     })
 }
@@ -138,7 +138,7 @@ pub(super) fn floats(data: &[u8]) -> bool {
     options.max_seq = Some(max_seq.into());
     let mut bytes = file.to_vec();
     mend::seal(&mut bytes);
-    let read = |bytes: &[u8]| format::quantize_file(bytes, &options);
+    let read = |bytes: &[u8]| Ok(format::quantize_file(bytes, &options)?);
     let Some((model, report)) = mend::read(bytes, mend::seal, read) else {
         return false;
     };

@@ -2,7 +2,7 @@
 //! length or a code, and would never reach what lies behind.
 
 use atome::LoadError;
-use atome::format::ContainerError;
+use atome::error::{Contents, FileError, TensorFault};
 use atome_kernels::packing::PackError;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -25,6 +25,9 @@ pub(super) fn read<T>(
             Ok(model) => return Some(model),
             Err(error) => {
                 super::one_line(&error);
+                let LoadError::File(error) = error else {
+                    return None;
+                };
                 mend(&mut bytes, error.fault())?;
                 seal(&mut bytes);
             }
@@ -40,49 +43,50 @@ pub(super) fn no_checksums(_: &mut Vec<u8>) {}
 ///
 /// # Panics
 /// If the place is outside of it.
-fn mend(bytes: &mut Vec<u8>, fault: &LoadError) -> Option<()> {
+fn mend(bytes: &mut Vec<u8>, fault: &FileError) -> Option<()> {
     match fault {
-        LoadError::Truncated {
+        FileError::Truncated {
             offset, expected, ..
-        }
-        | LoadError::Container(ContainerError::Truncated {
-            offset, expected, ..
-        }) => {
+        } => {
             let length = usize::try_from(offset.checked_add(*expected)?).ok()?;
             assert!(length > bytes.len(), "{fault}: {} bytes", bytes.len());
             (length <= MAX_FILE_BYTES).then(|| bytes.resize(length, 0))
         }
-        LoadError::TrailingBytes { expected, .. }
-        | LoadError::Container(ContainerError::TrailingBytes { expected, .. }) => {
+        FileError::TrailingBytes { expected, .. } => {
             let length = usize::try_from(*expected).expect("inside the file");
             assert!(length < bytes.len(), "{fault}: {} bytes", bytes.len());
             bytes.truncate(length);
             Some(())
         }
-        LoadError::TensorHeader {
+        FileError::Tensor { fault: of, .. } => mend_tensor(bytes, of, fault),
+        _ => None,
+    }
+}
+
+fn mend_tensor(bytes: &mut [u8], of: &TensorFault, fault: &FileError) -> Option<()> {
+    match of {
+        TensorFault::Header {
             offset, expected, ..
         } => write(bytes, *offset, expected.to_le_bytes(), fault),
-        LoadError::BadDivisor { offset, .. } => write(bytes, *offset, 1.5f32.to_le_bytes(), fault),
-        LoadError::BadScale { offset, .. } => write(bytes, *offset, 0.5f32.to_le_bytes(), fault),
+        TensorFault::Scale { offset, .. } => write(bytes, *offset, 1.5f32.to_le_bytes(), fault),
         // Zeros are a number in every type; an element of two bytes takes the one after it along.
-        LoadError::NotFinite { offset, .. } => {
+        TensorFault::NotFinite { offset, .. } => {
             let last = bytes.len() as u64 - 2;
             write(bytes, *offset, [0; 2], fault)?;
             write(bytes, (*offset + 2).min(last), [0; 2], fault)
         }
-        LoadError::BadInt2 { offset, byte, .. }
-        | LoadError::BadBase3 { offset, byte, .. }
-        | LoadError::BadPadding { offset, byte, .. }
-        | LoadError::BadBit2 { offset, byte, .. }
-        | LoadError::StoredPadding { offset, byte, .. } => {
+        TensorFault::Byte {
+            expected,
+            offset,
+            byte,
+        } => {
             let found = bytes.get(usize::try_from(*offset).ok()?);
             assert_eq!(found, Some(byte), "{fault}");
-            write(bytes, *offset, [good_byte(fault)], fault)
+            write(bytes, *offset, [good_byte(*expected, *byte)], fault)
         }
-        LoadError::Stored {
+        TensorFault::Words {
             offset,
             cause: PackError::Code { word, bits } | PackError::Padding { word, bits },
-            ..
         } => write(bytes, *offset + 4 * *word as u64, good_word(*bits), fault),
         _ => None,
     }
@@ -95,15 +99,15 @@ fn good_word(bits: u32) -> [u8; 4] {
 }
 
 /// A byte that a loader takes in place of one that it refused.
-fn good_byte(fault: &LoadError) -> u8 {
-    match fault {
+fn good_byte(expected: Contents, refused: u8) -> u8 {
+    match expected {
         // Five codes of 0.
-        LoadError::BadPadding { byte, .. } if *byte > 0 => 0,
-        LoadError::BadPadding { .. } => 121,
+        Contents::ZeroTrits(_) if refused > 0 => 0,
+        Contents::ZeroTrits(_) => 121,
         // Three trits 0 and a +1.
-        LoadError::BadInt2 { .. } => 1,
-        LoadError::BadBase3 { .. } => 100,
-        LoadError::BadBit2 { .. } => 0b0101_0110,
+        Contents::Int2 => 1,
+        Contents::Base3 => 100,
+        Contents::Bit2 => 0b0101_0110,
         _ => 0,
     }
 }
@@ -112,7 +116,7 @@ fn write<const N: usize>(
     bytes: &mut [u8],
     offset: u64,
     with: [u8; N],
-    fault: &LoadError,
+    fault: &FileError,
 ) -> Option<()> {
     let offset = usize::try_from(offset).expect("inside the file");
     let place = bytes.get_mut(offset..).and_then(|b| b.first_chunk_mut());

@@ -6,7 +6,7 @@ mod report;
 use crate::args::{decimal, whole};
 use crate::failure::Failure;
 use ::atome::format::{self, Architecture, EmbeddingType, Format, ScaleRule};
-use ::atome::{LoadError, Packing};
+use ::atome::{FileError, Packing};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -154,7 +154,7 @@ pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
 impl From<format::WriteError> for Failure {
     fn from(error: format::WriteError) -> Failure {
         match error {
-            format::WriteError::Source(error) => LoadError::into(error),
+            format::WriteError::Source(error) => FileError::into(error),
             format::WriteError::File(error) => Failure::WriteFile(error),
             error => Failure::Unwritable(error),
         }

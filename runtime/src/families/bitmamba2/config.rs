@@ -1,5 +1,5 @@
-use crate::error::LoadError;
-use crate::format::ContainerError;
+use crate::error::{ConfigError, FileError};
+use crate::json;
 
 /// Taps of the convolution.
 const D_CONV: usize = 4;
@@ -16,15 +16,19 @@ const FIELDS: [(&str, usize); 4] = [
 ];
 
 /// The dimensions of a model of the BitMamba-2 family.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BitMamba2Config {
     /// Number of token ids, at most 2^24.
+    #[serde(deserialize_with = "json::whole")]
     pub vocab_size: usize,
     /// Width of the residual stream, at most 65,536 and a multiple of 4.
+    #[serde(deserialize_with = "json::whole")]
     pub d_model: usize,
     /// Number of layers, at most 4096.
+    #[serde(deserialize_with = "json::whole")]
     pub n_layers: usize,
     /// Heads of a layer, at most 65,536; they share `d_inner` alike.
+    #[serde(deserialize_with = "json::whole")]
     pub n_heads: usize,
 }
 
@@ -66,10 +70,17 @@ impl BitMamba2Config {
     /// Checks every dimension.
     ///
     /// # Errors
-    /// [`LoadError::Header`] for the first one that is not accepted.
-    pub fn validate(&self) -> Result<(), LoadError> {
-        let signed = self.header().map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-        Self::from_header(signed).map(drop)
+    /// [`ConfigError::Dimension`] for the first one that is not accepted.
+    pub fn validate(&self) -> Result<(), FileError> {
+        match self.fault() {
+            None => Ok(()),
+            Some((i, expected)) => Err(ConfigError::Dimension {
+                key: FIELDS[i].0,
+                expected,
+                found: self.header()[i],
+            }
+            .into()),
+        }
     }
 
     /// The dimensions in the order of a `BIT2` header.
@@ -78,66 +89,48 @@ impl BitMamba2Config {
     }
 
     /// The dimensions of a `BIT2` header, checked.
-    pub(crate) fn from_header(values: [i64; 4]) -> Result<Self, LoadError> {
-        Self::checked(values).map_err(|(field, expected)| LoadError::Header {
-            field: FIELDS[field].0,
-            offset: FIRST_OFFSET + 4 * field as u64,
-            expected,
-            found: values[field],
-        })
-    }
-
-    /// The dimensions of a JSON object, checked; other keys are ignored.
-    pub(crate) fn from_json(json: &str) -> Result<Self, LoadError> {
-        let Dimensions {
-            vocab_size,
-            d_model,
-            n_layers,
-            n_heads,
-        } = serde_json::from_str(json).map_err(|cause| LoadError::ConfigJson { cause })?;
-        let values = [vocab_size, d_model, n_layers, n_heads];
-        Self::checked(values).map_err(|(field, expected)| {
-            let fault = ContainerError::Value {
-                key: "config",
-                expected: format!("one with `{}` {expected}", FIELDS[field].0),
-                found: values[field].to_string(),
-            };
-            fault.into()
-        })
-    }
-
-    /// The dimensions, or the number of the field that is wrong and what it should be.
-    fn checked(values: [i64; 4]) -> Result<Self, (usize, String)> {
-        let mut sizes = [0; 4];
-        for (i, (_, max)) in FIELDS.into_iter().enumerate() {
-            let size = usize::try_from(values[i]).ok();
-            sizes[i] = size
-                .filter(|n| (1..=max).contains(n))
-                .ok_or_else(|| (i, format!("1 to {max}")))?;
-        }
-        let [vocab_size, d_model, n_layers, n_heads] = sizes;
-        if !d_model.is_multiple_of(4) {
-            return Err((1, "a multiple of 4".into()));
-        }
+    pub(crate) fn from_header(values: [i64; 4]) -> Result<Self, FileError> {
+        // What is no size is none that is accepted.
+        let [vocab_size, d_model, n_layers, n_heads] =
+            values.map(|n| usize::try_from(n).unwrap_or(0));
         let config = Self {
             vocab_size,
             d_model,
             n_layers,
             n_heads,
         };
-        if !config.d_inner().is_multiple_of(n_heads) {
-            let expected = format!("a divisor of 2 d_model, which is {}", config.d_inner());
-            return Err((3, expected));
+        match config.fault() {
+            None => Ok(config),
+            Some((i, expected)) => Err(FileError::Field {
+                field: FIELDS[i].0,
+                offset: FIRST_OFFSET + 4 * i as u64,
+                expected: expected.trim_start_matches("from ").to_owned(),
+                found: values[i],
+            }),
         }
+    }
+
+    /// The dimensions of a JSON object, checked; other keys are ignored.
+    pub(crate) fn from_json(json: &str) -> Result<Self, FileError> {
+        let config: Self = json::object(json.as_bytes())?;
+        config.validate()?;
         Ok(config)
     }
-}
 
-/// The dimensions as a container states them.
-#[derive(serde::Deserialize)]
-struct Dimensions {
-    vocab_size: i64,
-    d_model: i64,
-    n_layers: i64,
-    n_heads: i64,
+    /// The number of the first field that is wrong, and what it should be.
+    fn fault(&self) -> Option<(usize, String)> {
+        for (i, (n, (_, max))) in self.header().into_iter().zip(FIELDS).enumerate() {
+            if !(1..=max).contains(&n) {
+                return Some((i, format!("from 1 to {max}")));
+            }
+        }
+        if !self.d_model.is_multiple_of(4) {
+            return Some((1, "a multiple of 4".into()));
+        }
+        if !self.d_inner().is_multiple_of(self.n_heads) {
+            let expected = format!("a divisor of 2 d_model, which is {}", self.d_inner());
+            return Some((3, expected));
+        }
+        None
+    }
 }

@@ -6,7 +6,7 @@ mod config;
 pub use config::BitMamba2Config;
 
 use super::Family;
-use crate::error::LoadError;
+use crate::error::FileError;
 use crate::format::Format;
 use crate::graph::{Graph, RMS_GAIN, Rows};
 use crate::tensor::Prepare;
@@ -19,7 +19,7 @@ const NORM_EPS: f32 = 1e-6;
 const GPT2_VOCAB: usize = 50_257;
 
 impl Family for BitMamba2Config {
-    fn validate(&self) -> Result<(), LoadError> {
+    fn validate(&self) -> Result<(), FileError> {
         BitMamba2Config::validate(self)
     }
 

@@ -1,11 +1,10 @@
 //! Checks of the bytes of all tensors, shared by all threads.
 
-use super::ContainerError;
 use super::layout::{Encoding, Kind, Layout, Piece};
 use super::part::Part;
-use crate::error::LoadError;
-use crate::fill::Progress;
+use crate::error::{Contents, EntryFault, FileError, TensorFault};
 use crate::format::parallel::{self, Counter};
+use crate::progress::Progress;
 use crate::tensor::words;
 use atome_kernels::packing;
 use crc32fast::Hasher;
@@ -29,7 +28,7 @@ impl Bytes<'_> {
     ///
     /// # Errors
     /// The first fault, in the order of the bytes.
-    pub(super) fn check(&self, progress: Progress<'_>) -> Result<(), LoadError> {
+    pub(super) fn check(&self, progress: Progress<'_>) -> Result<(), FileError> {
         let parts = self.encoding.parts(self.pieces);
         let checked = Counter::new(self.data.len(), progress);
         let found = parallel::map(&parts, |part| {
@@ -42,7 +41,7 @@ impl Bytes<'_> {
             checked.add(bytes.len());
             (crc, fault)
         });
-        let mut sums: Vec<(Hasher, Option<LoadError>)> = Vec::new();
+        let mut sums: Vec<(Hasher, Option<FileError>)> = Vec::new();
         sums.resize_with(self.pieces.len(), Default::default);
         for (part, (crc, fault)) in parts.iter().zip(found) {
             let sum = &mut sums[part.number];
@@ -53,14 +52,16 @@ impl Bytes<'_> {
         for ((piece, &expected), (crc, fault)) in stated.zip(sums) {
             let found = crc.finalize();
             if found != expected {
-                let damaged = ContainerError::Checksum {
-                    tensor: piece.entry.name.clone(),
-                    offset: self.start + piece.entry.begin(),
-                    bytes: piece.entry.bytes(),
-                    expected,
-                    found,
-                };
-                return Err(damaged.into());
+                let damaged = FileError::entry(
+                    &piece.entry.name,
+                    EntryFault::Checksum {
+                        offset: self.start + piece.entry.begin(),
+                        bytes: piece.entry.bytes(),
+                        expected,
+                        found,
+                    },
+                );
+                return Err(damaged);
             }
             fault.map_or(Ok(()), Err)?;
         }
@@ -68,7 +69,7 @@ impl Bytes<'_> {
     }
 
     /// What is wrong with the bytes of a part, which stand at `at` of the file.
-    fn fault(&self, part: &Part<'_>, bytes: &[u8], at: u64) -> Option<LoadError> {
+    fn fault(&self, part: &Part<'_>, bytes: &[u8], at: u64) -> Option<FileError> {
         match part.piece.kind {
             Kind::Trits { .. } if self.encoding.layout == Layout::Dense => None,
             Kind::Trits { cols, .. } => self.trits(part, bytes, at, cols).err(),
@@ -78,28 +79,29 @@ impl Bytes<'_> {
         }
     }
 
-    fn trits(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Result<(), LoadError> {
+    fn trits(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Result<(), FileError> {
         let tensor = || part.piece.entry.name.clone();
         let rows = part.rows.len();
         let (bytes, padding) = bytes.split_at(self.encoding.bytes_of(part.piece.kind, rows));
         let words: Vec<u32> = words(bytes).collect();
         let packed = packing::matrix::check(self.encoding.packing, &words, rows, cols);
-        packed.map_err(|cause| LoadError::Stored {
-            tensor: tensor(),
-            offset: at,
-            cause,
+        packed.map_err(|cause| {
+            FileError::tensor(tensor(), TensorFault::Words { offset: at, cause })
         })?;
         match padding.iter().position(|&byte| byte != 0) {
             None => Ok(()),
-            Some(i) => Err(LoadError::StoredPadding {
-                tensor: tensor(),
-                offset: at + (bytes.len() + i) as u64,
-                byte: padding[i],
-            }),
+            Some(i) => Err(FileError::tensor(
+                tensor(),
+                TensorFault::Byte {
+                    expected: Contents::Zero,
+                    offset: at + (bytes.len() + i) as u64,
+                    byte: padding[i],
+                },
+            )),
         }
     }
 
-    fn rows(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Option<LoadError> {
+    fn rows(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Option<FileError> {
         let kind = self.encoding.embedding;
         let row_bytes = kind.row_bytes(cols);
         let mut row_words = Vec::new();
@@ -108,12 +110,14 @@ impl Bytes<'_> {
             row_words.extend(words(row));
             !kind.is_valid(&row_words, cols)
         })?;
-        Some(LoadError::StoredRow {
-            tensor: part.piece.entry.name.clone(),
-            offset: at + (broken * row_bytes) as u64,
-            row: part.rows.start + broken,
-            kind: kind.name(),
-        })
+        Some(FileError::tensor(
+            &part.piece.entry.name,
+            TensorFault::Row {
+                offset: at + (broken * row_bytes) as u64,
+                row: part.rows.start + broken,
+                kind: kind.name(),
+            },
+        ))
     }
 }
 
@@ -123,13 +127,15 @@ fn numbers(
     bytes: &[u8],
     at: u64,
     usable: impl Fn(f32) -> bool,
-) -> Option<LoadError> {
+) -> Option<FileError> {
     let mut values = words(bytes).map(f32::from_bits).enumerate();
     let (index, found) = values.find(|&(_, x)| !(x.is_finite() && usable(x)))?;
-    Some(LoadError::NotFinite {
-        tensor: part.piece.entry.name.clone(),
-        offset: at + 4 * index as u64,
-        index: part.rows.start + index,
-        found,
-    })
+    Some(FileError::tensor(
+        &part.piece.entry.name,
+        TensorFault::NotFinite {
+            offset: at + 4 * index as u64,
+            index: part.rows.start + index,
+            found,
+        },
+    ))
 }

@@ -5,7 +5,7 @@
 //! are those of the crate `safetensors`; its own reader takes a name that is given twice, and says of a broken file
 //! neither which tensor is wrong nor where.
 
-use super::ContainerError;
+use crate::error::{EntryFault, FileError, HeaderError};
 use crate::format::WriteError;
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -47,20 +47,20 @@ pub(in crate::format) fn length(bytes: &[u8]) -> Option<u64> {
 
 impl Header {
     /// Reads a header; `bytes` are the start of a file of `file_bytes` bytes, long enough to hold it.
-    pub(in crate::format) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, ContainerError> {
-        let found = length(bytes).ok_or(ContainerError::NoHeader)?;
+    pub(in crate::format) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, FileError> {
+        let found = length(bytes).ok_or(HeaderError::Missing)?;
         let available = file_bytes.saturating_sub(LENGTH_BYTES as u64);
         let max = MAX_HEADER_BYTES.min(available);
         if found > max {
-            return Err(ContainerError::HeaderLength { max, found });
+            return Err(HeaderError::Length { max, found }.into());
         }
         let text = &bytes[LENGTH_BYTES..];
         let text = usize::try_from(found).ok().and_then(|n| text.get(..n));
-        let text = text.ok_or(ContainerError::HeaderLength {
+        let text = text.ok_or(HeaderError::Length {
             max: bytes.len() as u64,
             found,
         })?;
-        let json = |cause| ContainerError::HeaderJson { cause };
+        let json = |cause| HeaderError::Json { cause };
         let mut header: Self = serde_json::from_slice(text).map_err(json)?;
         header.data_start = LENGTH_BYTES as u64 + found;
         header.check(file_bytes)?;
@@ -68,30 +68,34 @@ impl Header {
     }
 
     /// Every tensor has the bytes its shape needs, each starts where the one before it ends, the last one ends the file.
-    fn check(&self, file_bytes: u64) -> Result<(), ContainerError> {
+    fn check(&self, file_bytes: u64) -> Result<(), FileError> {
         let mut expected = 0;
         for entry in &self.tensors {
             let tensor = || entry.name.clone();
             let (begin, bytes) = (entry.begin(), entry.bytes_of_shape()?);
             if begin != expected {
-                return Err(ContainerError::Place {
-                    tensor: tensor(),
-                    expected: self.data_start + expected,
-                    found: self.data_start.saturating_add(begin),
-                });
+                return Err(FileError::entry(
+                    tensor(),
+                    EntryFault::Place {
+                        expected: self.data_start + expected,
+                        found: self.data_start.saturating_add(begin),
+                    },
+                ));
             }
             if bytes != entry.bytes() {
-                return Err(ContainerError::TensorBytes {
-                    tensor: tensor(),
-                    shape: entry.kind(),
-                    expected: bytes,
-                    found: entry.bytes(),
-                });
+                return Err(FileError::entry(
+                    tensor(),
+                    EntryFault::Bytes {
+                        shape: entry.kind(),
+                        expected: bytes,
+                        found: entry.bytes(),
+                    },
+                ));
             }
             expected = begin + bytes;
             let available = file_bytes - self.data_start;
             if expected > available {
-                return Err(ContainerError::Truncated {
+                return Err(FileError::Truncated {
                     tensor: tensor(),
                     offset: self.data_start + begin,
                     expected: bytes,
@@ -101,7 +105,7 @@ impl Header {
         }
         match file_bytes - self.data_start - expected {
             0 => Ok(()),
-            extra => Err(ContainerError::TrailingBytes {
+            extra => Err(FileError::TrailingBytes {
                 expected: self.data_start + expected,
                 extra,
             }),
@@ -161,16 +165,14 @@ impl Entry {
     }
 
     /// Bytes that the type and the shape ask for.
-    fn bytes_of_shape(&self) -> Result<u64, ContainerError> {
+    fn bytes_of_shape(&self) -> Result<u64, FileError> {
         let bits = self.info.dtype.bitsize() as u64;
         let mut dims = self.info.shape.iter();
         let elems = dims.try_fold(1u64, |all, &dim| all.checked_mul(dim as u64));
         let bits = elems.and_then(|elems| elems.checked_mul(bits));
-        bits.map(|bits| bits.div_ceil(8))
-            .ok_or_else(|| ContainerError::Overflow {
-                tensor: self.name.clone(),
-                shape: self.kind(),
-            })
+        bits.map(|bits| bits.div_ceil(8)).ok_or_else(|| {
+            FileError::entry(&self.name, EntryFault::Overflow { shape: self.kind() })
+        })
     }
 }
 
@@ -291,13 +293,15 @@ mod tests {
             let mut bytes = length.to_le_bytes().to_vec();
             bytes.push(b'{');
             match Header::parse(&bytes, file_bytes) {
-                Err(ContainerError::HeaderLength { found, .. }) => assert_eq!(found, length),
+                Err(FileError::Header(HeaderError::Length { found, .. })) => {
+                    assert_eq!(found, length)
+                }
                 other => panic!("{other:?}"),
             }
         }
         assert!(matches!(
             Header::parse(b"{}", 2),
-            Err(ContainerError::NoHeader)
+            Err(FileError::Header(HeaderError::Missing))
         ));
     }
 }

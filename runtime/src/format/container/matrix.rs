@@ -1,6 +1,6 @@
 //! Matrices of a container as kernels read them: trits that are unpacked when they are wanted.
 
-use crate::error::LoadError;
+use crate::error::{FileError, TensorFault};
 use crate::tensor::{Stored, TritRows, words};
 use atome_kernels::packing;
 use atome_spec::Packing;
@@ -25,7 +25,7 @@ impl TritRows for TiledMatrix {
         self.shape
     }
 
-    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), LoadError> {
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
         let (all_rows, cols) = self.shape;
         assert!(rows.end <= all_rows, "within the matrix");
         assert_eq!(trits.len(), rows.len() * cols, "room for the rows");
@@ -42,10 +42,14 @@ impl TritRows for TiledMatrix {
         let unpack = |trits: &mut [i8]| {
             let rows = end - first;
             let unpacked = packing::matrix::unpack_into(self.packing, &words, rows, cols, trits);
-            unpacked.map_err(|cause| LoadError::Stored {
-                tensor: self.name.clone(),
-                offset: self.stored.offset() + bytes_before(first) as u64,
-                cause,
+            unpacked.map_err(|cause| {
+                FileError::tensor(
+                    &self.name,
+                    TensorFault::Words {
+                        offset: self.stored.offset() + bytes_before(first) as u64,
+                        cause,
+                    },
+                )
             })
         };
         if (first, end) == (rows.start, rows.end) {

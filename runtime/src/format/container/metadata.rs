@@ -1,7 +1,7 @@
 //! The entries of a container's `__metadata__`: everything that is not a tensor's bytes.
 
-use super::ContainerError;
 use super::layout::{Encoding, Layout};
+use crate::error::HeaderError;
 use crate::tensor::EmbeddingType;
 use atome_spec::Packing;
 use std::collections::BTreeMap;
@@ -93,10 +93,10 @@ impl Metadata {
     }
 
     /// The entries of a container that was read. Format, version and checksum are checked.
-    pub(super) fn of_container(entries: BTreeMap<String, String>) -> Result<Self, ContainerError> {
+    pub(super) fn of_container(entries: BTreeMap<String, String>) -> Result<Self, HeaderError> {
         let metadata = Self(entries);
         if !metadata.is_container() {
-            return Err(ContainerError::Foreign);
+            return Err(HeaderError::Foreign);
         }
         metadata.must_be("format_version", VERSION)?;
         let stated = metadata.get(METADATA_CRC32)?;
@@ -106,7 +106,7 @@ impl Metadata {
         if found == expected {
             Ok(metadata)
         } else {
-            Err(ContainerError::MetadataChecksum { expected, found })
+            Err(HeaderError::Checksum { expected, found })
         }
     }
 
@@ -124,15 +124,15 @@ impl Metadata {
         self.0.get(key).map(String::as_str)
     }
 
-    pub(in crate::format) fn get(&self, key: &'static str) -> Result<&str, ContainerError> {
-        self.option(key).ok_or(ContainerError::MissingKey { key })
+    pub(in crate::format) fn get(&self, key: &'static str) -> Result<&str, HeaderError> {
+        self.option(key).ok_or(HeaderError::MissingKey { key })
     }
 
     pub(in crate::format) fn must_be(
         &self,
         key: &'static str,
         expected: &str,
-    ) -> Result<(), ContainerError> {
+    ) -> Result<(), HeaderError> {
         if self.get(key)? == expected {
             Ok(())
         } else {
@@ -145,12 +145,12 @@ impl Metadata {
         &self,
         key: &'static str,
         expected: impl Into<String>,
-    ) -> ContainerError {
+    ) -> HeaderError {
         value_error(key, expected, self.option(key).unwrap_or_default())
     }
 
     /// How the tensors are kept, in the layout that the model's architecture has.
-    pub(in crate::format) fn encoding(&self, layout: Layout) -> Result<Encoding, ContainerError> {
+    pub(in crate::format) fn encoding(&self, layout: Layout) -> Result<Encoding, HeaderError> {
         self.must_be("layout", layout.name())?;
         let packing = self.get("packing")?.parse();
         let embedding = match layout {
@@ -164,10 +164,7 @@ impl Metadata {
         })
     }
 
-    pub(in crate::format) fn info(
-        &self,
-        packing: Packing,
-    ) -> Result<ContainerInfo, ContainerError> {
+    pub(in crate::format) fn info(&self, packing: Packing) -> Result<ContainerInfo, HeaderError> {
         let text = |key| self.option(key).map(str::to_owned);
         Ok(ContainerInfo {
             packing,
@@ -186,7 +183,7 @@ impl Metadata {
         &self,
         layout: Layout,
         names: impl Iterator<Item = &'n str>,
-    ) -> Result<Vec<f32>, ContainerError> {
+    ) -> Result<Vec<f32>, HeaderError> {
         let (least, accepted) = match layout {
             Layout::Dense => (0.0, "of 0 or more"),
             Layout::Tiled => (f32::from_bits(1), "above 0"),
@@ -212,7 +209,7 @@ impl Metadata {
     }
 
     /// The checksums of so many tensors, in the order of their bytes.
-    pub(super) fn checksums(&self, tensors: usize) -> Result<Vec<u32>, ContainerError> {
+    pub(super) fn checksums(&self, tensors: usize) -> Result<Vec<u32>, HeaderError> {
         let (items, rest) = self.get(CRC32)?.as_bytes().as_chunks::<8>();
         let number = |item: &[u8; 8]| std::str::from_utf8(item).ok().and_then(hexadecimal);
         let checksums: Option<Vec<u32>> = items.iter().map(number).collect();
@@ -222,7 +219,7 @@ impl Metadata {
         if checksums.len() == tensors {
             return Ok(checksums);
         }
-        Err(ContainerError::Value {
+        Err(HeaderError::Value {
             key: CRC32,
             expected: format!("8 hexadecimal digits for each of {tensors} tensors"),
             found: format!("{} times 8", checksums.len()),
@@ -242,13 +239,13 @@ impl Metadata {
     }
 }
 
-fn value_error(key: &'static str, expected: impl Into<String>, found: &str) -> ContainerError {
+fn value_error(key: &'static str, expected: impl Into<String>, found: &str) -> HeaderError {
     const MOST: usize = 40;
     let found = match found.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}..", &found[..end]),
         None => found.to_owned(),
     };
-    ContainerError::Value {
+    HeaderError::Value {
         key,
         expected: expected.into(),
         found,

@@ -11,12 +11,10 @@
 //! | `pack`, `write` | tensors to a container |
 //! | `check`, `read` | a container to tensors |
 //! | `matrix` | matrices as kernels read them, unpacked when they are wanted |
-//! | `error` | why a file was refused |
 //!
 //! `docs/formats.md` describes it byte by byte.
 
 mod check;
-mod error;
 pub(super) mod header;
 mod layout;
 mod matrix;
@@ -27,7 +25,6 @@ mod part;
 mod read;
 mod write;
 
-pub use error::ContainerError;
 pub use metadata::ContainerInfo;
 pub use write::{ContainerOptions, PackSummary, PackedTensor};
 
@@ -37,11 +34,11 @@ pub(super) use read::Container;
 pub(super) use write::Writer;
 
 use super::Architecture;
-use crate::error::LoadError;
+use crate::error::FileError;
 
 /// The architecture of the model in a container, from the start of its bytes; a safetensors file that is none of ours is
 /// taken for an Atome model.
-pub(super) fn architecture(bytes: &[u8], file_bytes: u64) -> Result<Architecture, LoadError> {
+pub(super) fn architecture(bytes: &[u8], file_bytes: u64) -> Result<Architecture, FileError> {
     let header = header::Header::parse(bytes, file_bytes)?;
     let metadata = Metadata::of_any(header.metadata);
     if !metadata.is_container() {
@@ -51,7 +48,7 @@ pub(super) fn architecture(bytes: &[u8], file_bytes: u64) -> Result<Architecture
 }
 
 /// The architecture that a container states.
-pub(super) fn family(metadata: &Metadata) -> Result<Architecture, LoadError> {
+pub(super) fn family(metadata: &Metadata) -> Result<Architecture, FileError> {
     const KEY: &str = "architecture";
     let stated = metadata.get(KEY)?;
     let known = Architecture::ALL.into_iter().find(|a| a.name() == stated);

@@ -1,11 +1,11 @@
 //! A container has exactly the tensors of its model, in the one order that is written.
 
-use super::ContainerError;
 use super::header::{Entry, Header};
 use super::layout::Piece;
+use crate::error::{EntryFault, FileError};
 
 /// Checks names, types and shapes of all tensors.
-pub(super) fn check(header: &Header, expected: &[Piece]) -> Result<(), ContainerError> {
+pub(super) fn check(header: &Header, expected: &[Piece]) -> Result<(), FileError> {
     let mut found = header.tensors.iter();
     for Piece {
         entry: expected, ..
@@ -16,30 +16,32 @@ pub(super) fn check(header: &Header, expected: &[Piece]) -> Result<(), Container
             return Err(misplaced(header, expected));
         };
         if (entry.info.dtype, &entry.info.shape) != (expected.info.dtype, &expected.info.shape) {
-            return Err(ContainerError::Kind {
-                tensor: expected.name.clone(),
-                expected: expected.kind(),
-                found: entry.kind(),
-            });
+            return Err(FileError::entry(
+                &expected.name,
+                EntryFault::Kind {
+                    expected: expected.kind(),
+                    found: entry.kind(),
+                },
+            ));
         }
     }
     match found.next() {
         None => Ok(()),
-        Some(extra) => Err(ContainerError::ExtraTensor {
-            tensor: extra.name.clone(),
-        }),
+        Some(extra) => Err(FileError::entry(&extra.name, EntryFault::Unknown)),
     }
 }
 
 /// Says why a tensor is not at its place in the order: it is missing, or elsewhere.
-fn misplaced(header: &Header, expected: &Entry) -> ContainerError {
+fn misplaced(header: &Header, expected: &Entry) -> FileError {
     let tensor = expected.name.clone();
     match header.tensors.iter().find(|entry| entry.name == tensor) {
-        None => ContainerError::MissingTensor { tensor },
-        Some(entry) => ContainerError::Place {
+        None => FileError::entry(tensor, EntryFault::Missing),
+        Some(entry) => FileError::entry(
             tensor,
-            expected: header.data_start + expected.begin(),
-            found: header.data_start + entry.begin(),
-        },
+            EntryFault::Place {
+                expected: header.data_start + expected.begin(),
+                found: header.data_start + entry.begin(),
+            },
+        ),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::layout::{Encoding, Kind, Layout};
 use super::part::Part;
-use crate::error::LoadError;
+use crate::error::FileError;
 use crate::format::WriteError;
 use crate::tensor::{
     self, Elements, EmbeddingTable, Floats, Tensor, TritRows, check_finite, check_trits, trits,
@@ -74,7 +74,7 @@ impl Tensors<'_> {
             Layout::Dense => {
                 let first = part.rows.start * cols;
                 let name = &part.piece.entry.name;
-                check_trits(name, first, &values).map_err(LoadError::from)?;
+                check_trits(name, first, &values).map_err(FileError::from)?;
                 trits::Packing::from(packing).pack_into(&values, &mut bytes);
             }
             Layout::Tiled => {
@@ -112,7 +112,7 @@ impl Tensors<'_> {
         let mut values = vec![0.0; part.rows.len() * cols];
         table.read(part.rows.clone(), &mut values)?;
         let name = &part.piece.entry.name;
-        check_finite(name, part.rows.start * cols, &values).map_err(LoadError::from)?;
+        check_finite(name, part.rows.start * cols, &values).map_err(FileError::from)?;
         let (mut words, mut back) = (vec![0; row_bytes / 4], vec![0.0; cols]);
         for (row, values) in part.rows.clone().zip(values.chunks_exact(cols)) {
             let too_large = |col: usize| WriteError::TooLargeForF16 {
@@ -159,7 +159,7 @@ fn floats(tensor: &dyn Floats, part: &Part<'_>) -> Result<Packed, WriteError> {
 
 fn numbers(part: &Part<'_>, values: &[f32]) -> Result<Packed, WriteError> {
     let name = &part.piece.entry.name;
-    check_finite(name, part.rows.start, values).map_err(LoadError::from)?;
+    check_finite(name, part.rows.start, values).map_err(FileError::from)?;
     Ok(Packed {
         bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         seen: Seen::default(),

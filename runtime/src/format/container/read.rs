@@ -7,8 +7,8 @@ use super::layout::{Encoding, Kind, Layout, Piece};
 use super::matrix::TiledMatrix;
 use super::metadata::Metadata;
 use super::order;
-use crate::error::LoadError;
-use crate::fill::Progress;
+use crate::error::FileError;
+use crate::progress::Progress;
 use crate::tensor::{
     EmbeddingTable, EmbeddingType, FileFloats, Kind as ParamKind, Param, Source, Stored, Tensor,
     Tensors, Ternary, TernaryTensor, trits,
@@ -25,7 +25,7 @@ pub(in crate::format) struct Container {
 
 impl Container {
     /// Checks the header and the metadata of a file in memory.
-    pub(in crate::format) fn open(source: Source) -> Result<Self, LoadError> {
+    pub(in crate::format) fn open(source: Source) -> Result<Self, FileError> {
         let bytes = source.in_memory().unwrap_or_default();
         let mut header = Header::parse(bytes, source.len())?;
         let metadata = Metadata::of_container(std::mem::take(&mut header.metadata))?;
@@ -43,7 +43,7 @@ impl Container {
         params: &[Param],
         encoding: Encoding,
         progress: Progress<'_>,
-    ) -> Result<Tensors, LoadError> {
+    ) -> Result<Tensors, FileError> {
         let ternary = |param: &&Param| matches!(param.kind, ParamKind::Ternary { .. });
         let ternary = params
             .iter()
@@ -91,7 +91,7 @@ struct Contents<'p> {
 }
 
 impl Contents<'_> {
-    fn tensor(&self, param: &Param) -> Result<Tensor, LoadError> {
+    fn tensor(&self, param: &Param) -> Result<Tensor, FileError> {
         let name = param.name.as_str();
         Ok(match param.kind {
             ParamKind::Ternary { rows, cols, .. } => self.ternary(name, (rows, cols))?,
@@ -137,7 +137,7 @@ impl Contents<'_> {
     }
 
     /// A matrix row after row is unpacked at once, which checks it; one as kernels read it stays where it is.
-    fn ternary(&self, name: &str, shape: (usize, usize)) -> Result<Tensor, LoadError> {
+    fn ternary(&self, name: &str, shape: (usize, usize)) -> Result<Tensor, FileError> {
         let (piece, _) = &self.pieces[name];
         let bytes = self.encoding.bytes_of(piece.kind, shape.0);
         let (stored, packing) = (self.stored(name, bytes), self.encoding.packing);
@@ -175,7 +175,7 @@ fn unpack(
     packing: trits::Packing,
     stored: &Stored,
     count: usize,
-) -> Result<Vec<i8>, LoadError> {
+) -> Result<Vec<i8>, FileError> {
     let mut bytes = vec![0; stored.len()];
     stored.read(0, &mut bytes)?;
     packing.unpack_at(name, &bytes, stored.offset(), count)

@@ -1,0 +1,73 @@
+//! Objects of JSON whose faults name the key they are at: the configs.
+
+use crate::error::ConfigError;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Reads an object; keys that it does not have are ignored.
+///
+/// # Errors
+/// [`ConfigError::Json`] for text that is not JSON, or a missing, repeated or ill-typed key.
+pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigError> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let Object(object) = read.map_err(|fault: serde_path_to_error::Error<serde_json::Error>| {
+        let key = match fault.path().to_string() {
+            // The whole object, or a key that was not read to its end.
+            place if place == "." || place == "?" => String::new(),
+            key => key,
+        };
+        let cause = fault.into_inner();
+        ConfigError::Json { key, cause }
+    })?;
+    let key = String::new();
+    reader
+        .end()
+        .map_err(|cause| ConfigError::Json { key, cause })?;
+    Ok(object)
+}
+
+/// Reads a whole number that is not negative.
+pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    deserializer.deserialize_u64(Whole)
+}
+
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<usize, E> {
+        let whole = usize::try_from(value);
+        whole.map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
+    }
+}
+
+/// A derived struct, but not from a list.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the model's dimensions")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}

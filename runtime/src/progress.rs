@@ -1,0 +1,2 @@
+/// Called with `(done_bytes, total_bytes)`.
+pub type Progress<'a> = &'a mut (dyn FnMut(usize, usize) + Send);
