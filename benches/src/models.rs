@@ -21,7 +21,7 @@ const STEPS: usize = 32;
 pub(crate) const SESSIONS: usize = 16;
 /// Steps of all sessions, timed one after the other.
 const BATCHES: usize = 4;
-/// Most tokens of a prompt.
+/// Maximum tokens of a prompt.
 const MAX_PROMPT: usize = 512;
 /// Tokens of a classification.
 pub(crate) const CLASSIFIED: usize = 32;

@@ -38,7 +38,7 @@ pub trait Observer {
     fn evaluated(&mut self, point: &Point, best: bool);
     /// A sample of what the model writes now.
     fn sample(&mut self, step: u64, text: &[u8]);
-    /// Whether to stop after the step at hand.
+    /// Whether to stop after the current step.
     fn stop(&self) -> bool;
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How a prompt is continued.
 pub(super) struct Settings {
-    /// Most tokens.
+    /// Maximum number of tokens.
     pub(super) n: usize,
     pub(super) sampling: Sampling,
     /// The token after which nothing follows.

@@ -16,7 +16,7 @@ pub struct Registers {
     pub(super) buffers: Vec<Bound>,
 }
 
-/// A buffer of the call at hand.
+/// A buffer of the current call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bound {
     /// The part of the memory it lies in.

@@ -74,7 +74,7 @@ impl Calls {
     }
 
     /// # Safety
-    /// As [`super::Backend::run`], for the stages at hand.
+    /// As [`super::Backend::run`], for these stages.
     pub(super) unsafe fn run(&self, frame: &mut Frame, owner: Owner<'_>) {
         let pool = self.pool.as_deref();
         // SAFETY: the caller's promise, passed on.

@@ -1,6 +1,6 @@
 use crate::plan::{DimValue, Operand, Plan, Row, Section};
 
-/// Where the arena is and which tokens are at hand.
+/// Where the arena is and which tokens are current.
 ///
 /// Addresses made from a frame are valid as long as its bases are.
 #[derive(Clone, Copy, Debug)]
@@ -15,9 +15,9 @@ pub(crate) struct Frame {
     pub scratch: *mut u8,
     /// Rows of this block: its tokens.
     pub tokens: u64,
-    /// The row at hand.
+    /// The current row.
     pub row: u64,
-    /// Tokens that the session at hand has seen before the one at hand.
+    /// Tokens that the current session has seen before the current one.
     pub seen: u64,
     /// Cached positions that attention has room for.
     pub window: u64,
@@ -33,12 +33,12 @@ impl Frame {
         (self.state, self.seen) = owner(row);
     }
 
-    /// Place of the token at hand in the attention cache.
+    /// Place of the current token in the attention cache.
     fn cache_slot(&self) -> u64 {
         self.seen % self.window
     }
 
-    /// Cached positions, the token at hand included.
+    /// Cached positions, the current token included.
     pub(crate) fn cache_len(&self) -> u64 {
         (self.seen + 1).min(self.window)
     }
@@ -53,7 +53,7 @@ impl Frame {
         }
     }
 
-    /// The number a dimension has for the token at hand.
+    /// The number a dimension has for the current token.
     pub(crate) fn dim(&self, dim: DimValue) -> u64 {
         match dim {
             DimValue::Const(n) => n,

@@ -101,9 +101,9 @@ pub(crate) enum DimValue {
     Const(u64),
     /// Tokens of the block.
     Tokens,
-    /// Place in the attention cache of the token at hand.
+    /// Place in the attention cache of the current token.
     Slot,
-    /// Cached positions, the token at hand included.
+    /// Cached positions, the current token included.
     Len,
     /// Positions that attention keeps: at most this many, at most `Len`.
     Kept(u64),
@@ -127,7 +127,7 @@ pub(crate) struct Operand {
 pub(crate) enum Row {
     /// The tensor's start.
     First,
-    /// The row of the token at hand.
+    /// The row of the current token.
     Token,
     /// The row of the block's last token.
     Last,

@@ -64,9 +64,9 @@ pub(crate) struct Products {
 /// A planned model.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Most tokens of a block.
+    /// Maximum tokens per block.
     pub block: usize,
-    /// Most tokens of a block whose logits are all wanted.
+    /// Maximum tokens per block whose logits are all wanted.
     pub rows_block: usize,
     /// Cached positions of attention; the oldest leave beyond it.
     pub window: u64,

@@ -15,7 +15,7 @@ const SAMPLE_BYTES: usize = 200;
 ///
 /// Tokens are bytes. The end of the text is held out and never trained on; the model with the
 /// lowest loss on it is kept, packed and ready for `atome run`. Beside it go a checkpoint, to go
-/// on with after an interruption, and the loss curve as SVG. Ctrl-C stops after the step at hand
+/// on with after an interruption, and the loss curve as SVG. Ctrl-C stops after the current step
 /// and saves, a second one stops at once and does not (exit code 130). The same text, settings and seed give the same model, whatever the
 /// interruptions and the number of threads.
 #[derive(Debug, Args)]

@@ -239,7 +239,7 @@ struct Token {
     cache: Option<Cache>,
 }
 
-/// The attention cache as the token at hand sees it; `Frame` has the same arithmetic.
+/// The attention cache as the current token sees it; `Frame` has the same arithmetic.
 #[derive(Clone, Copy)]
 struct Cache {
     slot: Value,

@@ -9,13 +9,16 @@ pub struct PlanError {
     /// The call, or the tensor.
     pub call: String,
     /// What does not hold.
-    pub fault: PlanFault,
+    pub fault: Box<PlanFault>,
 }
 
 impl PlanError {
     pub(super) fn of(part: &'static str, call: &str, fault: PlanFault) -> PlanError {
-        let call = call.to_owned();
-        PlanError { part, call, fault }
+        PlanError {
+            part,
+            call: call.to_owned(),
+            fault: Box::new(fault),
+        }
     }
 }
 
