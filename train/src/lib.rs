@@ -39,7 +39,7 @@
 //! let first = trainer.step()?;
 //! assert!(first.bits_per_byte > 0.0);
 //! let model = trainer.model(); // an `atome::format::Checkpoint`, ready to run
-//! assert_eq!(model.config.d_model, 16);
+//! assert_eq!(model.config().vocab_size(), 256);
 //! # Ok::<(), atome_train::TrainError>(())
 //! ```
 #![deny(unsafe_code)]

@@ -2,7 +2,7 @@ use super::{Base3Part, Value};
 
 /// Operations on i32 vectors alone, whose lanes are words of bytes or numbers.
 ///
-/// A new one is a variant with its row here, its meaning in [`VectorOp::apply`], and its code
+/// A new one is a variant with its row here, its meaning in `VectorOp::apply`, and its code
 /// in the emitters; building, text, verifier, interpreter, folding and random functions
 /// take it from the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

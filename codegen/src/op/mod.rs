@@ -1,7 +1,7 @@
 //! What each op is, declared once: its dimensions, buffers and scalars, what its weights and
 //! activations may be, what its schedules choose, who calls it, and its lowering.
 //!
-//! A [`Def`] stands at the top of the op's file in [`lower`](crate::lower), beside the code that
+//! A `Def` stands at the top of the op's file in [`lower`](mod@crate::lower), beside the code that
 //! it must agree with, and everything else derives from it: the parameters of the lowering and
 //! of `#[ternary_kernel]`, the table of `docs/ir.md`, the kernels there are, the check of a call.
 //!
