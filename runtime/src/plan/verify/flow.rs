@@ -63,8 +63,12 @@ impl<'p> Flow<'p> {
     }
 
     /// After all calls of an entry, in blocks of up to `tokens` rows.
-    pub(super) fn run(mut self, entry: Entry, tokens: u64) -> Result<Flow<'p>, PlanError> {
-        let mut calls = Checker::new(self.plan);
+    pub(super) fn run(
+        mut self,
+        calls: &mut Checker<'_>,
+        entry: Entry,
+        tokens: u64,
+    ) -> Result<Flow<'p>, PlanError> {
         for call in self.plan.stages(entry).iter().flat_map(Stage::calls) {
             let (label, used) = match call {
                 Call::Kernel(call) => (call.label.as_str(), calls.check(call, tokens)),

@@ -25,6 +25,7 @@ pub use fault::{PlanError, PlanFault};
 
 use super::{Content, DimValue, Entry, KernelCall, Plan, Planned, Stage, Tensor};
 use atome_spec::Op;
+use call::Checker;
 use flow::Flow;
 use std::ops::Deref;
 
@@ -57,24 +58,26 @@ impl Deref for Proved {
 fn check(plan: &Plan, contents: &[(Tensor, Content<'_>)], vocab: u64) -> Result<(), PlanError> {
     tensors::check(plan)?;
     let (block, rows) = (plan.block as u64, plan.rows_block as u64);
+    let calls = &mut Checker::new(plan);
     let start = Flow::new(plan, contents, vocab);
-    let body = start.clone().run(Entry::Block, block)?;
+    let body = start.clone().run(calls, Entry::Block, block)?;
     body.check_output()?;
-    body.clone().run(Entry::Head, block)?.check_answer()?;
+    body.clone()
+        .run(calls, Entry::Head, block)?
+        .check_answer()?;
     let body = match rows == block {
         true => body,
-        false => start.clone().run(Entry::Block, rows)?,
+        false => start.clone().run(calls, Entry::Block, rows)?,
     };
-    body.run(Entry::Rows, rows)?.check_rows()?;
-    let sessions = start.run(Entry::Sessions, rows)?;
-    sessions.run(Entry::Rows, rows)?.check_rows()?;
-    one_token(plan, Entry::Block)?;
-    one_token(plan, Entry::Head)
+    body.run(calls, Entry::Rows, rows)?.check_rows()?;
+    let sessions = start.run(calls, Entry::Sessions, rows)?;
+    sessions.run(calls, Entry::Rows, rows)?.check_rows()?;
+    one_token(calls, plan, Entry::Block)?;
+    one_token(calls, plan, Entry::Head)
 }
 
 /// Blocks of one token are run by simpler calls: those that differ in more than a number of tokens.
-fn one_token(plan: &Plan, entry: Entry) -> Result<(), PlanError> {
-    let mut calls = call::Checker::new(plan);
+fn one_token(calls: &mut Checker<'_>, plan: &Plan, entry: Entry) -> Result<(), PlanError> {
     for product in plan.stages(entry).iter().flat_map(Stage::kernels) {
         if product.op == Op::Gemm {
             let simple = product.for_one_token();
