@@ -1,7 +1,7 @@
 //! `ATOME` files: a magic, for a classifier the number of classes, then tensors one after the other. Order of the checks:
 //! magic, header, config, length, and only then the tensors.
 
-use super::files::{config_beside, read_rest};
+use super::files::{config_beside, one_after_the_other, read_rest};
 use super::{AtomeConfig, Checkpoint, Config, Format, MAX_CLASSES, WriteError, detect, packed};
 use crate::error::{FileError, TensorFault};
 use crate::tensor::trits::Packing;
@@ -74,27 +74,8 @@ impl Frame {
     /// [`FileError::Truncated`] for the first tensor that does not fit, [`FileError::TrailingBytes`] for bytes after the
     /// last, [`TensorFault::TooLarge`] for a tensor that no file could hold.
     fn check_size(self, params: &[Param], file_bytes: u64) -> Result<(), FileError> {
-        let mut offset = self.header_bytes as u64;
-        for param in params {
-            let expected = self.bytes(param)?;
-            let found = file_bytes.saturating_sub(offset);
-            if expected > found {
-                return Err(FileError::Truncated {
-                    tensor: param.name.clone(),
-                    offset,
-                    expected,
-                    found,
-                });
-            }
-            offset += expected;
-        }
-        match file_bytes - offset {
-            0 => Ok(()),
-            extra => Err(FileError::TrailingBytes {
-                expected: offset,
-                extra,
-            }),
-        }
+        let bytes = |param: &Param| self.bytes(param);
+        one_after_the_other(params, self.header_bytes as u64, file_bytes, bytes)
     }
 
     /// Bytes of a tensor, a scale included.

@@ -1,6 +1,7 @@
 //! `BIT2` files of BitMamba-2 models: dimensions, then tensors one after the other, each with a header of its own. Headers
 //! are checked when a file is opened, elements when they are read.
 
+use super::files::one_after_the_other;
 use super::{BitMamba2Config, Checkpoint, Format, detect};
 use crate::error::{Contents, FileError, TensorFault};
 use crate::rng::SplitMix64;
@@ -66,28 +67,10 @@ fn read_config(source: &Source) -> Result<BitMamba2Config, FileError> {
 /// [`FileError::Truncated`] for the first tensor that does not fit, [`FileError::TrailingBytes`] for bytes after the
 /// last.
 fn check_size(params: &[Param], file_bytes: u64) -> Result<(), FileError> {
-    let mut offset = HEADER_BYTES;
-    for param in params {
+    one_after_the_other(params, HEADER_BYTES, file_bytes, |param| {
         param.elems()?;
-        let expected = header_bytes(&param.kind) + data_bytes(&param.kind);
-        let found = file_bytes.saturating_sub(offset);
-        if expected > found {
-            return Err(FileError::Truncated {
-                tensor: param.name.clone(),
-                offset,
-                expected,
-                found,
-            });
-        }
-        offset += expected;
-    }
-    match file_bytes - offset {
-        0 => Ok(()),
-        extra => Err(FileError::TrailingBytes {
-            expected: offset,
-            extra,
-        }),
-    }
+        Ok(header_bytes(&param.kind) + data_bytes(&param.kind))
+    })
 }
 
 /// The words of a tensor's header, but for a ternary tensor's divisor: its kind, and its shape.

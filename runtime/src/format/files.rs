@@ -3,6 +3,7 @@
 use super::config::open;
 use super::{AtomeConfig, container};
 use crate::error::{ConfigError, FileError};
+use crate::tensor::Param;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -50,4 +51,38 @@ pub(super) fn read_rest(
 ) -> Result<(), FileError> {
     let rest = (file_bytes + 1).saturating_sub(bytes.len() as u64);
     read_up_to(file, rest, bytes)
+}
+
+/// Checks that a file of `file_bytes` holds exactly these tensors from `start` on, each of so many bytes.
+///
+/// # Errors
+/// [`FileError::Truncated`] for the first tensor that does not fit, [`FileError::TrailingBytes`] for bytes after the
+/// last, and what `bytes` says of a tensor that no file could hold.
+pub(super) fn one_after_the_other(
+    params: &[Param],
+    start: u64,
+    file_bytes: u64,
+    bytes: impl Fn(&Param) -> Result<u64, FileError>,
+) -> Result<(), FileError> {
+    let mut offset = start;
+    for param in params {
+        let expected = bytes(param)?;
+        let found = file_bytes.saturating_sub(offset);
+        if expected > found {
+            return Err(FileError::Truncated {
+                tensor: param.name.clone(),
+                offset,
+                expected,
+                found,
+            });
+        }
+        offset += expected;
+    }
+    match file_bytes - offset {
+        0 => Ok(()),
+        extra => Err(FileError::TrailingBytes {
+            expected: offset,
+            extra,
+        }),
+    }
 }
