@@ -1,6 +1,6 @@
 //! What most models are composed of.
 
-use super::{Call, Graph, Rows, What};
+use super::{Call, Graph, ParamId, Rows, What};
 use crate::tensor::Role;
 use atome_spec::{Activation, Op, layout};
 
@@ -25,15 +25,16 @@ impl Graph {
     /// Rows of a table in whatever type a file has it, for the token ids.
     pub(crate) fn lookup(&mut self, name: &str, vocab: usize, width: usize) -> Rows {
         let table = self.table(name, [vocab, width], EMBEDDED);
-        let (ids, x) = (self.ids, self.rows("x", width));
-        let call = self.push(name, What::Lookup);
-        call.arg("ids", ids).arg("table", table).arg("out", x);
-        x
+        self.look_up(name, table, width)
     }
 
     /// Rows of a ternary table, for the token ids.
     pub(crate) fn embedding(&mut self, name: &str, vocab: usize, width: usize) -> Rows {
         let table = self.ternary(name, [vocab, width], Role::Embedding);
+        self.look_up(name, table, width)
+    }
+
+    fn look_up(&mut self, name: &str, table: ParamId, width: usize) -> Rows {
         let (ids, x) = (self.ids, self.rows("x", width));
         let call = self.push(name, What::Lookup);
         call.arg("ids", ids).arg("table", table).arg("out", x);
