@@ -1,13 +1,14 @@
 //! Looking up rows of the specification's table, 32,000 by 4,096.
 
+use crate::answer::same;
 use crate::ceiling;
+use crate::code::Choice;
 use crate::error::BenchError;
 use crate::kernels::{D_MODEL, Embed, VOCAB};
 use crate::random::Random;
 use crate::record::{Measured, Record, rounded};
 use crate::time::time_of;
 use atome_kernels::{Packing, packing, reference};
-use atome_spec::Method;
 use std::cell::OnceCell;
 use std::hint::black_box;
 use std::rc::Rc;
@@ -38,11 +39,12 @@ pub(crate) type Tables = Rc<OnceCell<Vec<Vec<u32>>>>;
 /// The benchmark called `name` of one packing.
 pub(crate) fn run(
     name: &str,
-    kernel: Embed,
+    choice: &Choice,
+    packing: Packing,
     rows: Rows,
     tables: &Tables,
 ) -> Result<Record, BenchError> {
-    let packing = kernel.packing;
+    let kernel = &Embed::new(choice, packing)?;
     let tables = match tables.get() {
         Some(tables) => tables,
         None => {
@@ -67,7 +69,7 @@ pub(crate) fn run(
         bytes: tokens * ROW_BYTES,
         limit,
     };
-    Ok(measured.kernel(name, Method::Select, bits_per_weight(packing)))
+    Ok(measured.kernel(name, choice, bits_per_weight(packing)))
 }
 
 /// A copy of a row's bytes, the yardstick of the lookups.
@@ -80,11 +82,7 @@ pub(crate) fn run_copy(name: &str) -> Record {
         bytes: ROW_BYTES,
         limit,
     };
-    Record {
-        method: None,
-        bits_per_weight: None,
-        ..measured.kernel(name, Method::Select, 0.0)
-    }
+    measured.record(name)
 }
 
 /// Bits that a weight of the table takes, padding included.
@@ -107,7 +105,7 @@ fn make_tables(packing: Packing) -> Result<Vec<Vec<u32>>, BenchError> {
 }
 
 /// Holds some lookups to the scalar reference, bit for bit.
-fn check(name: &str, kernel: Embed, table: &[u32]) -> Result<(), BenchError> {
+fn check(name: &str, kernel: &Embed, table: &[u32]) -> Result<(), BenchError> {
     let mut random = Random::new(SEED);
     let ids: Vec<i32> = (0..CHECKED).map(|_| random.below(VOCAB) as i32).collect();
     let mut out = vec![f32::NAN; CHECKED * D_MODEL];
@@ -117,19 +115,19 @@ fn check(name: &str, kernel: Embed, table: &[u32]) -> Result<(), BenchError> {
         let trits = row_trits(*id as usize);
         let row = reference::Ternary::new(&trits, 1, D_MODEL, SCALE);
         reference::embed(row, &[0], &mut expected);
-        crate::suite::same(name, &expected, out)?;
+        same(name, &expected, out)?;
     }
     Ok(())
 }
 
-fn time_hot(kernel: Embed, table: &[u32]) -> f64 {
+fn time_hot(kernel: &Embed, table: &[u32]) -> f64 {
     let mut out = vec![0.0; D_MODEL];
     let ids = [17];
     time_of(|| kernel.call(table, black_box(&ids), SCALE, black_box(&mut out)))
 }
 
 /// Walks over every row of all tables in random order, `tokens` at a time.
-fn time_random(kernel: Embed, tables: &[Vec<u32>], tokens: usize) -> f64 {
+fn time_random(kernel: &Embed, tables: &[Vec<u32>], tokens: usize) -> f64 {
     let mut out = vec![0.0; tokens * D_MODEL];
     let mut random = Random::new(SEED);
     let orders = [(); COPIES].map(|()| random.permutation(VOCAB as i32));

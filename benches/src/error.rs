@@ -1,5 +1,7 @@
 use atome::format::WriteError;
-use atome::{LoadError, RunError};
+use atome::{BackendKind, LoadError, RunError};
+use atome_codegen::schedule::ScheduleError;
+use atome_codegen::{CodegenError, Schedule};
 use atome_kernels::KernelError;
 use atome_kernels::packing::PackError;
 use std::io;
@@ -34,6 +36,27 @@ pub enum BenchError {
     /// Weights could not be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// No kernel that is timed can be laid out as asked.
+    #[error("no kernel that is timed can be laid out as `{schedule}`: {cause}")]
+    Schedule {
+        /// What was asked for.
+        schedule: Schedule,
+        /// Why the likeliest one cannot.
+        cause: ScheduleError,
+    },
+    /// Kernels compiled ahead of time, or interpreted, have their schedules.
+    #[error("a schedule lays out what the backends auto and jit make, not {backend}")]
+    NotLaidOut {
+        /// The backend asked for.
+        backend: BackendKind,
+    },
+    /// A kernel could not be generated.
+    #[error(transparent)]
+    Codegen(#[from] CodegenError),
+    /// A kernel could not be compiled to machine code.
+    #[cfg(feature = "jit")]
+    #[error(transparent)]
+    Jit(#[from] atome::JitError),
     /// There is no writer for the family of a model whose loading is timed.
     #[error("no format is written for models of this family")]
     NoFormat,

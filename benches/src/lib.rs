@@ -8,8 +8,11 @@
 //! | module | concept |
 //! |---|---|
 //! | `record` | what a benchmark says |
-//! | `time` | how long something takes |
+//! | `settings` | what is asked for |
+//! | `time`, `timing` | how long something takes, and a whole model |
+//! | `answer` | whether an answer is the reference's |
 //! | `ceiling`, `dot_peak` | limits of the machine |
+//! | `code` | a kernel's code: compiled ahead of time, or now by a schedule |
 //! | `kernels` | the kernels, behind functions that check their slices |
 //! | `embed`, `product`, `product_i8`, `models`, `load` | the benchmarks |
 //! | `source` | the models that are timed |
@@ -21,8 +24,8 @@
 //! use atome_benches::{Settings, suite};
 //!
 //! let (tier, backend) = (Tier::Portable, BackendKind::Aot);
-//! let settings = Settings { tier, backend, threads: 1, no_multiply: false, model: None };
-//! let classify = suite(&settings).into_iter().find(|b| b.name.starts_with("classify-"));
+//! let settings = Settings { tier, backend, threads: 1, no_multiply: false, schedule: None, model: None };
+//! let classify = suite(&settings)?.into_iter().find(|b| b.name.starts_with("classify-"));
 //! let record = classify.expect("it is in every list").run()?;
 //! assert!(record.ns > 0.0 && record.backend == "aot");
 //! # Ok::<(), atome_benches::BenchError>(())
@@ -32,7 +35,9 @@
 //! carry they reach only a part, the smaller the more columns share a weight.
 #![deny(unsafe_code)]
 
+mod answer;
 mod ceiling;
+mod code;
 mod dot_peak;
 mod embed;
 mod error;
@@ -43,10 +48,13 @@ mod product;
 mod product_i8;
 mod random;
 mod record;
+mod settings;
 mod source;
 mod suite;
 mod time;
+mod timing;
 
 pub use error::BenchError;
 pub use record::{Limit, LimitKind, Record};
-pub use suite::{Bench, NamedModel, Settings, suite};
+pub use settings::{NamedModel, Settings};
+pub use suite::{Bench, suite};

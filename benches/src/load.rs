@@ -2,8 +2,8 @@
 
 use crate::ceiling;
 use crate::error::BenchError;
-use crate::models::Timing;
 use crate::time::time;
+use crate::timing::Timing;
 use atome::format::{
     Checkpoint, Config, ContainerOptions, write_atome01, write_atomecl01, write_packed,
 };

@@ -1,12 +1,13 @@
 //! Whole models: a step, a prompt, a classification, loading.
 
+use crate::answer::same;
 use crate::ceiling;
 use crate::error::BenchError;
 use crate::load::load;
 use crate::random::Random;
-use crate::record::{Limit, Record, rounded};
-use crate::suite::same;
+use crate::record::{Limit, Record};
 use crate::time::{least_median, time};
+use crate::timing::Timing;
 use atome::format::Checkpoint;
 use atome::{BackendKind, Model, Options, Session, Tier};
 use atome_spec::{Isa, Method};
@@ -118,20 +119,6 @@ fn check(name: &str, source: &Checkpoint, model: &Model, tokens: &[u32]) -> Resu
 trait Bound: FnOnce(usize, (usize, usize)) -> Limit {}
 impl<F: FnOnce(usize, (usize, usize)) -> Limit> Bound for F {}
 
-/// What was measured of a model.
-pub(crate) struct Timing {
-    /// Nanoseconds a call.
-    pub(crate) ns: f64,
-    /// Bytes a call reads at least.
-    pub(crate) bytes: usize,
-    /// What takes longer at its best: reading them or multiplying.
-    pub(crate) limit: Limit,
-    /// Tokens a call takes in; 0 if it loads.
-    pub(crate) tokens: usize,
-    /// How often a call runs the head.
-    pub(crate) heads: usize,
-}
-
 fn step(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
     let bytes = model.read_bytes(POSITION);
     let limit = bound(bytes, (1, 1));
@@ -214,36 +201,4 @@ fn classify(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, 
         tokens: tokens.len(),
         heads: 1,
     })
-}
-
-impl Timing {
-    fn record(self, name: &str, source: &Checkpoint, model: &Model, method: Method) -> Record {
-        let Timing {
-            ns,
-            bytes,
-            limit,
-            tokens,
-            heads,
-        } = self;
-        let info = model.info();
-        let gbps = bytes as f64 / ns;
-        let (ran, macs) = (tokens > 0, source.macs(tokens, heads));
-        let gmacs = ran.then(|| macs as f64 / ns);
-        Record {
-            name: name.to_owned(),
-            threads: info.threads,
-            ns: rounded(ns),
-            gmacs: gmacs.map(rounded),
-            gbps: rounded(gbps),
-            limit: Limit {
-                value: rounded(limit.value),
-                ..limit
-            },
-            of_limit: rounded(limit.part(gbps, gmacs)),
-            bits_per_weight: Some(2.0),
-            method: Some(method.name()),
-            backend: info.backend,
-            tok_s: ran.then(|| rounded(tokens as f64 * 1e9 / ns)),
-        }
-    }
 }

@@ -1,13 +1,13 @@
 //! Ternary matrix by one vector, and by several.
 
+use crate::answer::same;
 use crate::ceiling;
 use crate::error::BenchError;
-use crate::kernels::Product;
+use crate::kernels::{Product, Shape};
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time_of;
 use atome_kernels::{packing, reference};
-use atome_spec::Method;
 use std::hint::black_box;
 
 /// Columns of a product that are checked against the reference, which is slow.
@@ -16,8 +16,9 @@ const SCALE: f32 = 0.0375;
 const SEED: u64 = 0x9e11;
 
 /// The benchmark called `name` of a product by `tokens` vectors.
-pub(crate) fn run(name: &str, product: Product, tokens: usize) -> Result<Record, BenchError> {
-    let Product { rows, cols, .. } = product;
+pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, BenchError> {
+    let Shape { rows, cols, .. } = shape;
+    let product = Product::new(shape)?;
     let mut random = Random::new(SEED);
     let trits = random.trits(rows * cols);
     let x = random.floats(tokens * cols);
@@ -38,11 +39,8 @@ pub(crate) fn run(name: &str, product: Product, tokens: usize) -> Result<Record,
         bytes,
         limit,
     };
-    Ok(measured.kernel(
-        name,
-        Method::Select,
-        (8 * bytes) as f64 / (rows * cols) as f64,
-    ))
+    let bits_per_weight = (8 * bytes) as f64 / (rows * cols) as f64;
+    Ok(measured.kernel(name, &shape.choice, bits_per_weight))
 }
 
 /// Holds up to eight columns, the first and the last among them, to the scalar reference.
@@ -53,7 +51,7 @@ fn check(name: &str, w: reference::Ternary<'_>, x: &[f32], out: &[f32]) -> Resul
     for i in 0..checked {
         let t = i * (tokens - 1) / checked.saturating_sub(1).max(1);
         reference::gemv(w, &x[t * w.cols()..][..w.cols()], &mut expected);
-        crate::suite::same(name, &expected, &out[t * w.rows()..][..w.rows()])?;
+        same(name, &expected, &out[t * w.rows()..][..w.rows()])?;
     }
     Ok(())
 }

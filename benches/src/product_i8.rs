@@ -1,14 +1,13 @@
 //! Ternary matrix by one vector of int8 activations, and by several.
 
+use crate::answer::same;
 use crate::ceiling;
 use crate::error::BenchError;
-use crate::kernels::Product;
+use crate::kernels::{Product, Shape};
 use crate::random::Random;
 use crate::record::{Measured, Record};
-use crate::suite::same;
 use crate::time::time_of;
 use atome_kernels::{packing, reference};
-use atome_spec::{Isa, Method, Op};
 use std::hint::black_box;
 
 /// Columns of a product that are checked against the reference, which is slow.
@@ -17,19 +16,14 @@ const SCALE: f32 = 0.0375;
 const SEED: u64 = 0x1e8;
 
 /// The benchmark called `name` of a product by `tokens` vectors.
-pub(crate) fn run(
-    name: &str,
-    isa: Isa,
-    product: Product,
-    method: Method,
-    tokens: usize,
-) -> Result<Record, BenchError> {
-    let Product {
+pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, BenchError> {
+    let Shape {
         packing,
         rows,
         cols,
         ..
-    } = product;
+    } = shape;
+    let product = Product::new(shape)?;
     let mut random = Random::new(SEED);
     let trits = random.trits(rows * cols);
     let mut w = vec![0; packing::matrix::words(packing, rows, cols)];
@@ -56,7 +50,7 @@ pub(crate) fn run(
     same(name, &expected, &out[..checked * rows])?;
 
     let (bytes, macs) = (4 * w.len(), rows * cols * tokens);
-    let limit = ceiling::product(isa, method, bytes, macs);
+    let limit = ceiling::product(shape.choice.isa(), shape.choice.method(), bytes, macs);
     let ns = time_of(|| {
         let x = (&**black_box(&x), &x_scale[..], &x_sum[..]);
         product.call_i8(black_box(&w), x, SCALE, black_box(&mut out));
@@ -68,21 +62,5 @@ pub(crate) fn run(
         limit,
     };
     let bits_per_weight = (8 * bytes) as f64 / (rows * cols) as f64;
-    Ok(measured.kernel(name, method, bits_per_weight))
-}
-
-/// `{op}-{packing}-i8-{isa}/{shape}`.
-pub(crate) fn name(isa: Isa, product: &Product, tokens: usize) -> String {
-    let Product {
-        op,
-        packing,
-        rows,
-        cols,
-        ..
-    } = product;
-    let shape = format!("{op}-{packing}-i8-{isa}/{rows}x{cols}");
-    match op {
-        Op::Gemm => format!("{shape}/T={tokens}"),
-        _ => shape,
-    }
+    Ok(measured.kernel(name, &shape.choice, bits_per_weight))
 }

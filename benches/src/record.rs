@@ -1,4 +1,5 @@
-use atome_spec::Method;
+use crate::code::Choice;
+use atome::BackendKind;
 use serde::Serialize;
 
 /// What a benchmark says, one JSON object.
@@ -24,6 +25,9 @@ pub struct Record {
     pub method: Option<&'static str>,
     /// What ran it: `jit`, `aot` or `interp`.
     pub backend: &'static str,
+    /// How the kernel was laid out, if somebody asked for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// Tokens a second, for whole models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tok_s: Option<f64>,
@@ -101,7 +105,18 @@ pub(crate) struct Measured {
 
 impl Measured {
     /// The record of a kernel that runs alone.
-    pub(crate) fn kernel(self, name: &str, method: Method, bits_per_weight: f64) -> Record {
+    pub(crate) fn kernel(self, name: &str, choice: &Choice, bits_per_weight: f64) -> Record {
+        Record {
+            bits_per_weight: Some(bits_per_weight),
+            method: Some(choice.method().name()),
+            backend: choice.backend().name(),
+            schedule: choice.schedule(),
+            ..self.record(name)
+        }
+    }
+
+    /// The record of something else that runs alone, compiled ahead of time.
+    pub(crate) fn record(self, name: &str) -> Record {
         let Measured {
             ns,
             macs,
@@ -121,9 +136,10 @@ impl Measured {
                 ..limit
             },
             of_limit: rounded(limit.part(gbps, gmacs)),
-            bits_per_weight: Some(bits_per_weight),
-            method: Some(method.name()),
-            backend: "aot",
+            bits_per_weight: None,
+            method: None,
+            backend: BackendKind::Aot.name(),
+            schedule: None,
             tok_s: None,
         }
     }
@@ -137,6 +153,9 @@ pub(crate) fn rounded(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use atome::Tier;
+    use atome_kernels::{Kind, Packing};
+    use atome_spec::Op;
 
     #[test]
     fn a_record_is_one_object_with_every_key() {
@@ -150,7 +169,9 @@ mod tests {
             bytes: 16_384,
             limit,
         };
-        let record = measured.kernel("gemv-int2-f32-avx2/256x256", Method::Select, 2.0);
+        let kind = Kind::new(Op::Gemv).packing(Packing::Int2);
+        let choice = Choice::new(kind, Tier::Portable, None).unwrap();
+        let record = measured.kernel("gemv-int2-f32-avx2/256x256", &choice, 2.0);
         let json = concat!(
             r#"{"name":"gemv-int2-f32-avx2/256x256","threads":1,"ns":1000.0,"gmacs":65.536,"#,
             r#""gbps":16.384,"limit":{"kind":"l2","value":100.0},"of_limit":0.1638,"#,

@@ -1,6 +1,6 @@
 //! The models that are timed.
 
-use crate::suite::{NamedModel, Settings};
+use crate::settings::{NamedModel, Settings};
 use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
 use std::cell::LazyCell;
 

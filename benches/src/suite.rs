@@ -1,48 +1,25 @@
 //! The list of benchmarks.
 
+use crate::code::Choice;
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
-use crate::kernels::{self, D_MODEL, GEMM, GEMV, Product, VOCAB};
+use crate::kernels::{D_MODEL, GEMM, GEMV, Shape, VOCAB};
 use crate::models::{self, SESSIONS, What, prompt};
 use crate::product;
 use crate::product_i8;
 use crate::record::Record;
+use crate::settings::Settings;
 use crate::source::{Source, sources};
-use atome::format::Checkpoint;
-use atome::{BackendKind, Options, Tier};
+use atome::{BackendKind, LoadError, Options};
+use atome_codegen::schedule::ScheduleError;
 use atome_kernels::{Kind, Packing, dispatch};
-use atome_spec::{Isa, Method, Op};
+use atome_spec::{Activation, Isa, Method, Op};
 use std::rc::Rc;
 
 /// Rows of a batch of lookups.
 const BATCH: usize = 64;
 /// Columns of products.
 const COLUMNS: [usize; 3] = [8, 64, 512];
-/// What to benchmark.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// CPU tier of the kernels and of the models.
-    pub tier: Tier,
-    /// Backend of the models; [`BackendKind::Auto`] for both `jit` and `aot`. The kernels are
-    /// compiled ahead of time, so they are left out for another backend.
-    pub backend: BackendKind,
-    /// Threads of the models.
-    pub threads: usize,
-    /// As [`Options::no_multiply`].
-    pub no_multiply: bool,
-    /// The model to time, and nothing else; `None` for kernels and for random weights in the
-    /// published shapes.
-    pub model: Option<NamedModel>,
-}
-
-/// A model and what its shape is called in names of benchmarks.
-#[derive(Clone, Debug)]
-pub struct NamedModel {
-    /// Shape: `944k`, or another word.
-    pub shape: String,
-    /// The model.
-    pub model: Checkpoint,
-}
 
 /// A benchmark that can be run.
 pub struct Bench {
@@ -79,81 +56,169 @@ impl Bench {
 }
 
 /// The benchmarks, in the order in which they should run.
-pub fn suite(settings: &Settings) -> Vec<Bench> {
-    let mut benches = Vec::new();
+///
+/// # Errors
+/// If there is a schedule, and no kernel that can be laid out so by the backend asked for.
+pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
+    if settings.schedule.is_some() {
+        return laid_out(settings);
+    }
+    let mut kernels = Kernels::new(settings);
     let has_kernels = matches!(settings.backend, BackendKind::Auto | BackendKind::Aot);
     if has_kernels && settings.model.is_none() {
-        add_embed(&mut benches, settings.tier);
-        add_products(&mut benches, settings.tier);
-        add_int8_products(&mut benches, settings);
+        kernels.add_copy();
+        kernels.add();
     }
+    let mut benches = kernels.benches;
     for source in sources(settings) {
         add_model(&mut benches, settings, &Rc::new(source));
     }
-    benches
+    Ok(benches)
 }
 
-fn add_embed(benches: &mut Vec<Bench>, tier: Tier) {
-    let name = format!("memcpy-f32/{D_MODEL}");
-    benches.push(Bench::new(name, BackendKind::Aot, |name| {
-        Ok(embed::run_copy(name))
-    }));
-    for &packing in Packing::ALL {
-        let tables = Tables::default();
-        let cases = [
-            ("hot".to_owned(), Rows::Hot),
-            ("random".to_owned(), Rows::Random),
-            (format!("batch={BATCH}"), Rows::Batch(BATCH)),
-        ];
-        for (case, rows) in cases {
-            let (kernel, tables) = (kernels::embed(packing, tier), Rc::clone(&tables));
-            let name = format!(
-                "embed-{packing}-f32-{}/{VOCAB}x{D_MODEL}/{case}",
-                tier.isa()
-            );
-            benches.push(Bench::new(name, BackendKind::Aot, move |name| {
-                embed::run(name, kernel, rows, &tables)
-            }));
+/// The kernels that have the schedule of the settings.
+fn laid_out(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
+    let backend = settings.backend;
+    match backend {
+        BackendKind::Auto | BackendKind::Jit => {
+            BackendKind::Jit.check().map_err(LoadError::from)?
+        }
+        _ => return Err(BenchError::NotLaidOut { backend }),
+    }
+    let mut kernels = Kernels::new(settings);
+    kernels.add();
+    match (kernels.refused, settings.schedule) {
+        (Some(cause), Some(schedule)) if kernels.benches.is_empty() => {
+            Err(BenchError::Schedule { schedule, cause })
+        }
+        _ => Ok(kernels.benches),
+    }
+}
+
+/// The list of kernels as it grows.
+struct Kernels<'s> {
+    settings: &'s Settings,
+    benches: Vec<Bench>,
+    /// Why a kernel cannot be laid out as the settings say: the last that has the field, if one has.
+    refused: Option<ScheduleError>,
+}
+
+impl<'s> Kernels<'s> {
+    fn new(settings: &'s Settings) -> Kernels<'s> {
+        Kernels {
+            settings,
+            benches: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// The kernel of a kind, if it can be laid out as the settings say.
+    fn choice(&mut self, kind: Kind) -> Option<Choice> {
+        let Settings { tier, schedule, .. } = *self.settings;
+        match Choice::new(kind, tier, schedule) {
+            Ok(choice) => Some(choice),
+            Err(error) => {
+                if error.has_field() || self.refused.is_none() {
+                    self.refused = Some(error);
+                }
+                None
+            }
+        }
+    }
+
+    fn push(
+        &mut self,
+        name: String,
+        choice: &Choice,
+        work: impl Fn(&str) -> Result<Record, BenchError> + 'static,
+    ) {
+        self.benches.push(Bench::new(name, choice.backend(), work));
+    }
+
+    fn add(&mut self) {
+        self.add_embed();
+        self.add_products();
+        self.add_int8_products();
+    }
+
+    /// The yardstick of the lookups.
+    fn add_copy(&mut self) {
+        let name = format!("memcpy-f32/{D_MODEL}");
+        let copy = |name: &str| Ok(embed::run_copy(name));
+        self.benches.push(Bench::new(name, BackendKind::Aot, copy));
+    }
+
+    fn add_embed(&mut self) {
+        for &packing in Packing::ALL {
+            let Some(choice) = self.choice(Kind::new(Op::Embed).packing(packing)) else {
+                continue;
+            };
+            let tables = Tables::default();
+            let cases = [
+                ("hot".to_owned(), Rows::Hot),
+                ("random".to_owned(), Rows::Random),
+                (format!("batch={BATCH}"), Rows::Batch(BATCH)),
+            ];
+            for (case, rows) in cases {
+                let (isa, tables) = (choice.isa(), Rc::clone(&tables));
+                let name = format!("embed-{packing}-f32-{isa}/{VOCAB}x{D_MODEL}/{case}");
+                self.push(name, &choice, move |name| {
+                    embed::run(name, &choice, packing, rows, &tables)
+                });
+            }
+        }
+    }
+
+    fn add_products(&mut self) {
+        for op in [Op::Gemv, Op::Gemm] {
+            let shapes = if op == Op::Gemv { &GEMV[..] } else { &GEMM };
+            if let Some(choice) = self.choice(Kind::new(op).packing(Packing::Int2)) {
+                self.add_shapes(choice, shapes, product::run);
+            }
+        }
+    }
+
+    fn add_int8_products(&mut self) {
+        for op in [Op::Gemv, Op::Gemm] {
+            for &packing in Packing::ALL {
+                let kind = Kind::new(op).packing(packing).activation(Activation::I8);
+                let kind = match self.settings.no_multiply {
+                    true => kind.method(Method::Lut),
+                    false => kind,
+                };
+                let Some(choice) = self.choice(kind) else {
+                    continue;
+                };
+                let shapes = match (choice.method(), op) {
+                    (Method::Dot, Op::Gemv) => &GEMV[..],
+                    (Method::Dot, _) => &GEMM,
+                    _ => &GEMM[..1],
+                };
+                self.add_shapes(choice, shapes, product_i8::run);
+            }
+        }
+    }
+
+    /// A product by matrices of these shapes.
+    fn add_shapes(
+        &mut self,
+        choice: Choice,
+        shapes: &[(usize, usize)],
+        run: fn(&str, Shape, usize) -> Result<Record, BenchError>,
+    ) {
+        for &shape in shapes {
+            let shape = Shape::new(choice, shape);
+            let columns = match shape.op {
+                Op::Gemm => &COLUMNS[..],
+                _ => &[1],
+            };
+            for &tokens in columns {
+                let work = move |name: &str| run(name, shape, tokens);
+                self.push(shape.name(tokens), &choice, work);
+            }
         }
     }
 }
-
-fn add_products(benches: &mut Vec<Bench>, tier: Tier) {
-    let isa = tier.isa();
-    let kind = |op| Kind::new(op).packing(Packing::Int2);
-    let mut add = |name: String, product, tokens| {
-        let work = move |name: &str| product::run(name, product, tokens);
-        benches.push(Bench::new(name, BackendKind::Aot, work));
-    };
-    for (rows, cols) in GEMV {
-        let product = Product::new(kind(Op::Gemv), (rows, cols), tier);
-        add(format!("gemv-int2-f32-{isa}/{rows}x{cols}"), product, 1);
-    }
-    for (rows, cols) in GEMM {
-        let product = Product::new(kind(Op::Gemm), (rows, cols), tier);
-        for tokens in COLUMNS {
-            let name = format!("gemm-int2-f32-{isa}/{rows}x{cols}/T={tokens}");
-            add(name, product, tokens);
-        }
-    }
-}
-
-fn add_int8_products(benches: &mut Vec<Bench>, settings: &Settings) {
-    let (method, isa) = int8(settings);
-    for product in kernels::int8_products(method, settings.tier) {
-        let columns: &[usize] = if product.op == Op::Gemm {
-            &COLUMNS
-        } else {
-            &[1]
-        };
-        for &tokens in columns {
-            let name = product_i8::name(isa, &product, tokens);
-            let work = move |name: &str| product_i8::run(name, isa, product, method, tokens);
-            benches.push(Bench::new(name, BackendKind::Aot, work));
-        }
-    }
-}
-
 /// How products of int8 activations are formed, and the instructions for it on this machine.
 fn int8(settings: &Settings) -> (Method, Isa) {
     let tier = settings.tier;
@@ -205,45 +270,31 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
     }
 }
 
-/// Compares an answer with the reference's, bit for bit.
-pub(crate) fn same(name: &str, expected: &[f32], found: &[f32]) -> Result<(), BenchError> {
-    let bits = |x: &f32| x.to_bits();
-    let differ = |(a, b): (&f32, &f32)| bits(a) != bits(b);
-    match expected.iter().zip(found).position(differ) {
-        None => Ok(()),
-        Some(index) => Err(BenchError::WrongAnswer {
-            name: name.to_owned(),
-            index,
-            expected: expected[index],
-            found: found[index],
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use atome::Tier;
     use std::collections::BTreeSet;
 
     fn settings(backend: BackendKind) -> Settings {
-        let tier = Tier::Portable;
         Settings {
-            tier,
+            tier: Tier::Portable,
             backend,
             threads: 1,
             no_multiply: false,
+            schedule: None,
             model: None,
         }
     }
 
     #[test]
     fn a_name_and_a_backend_are_one_benchmark() {
-        let benches = suite(&settings(BackendKind::Auto));
+        let benches = suite(&settings(BackendKind::Auto)).unwrap();
         let all = benches
             .iter()
             .map(|bench| (&bench.name, bench.backend.name()));
         assert_eq!(all.collect::<BTreeSet<_>>().len(), benches.len());
-        let interp = suite(&settings(BackendKind::Interp));
+        let interp = suite(&settings(BackendKind::Interp)).unwrap();
         assert!(
             interp
                 .iter()
@@ -256,13 +307,54 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "jit")]
     #[test]
-    fn answers_are_compared_bit_for_bit() {
-        assert!(same("x", &[1.0, f32::NAN], &[1.0, f32::NAN]).is_ok());
-        let fault = same("x", &[1.0, 0.0], &[1.0, -0.0]).unwrap_err();
+    fn a_schedule_chooses_the_kernels_that_have_its_fields() {
+        let families = |schedule: &str| {
+            let schedule = Some(schedule.parse().unwrap());
+            let settings = Settings {
+                schedule,
+                ..settings(BackendKind::Auto)
+            };
+            let benches = suite(&settings).map_err(|error| error.to_string())?;
+            assert!(benches.iter().all(|b| b.backend == BackendKind::Jit));
+            let family = |bench: Bench| bench.name.rsplit_once('-').unwrap().0.to_owned();
+            Ok::<_, String>(benches.into_iter().map(family).collect::<BTreeSet<_>>())
+        };
+        let of = |schedule| families(schedule).unwrap().into_iter().collect::<Vec<_>>();
         assert_eq!(
-            fault.to_string(),
-            "x: element 1 is -0, the reference gives 0"
+            of("mr=32,nr=2"),
+            ["gemm-base3-i8", "gemm-int2-f32", "gemm-int2-i8"]
         );
+        assert_eq!(of("unroll=2"), ["gemm-int2-f32", "gemv-int2-f32"]);
+        assert_eq!(of("prefetch=64"), ["embed-base3-f32", "embed-int2-f32"]);
+        let dots = ["base3-i8", "int2-i8"];
+        let dots = ["gemm", "gemv"].map(|op| dots.map(|of| format!("{op}-{of}")));
+        assert_eq!(of("method=dot fields=separate"), dots.concat());
+        assert_eq!(
+            families("mr=48").unwrap_err(),
+            "no kernel that is timed can be laid out as `mr=48`: \
+            `gemm`: `mr` of the schedule is 48, expected 16, 32 or 64"
+        );
+        assert_eq!(
+            families("prefetch=64 nr=9").unwrap_err(),
+            "no kernel that is timed can be laid out as `nr=9 prefetch=64`: \
+            `gemm`: `nr` of the schedule is 9, expected 1, 2, 3, 4, 5, 6, 7 or 8"
+        );
+    }
+
+    #[test]
+    fn only_code_made_now_has_a_schedule() {
+        for backend in [BackendKind::Aot, BackendKind::Interp] {
+            let schedule = Some("mr=32".parse().unwrap());
+            let error = suite(&Settings {
+                schedule,
+                ..settings(backend)
+            });
+            let said = error.err().unwrap().to_string();
+            let expected =
+                format!("a schedule lays out what the backends auto and jit make, not {backend}");
+            assert_eq!(said, expected);
+        }
     }
 }

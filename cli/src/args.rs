@@ -6,6 +6,8 @@ use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run};
 use crate::failure::Failure;
 use crate::{config, output, progress};
 use atome::{BackendKind, Model, Options, Tier};
+use atome_codegen::Schedule;
+use atome_codegen::schedule::ParseError;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -178,6 +180,21 @@ pub(crate) fn real(text: &str) -> Result<f64, &'static str> {
 pub(crate) fn threads(text: &str) -> Result<usize, String> {
     let threads = text.parse().ok().filter(|n| (1..=MAX_THREADS).contains(n));
     threads.ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
+}
+
+/// Parses a schedule that chooses something.
+pub(crate) fn layout(text: &str) -> Result<Schedule, String> {
+    if text.split([' ', ',']).all(str::is_empty) {
+        return Err("expected FIELD=VALUE, such as mr=32".to_owned());
+    }
+    text.parse().map_err(|error| match error {
+        // Which of the numbers suit the op is checked later.
+        ParseError::Value { field, found } if found.parse::<i128>().is_ok() => format!(
+            "`{field}` is {found}, expected a whole number from 0 to {}",
+            u32::MAX
+        ),
+        error => error.to_string(),
+    })
 }
 
 /// Prints the help that was asked for, or says what is wrong with the arguments: in a line and, for

@@ -214,6 +214,7 @@ impl Failure {
             Failure::Train(error) => train_failed(error),
             #[cfg(feature = "train")]
             Failure::Signals(_) => true,
+            Failure::Bench(BenchError::Schedule { .. } | BenchError::NotLaidOut { .. }) => false,
             Failure::Differs { .. } | Failure::Output(_) | Failure::Rust(_) | Failure::Bench(_) => {
                 true
             }

@@ -347,61 +347,6 @@ fn a_config_that_does_not_apply_is_said() {
 }
 
 #[test]
-fn bench_prints_records() {
-    let fixture = Fixture::new();
-    let names = fixture.ok(&["bench", "--list"]);
-    for part in [
-        "embed-base3-f32-",
-        "/32000x4096/random",
-        "gemm-int2-f32-",
-        "load-atome-",
-    ] {
-        assert!(names.contains(part), "{part} in {names}");
-    }
-    let lines = fixture.ok(&["bench", "--json", "--filter", "classify-atome"]);
-    let records: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let backends: Vec<&Value> = records.iter().map(|record| &record["backend"]).collect();
-    assert_eq!(backends, ["jit", "aot"]);
-    for record in &records {
-        let gbps = record["gbps"].as_f64().unwrap();
-        let limit = record["limit"]["value"].as_f64().unwrap();
-        assert!(
-            (record["of_limit"].as_f64().unwrap() - gbps / limit).abs() < 1e-3,
-            "{record}"
-        );
-        assert!(record["tok_s"].as_f64().unwrap() > 0.0, "{record}");
-        assert_eq!(record["method"], "select");
-    }
-    let table = fixture.ok(&[
-        "bench",
-        "--filter",
-        "step-",
-        "--model",
-        "lm.bin",
-        "--backend",
-        "aot",
-        "--cpu",
-        "portable",
-    ]);
-    assert!(
-        table.contains("step-atome-portable/lm ") && table.contains("tok/s"),
-        "{table}"
-    );
-    let of_model = fixture.ok(&["bench", "--list", "--model", "lm.bin"]);
-    let names = ["step-", "prefill-", "load-"];
-    assert!(
-        of_model
-            .lines()
-            .all(|name| names.iter().any(|n| name.starts_with(n))),
-        "{of_model}"
-    );
-    assert_eq!(of_model.lines().count(), names.len());
-}
-
-#[test]
 fn help_lists_the_commands_there_are() {
     let fixture = Fixture::new();
     let help = fixture.ok(&["--help"]);

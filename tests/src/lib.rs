@@ -3,18 +3,18 @@
 //! | module | concept |
 //! |---|---|
 //! | [`cases`] | every op on awkward shapes, with what the scalar reference gives |
-//! | [`compiled`] | a function compiled and called |
 //! | [`fuzz`] | what a stranger's bytes must not do: the fuzz targets |
 //! | [`oracle`] | every op, and whole models, in f64 |
 //! | [`published`] | the published models and their golden outputs |
 //! | [`runs`] | every way to run a model on this machine |
+//! | [`targets`] | the machines whose code this one runs |
 //! | [`ulp`] | how far a numeric function is from the correctly rounded result |
 
 pub mod cases;
-pub mod compiled;
 pub mod edges;
 pub mod fuzz;
 pub mod oracle;
 pub mod published;
 pub mod runs;
+pub mod targets;
 pub mod ulp;

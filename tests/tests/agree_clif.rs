@@ -1,13 +1,14 @@
 //! Functions compiled by the JIT against the interpreter and the scalar reference: bit for
 //! bit, for every target whose code this machine runs.
 
+use atome::jit::Compiled;
 use atome_codegen::ir::Function;
 use atome_codegen::testing::{random_function, random_inputs};
 use atome_codegen::{KernelSpec, lower, passes, schedule};
 use atome_spec::{Activation, Isa, Op, Target, each_op};
 use atome_tests::cases::{self, Binding, Case, Memory};
-use atome_tests::compiled::{Compiled, runnable_targets};
 use atome_tests::edges::{self, Edge};
+use atome_tests::targets::runnable_targets;
 use std::collections::HashMap;
 
 const RANDOM_FUNCTIONS: u64 = 400;

@@ -1,9 +1,10 @@
-use crate::args::MachineArgs;
+use crate::args::{MachineArgs, layout};
 use crate::cmd::bench_table;
 use crate::failure::Failure;
 use crate::{config, output};
 use atome::format;
 use atome_benches::{Bench, NamedModel, Settings};
+use atome_codegen::Schedule;
 use atome_kernels::{available, detect};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -34,6 +35,11 @@ pub(crate) struct BenchArgs {
     /// Print the names and run nothing
     #[arg(long, conflicts_with = "json")]
     list: bool,
+
+    /// Time only the kernels that can be laid out so, compiled now: mr=32, or mr=32,nr=2 of a gemm; fields
+    /// that are not given are as selected
+    #[arg(long, value_name = "FIELD=VALUE,..", value_parser = layout, conflicts_with = "model")]
+    schedule: Option<Schedule>,
 
     /// A model to time, and nothing else; without it, kernels and random weights in the published
     /// shapes
@@ -102,7 +108,7 @@ fn waited() -> Option<Duration> {
 
 impl BenchArgs {
     fn selected(&self) -> Result<Vec<Bench>, Failure> {
-        let mut benches = atome_benches::suite(&self.settings()?);
+        let mut benches = atome_benches::suite(&self.settings()?)?;
         let Some(filter) = &self.filter else {
             return Ok(benches);
         };
@@ -133,6 +139,7 @@ impl BenchArgs {
             backend: options.backend,
             threads: options.threads.unwrap_or(1),
             no_multiply: options.no_multiply,
+            schedule: self.schedule,
             model,
         })
     }

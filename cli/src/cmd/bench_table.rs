@@ -96,6 +96,7 @@ mod tests {
             bits_per_weight: None,
             method: None,
             backend: "interp",
+            schedule: None,
             tok_s: None,
         }
     }

@@ -2,6 +2,9 @@ use super::{Choice, Field, Fields, Schedule};
 use crate::{KernelSpec, op};
 use atome_spec::{Method, Op};
 
+/// What is expected of a field that an op does not have.
+const NONE: &str = "none";
+
 /// A schedule that is none of a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{op}`: `{field}` of the schedule is {}, expected {expected}", found.as_deref().unwrap_or("missing"))]
@@ -14,6 +17,13 @@ pub struct ScheduleError {
     pub expected: String,
     /// What there is, if there is anything.
     pub found: Option<String>,
+}
+
+impl ScheduleError {
+    /// Whether the op has the field at all.
+    pub fn has_field(&self) -> bool {
+        self.expected != NONE
+    }
 }
 
 impl Schedule {
@@ -86,7 +96,7 @@ pub(super) const fn all_fields(method: Option<Method>) -> &'static [Fields] {
 
 fn one_of(known: &[String]) -> String {
     match known.split_last() {
-        None => "none".to_owned(),
+        None => NONE.to_owned(),
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
     }

@@ -6,6 +6,7 @@
 //! | `body` | a function written in CLIF |
 //! | `function` | which function of which module |
 //! | `memory` | pages that are written, then executed |
+//! | `compiled` | a module of one function |
 //! | `code` | the finished module, which owns its memory |
 //! | `host` | whether this machine can run it |
 //! | `error` | what can go wrong |
@@ -17,6 +18,7 @@
 mod body;
 mod builder;
 mod code;
+mod compiled;
 mod error;
 mod function;
 mod host;
@@ -30,6 +32,7 @@ use atome_spec::{Target, Tier};
 pub use body::Body;
 pub use builder::CodeBuilder;
 pub use code::Code;
+pub use compiled::Compiled;
 pub use error::JitError;
 pub use function::FuncId;
 
@@ -40,6 +43,16 @@ pub use function::FuncId;
 pub fn check() -> Result<(), JitError> {
     clif::isa(Target::Native)?;
     memory::probe().map_err(|cause| JitError::NoExecutableMemory { cause })
+}
+
+/// The machine that code for a tier is made for.
+pub fn target(tier: Tier) -> Target {
+    match tier {
+        Tier::X86_64V2 => Target::X86_64V2,
+        Tier::X86_64V3 => Target::X86_64V3,
+        Tier::X86_64V4 => Target::X86_64V4,
+        Tier::Portable | Tier::Neon => Target::Native,
+    }
 }
 
 /// Whether a compiled plan calls ahead-of-time kernels where there are some: on tiers whose vectors

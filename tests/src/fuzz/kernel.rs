@@ -2,7 +2,7 @@
 
 use super::answers::bits;
 use super::{choice, made_nan, one_line};
-use crate::compiled::Compiled;
+use atome::jit::Compiled;
 use atome_codegen::emit::rust::{self, EmitError};
 use atome_codegen::ir::{self, Block, Elem, Function, Size, Stmt};
 use atome_codegen::passes;

@@ -9,7 +9,7 @@ mod x86;
 #[cfg(feature = "asm")]
 pub(crate) use asm::AsmError;
 
-use crate::args::named;
+use crate::args::{layout, named};
 use crate::failure::Failure;
 use crate::{output, place};
 use atome::atomic_file;
@@ -17,7 +17,6 @@ use atome::atomic_file;
 use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
 use atome_codegen::ir::Function;
-use atome_codegen::schedule::ParseError;
 use atome_codegen::{CodegenError, KernelSpec, Schedule, compile, op, schedule};
 use atome_kernels::dispatch;
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
@@ -135,21 +134,6 @@ impl FromStr for Binding {
             value,
         })
     }
-}
-
-/// Parses a schedule that chooses something.
-fn layout(text: &str) -> Result<Schedule, String> {
-    if text.split([' ', ',']).all(str::is_empty) {
-        return Err("expected FIELD=VALUE, such as mr=32".to_owned());
-    }
-    text.parse().map_err(|error| match error {
-        // Which of the numbers suit the op is checked later.
-        ParseError::Value { field, found } if found.parse::<i128>().is_ok() => format!(
-            "`{field}` is {found}, expected a whole number from 0 to {}",
-            u32::MAX
-        ),
-        error => error.to_string(),
-    })
 }
 
 pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {

@@ -9,14 +9,14 @@ use crate::backend::aot::{form, kernel};
 use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
 use crate::backend::walk::{TopK, select_top_k};
-use crate::jit::{Code, CodeBuilder, FuncId, calls_ahead_of_time};
+use crate::jit::{self, Code, CodeBuilder, FuncId, calls_ahead_of_time};
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
 use atome_codegen::{KernelSpec, compile_for, op};
 use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
-use atome_spec::{Activation, Op, Packing, Target, Tier};
+use atome_spec::{Activation, Op, Packing, Tier};
 use cranelift_codegen::ir::Type;
 use cranelift_codegen::ir::types::{F32, I64};
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ pub(super) struct Parallel {
 
 impl<'p> Kernels<'p> {
     pub(super) fn new(tier: Tier, pool: Option<&'p Pool>) -> Result<Kernels<'p>, PrepareError> {
-        let isa = clif::isa(target(tier)).map_err(|e| PrepareError::Jit(e.into()))?;
+        let isa = clif::isa(jit::target(tier)).map_err(|e| PrepareError::Jit(e.into()))?;
         let mut symbols: Vec<(&str, *const u8)> = vec![
             (TOP_K, select_top_k as *const u8),
             (PARALLEL_GEMM, parallel_gemm as *const u8),
@@ -206,14 +206,4 @@ pub(in crate::backend) fn microkernel(call: &KernelCall, tier: Tier) -> Option<&
 fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {
     let kernels = calls_ahead_of_time(tier).then(|| atome_kernels::kernels(tier));
     kernels.unwrap_or_default().iter()
-}
-
-/// The machine that Cranelift compiles for.
-fn target(tier: Tier) -> Target {
-    match tier {
-        Tier::X86_64V2 => Target::X86_64V2,
-        Tier::X86_64V3 => Target::X86_64V3,
-        Tier::X86_64V4 => Target::X86_64V4,
-        Tier::Portable | Tier::Neon => Target::Native,
-    }
 }

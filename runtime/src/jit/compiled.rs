@@ -1,12 +1,10 @@
-//! Functions compiled by the JIT and called with any number of arguments.
-
-use atome::jit::{Body, Code, CodeBuilder, FuncId, JitError};
+use super::{Body, Code, CodeBuilder, FuncId, JitError};
 use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;
 use atome_spec::Target;
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, types};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type, Value, types};
 
-/// A compiled function.
+/// One function in a module of its own, called with any number of arguments.
 pub struct Compiled {
     code: Code,
     entry: FuncId,
@@ -55,6 +53,19 @@ impl Compiled {
     pub unsafe fn call(&self, addresses: &[*mut u8], dims: &[u64], scalars: &[f32]) {
         let addresses = addresses.iter().map(|a| a.expose_provenance() as u64);
         let integers: Vec<u64> = addresses.chain(dims.iter().copied()).collect();
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.call_at(&integers, scalars) }
+    }
+
+    /// [`Compiled::call`] with addresses whose provenance was exposed, followed by dimensions. It does not
+    /// allocate.
+    ///
+    /// # Panics
+    /// If the number of arguments is not the function's.
+    ///
+    /// # Safety
+    /// As [`Compiled::call`].
+    pub unsafe fn call_at(&self, integers: &[u64], scalars: &[f32]) {
         assert_eq!(
             (integers.len(), scalars.len()),
             (self.integers, self.floats)
@@ -68,12 +79,7 @@ impl Compiled {
 }
 
 /// Loads `count` arguments from the array that parameter `param` points to.
-fn arguments(
-    body: &mut Body<'_>,
-    param: usize,
-    ty: cranelift_codegen::ir::Type,
-    count: usize,
-) -> Vec<cranelift_codegen::ir::Value> {
+fn arguments(body: &mut Body<'_>, param: usize, ty: Type, count: usize) -> Vec<Value> {
     let array = body.param(param);
     let at = |i: usize| i32::try_from(i * ty.bytes() as usize).expect("few arguments");
     (0..count)
@@ -83,25 +89,4 @@ fn arguments(
                 .load(ty, MemFlagsData::trusted(), array, at(i))
         })
         .collect()
-}
-
-/// The targets whose code this machine runs. Those it does not are named on stderr.
-pub fn runnable_targets() -> Vec<Target> {
-    let mut targets = vec![Target::Native];
-    let named = [
-        Target::X86_64V2,
-        Target::X86_64V3,
-        Target::X86_64V4,
-        Target::Aarch64,
-        Target::CortexA76,
-    ];
-    for target in named {
-        let isa = clif::isa(target).expect("both back ends are built in");
-        // SAFETY: there are no symbols.
-        match unsafe { CodeBuilder::new(isa, &[]) } {
-            Ok(_) => targets.push(target),
-            Err(error) => eprintln!("skipped {target}: {error}"),
-        }
-    }
-    targets
 }

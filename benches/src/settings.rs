@@ -1,0 +1,34 @@
+//! What is asked for.
+
+use atome::format::Checkpoint;
+use atome::{BackendKind, Tier};
+use atome_codegen::Schedule;
+
+/// What to benchmark.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// CPU tier of the kernels and of the models.
+    pub tier: Tier,
+    /// Backend of the models; [`BackendKind::Auto`] for both `jit` and `aot`. The kernels are those
+    /// compiled ahead of time, so they are left out for another backend, unless there is a schedule.
+    pub backend: BackendKind,
+    /// Threads of the models.
+    pub threads: usize,
+    /// As [`Options::no_multiply`](atome::Options::no_multiply).
+    pub no_multiply: bool,
+    /// How kernels are laid out: those that can be are compiled so, and nothing else is timed. `None` for
+    /// those compiled ahead of time.
+    pub schedule: Option<Schedule>,
+    /// The model to time, and nothing else; `None` for kernels and for random weights in the
+    /// published shapes.
+    pub model: Option<NamedModel>,
+}
+
+/// A model and what its shape is called in names of benchmarks.
+#[derive(Clone, Debug)]
+pub struct NamedModel {
+    /// Shape: `944k`, or another word.
+    pub shape: String,
+    /// The model.
+    pub model: Checkpoint,
+}

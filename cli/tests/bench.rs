@@ -1,0 +1,120 @@
+//! `atome bench`: what is timed, and the records of it.
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod support;
+
+use serde_json::Value;
+use support::Fixture;
+
+#[test]
+fn records_are_printed() {
+    let fixture = Fixture::new();
+    let names = fixture.ok(&["bench", "--list"]);
+    for part in [
+        "embed-base3-f32-",
+        "/32000x4096/random",
+        "gemm-int2-f32-",
+        "load-atome-",
+    ] {
+        assert!(names.contains(part), "{part} in {names}");
+    }
+    let lines = fixture.ok(&["bench", "--json", "--filter", "classify-atome"]);
+    let records: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let backends: Vec<&Value> = records.iter().map(|record| &record["backend"]).collect();
+    assert_eq!(backends, ["jit", "aot"]);
+    for record in &records {
+        let gbps = record["gbps"].as_f64().unwrap();
+        let limit = record["limit"]["value"].as_f64().unwrap();
+        assert!(
+            (record["of_limit"].as_f64().unwrap() - gbps / limit).abs() < 1e-3,
+            "{record}"
+        );
+        assert!(record["tok_s"].as_f64().unwrap() > 0.0, "{record}");
+        assert_eq!(record["method"], "select");
+    }
+    let table = fixture.ok(&[
+        "bench",
+        "--filter",
+        "step-",
+        "--model",
+        "lm.bin",
+        "--backend",
+        "aot",
+        "--cpu",
+        "portable",
+    ]);
+    assert!(
+        table.contains("step-atome-portable/lm ") && table.contains("tok/s"),
+        "{table}"
+    );
+    let of_model = fixture.ok(&["bench", "--list", "--model", "lm.bin"]);
+    let names = ["step-", "prefill-", "load-"];
+    assert!(
+        of_model
+            .lines()
+            .all(|name| names.iter().any(|n| name.starts_with(n))),
+        "{of_model}"
+    );
+    assert_eq!(of_model.lines().count(), names.len());
+}
+
+/// The kernel is compiled as asked, its answer is checked, and its record says how it was laid out.
+#[test]
+fn a_schedule_is_timed_and_named() {
+    let fixture = Fixture::new();
+    let bench = ["bench", "--schedule"];
+    let names = fixture.ok(&[&bench[..], &["mr=32,nr=3", "--list"]].concat());
+    assert!(
+        names.lines().count() > 0 && names.lines().all(|name| name.starts_with("gemm-")),
+        "{names}"
+    );
+    let small = ["unroll=2 mr=16", "--filter", "gemv-int2-f32", "--json"];
+    let lines = fixture.ok(&[&bench[..], &small].concat());
+    let records: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(records.len(), 3, "{lines}");
+    for record in &records {
+        let schedule = record["schedule"].as_str().unwrap();
+        let asked = schedule.starts_with("method=select mr=16 nr=1 prefetch=");
+        assert!(asked && schedule.ends_with(" unroll=2"), "{record}");
+        assert_eq!(
+            (&record["backend"], &record["method"]),
+            (&"jit".into(), &"select".into())
+        );
+        assert!(record["gmacs"].as_f64().unwrap() > 0.0, "{record}");
+    }
+    let none = ["--no-multiply", "--filter", "gemv-int2-i8", "--list"];
+    let without = fixture.ok(&[&bench[..], &["mr=16"], &none].concat());
+    assert_eq!(without.lines().count(), 1, "{without}");
+}
+
+#[test]
+fn a_schedule_of_no_kernel_is_refused_in_a_line() {
+    let fixture = Fixture::new();
+    let refused = |args: &[&str]| {
+        let said = fixture.run(&[&["bench", "--schedule"], args].concat());
+        assert_eq!((said.code, &*said.out), (Some(2), ""), "{said:?}");
+        said.err
+    };
+    assert_eq!(
+        refused(&["mr=48"]),
+        "error: no kernel that is timed can be laid out as `mr=48`: \
+        `gemm`: `mr` of the schedule is 48, expected 16, 32 or 64\n"
+    );
+    let multiplies = refused(&["method=dot", "--no-multiply"]);
+    assert!(
+        multiplies.contains("`method` of the schedule is dot, expected lut"),
+        "{multiplies}"
+    );
+    let ahead = refused(&["mr=32", "--backend", "aot"]);
+    assert!(ahead.contains("not aot"), "{ahead}");
+    let field = refused(&["kc=4"]);
+    assert!(field.contains("a schedule has no field `kc`"), "{field}");
+    let model = fixture.run(&["bench", "--schedule", "mr=32", "--model", "lm.bin"]);
+    assert_eq!(model.code, Some(2), "{model:?}");
+}
