@@ -114,7 +114,7 @@ impl Code {
     #[cfg(feature = "jit")]
     fn compile(spec: &KernelSpec, schedule: &Schedule, tier: Tier) -> Result<Code, BenchError> {
         let function = atome_codegen::compile(spec, schedule)?;
-        let is_open = |dim: &op::Dim| !spec.shape.contains_key(dim.name);
+        let is_open = |dim: &op::Dim| !spec.shape.contains_key(&*dim.name);
         Ok(Code::Now {
             compiled: Box::new(Compiled::new(&function, target(tier))?),
             open: op::dims(spec.op).iter().map(is_open).collect(),

@@ -3,8 +3,7 @@
 use crate::failure::Failure;
 use crate::output;
 use atome::FileError;
-use atome::format;
-use atome::format::Format;
+use atome::format::{self, Format};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

@@ -5,8 +5,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::checkpoint::{Checkpoint, write_atome01};
-use atome::families::AtomeConfig;
+use atome::format::{AtomeConfig, Checkpoint, write_atome01};
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};

@@ -3,9 +3,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::checkpoint::{Checkpoint, load, parse_container};
-use atome::format::quantize_absmean;
-use atome::tensor::Tensor;
+use atome::format::{Checkpoint, Tensor, load, parse_container, quantize_absmean};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;

@@ -3,8 +3,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::checkpoint::random_bit2;
-use atome::families::BitMamba2Config;
+use atome::format::{BitMamba2Config, random_bit2};
 use std::fs;
 use support::Fixture;
 

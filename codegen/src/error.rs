@@ -13,7 +13,7 @@ pub enum CodegenError {
         /// The name found.
         name: String,
         /// The op's dimensions.
-        known: Vec<&'static str>,
+        known: Vec<String>,
     },
     /// A bound dimension is out of range.
     #[error("`{op}`: dimension `{name}` is {found}, expected {min} to {max}")]
@@ -40,6 +40,12 @@ pub enum CodegenError {
         found: u64,
         /// What it has to be a multiple of.
         multiple_of: u64,
+    },
+    /// An op that needs an expression without one, or an expression for another op.
+    #[error("`{op}` {}", if crate::op::has_expr(*op) { "needs an expression" } else { "takes no expression" })]
+    Expr {
+        /// The op.
+        op: Op,
     },
     /// The op has no kernel for that packing.
     #[error("`{op}` has no kernel for packing `{packing}`")]

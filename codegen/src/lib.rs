@@ -4,6 +4,7 @@
 //! | module | stage |
 //! |---|---|
 //! | [`op`] | what there is to compute, each op declared once |
+//! | [`expr`] | row-wise expressions, of which kernels are made too |
 //! | [`spec`] | what to generate |
 //! | [`schedule`] | how it is laid over a machine |
 //! | [`lower`] | from both to the IR |
@@ -33,6 +34,7 @@
 mod compile;
 pub mod emit;
 mod error;
+pub mod expr;
 #[cfg(test)]
 mod hostile;
 pub mod interp;

@@ -2,9 +2,12 @@
 //! that are already known.
 
 use crate::CodegenError;
+use crate::expr::Expr;
+use crate::lower;
 use crate::op::{self, Bound, Dim, Signature, methods, packings};
 use atome_spec::{Activation, Kind, Method, Op, Packing};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One kernel, specified. Dimensions that `shape` does not bind stay parameters.
 ///
@@ -26,6 +29,8 @@ pub struct KernelSpec {
     pub activation: Activation,
     /// Method of the ternary product; `None` lets the schedule choose.
     pub method: Option<Method>,
+    /// What is computed, for the ops that [need](op::has_expr) to be told.
+    pub expr: Option<Arc<Expr>>,
     /// Bound dimensions by name.
     pub shape: BTreeMap<String, u64>,
 }
@@ -38,8 +43,35 @@ impl KernelSpec {
             packing: None,
             activation: Activation::F32,
             method: None,
+            expr: None,
             shape: BTreeMap::new(),
         }
+    }
+
+    /// The kernel of a row-wise expression.
+    ///
+    /// ```
+    /// use atome_codegen::KernelSpec;
+    ///
+    /// let spec = KernelSpec::map("(x: row, y: row) { y = x * sigmoid(x) }".parse()?);
+    /// let signature = spec.signature();
+    /// let dims: Vec<&str> = signature.dims.iter().map(|dim| &*dim.name).collect();
+    /// assert_eq!(dims, ["tokens", "channels", "x_stride", "y_stride"]);
+    /// # Ok::<(), atome_codegen::expr::ExprError>(())
+    /// ```
+    pub fn map(expr: impl Into<Arc<Expr>>) -> KernelSpec {
+        KernelSpec {
+            expr: Some(expr.into()),
+            ..KernelSpec::new(Op::Map)
+        }
+    }
+
+    /// Every dimension, in the order of the kernel's parameters.
+    pub fn dims(&self) -> Vec<Dim> {
+        let def = lower::def(self.op);
+        let mut dims = def.dims.to_vec();
+        dims.extend((def.more_dims)(self));
+        dims
     }
 
     /// What the specification says apart from dimensions.
@@ -109,6 +141,9 @@ impl KernelSpec {
     /// The C symbol: the name and the bound dimensions, in letters, digits and `_`.
     pub fn symbol(&self) -> String {
         let mut symbol = self.name().replace('-', "_");
+        if let Some(expr) = &self.expr {
+            symbol.push_str(&format!("_{:08x}", digest(&expr.to_string())));
+        }
         for (dim, value) in &self.shape {
             symbol.push_str(&format!("_{dim}{value}"));
         }
@@ -126,12 +161,16 @@ impl KernelSpec {
     /// Names the first thing that does not fit the op.
     pub fn check(&self) -> Result<(), CodegenError> {
         let op = self.op;
+        if op::has_expr(op) != self.expr.is_some() {
+            return Err(CodegenError::Expr { op });
+        }
+        let dims = self.dims();
         for (name, &found) in &self.shape {
-            let Some(dim) = op::find_dim(op, name) else {
+            let Some(dim) = dims.iter().find(|dim| dim.name == *name) else {
                 return Err(CodegenError::UnknownDim {
                     op,
                     name: name.clone(),
-                    known: op::dims(op).iter().map(|dim| dim.name).collect(),
+                    known: dims.iter().map(|dim| dim.name.to_string()).collect(),
                 });
             };
             self.check_dim(dim, found)?;
@@ -170,7 +209,7 @@ impl KernelSpec {
         if !(min..=max).contains(&found) {
             return Err(CodegenError::DimOutOfRange {
                 op,
-                name: dim.name.to_owned(),
+                name: dim.name.to_string(),
                 found,
                 min,
                 max,
@@ -180,7 +219,7 @@ impl KernelSpec {
             0 => Ok(()),
             _ => Err(CodegenError::NotMultiple {
                 op,
-                name: dim.name.to_owned(),
+                name: dim.name.to_string(),
                 found,
                 multiple_of: dim.multiple_of,
             }),
@@ -202,6 +241,12 @@ impl KernelSpec {
     }
 }
 
+/// 32 bits of a text that tell symbols apart: FNV-1a.
+fn digest(text: &str) -> u32 {
+    let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    text.bytes().fold(0x811c_9dc5, mix)
+}
+
 impl From<Kind> for KernelSpec {
     fn from(kind: Kind) -> KernelSpec {
         KernelSpec {
@@ -209,6 +254,7 @@ impl From<Kind> for KernelSpec {
             packing: kind.packing,
             activation: kind.activation,
             method: kind.method,
+            expr: None,
             shape: BTreeMap::new(),
         }
     }

@@ -63,8 +63,8 @@ fn the_tables_of_the_attribute_are_current() {
             continue;
         }
         let signature = op::signature(*kind);
-        let dims = quoted(&mut signature.dims.iter().map(|dim| dim.name));
-        let buffers = signature.buffers.iter().map(|buffer| buffer.name);
+        let dims = quoted(&mut signature.dims.iter().map(|dim| &*dim.name));
+        let buffers = signature.buffers.iter().map(|buffer| &*buffer.name);
         let arguments = quoted(&mut buffers.chain(signature.scalars.iter().copied()));
         let name = format!("`{}`", kind.op);
         let row = text.lines().find(|line| {

@@ -4,7 +4,7 @@
 
 use atome_kernels::packing::{conv, embed, int8, matrix};
 use atome_kernels::reference::{self, Diagonal, Ternary};
-use atome_kernels::{KernelError, Packing, safe};
+use atome_kernels::{KernelError, Op, Packing, safe};
 
 const PACKINGS: [Packing; 2] = [Packing::Int2, Packing::Base3];
 const SCALE: f32 = 0.75;
@@ -162,11 +162,15 @@ fn recurrences_and_norms() {
     reference::softmax(&x, channels, 0.0, expected);
     safe::softmax(channels, &x, 0.0, out).unwrap();
     same(out, expected);
-    reference::silu(&x, expected);
+    reference::elementwise(Op::Silu, &[&x], expected);
     safe::silu(&x, out).unwrap();
     same(out, expected);
-    reference::add(&x, expected);
-    safe::add(channels, &x, out).unwrap();
+    reference::residual(&x, expected);
+    safe::residual(channels, &x, out).unwrap();
+    same(out, expected);
+    let doubled: Vec<f32> = x.iter().map(|x| x + x).collect();
+    reference::elementwise(Op::Div, &[&x, &doubled], expected);
+    safe::div(&x, &doubled, out).unwrap();
     same(out, expected);
 }
 

@@ -1,8 +1,7 @@
 //! Depth costs no compilation: layers share the code of one.
 #![cfg(feature = "jit")]
 
-use atome::checkpoint::{Checkpoint, random_bit2};
-use atome::families::{AtomeConfig, BitMamba2Config};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint, random_bit2};
 use atome::{BackendKind, Model, Options};
 use std::error::Error;
 use std::time::Instant;

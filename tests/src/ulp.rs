@@ -24,11 +24,19 @@ pub enum Function {
     Softplus,
     /// `x / (1 + e^-x)`, with `silu(-inf) = -0`
     Silu,
+    /// `1 / (1 + e^-x)`
+    Sigmoid,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: [Self; 4] = [Self::Exp, Self::Tanh, Self::Softplus, Self::Silu];
+    pub const ALL: [Self; 5] = [
+        Self::Exp,
+        Self::Tanh,
+        Self::Softplus,
+        Self::Silu,
+        Self::Sigmoid,
+    ];
 
     /// The value at `x` to nearly the precision of f64, for every `x` but NaN.
     ///
@@ -43,6 +51,7 @@ impl Function {
             Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
             Self::Silu if x == f64::NEG_INFINITY => -0.0,
             Self::Silu => x / (1.0 + (-x).exp()),
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         }
     }
 }

@@ -2,8 +2,7 @@
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
-use atome::checkpoint::Checkpoint;
-use atome::families::{AtomeConfig, BitMamba2Config};
+use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};

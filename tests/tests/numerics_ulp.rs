@@ -1,4 +1,4 @@
-//! The scalar exp, tanh, softplus and silu are at most 2 ulp from the correctly
+//! The scalar exp, tanh, softplus, silu and sigmoid are at most 2 ulp from the correctly
 //! rounded result.
 //!
 //! The normal run takes a sample and all boundaries. Over all 2^32 inputs:
@@ -20,6 +20,7 @@ fn scalar(function: Function) -> fn(f32) -> f32 {
         Function::Tanh => math::tanh,
         Function::Softplus => math::softplus,
         Function::Silu => math::silu,
+        Function::Sigmoid => math::sigmoid,
     }
 }
 
@@ -74,6 +75,12 @@ fn special_values() {
         (Function::Silu, -INF, -0.0),
         (Function::Silu, f32::MAX, f32::MAX),
         (Function::Silu, f32::MIN, -0.0),
+        (Function::Sigmoid, 0.0, 0.5),
+        (Function::Sigmoid, -0.0, 0.5),
+        (Function::Sigmoid, INF, 1.0),
+        (Function::Sigmoid, f32::MAX, 1.0),
+        (Function::Sigmoid, -INF, 0.0),
+        (Function::Sigmoid, f32::MIN, 0.0),
     ];
     for (function, input, expected) in cases {
         let result = scalar(function)(input);
@@ -183,4 +190,10 @@ fn softplus_is_within_two_ulp_everywhere() {
 #[ignore = "minutes: all 2^32 inputs"]
 fn silu_is_within_two_ulp_everywhere() {
     check_all_inputs(Function::Silu);
+}
+
+#[test]
+#[ignore = "minutes: all 2^32 inputs"]
+fn sigmoid_is_within_two_ulp_everywhere() {
+    check_all_inputs(Function::Sigmoid);
 }

@@ -5,8 +5,7 @@ use crate::paths::WRITTEN_BY;
 use crate::trainer::{Point, StepReport};
 use crate::{Paths, TrainError, Trainer};
 use atome::atomic_file;
-use atome::checkpoint::write_container;
-use atome::format::ContainerOptions;
+use atome::format::{ContainerOptions, write_container};
 use atome::sampler::{Sampler, Sampling};
 use atome::{BackendKind, Model, Options, Packing};
 use serde::{Deserialize, Serialize};
@@ -127,7 +126,7 @@ fn write_model(trainer: &Trainer, paths: &Paths, cadence: &Cadence) -> Result<()
 /// # Errors
 /// If the model cannot be loaded or the prompt is empty.
 pub fn sample(
-    model: &atome::checkpoint::Checkpoint,
+    model: &atome::format::Checkpoint,
     prompt: &[u8],
     bytes: usize,
 ) -> Result<Vec<u8>, TrainError> {

@@ -3,8 +3,7 @@
 #[cfg(unix)]
 pub(crate) mod workshop;
 
-use atome::checkpoint::{Checkpoint, write_atome01, write_atome02, write_atomecl01};
-use atome::families::AtomeConfig;
+use atome::format::{AtomeConfig, Checkpoint, write_atome01, write_atome02, write_atomecl01};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;

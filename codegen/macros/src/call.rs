@@ -127,7 +127,7 @@ fn call_arguments(kernel: &Kernel<'_>) -> TokenStream {
         });
     }
     for dim in &kernel.signature.dims {
-        let dim = kernel.open_dim(dim.name);
+        let dim = kernel.open_dim(&dim.name);
         arguments.extend(quote!(#dim as u64,));
     }
     for i in 0..kernel.signature.scalars.len() {

@@ -6,9 +6,11 @@ use crate::errors::Errors;
 use crate::parse::{Arg, Value};
 use crate::suggest::{did_you_mean, one_of};
 use atome_codegen::KernelSpec;
+use atome_codegen::expr::Expr;
 use atome_codegen::op::{self, Callers};
 use atome_spec::{Activation, Method, Op, Packing, Target, Tier};
 use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use syn::Path;
@@ -21,7 +23,15 @@ fn ops() -> impl Iterator<Item = Op> {
 }
 
 /// Keys that are not dimensions.
-const KEYS: [&str; 6] = ["op", "packing", "activation", "method", "cpu", "crate"];
+const KEYS: [&str; 7] = [
+    "op",
+    "expr",
+    "packing",
+    "activation",
+    "method",
+    "cpu",
+    "crate",
+];
 
 /// Which tiers to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +67,7 @@ pub(crate) fn check(args: &[Arg], errors: &mut Errors) -> Checked {
     };
     checker.duplicates();
     checker.spec = checker.op().map(KernelSpec::new);
+    checker.expression();
     checker.activation();
     for arg in args {
         checker.arg(arg);
@@ -97,6 +108,9 @@ impl Checker<'_> {
     fn op(&mut self) -> Option<Op> {
         let names: Vec<&str> = ops().map(Op::name).collect();
         let Some(arg) = self.args.iter().find(|a| a.key == "op") else {
+            if self.find("expr").is_some() {
+                return Some(Op::Map);
+            }
             let message = format!("missing `op`, one of {}", one_of(&names));
             self.errors.at_span(Span::call_site(), message);
             return None;
@@ -111,6 +125,45 @@ impl Checker<'_> {
             return None;
         }
         Some(op)
+    }
+
+    /// What an op computes that has to be told.
+    fn expression(&mut self) {
+        let Some(op) = self.spec.as_ref().map(|spec| spec.op) else {
+            return;
+        };
+        let args = self.args;
+        let arg = args.iter().find(|a| a.key == "expr");
+        let text = match (op::has_expr(op), arg.map(|arg| (arg, &arg.value))) {
+            (true, Some((_, Some(Value::Text(text))))) => text,
+            (false, None) => return,
+            (false, Some((arg, _))) => {
+                let message = format!("`{op}` takes no expression");
+                self.errors.at(&arg.key, message);
+                return;
+            }
+            (true, Some((_, value))) => {
+                let message = "`expr` needs a string, such as `\"(x: row, y: row) { y = x }\"`";
+                self.errors.at(value, message);
+                self.spec = None;
+                return;
+            }
+            (true, None) => {
+                let arg = self.args.iter().find(|a| a.key == "op");
+                let message = format!("`{op}` needs an expression: add `expr = \"..\"`");
+                let at = arg.map(|arg| arg.value.to_token_stream());
+                self.errors.at(&at, message);
+                self.spec = None;
+                return;
+            }
+        };
+        match text.value().parse::<Expr>() {
+            Ok(expr) => self.spec = Some(KernelSpec::map(expr)),
+            Err(error) => {
+                self.errors.at(text, error);
+                self.spec = None;
+            }
+        }
     }
 
     /// The value of an argument that names one of `known`.

@@ -45,7 +45,7 @@ pub(crate) fn sources(
     };
     let mut dims: Vec<OpenDim> = Vec::new();
     for dim in &kernel.dims {
-        let name = dim.name;
+        let name = &*dim.name;
         let source = if given(name) {
             Source::Argument
         } else if let Some(constant) = checked.constants.get(name) {
@@ -62,7 +62,10 @@ pub(crate) fn sources(
             errors.at(&sig.ident, message);
             continue;
         };
-        dims.push(OpenDim { dim: *dim, source });
+        dims.push(OpenDim {
+            dim: dim.clone(),
+            source,
+        });
     }
     // What is counted in units of a product of others needs those first.
     dims.sort_by_key(|d| match &d.source {
@@ -83,7 +86,7 @@ pub(crate) fn inferred(dim: &Dim, kernel: &Kernel) -> Option<Source> {
     let buffer = dim.told_by.iter().find_map(|name| kernel.buffer(name))?;
     let buffer = &kernel.buffers[buffer];
     Some(Source::Length {
-        buffer: buffer.name.to_owned(),
+        buffer: buffer.name.to_string(),
         unit: unit(&buffer.len, number as u32)?,
     })
 }

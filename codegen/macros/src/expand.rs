@@ -6,10 +6,11 @@ use crate::parse::Item;
 use crate::signature::{Argument, Role};
 use crate::{call, lengths, reference_test};
 use atome_codegen::KernelSpec;
-use atome_codegen::op::{self, Bound, Content, Signature};
+use atome_codegen::op::{Bound, Content, Signature};
 use atome_spec::Tier;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use std::borrow::Cow;
 use syn::Path;
 
 /// Everything that is known of a use without mistakes.
@@ -34,7 +35,7 @@ impl Kernel<'_> {
     /// The variable of a buffer.
     pub(crate) fn buffer(&self, number: usize) -> Ident {
         let argument = self.argument(&Role::Buffer(number)).cloned();
-        argument.unwrap_or_else(|| variable(self.signature.buffers[number].name))
+        argument.unwrap_or_else(|| variable(&self.signature.buffers[number].name))
     }
 
     /// The variable of the buffer with a name.
@@ -139,7 +140,7 @@ pub(crate) fn variable(name: &str) -> Ident {
 fn dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
     let found = found_dim(kernel, dim);
     let range = dim.dim.range(kernel.spec.activation);
-    let (text, name) = (dim.dim.name, kernel.open_dim(dim.dim.name));
+    let (text, name) = (&*dim.dim.name, kernel.open_dim(&dim.dim.name));
     let (min, max) = (lengths::wide(*range.start()), lengths::wide(*range.end()));
     match &dim.source {
         Source::Constant(value) => {
@@ -177,7 +178,7 @@ fn dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
 
 /// The statement that finds a dimension that is neither an argument nor a constant.
 fn found_dim(kernel: &Kernel<'_>, dim: &OpenDim) -> TokenStream {
-    let name = kernel.open_dim(dim.dim.name);
+    let name = kernel.open_dim(&dim.dim.name);
     let krate = kernel.krate;
     match &dim.source {
         Source::Argument | Source::Constant(_) => TokenStream::new(),
@@ -216,7 +217,7 @@ fn checks(kernel: &Kernel<'_>) -> TokenStream {
     let krate = kernel.krate;
     let mut checks = TokenStream::new();
     for (i, buffer) in kernel.signature.buffers.iter().enumerate() {
-        let (name, text) = (kernel.buffer(i), buffer.name);
+        let (name, text) = (kernel.buffer(i), &*buffer.name);
         let expected = lengths::checked(kernel, &buffer.len, text);
         checks.extend(quote! {{
             let expected: usize = #expected;
@@ -230,12 +231,12 @@ fn checks(kernel: &Kernel<'_>) -> TokenStream {
         }});
     }
     for (ids, limit) in row_numbers(kernel) {
-        let (ids, limit) = (kernel.named(ids), lengths::dim(kernel, limit));
+        let (ids, limit) = (kernel.named(&ids), lengths::dim(kernel, limit));
         checks.extend(quote!(#krate::KernelError::check_ids(#ids, #limit)?;));
     }
-    for dim in op::dims(kernel.spec.op) {
+    for dim in kernel.spec.dims() {
         if let Some(Bound::AtLeast(rows)) = dim.bound {
-            let (rows, stride) = (lengths::dim(kernel, rows), lengths::dim(kernel, dim.name));
+            let (rows, stride) = (lengths::dim(kernel, rows), lengths::dim(kernel, &dim.name));
             checks.extend(quote!(#krate::KernelError::check_stride(#rows, #stride)?;));
         }
     }
@@ -243,10 +244,12 @@ fn checks(kernel: &Kernel<'_>) -> TokenStream {
 }
 
 /// The buffers of row numbers, and the dimensions that these are below.
-fn row_numbers<'a>(kernel: &Kernel<'a>) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
+fn row_numbers<'a>(
+    kernel: &Kernel<'a>,
+) -> impl Iterator<Item = (Cow<'static, str>, &'static str)> + 'a {
     let buffers = kernel.signature.buffers.iter();
     buffers.filter_map(|buffer| match buffer.content {
-        Content::Rows(limit) => Some((buffer.name, limit)),
+        Content::Rows(limit) => Some((buffer.name.clone(), limit)),
         _ => None,
     })
 }

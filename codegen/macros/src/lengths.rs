@@ -86,7 +86,7 @@ fn plain(kernel: &Kernel<'_>, size: &Size) -> TokenStream {
             }
         }
         Size::Dim(dim) => {
-            let dim = kernel.open_dim(kernel.signature.dims[dim.0 as usize].name);
+            let dim = kernel.open_dim(&kernel.signature.dims[dim.0 as usize].name);
             quote!(#dim)
         }
         Size::Add(..) | Size::Mul(..) => {

@@ -50,7 +50,8 @@ use quote::quote;
 /// # Keys
 /// | key | value |
 /// |---|---|
-/// | `op` | `embed`, `gemv`, `gemm`, `conv1d`, `scan`, `quantize` or `rms_quantize` |
+/// | `op` | `embed`, `gemv`, `gemm`, `conv1d`, `scan`, `quantize`, `rms_quantize` or `map` |
+/// | `expr` | a row-wise expression, see below; the op is `map` then |
 /// | a dimension of the op | a whole number: the kernel is unrolled and folded for it; or a constant, see below |
 /// | `packing` | `int2`; `base3` for `embed`, and for `gemv` and `gemm` with `i8` activations |
 /// | `activation` | `f32` (default); `i8` for `gemv` and `gemm` too |
@@ -73,10 +74,44 @@ use quote::quote;
 /// | `scan` | `channels`, `tokens` | `decay`, `b`, `c`, `x`, `state`, `out` |
 /// | `quantize` | `width`, `rows` | `x`, `q`, `q_scale`, `q_sum` |
 /// | `rms_quantize` | `width`, `rows` | `x`, `gamma`, `q`, `q_scale`, `q_sum`, `eps` |
+/// | `map` | `tokens`; `channels`, or `heads` and `head_dim`; `NAME_stride` of each row | the operands of the expression |
 ///
 /// A dimension that the attribute leaves open is found from the length of a slice, or is an
 /// argument `name: usize`. Ranges and lengths are checked before anything is written; nothing that
 /// safe code passes is undefined behaviour or a panic.
+///
+/// # Expressions
+/// `expr` makes one kernel of a chain of elementwise functions, or of a recurrence of them, in one pass
+/// over memory. Its operands come first: a `row` has a value for each token and channel, a `gain` one for each
+/// channel, a `state` one for each channel that a token leaves to the next; `per head` the channels
+/// of a head share it. The statements use `+ - * /`, `min`, `max`, `abs`, `sqrt`, `exp`, `tanh`, `sigmoid`, `silu`,
+/// `softplus`, `squared_relu` and `select(a < b, x, y)`; names that are no operands are values in between.
+///
+/// ```
+/// # use atome_kernels::{KernelError, ternary_kernel};
+/// /// A gated recurrence of 64 channels.
+/// #[ternary_kernel(
+///     expr = "(f: row, i: row, g: row, h: state, y: row) {
+///         k = sigmoid(f)
+///         h = k * h + silu(i) * (1 - k)
+///         y = h * silu(g)
+///     }",
+///     channels = 64
+/// )]
+/// fn mix(
+///     tokens: usize,
+///     f: &[f32],
+///     i: &[f32],
+///     g: &[f32],
+///     h: &mut [f32],
+///     y: &mut [f32],
+/// ) -> Result<(), KernelError>;
+///
+/// let (mut h, mut y) = ([0.0; 64], [0.0; 128]);
+/// mix(2, &[0.0; 128], &[40.0; 128], &[40.0; 128], &mut h, &mut y)?;
+/// assert_eq!((y[0], y[64]), (20.0 * 40.0, 30.0 * 40.0));
+/// # Ok::<(), KernelError>(())
+/// ```
 ///
 /// The `q`, `q_scale` and `q_sum` that `quantize` writes are the `x`, `x_scale` and `x_sum` of
 /// `gemv` and `gemm` with `activation = "i8"`:

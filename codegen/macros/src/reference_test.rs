@@ -50,7 +50,7 @@ fn test(kernel: &Kernel<'_>, reference: &Ident) -> TokenStream {
     let test = format_ident!("{name}_agrees_with_its_reference");
     let krate = kernel.krate;
     let dims = kernel.dims.iter().map(|dim| {
-        let variable = kernel.open_dim(dim.dim.name);
+        let variable = kernel.open_dim(&dim.dim.name);
         match &dim.source {
             Source::Constant(value) => quote!(let #variable: usize = #value;),
             _ => {
@@ -120,7 +120,7 @@ fn compare(name: &Ident, buffer: &BufferDef) -> TokenStream {
 
 /// The least value of a dimension that makes sense.
 fn least(kernel: &Kernel<'_>, dim: &Dim) -> TokenStream {
-    let is_table = |b: &BufferDef| b.content == Content::Rows(dim.name);
+    let is_table = |b: &BufferDef| matches!(b.content, Content::Rows(limit) if limit == dim.name);
     match dim.bound {
         Some(Bound::AtLeast(other)) => lengths::dim(kernel, other),
         _ if kernel.signature.buffers.iter().any(is_table) => quote!(1),

@@ -168,8 +168,8 @@ fn role(
     if kernel.dims.iter().any(|d| d.name == word) {
         return Some(Role::Dim(word));
     }
-    let buffers = kernel.buffers.iter().map(|b| b.name);
-    let dims = kernel.dims.iter().map(|d| d.name);
+    let buffers = kernel.buffers.iter().map(|b| &*b.name);
+    let dims = kernel.dims.iter().map(|d| &*d.name);
     let scalars = kernel.scalars.iter().copied();
     let known: Vec<&str> = buffers.chain(scalars).chain(dims).collect();
     let near = did_you_mean(&word, &known);
@@ -205,7 +205,7 @@ fn missing(sig: &Signature, kernel: &op::Signature, arguments: &[Argument], erro
     };
     for (i, buffer) in kernel.buffers.iter().enumerate() {
         if !has(Role::Buffer(i)) {
-            report(buffer.name, &buffer_type(buffer));
+            report(&buffer.name, &buffer_type(buffer));
         }
     }
     for (i, scalar) in kernel.scalars.iter().enumerate() {

@@ -37,6 +37,36 @@ pub enum Op {
     Softplus,
     /// Elementwise x / (1 + e^-x).
     Silu,
+    /// Elementwise 1 / (1 + e^-x).
+    Sigmoid,
+    /// Elementwise -x.
+    Neg,
+    /// Elementwise |x|.
+    Abs,
+    /// Elementwise square root.
+    Sqrt,
+    /// Elementwise square of what is positive, else 0.
+    SquaredRelu,
+    /// Elementwise x + y.
+    Add,
+    /// Elementwise x - y.
+    Sub,
+    /// Elementwise x * y.
+    Mul,
+    /// Elementwise x / y.
+    Div,
+    /// Elementwise lesser of two; y where either is NaN.
+    Min,
+    /// Elementwise greater of two; y where either is NaN.
+    Max,
+    /// Elementwise x < y ? u : v.
+    SelectLt,
+    /// Elementwise x <= y ? u : v.
+    SelectLe,
+    /// Elementwise x == y ? u : v.
+    SelectEq,
+    /// A row-wise expression: a chain of elementwise functions in one pass, or a recurrence of them.
+    Map,
     /// Row lookup in a table of f32: `out[t, c] = table[ids[t], c]`.
     LookupF32,
     /// Row lookup in a table of f16.
@@ -53,8 +83,8 @@ pub enum Op {
     Discretize,
     /// The Mamba-2 recurrence of each head, and its gated output.
     SelectiveScan,
-    /// Elementwise `x = x + y`.
-    Add,
+    /// Adds to the residual stream: `x = x + y`.
+    Residual,
 }
 
 /// Calls a macro with every op, `name: Variant` each, in the order of [`Op::ALL`].
@@ -72,10 +102,12 @@ macro_rules! each_op {
             embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
             quantize: Quantize, softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores,
             attn_mix: AttnMix, router_mix: RouterMix, argmax: Argmax, exp: Exp, tanh: Tanh,
-            softplus: Softplus, silu: Silu, lookup_f32: LookupF32, lookup_f16: LookupF16,
-            lookup_i8: LookupI8, rms_norm: RmsNorm, rms_quantize: RmsQuantize,
-            conv_silu: ConvSilu, discretize: Discretize, selective_scan: SelectiveScan,
-            add: Add,
+            softplus: Softplus, silu: Silu, sigmoid: Sigmoid, neg: Neg, abs: Abs, sqrt: Sqrt,
+            squared_relu: SquaredRelu, add: Add, sub: Sub, mul: Mul, div: Div, min: Min, max: Max,
+            select_lt: SelectLt, select_le: SelectLe, select_eq: SelectEq, map: Map,
+            lookup_f32: LookupF32, lookup_f16: LookupF16, lookup_i8: LookupI8, rms_norm: RmsNorm,
+            rms_quantize: RmsQuantize, conv_silu: ConvSilu, discretize: Discretize,
+            selective_scan: SelectiveScan, residual: Residual,
         }
     };
 }

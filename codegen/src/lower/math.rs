@@ -1,48 +1,11 @@
 //! The numeric functions, operation by operation as `atome_kernels::reference::math` defines
 //! them, for scalars and vectors alike.
 
-use super::Lowering;
 use crate::ir::{BinaryOp, Builder, Compare, ShiftOp, UnaryOp, Value};
-use crate::op::{Callers, Content, Def, Dim, dim, input, output};
 use atome_spec::numerics::{
     CANONICAL_NAN, EXP_TAIL, LN2_HIGH, LN2_LOW, LOG_TAIL, ROUND, TWO_POW_MINUS_64,
 };
 use std::f32::consts::{LN_2, LOG2_E};
-
-pub(super) const EXP: Def = elementwise(|l| lower(l, exp));
-pub(super) const TANH: Def = elementwise(|l| lower(l, tanh));
-pub(super) const SOFTPLUS: Def = elementwise(|l| lower(l, softplus));
-pub(super) const SILU: Def = elementwise(|l| lower(l, silu));
-
-const DIMS: &[Dim] = &[dim("n").told_by(&["x"])];
-
-/// A function of each element.
-const fn elementwise(lower: fn(&mut Lowering<'_>)) -> Def {
-    Def {
-        dims: DIMS,
-        buffers: |d| {
-            let n = d.get("n");
-            vec![
-                input("x", Content::F32, &n),
-                output("out", Content::F32, &n),
-            ]
-        },
-        callers: Callers::Programs,
-        ..Def::of(lower)
-    }
-}
-
-fn lower(l: &mut Lowering<'_>, function: fn(&mut Builder, Value) -> Value) {
-    let n = l.dim("n");
-    let [x, out] = ["x", "out"].map(|name| l.buffer(name));
-    let b = &mut l.b;
-    b.for_each_vector(&n, &[], |b, at, lanes, _| {
-        let value = b.load_vector(x, at.clone(), lanes.clone());
-        let y = function(b, value);
-        b.store(out, at, y, lanes);
-        vec![]
-    });
-}
 
 /// e^x.
 pub fn exp(b: &mut Builder, x: Value) -> Value {
@@ -133,6 +96,27 @@ pub fn softplus(b: &mut Builder, x: Value) -> Value {
 pub fn silu(b: &mut Builder, x: Value) -> Value {
     let floor = b.f32_like(x, -109.0);
     let y = b.binary(BinaryOp::Max, x, floor);
+    let quotient = over_logistic(b, y, y);
+    let limit = b.f32_like(x, 32.0);
+    let small = b.compare(Compare::Lt, x, limit);
+    let result = b.select(small, quotient, x);
+    canonical_nan(b, x, result)
+}
+
+/// 1 / (1 + e^-x).
+pub fn sigmoid(b: &mut Builder, x: Value) -> Value {
+    let floor = b.f32_like(x, -104.0);
+    let ceiling = b.f32_like(x, 32.0);
+    let y = b.binary(BinaryOp::Max, x, floor);
+    let y = b.binary(BinaryOp::Min, y, ceiling);
+    let one = b.f32_like(x, 1.0);
+    let quotient = over_logistic(b, one, y);
+    canonical_nan(b, x, quotient)
+}
+
+/// `numerator / (1 + e^-y)` for `y` from -109 on; from 88 on it is 0.
+fn over_logistic(b: &mut Builder, numerator: Value, y: Value) -> Value {
+    let x = y;
     let (t, n) = round(b, y, -LOG2_E, ROUND + (127.0 - 64.0));
     let ln2_high = b.f32_like(x, LN2_HIGH);
     let ln2_low = b.f32_like(x, LN2_LOW);
@@ -148,12 +132,8 @@ pub fn silu(b: &mut Builder, x: Value) -> Value {
     let u = expm1_mirrored(b, r);
     let scaled_u = b.mul(scale, u);
     let divisor = b.add(base, scaled_u);
-    let quotient = b.div(y, divisor);
-    let quotient = b.mul(quotient, down);
-    let limit = b.f32_like(x, 32.0);
-    let small = b.compare(Compare::Lt, x, limit);
-    let result = b.select(small, quotient, x);
-    canonical_nan(b, x, result)
+    let quotient = b.div(numerator, divisor);
+    b.mul(quotient, down)
 }
 
 /// `t = y * factor + bias`, which holds the rounded product in its low bits, and that
@@ -216,6 +196,11 @@ fn polynomial(b: &mut Builder, x: Value, coefficients: &[f32], op: BinaryOp) -> 
         sum = b.binary(op, c, product);
     }
     sum
+}
+
+/// `x`, or the canonical NaN where it is any NaN.
+pub(super) fn with_canonical_nan(b: &mut Builder, x: Value) -> Value {
+    canonical_nan(b, x, x)
 }
 
 /// `result`, or the canonical NaN where `x` is any NaN.

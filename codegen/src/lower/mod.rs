@@ -12,17 +12,20 @@
 //! | `quantize`, `rms_quantize` | the ops of these names |
 //! | `lookup` | `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `conv_silu` | `conv_silu` |
-//! | `selective_scan` | `discretize`, `selective_scan`, `add` |
+//! | `selective_scan` | `discretize`, `selective_scan`, `residual` |
 //! | `softmax` | `softmax`, `argmax` |
 //! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
-//! | `math` | `exp`, `tanh`, `softplus`, `silu` |
+//! | `elementwise` | functions of each element, and `math`, the longer ones |
+//! | `map` | `map`, whose expression says what it computes |
 
 mod attention;
 mod conv1d;
 mod conv_silu;
+mod elementwise;
 mod embed;
 mod gemm;
 mod lookup;
+mod map;
 pub mod math;
 mod norm;
 mod quantize;
@@ -32,8 +35,8 @@ mod scan;
 mod selective_scan;
 mod softmax;
 
-use crate::ir::{Buffer, Builder, Function, Size, Value};
-use crate::op::{Def, Dims};
+use crate::ir::{self, Buffer, Builder, Size, Value};
+use crate::op::{Def, Dims, Function};
 use crate::{KernelSpec, Schedule};
 use atome_spec::Op;
 
@@ -53,10 +56,25 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::AttnMix => &attention::ATTN_MIX,
         Op::RouterMix => &attention::ROUTER_MIX,
         Op::Argmax => &softmax::ARGMAX,
-        Op::Exp => &math::EXP,
-        Op::Tanh => &math::TANH,
-        Op::Softplus => &math::SOFTPLUS,
-        Op::Silu => &math::SILU,
+        Op::Exp => &elementwise::EXP,
+        Op::Tanh => &elementwise::TANH,
+        Op::Softplus => &elementwise::SOFTPLUS,
+        Op::Silu => &elementwise::SILU,
+        Op::Sigmoid => &elementwise::SIGMOID,
+        Op::Neg => &elementwise::NEG,
+        Op::Abs => &elementwise::ABS,
+        Op::Sqrt => &elementwise::SQRT,
+        Op::SquaredRelu => &elementwise::SQUARED_RELU,
+        Op::Add => &elementwise::ADD,
+        Op::Sub => &elementwise::SUB,
+        Op::Mul => &elementwise::MUL,
+        Op::Div => &elementwise::DIV,
+        Op::Min => &elementwise::MIN,
+        Op::Max => &elementwise::MAX,
+        Op::SelectLt => &elementwise::SELECT_LT,
+        Op::SelectLe => &elementwise::SELECT_LE,
+        Op::SelectEq => &elementwise::SELECT_EQ,
+        Op::Map => &map::MAP,
         Op::LookupF32 => &lookup::LOOKUP_F32,
         Op::LookupF16 => &lookup::LOOKUP_F16,
         Op::LookupI8 => &lookup::LOOKUP_I8,
@@ -65,19 +83,25 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::ConvSilu => &conv_silu::CONV_SILU,
         Op::Discretize => &selective_scan::DISCRETIZE,
         Op::SelectiveScan => &selective_scan::SELECTIVE_SCAN,
-        Op::Add => &selective_scan::ADD,
+        Op::Residual => &selective_scan::RESIDUAL,
     }
+}
+
+/// What an elementwise op gives for each element.
+fn function(op: Op) -> Function {
+    let function = def(op).function;
+    function.expect("an elementwise op has a function")
 }
 
 /// The function of a checked specification, not yet verified or optimised.
 ///
 /// Dimensions the specification binds are constants in it; the others are its parameters,
-/// in the order of [`op::dims`](crate::op::dims).
+/// in the order of [`KernelSpec::dims`].
 ///
 /// # Panics
 /// Perhaps, if the specification or the schedule fails its check; [`compile`](crate::compile) passes
 /// neither.
-pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> Function {
+pub fn lower(spec: &KernelSpec, schedule: &Schedule) -> ir::Function {
     let mut lowering = Lowering::new(spec, schedule);
     (def(spec.op).lower)(&mut lowering);
     lowering.b.finish()

@@ -54,7 +54,7 @@ pub(super) const SELECTIVE_SCAN: Def = Def {
     ..Def::of(lower)
 };
 
-pub(super) const ADD: Def = Def {
+pub(super) const RESIDUAL: Def = Def {
     dims: &[dim("width"), dim("tokens").told_by(&["x"])],
     buffers: |d| {
         let all = d.get("tokens") * d.get("width");
@@ -62,7 +62,7 @@ pub(super) const ADD: Def = Def {
         vec![y, in_out("x", Content::F32, &all)]
     },
     callers: Callers::Programs,
-    ..Def::of(lower_add)
+    ..Def::of(lower_residual)
 };
 
 /// `step = softplus(dt + bias)`, `decay = e^(-e^a_log step)`, a lane a head.
@@ -156,7 +156,7 @@ fn lower(l: &mut Lowering<'_>) {
 }
 
 /// `x = x + y`.
-fn lower_add(l: &mut Lowering<'_>) {
+fn lower_residual(l: &mut Lowering<'_>) {
     let all = l.dim("tokens") * l.dim("width");
     let (y, x) = (l.buffer("y"), l.buffer("x"));
     let b = &mut l.b;

@@ -1,11 +1,12 @@
 use crate::ir::{Access, Elem, Size};
 use atome_spec::{Packing, layout};
+use std::borrow::Cow;
 
 /// A buffer of an op.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferDef {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Reads, writes or both.
     pub access: Access,
     /// Whether it is read as it was before the call.
@@ -66,17 +67,25 @@ impl Content {
 }
 
 /// A buffer that is only read.
-pub(crate) fn input(name: &'static str, content: Content, len: &Size) -> BufferDef {
+pub(crate) fn input(name: impl Into<Cow<'static, str>>, content: Content, len: &Size) -> BufferDef {
     buffer(name, Access::In, content, len)
 }
 
 /// A buffer that is only written.
-pub(crate) fn output(name: &'static str, content: Content, len: &Size) -> BufferDef {
+pub(crate) fn output(
+    name: impl Into<Cow<'static, str>>,
+    content: Content,
+    len: &Size,
+) -> BufferDef {
     buffer(name, Access::Out, content, len)
 }
 
 /// A buffer that is written, and read again by the same call.
-pub(crate) fn read_back(name: &'static str, content: Content, len: &Size) -> BufferDef {
+pub(crate) fn read_back(
+    name: impl Into<Cow<'static, str>>,
+    content: Content,
+    len: &Size,
+) -> BufferDef {
     BufferDef {
         takes: false,
         ..in_out(name, content, len)
@@ -84,14 +93,23 @@ pub(crate) fn read_back(name: &'static str, content: Content, len: &Size) -> Buf
 }
 
 /// A buffer that is read and written.
-pub(crate) fn in_out(name: &'static str, content: Content, len: &Size) -> BufferDef {
+pub(crate) fn in_out(
+    name: impl Into<Cow<'static, str>>,
+    content: Content,
+    len: &Size,
+) -> BufferDef {
     buffer(name, Access::InOut, content, len)
 }
 
-fn buffer(name: &'static str, access: Access, content: Content, len: &Size) -> BufferDef {
+pub(crate) fn buffer(
+    name: impl Into<Cow<'static, str>>,
+    access: Access,
+    content: Content,
+    len: &Size,
+) -> BufferDef {
     let len = len.clone();
     BufferDef {
-        name,
+        name: name.into(),
         access,
         takes: access != Access::Out,
         content,

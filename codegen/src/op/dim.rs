@@ -1,14 +1,15 @@
 use atome_spec::{Activation, layout};
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// Greatest dimension: element numbers stay far from overflow.
 const MAX_DIM: u64 = 1 << 31;
 
 /// A dimension of an op: a number that a kernel is called with or made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dim {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     min: u64,
     max: u64,
     max_i8: u64,
@@ -33,6 +34,11 @@ pub enum Bound {
 
 /// A dimension of any value.
 pub(crate) const fn dim(name: &'static str) -> Dim {
+    named(Cow::Borrowed(name))
+}
+
+/// The same with a name that an expression gives.
+pub(crate) const fn named(name: Cow<'static, str>) -> Dim {
     Dim {
         name,
         min: 0,

@@ -22,10 +22,11 @@ pub use dim::{Bound, Dim};
 pub use signature::{Signature, signature};
 pub use table::table;
 
-pub(crate) use buffer::{in_out, input, output, read_back};
-pub(crate) use dim::dim;
+pub(crate) use buffer::{buffer, in_out, input, output, read_back};
+pub(crate) use dim::{dim, named};
 pub(crate) use signature::Dims;
 
+use crate::ir::{Builder, Value};
 use crate::lower::{self, Lowering};
 use crate::schedule::Choice;
 use crate::{KernelSpec, Schedule};
@@ -36,6 +37,8 @@ use atome_spec::{Activation, Isa, Kind, Method, Op, Packing};
 pub(crate) struct Def {
     /// Its dimensions, in the order of the kernel's parameters.
     pub(crate) dims: &'static [Dim],
+    /// Dimensions that depend on the specification, after those.
+    pub(crate) more_dims: fn(&KernelSpec) -> Vec<Dim>,
     /// Its buffers, in the order of the kernel's parameters.
     pub(crate) buffers: fn(&Dims<'_>) -> Vec<BufferDef>,
     /// Its f32 parameters, in order.
@@ -46,8 +49,21 @@ pub(crate) struct Def {
     pub(crate) select: fn(&KernelSpec, Isa) -> Schedule,
     /// Who calls it.
     pub(crate) callers: Callers,
+    /// What it gives for each element, if it is elementwise.
+    pub(crate) function: Option<Function>,
+    /// Whether a specification of it has an expression.
+    pub(crate) has_expr: bool,
     /// Its lowering.
     pub(crate) lower: fn(&mut Lowering<'_>),
+}
+
+/// A function of one number or of several.
+#[derive(Clone, Copy)]
+pub(crate) struct Function {
+    /// How many.
+    pub(crate) arity: usize,
+    /// Its value for so many.
+    pub(crate) value: fn(&mut Builder, &[Value]) -> Value,
 }
 
 impl Def {
@@ -55,11 +71,14 @@ impl Def {
     pub(crate) const fn of(lower: fn(&mut Lowering<'_>)) -> Def {
         Def {
             dims: &[],
+            more_dims: |_| Vec::new(),
             buffers: |_| Vec::new(),
             scalars: &[],
             forms: Form::F32,
             select: |_, _| Schedule::default(),
             callers: Callers::Plans,
+            function: None,
+            has_expr: false,
             lower,
         }
     }
@@ -118,14 +137,27 @@ pub fn callers(op: Op) -> Callers {
     lower::def(op).callers
 }
 
-/// An op's dimensions, in the order of the kernel's parameters.
-pub fn dims(op: Op) -> &'static [Dim] {
-    lower::def(op).dims
+/// How many numbers an elementwise op is a function of; `None` for the other ops.
+///
+/// ```
+/// use atome_codegen::op;
+/// use atome_spec::Op;
+///
+/// assert_eq!([Op::Silu, Op::Mul, Op::Gemv].map(op::arity), [Some(1), Some(2), None]);
+/// ```
+pub fn arity(op: Op) -> Option<usize> {
+    lower::def(op).function.map(|function| function.arity)
 }
 
-/// The op's dimension of a name.
-pub fn find_dim(op: Op, name: &str) -> Option<&'static Dim> {
-    dims(op).iter().find(|dim| dim.name == name)
+/// Whether a specification of the op needs an [expression](crate::expr), which says what it computes.
+pub fn has_expr(op: Op) -> bool {
+    lower::def(op).has_expr
+}
+
+/// An op's dimensions, in the order of the kernel's parameters, but for those that depend on an
+/// expression.
+pub fn dims(op: Op) -> &'static [Dim] {
+    lower::def(op).dims
 }
 
 /// Activations an op has kernels for, the default first.
@@ -159,9 +191,10 @@ fn form(op: Op, activation: Activation) -> Option<&'static Form> {
     forms.iter().find(|form| form.activation == activation)
 }
 
-/// Every kernel there is, each method but an op's first named.
+/// Every kernel there is, each method but an op's first named; none of an op that needs an expression.
 pub fn kinds() -> Vec<Kind> {
-    Op::ALL.iter().flat_map(|op| kinds_of(*op)).collect()
+    let ops = Op::ALL.iter().filter(|op| !has_expr(**op));
+    ops.flat_map(|op| kinds_of(*op)).collect()
 }
 
 /// The kernels of an op.

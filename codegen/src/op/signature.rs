@@ -2,6 +2,7 @@ use super::{BufferDef, Dim, packings};
 use crate::ir::{self, Block, BufferParam, Function, Scalar, Size};
 use crate::{KernelSpec, lower};
 use atome_spec::{Kind, Packing};
+use std::borrow::Cow;
 
 /// The parameters of a kernel, in order: buffers, dimensions that are open, scalars.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct Signature {
 /// use atome_spec::{Kind, Op, Packing};
 ///
 /// let gemv = op::signature(Kind::new(Op::Gemv).packing(Packing::Int2));
-/// let names: Vec<&str> = gemv.buffers.iter().map(|b| b.name).collect();
+/// let names: Vec<&str> = gemv.buffers.iter().map(|b| &*b.name).collect();
 /// assert_eq!((names, gemv.scalars), (vec!["w", "x", "out"], &["scale"][..]));
 /// // Rows in groups of 16, of as many words as 16 columns fit in.
 /// assert_eq!(gemv.buffers[0].len.eval(&[20, 33]), Some(32 * 3));
@@ -37,9 +38,9 @@ impl Signature {
     pub(crate) fn of(spec: &KernelSpec) -> Signature {
         let def = lower::def(spec.op);
         let dims = Dims::of(spec);
-        let open = def.dims.iter().filter(|d| !spec.shape.contains_key(d.name));
+        let all = spec.dims().into_iter();
         Signature {
-            dims: open.copied().collect(),
+            dims: all.filter(|d| !spec.shape.contains_key(&*d.name)).collect(),
             buffers: (def.buffers)(&dims),
             scalars: def.scalars,
         }
@@ -59,7 +60,7 @@ impl Signature {
     /// A function with these parameters and nothing in it, to declare what is compiled elsewhere.
     pub fn declaration(&self, name: &str) -> Function {
         let buffers = self.buffers.iter().map(|buffer| BufferParam {
-            name: buffer.name.to_owned(),
+            name: buffer.name.to_string(),
             access: buffer.access,
             elem: buffer.content.elem(),
             len: buffer.len.clone(),
@@ -69,7 +70,7 @@ impl Signature {
         });
         Function {
             name: name.to_owned(),
-            dims: self.dims.iter().map(|dim| dim.name.to_owned()).collect(),
+            dims: self.dims.iter().map(|dim| dim.name.to_string()).collect(),
             buffers: buffers.collect(),
             scalars: scalars.collect(),
             types: Vec::new(),
@@ -81,15 +82,15 @@ impl Signature {
 /// The dimensions of a kernel as sizes, and its kind: what the lengths of its buffers depend on.
 pub(crate) struct Dims<'a> {
     spec: &'a KernelSpec,
-    sizes: Vec<(&'static str, Size)>,
+    sizes: Vec<(Cow<'static, str>, Size)>,
 }
 
 impl<'a> Dims<'a> {
     /// Constants for the dimensions that are bound, parameters for the others.
     pub(crate) fn of(spec: &'a KernelSpec) -> Dims<'a> {
         let mut open = 0..;
-        let dims = lower::def(spec.op).dims.iter();
-        let sizes = dims.map(|dim| match spec.shape.get(dim.name) {
+        let dims = spec.dims().into_iter();
+        let sizes = dims.map(|dim| match spec.shape.get(&*dim.name) {
             Some(&n) => (dim.name, Size::Const(n)),
             None => (
                 dim.name,
@@ -105,9 +106,14 @@ impl<'a> Dims<'a> {
     /// # Panics
     /// If the op's definition does not list it: a fault of that, which every test of the op meets.
     pub(crate) fn get(&self, name: &str) -> Size {
-        let found = self.sizes.iter().find(|(n, _)| *n == name);
+        let found = self.sizes.iter().find(|(n, _)| n == name);
         let (_, size) = found.expect("an op's definition lists its dimensions");
         size.clone()
+    }
+
+    /// What the kernel is made from.
+    pub(crate) fn spec(&self) -> &KernelSpec {
+        self.spec
     }
 
     /// What the kernel is.

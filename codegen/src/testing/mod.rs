@@ -13,12 +13,14 @@
 
 mod address;
 mod arithmetic;
+mod expressions;
 mod inputs;
 mod random;
 mod rng;
 #[cfg(test)]
 mod tests;
 
+pub use expressions::{EXPRESSIONS, expression_specs, random_expr};
 pub use inputs::{Inputs, random_inputs};
 pub use random::random_function;
 pub use rng::Rng;

@@ -1,4 +1,4 @@
-//! The elementwise functions: exp, tanh, softplus and silu in f32.
+//! The elementwise functions: exp, tanh, softplus, silu and sigmoid in f32.
 //!
 //! These definitions are what the functions mean everywhere in the project: a
 //! vector version performs the same operations on every lane and gives the same
@@ -168,6 +168,29 @@ pub fn silu(x: f32) -> f32 {
     let divisor = (TWO_POW_MINUS_64 + scale) + scale * expm1_mirrored(r);
     let quotient = (y / divisor) * TWO_POW_MINUS_64;
     canonical_nan(x, select(x < 32.0, quotient, x))
+}
+
+/// `1 / (1 + e^-x)`, the logistic sigmoid.
+///
+/// As [`silu`], with 1 instead of `x` as the numerator. `x` is clamped to `[-104, 32]`, where the result is zero
+/// and 1.
+///
+/// SIGMOID_ACCURACY
+///
+/// Special values: `sigmoid(±0) = 0.5`, `sigmoid(-inf) = +0`, `sigmoid(inf) = 1`; any NaN gives 0x7fc00000.
+#[must_use]
+pub fn sigmoid(x: f32) -> f32 {
+    const BIASED_ROUND: f32 = ROUND + (127.0 - 64.0);
+
+    let y = min(max(x, -104.0), 32.0);
+    let t = y * -LOG2_E + BIASED_ROUND;
+    let n = t - BIASED_ROUND;
+    let r = (y + n * LN2_HIGH) + n * LN2_LOW;
+
+    let scale = from_bits(to_bits(t) << 23);
+    let divisor = (TWO_POW_MINUS_64 + scale) + scale * expm1_mirrored(r);
+    let quotient = (1.0 / divisor) * TWO_POW_MINUS_64;
+    canonical_nan(x, quotient)
 }
 
 /// `e^r - 1` for `|r| <= ln 2 / 2`.

@@ -18,12 +18,12 @@
 //! | `rms_quantize` | [`rms_quantize`] |
 //! | `lookup` | [`lookup_f32`], [`lookup_f16`], [`lookup_i8`] |
 //! | `conv_silu` | [`conv_silu`] |
-//! | `selective_scan` | [`discretize`], [`selective_scan`], [`add`] |
+//! | `selective_scan` | [`discretize`], [`selective_scan`], [`residual`] |
 //! | `softmax` | [`softmax`], [`argmax`] |
 //! | `attention` | [`kv_append`], [`attn_scores`], [`attn_mix`], [`router_mix`] |
 //! | `top_k` | [`top_k`] |
-//! | `elementwise` | [`exp`], [`tanh`], [`softplus`], [`silu`] over slices |
-//! | [`math`] | the same of one number |
+//! | `elementwise` | [`value`] of an elementwise op, [`elementwise()`] over slices |
+//! | [`math`] | exp, tanh, softplus, silu, sigmoid |
 //! | `reduce` | the 16 partial results and their tree |
 //!
 //! ```

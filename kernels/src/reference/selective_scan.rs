@@ -136,7 +136,7 @@ pub fn selective_scan(
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn add(y: &[f32], x: &mut [f32]) {
+pub fn residual(y: &[f32], x: &mut [f32]) {
     assert_eq!(y.len(), x.len(), "length of y");
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;

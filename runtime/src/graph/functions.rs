@@ -110,7 +110,7 @@ impl Graph {
 
     /// Adds `y` to `x`.
     pub(crate) fn add(&mut self, name: &str, y: Rows, x: Rows) {
-        self.call(name, Op::Add).arg("y", y).arg("x", x);
+        self.call(name, Op::Residual).arg("y", y).arg("x", x);
     }
 
     /// Chooses the best of the cached positions, as many as `chosen` has room for.

@@ -7,14 +7,14 @@ use std::borrow::Cow;
 
 /// Names of the buffers and of the scalars of a call.
 pub(crate) struct Names {
-    pub buffers: Cow<'static, [&'static str]>,
+    pub buffers: Vec<Cow<'static, str>>,
     pub scalars: &'static [&'static str],
 }
 
 /// What a call has an operand or a number for. A lookup has those that are the same whatever the table is stored as.
 pub(crate) fn names(what: What) -> Names {
     let plain = |buffers: &'static [&'static str]| Names {
-        buffers: buffers.into(),
+        buffers: buffers.iter().map(|name| Cow::Borrowed(*name)).collect(),
         scalars: &[],
     };
     match what {
@@ -23,7 +23,7 @@ pub(crate) fn names(what: What) -> Names {
         What::Kernel(op, activation) => {
             let signature = op::signature(Kind::new(op).activation(activation));
             Names {
-                buffers: signature.buffers.iter().map(|b| b.name).collect(),
+                buffers: signature.buffers.into_iter().map(|b| b.name).collect(),
                 scalars: signature.scalars,
             }
         }

@@ -1,7 +1,9 @@
 use super::Tensor;
-use atome_codegen::{KernelSpec, op};
+use atome_codegen::KernelSpec;
+use atome_codegen::expr::Expr;
 use atome_spec::{Activation, Method, Op, Packing};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// A part of the plan that is run once a block, or once for each of its tokens; of kernel calls and selections, or of what
 /// a backend makes of these.
@@ -73,7 +75,9 @@ pub(crate) struct KernelCall {
     pub activation: Activation,
     /// Method of its product; `None` for the one that the schedule prefers.
     pub method: Option<Method>,
-    /// A value for each of the op's dimensions, in the order of `op::dims`.
+    /// What it computes, for the op that has to be told.
+    pub expr: Option<Arc<Expr>>,
+    /// A value for each of the kernel's dimensions, in the order of [`KernelSpec::dims`].
     pub dims: Vec<DimValue>,
     /// An operand for each of the op's buffers, in the kernel's order.
     pub operands: Vec<Operand>,
@@ -194,9 +198,9 @@ impl KernelCall {
     /// The specification with every known dimension bound.
     pub(crate) fn spec(&self) -> KernelSpec {
         let mut kernel = self.open_spec();
-        for (dim, value) in op::dims(self.op).iter().zip(&self.dims) {
+        for (dim, value) in kernel.dims().into_iter().zip(&self.dims) {
             if let DimValue::Const(n) = value {
-                kernel = kernel.bind(dim.name, *n);
+                kernel = kernel.bind(&dim.name, *n);
             }
         }
         kernel
@@ -208,6 +212,7 @@ impl KernelCall {
             packing: self.packing,
             activation: self.activation,
             method: self.method,
+            expr: self.expr.clone(),
             ..KernelSpec::new(self.op)
         }
     }

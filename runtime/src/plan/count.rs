@@ -49,8 +49,7 @@ fn is_lookup(op: Op) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkpoint::Checkpoint;
-    use crate::families::AtomeConfig;
+    use crate::format::{AtomeConfig, Checkpoint};
     use crate::plan::{self, Products};
 
     #[test]

@@ -41,7 +41,7 @@ impl Dims<'_> {
             Op::Norm | Op::RmsNorm | Op::RmsQuantize | Op::Quantize | Op::Softmax => {
                 vec![width("x"), self.count(rows("x"))]
             }
-            Op::Scan | Op::RouterMix | Op::Add => vec![width("x"), tokens],
+            Op::Scan | Op::RouterMix | Op::Residual => vec![width("x"), tokens],
             Op::KvAppend => vec![width("k"), width("v"), self.capacity(), Slot],
             Op::AttnScores => vec![width("q"), self.capacity(), Len],
             Op::AttnMix => vec![width("out"), self.capacity(), width("chosen")],

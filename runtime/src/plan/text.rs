@@ -1,7 +1,6 @@
 //! A plan as text: its tensors and their places, then every call with its dimensions, operands and scalars.
 
 use super::{Call, DimValue, Entry, KernelCall, Operand, Plan, Row, Section, Stage, Tensor};
-use atome_codegen::op;
 use std::fmt::{self, Display};
 
 impl Display for Plan {
@@ -73,19 +72,23 @@ impl Display for PrintedCall<'_> {
 impl PrintedCall<'_> {
     fn kernel(&self, f: &mut fmt::Formatter<'_>, call: &KernelCall) -> fmt::Result {
         let spec = call.open_spec();
-        let signature = op::signature(spec.kind());
+        let signature = spec.signature();
         write!(f, "{}: {}(", call.label, spec.name())?;
         for (i, (dim, value)) in signature.dims.iter().zip(&call.dims).enumerate() {
             let comma = if i == 0 { "" } else { ", " };
             write!(f, "{comma}{}={value}", dim.name)?;
         }
         for (buffer, operand) in signature.buffers.iter().zip(&call.operands) {
-            self.operand(f, buffer.name, operand)?;
+            self.operand(f, &buffer.name, operand)?;
         }
         for (name, value) in signature.scalars.iter().zip(&call.scalars) {
             write!(f, ", {name}={value:?}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        match &call.expr {
+            Some(expr) => write!(f, " {{ {} }}", expr.body()),
+            None => Ok(()),
+        }
     }
 
     /// `x=%in_proj@scratch+256`, and `[token * 560]` where it starts at the row of a token.

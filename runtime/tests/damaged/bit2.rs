@@ -1,8 +1,7 @@
 //! `BIT2` files.
 
 use super::{Damaged, cut, with};
-use atome::checkpoint::random_bit2;
-use atome::families::BitMamba2Config;
+use atome::format::{BitMamba2Config, random_bit2};
 
 const CONFIG: BitMamba2Config = BitMamba2Config {
     vocab_size: 6,

@@ -3,8 +3,7 @@
 use super::{Damaged, cut, with};
 use crate::support::{data_start, edited, with_metadata, with_tensor};
 use atome::Packing;
-use atome::checkpoint::{Checkpoint, write_container};
-use atome::format::ContainerOptions;
+use atome::format::{Checkpoint, ContainerOptions, write_container};
 use serde_json::{Value, json};
 
 fn pack(classes: Option<usize>, packing: Packing) -> Vec<u8> {

@@ -2,8 +2,7 @@
 
 use super::{Damaged, cut, with};
 use crate::support::{data_start, edited};
-use atome::checkpoint::Checkpoint;
-use atome::tensor::Tensor;
+use atome::format::{Checkpoint, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;

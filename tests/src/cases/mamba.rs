@@ -40,7 +40,7 @@ fn rms_norm_case(x: &[f32], gamma: &[f32]) -> Case {
     Case::new(Op::RmsNorm, &dims, arguments).scalar(eps)
 }
 
-pub(super) fn add() -> Vec<Case> {
+pub(super) fn residual() -> Vec<Case> {
     let mut series = Series::new(22);
     let mut cases = Vec::new();
     for width in WIDTHS {
@@ -48,10 +48,10 @@ pub(super) fn add() -> Vec<Case> {
             for values in [Values::Plain, Values::Extreme, Values::Edges] {
                 let [y, x] = [(); 2].map(|()| series.floats(values, tokens * width));
                 let mut sum = x.clone();
-                reference::add(&y, &mut sum);
+                reference::residual(&y, &mut sum);
                 let arguments = vec![Argument::input("y", &y), Argument::in_out("x", &x, &sum)];
                 let dims = [("width", width), ("tokens", tokens)];
-                cases.push(Case::new(Op::Add, &dims, arguments).values(values));
+                cases.push(Case::new(Op::Residual, &dims, arguments).values(values));
             }
         }
     }

@@ -11,25 +11,31 @@
 //! | `data` | the numbers and the weights |
 //! | `ternary` | cases of `embed`, `gemv`, `gemm`, `conv1d` |
 //! | `int8` | cases of `quantize`, `rms_quantize`, and of `gemv` and `gemm` with int8 activations |
-//! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax`, elementwise functions |
-//! | `mamba` | cases of `rms_norm`, `conv_silu`, `discretize`, `selective_scan`, `add` |
+//! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax` |
+//! | `elementwise` | cases of the elementwise ops |
+//! | `map` | cases of `map`: expressions that models are made of, and random ones |
+//! | `mamba` | cases of `rms_norm`, `conv_silu`, `discretize`, `selective_scan`, `residual` |
 //! | `lookup` | cases of `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `attention` | cases of `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 
 mod argument;
 mod attention;
 mod data;
+mod elementwise;
 mod int8;
 mod lookup;
 mod mamba;
+mod map;
 mod memory;
 mod rows;
 mod ternary;
 
 use attention::*;
+use elementwise::*;
 use int8::{quantize, rms_quantize};
 use lookup::*;
 use mamba::*;
+use map::map;
 use rows::*;
 use ternary::*;
 
@@ -185,7 +191,7 @@ mod tests {
             for case in of(*op) {
                 let signature = case.spec.signature();
                 kinds.remove(&case.spec.kind());
-                let named = signature.dims.iter().map(|dim| dim.name);
+                let named = signature.dims.iter().map(|dim| &*dim.name);
                 assert!(named.eq(case.dims.iter().map(|(name, _)| *name)), "{case}");
                 assert_eq!(signature.scalars.len(), case.scalars.len(), "{case}");
                 assert_eq!(signature.buffers.len(), case.arguments.len(), "{case}");

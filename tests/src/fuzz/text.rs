@@ -2,8 +2,7 @@
 
 use super::files::{is_shallow, runs};
 use super::{choice, one_line};
-use atome::checkpoint::Checkpoint;
-use atome::families::AtomeConfig;
+use atome::format::{AtomeConfig, Checkpoint};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use std::sync::LazyLock;
 

@@ -1,7 +1,6 @@
 //! The Atome family in f64.
 
-use atome::checkpoint::Checkpoint;
-use atome::tensor::Ternary;
+use atome::format::{Checkpoint, Ternary};
 
 const NORM_EPS: f64 = 1e-5;
 const SOFTMAX_EPS: f64 = 1e-10;

@@ -7,6 +7,9 @@ const LEAST: f64 = 1.401_298_464_324_817e-45;
 /// Steps by which a numeric function may be off.
 const FUNCTION_STEPS: f64 = 8.0;
 
+/// A radius that says nothing of a number, and from which sums are not infinite.
+const ANYTHING: f64 = 1e300;
+
 /// What exact arithmetic gives, within f64, and what f32 arithmetic may make of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ball {
@@ -40,6 +43,8 @@ impl Ball {
 
     /// A result that is rounded to f32, of operands with these peaks.
     pub(super) fn rounded(mid: f64, radius: f64, peaks: &[f64]) -> Ball {
+        // What was lost of infinities says nothing.
+        let radius = if radius.is_nan() { ANYTHING } else { radius };
         let own = mid.abs() + radius;
         let peak = peaks
             .iter()
@@ -67,6 +72,58 @@ impl Ball {
         let (a, b) = (self, other);
         let radius = a.mid.abs() * b.radius + b.mid.abs() * a.radius + a.radius * b.radius;
         Ball::rounded(a.mid * b.mid, radius, &[a.peak, b.peak])
+    }
+
+    /// What nothing is known of.
+    pub(super) fn anything() -> Ball {
+        Ball {
+            mid: 0.0,
+            radius: ANYTHING,
+            peak: f64::INFINITY,
+        }
+    }
+
+    /// Anything, if the divisor may be zero or infinite.
+    pub(super) fn div(self, other: Ball) -> Ball {
+        let (a, b) = (self, other);
+        let least = b.mid.abs() - b.radius;
+        if b.radius > 0.0 && (least <= 0.0 || overflows(b.peak)) {
+            return Ball::anything();
+        }
+        let quotient = a.mid / b.mid;
+        let radius = (a.radius + quotient.abs() * b.radius) / least;
+        Ball::rounded(quotient, radius, &[a.peak, b.peak])
+    }
+
+    /// Anything, if the number may be negative and may not.
+    pub(super) fn root(self) -> Ball {
+        match self.radius > 0.0 && self.mid.abs() <= 2.0 * self.radius {
+            true => Ball::anything(),
+            false => self.map(f64::sqrt, None),
+        }
+    }
+
+    /// Whether it is less than another, if that is certain.
+    pub(super) fn less(self, other: Ball) -> Likely {
+        self.compare(other, |a, b| a < b)
+    }
+
+    /// Whether it is at most another.
+    pub(super) fn at_most(self, other: Ball) -> Likely {
+        self.compare(other, |a, b| a <= b)
+    }
+
+    /// Whether it is equal to another.
+    pub(super) fn equals(self, other: Ball) -> Likely {
+        self.compare(other, |a, b| a == b)
+    }
+
+    fn compare(self, other: Ball, holds: fn(f64, f64) -> bool) -> Likely {
+        let radius = self.radius + other.radius;
+        let is_exact = radius == 0.0;
+        let apart = (self.mid - other.mid).abs();
+        let is_clear = apart > 2.0 * radius && !overflows(self.peak) && !overflows(other.peak);
+        Likely((is_exact || is_clear).then(|| holds(self.mid, other.mid)))
     }
 
     /// The sum in any order: every partial sum is rounded, and may be as large as all magnitudes together.
@@ -114,6 +171,21 @@ impl Ball {
             false => Err(format!(
                 "{found:e}, finite and wrong: it is {mid:e}, within {radius:e}"
             )),
+        }
+    }
+}
+
+/// Whether something holds, if that is known.
+#[derive(Clone, Copy)]
+pub(super) struct Likely(Option<bool>);
+
+impl Likely {
+    /// `yes` or `no`; where it is not known, anything.
+    pub(super) fn choose(self, yes: Ball, no: Ball) -> Ball {
+        match self.0 {
+            Some(true) => yes,
+            Some(false) => no,
+            None => Ball::anything(),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! | `products` | `embed`, lookups, `gemv`, `gemm`, `conv1d` |
 //! | `rows` | norms, rounding to int8, `softmax` |
 //! | `steps` | recurrences, convolution, attention, sums |
-//! | `functions` | numeric functions |
+//! | `functions` | elementwise ops, and expressions of them |
 //! | `atome`, `bitmamba2` | models of the families |
 
 mod atome;

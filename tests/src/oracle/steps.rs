@@ -11,7 +11,7 @@ pub(super) fn judge_all(call: &Call<'_>, name: &str, exact: &[Ball]) -> Result<(
     pairs.try_for_each(|(i, (exact, found))| at(name, i, exact.judge(found)))
 }
 
-pub(super) fn add(call: &Call<'_>) -> Result<(), String> {
+pub(super) fn residual(call: &Call<'_>) -> Result<(), String> {
     let (x, y) = (balls(&call.input("x")), balls(&call.input("y")));
     let exact: Vec<Ball> = x.iter().zip(&y).map(|(x, y)| x.add(*y)).collect();
     judge_all(call, "x", &exact)

@@ -9,12 +9,11 @@ use quote::ToTokens;
 
 impl Checker<'_> {
     pub(super) fn dimension(&mut self, arg: &Arg, key: &str) {
-        let ops = match &self.spec {
-            Some(spec) => vec![spec.op],
-            None => ops().collect(),
+        let dims = match &self.spec {
+            Some(spec) => spec.dims(),
+            None => ops().flat_map(|op| op::dims(op).to_vec()).collect(),
         };
-        let dims = ops.iter().flat_map(|op| op::dims(*op));
-        let dims: Vec<&str> = dims.map(|dim| dim.name).collect();
+        let dims: Vec<&str> = dims.iter().map(|dim| &*dim.name).collect();
         if !dims.contains(&key) {
             return self.unknown(arg, key, &dims);
         }
@@ -40,6 +39,7 @@ impl Checker<'_> {
         spec.shape.insert(key.to_owned(), number);
         // Alone, so that only this dimension can be what is wrong.
         let mut alone = KernelSpec::new(spec.op).bind(key, number);
+        alone.expr.clone_from(&spec.expr);
         alone.activation = spec.activation;
         alone.packing = op::packings(spec.op, spec.activation).first().copied();
         if let Err(e) = alone.check() {
@@ -50,7 +50,8 @@ impl Checker<'_> {
     /// A number that no `u64` holds.
     fn out_of_range(&mut self, arg: &Arg, key: &str, number: &impl ToTokens) {
         let Some(spec) = &self.spec else { return };
-        let Some(dim) = op::find_dim(spec.op, key) else {
+        let dims = spec.dims();
+        let Some(dim) = dims.iter().find(|dim| dim.name == key) else {
             return;
         };
         let range = dim.range(spec.activation);
@@ -67,17 +68,17 @@ impl Checker<'_> {
     /// The rows of one token's output may not run into the next one's.
     pub(super) fn overlap(&mut self) {
         let Some(spec) = &self.spec else { return };
-        for dim in op::dims(spec.op) {
+        for dim in spec.dims() {
             let Some(Bound::AtLeast(least)) = dim.bound else {
                 continue;
             };
             let bound = |key: &str| spec.shape.get(key).copied();
-            let (Some(rows), Some(stride)) = (bound(least), bound(dim.name)) else {
+            let (Some(rows), Some(stride)) = (bound(least), bound(&dim.name)) else {
                 continue;
             };
             let arg = self.args.iter().find(|a| a.key == dim.name);
             if let (true, Some(arg)) = (stride < rows, arg) {
-                let name = dim.name;
+                let name = &dim.name;
                 let message = format!("`{name}` is {stride}, expected at least `{least}`, {rows}");
                 self.errors.at(&arg.value, message);
             }

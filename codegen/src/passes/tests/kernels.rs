@@ -3,7 +3,7 @@
 
 use crate::ir::{Access, Elem, Function, verify};
 use crate::passes::optimise;
-use crate::testing::{Inputs, Rng};
+use crate::testing::{Inputs, Rng, expression_specs};
 use crate::{KernelSpec, lower, op, schedule};
 use atome_spec::{Isa, Op};
 
@@ -18,6 +18,7 @@ fn value(op: Op, dim: &str, case: usize) -> u64 {
         "slot" | "len" => 16 * few - 1,
         "rows" | "width" | "n" | "d_head" => wide[0],
         "out_stride" => wide[0] + few,
+        name if op == Op::Map && name.ends_with("_stride") => wide[1] * wide[1] + few,
         _ => wide[1],
     }
 }
@@ -49,9 +50,10 @@ fn inputs(function: &Function, dims: &[u64], rows: u64, rng: &mut Rng) -> Inputs
 
 fn check(spec: &KernelSpec, case: usize, isa: Isa) {
     let mut rng = Rng::new(case as u64);
-    let dims: Vec<(&str, u64)> = op::dims(spec.op)
+    let known = spec.dims();
+    let dims: Vec<(&str, u64)> = known
         .iter()
-        .map(|dim| (dim.name, value(spec.op, dim.name, case)))
+        .map(|dim| (&*dim.name, value(spec.op, &dim.name, case)))
         .collect();
     let values: Vec<u64> = dims.iter().map(|(_, n)| *n).collect();
     let rows = dims
@@ -90,7 +92,8 @@ fn check(spec: &KernelSpec, case: usize, isa: Isa) {
 
 #[test]
 fn kernels_keep_their_meaning() {
-    for spec in op::kinds().into_iter().map(KernelSpec::from) {
+    let kinds = op::kinds().into_iter().map(KernelSpec::from);
+    for spec in kinds.chain(expression_specs()) {
         for isa in [Isa::Avx512Vnni, Isa::Sse41, Isa::Portable] {
             (0..3).for_each(|case| check(&spec, case, isa));
         }

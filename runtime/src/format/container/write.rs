@@ -5,8 +5,7 @@ use super::header::Header;
 use super::layout::{Encoding, Kind, Piece};
 use super::metadata::Metadata;
 use super::pack::{Packed, Seen, Tensors};
-use crate::format::WriteError;
-use crate::parallel;
+use crate::format::{WriteError, parallel};
 use crate::progress::Progress;
 use crate::tensor::{self, EmbeddingType, Param, Tensor};
 use atome_spec::Packing;
@@ -54,7 +53,11 @@ impl ContainerOptions {
     }
 
     /// What the container says, of a model that says so much itself.
-    pub(crate) fn info(&self, tokenizer: &str, provenance: Option<&str>) -> ContainerInfo {
+    pub(in crate::format) fn info(
+        &self,
+        tokenizer: &str,
+        provenance: Option<&str>,
+    ) -> ContainerInfo {
         let or = |text: &Option<String>, stated: Option<&str>| {
             text.clone().or_else(|| stated.map(str::to_owned))
         };
@@ -96,12 +99,12 @@ pub struct PackedTensor {
 }
 
 /// A model to be written: its tensors, in its own order, and what it says of itself.
-pub(crate) struct Writer<'m> {
-    pub(crate) metadata: Metadata,
-    pub(crate) encoding: Encoding,
-    pub(crate) params: &'m [Param],
+pub(in crate::format) struct Writer<'m> {
+    pub(in crate::format) metadata: Metadata,
+    pub(in crate::format) encoding: Encoding,
+    pub(in crate::format) params: &'m [Param],
     /// What there is for `params`.
-    pub(crate) tensors: &'m tensor::Tensors,
+    pub(in crate::format) tensors: &'m tensor::Tensors,
 }
 
 impl Writer<'_> {
@@ -110,7 +113,7 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// If a tensor cannot be read or packed, or `out` fails.
-    pub(crate) fn write(
+    pub(in crate::format) fn write(
         mut self,
         out: &mut (impl Write + Seek),
         failed: impl Fn(io::Error) -> WriteError,

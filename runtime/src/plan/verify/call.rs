@@ -1,16 +1,18 @@
 use super::{KernelCall, Plan, PlanFault, dims};
 use crate::plan::{Operand, Row, Section, TopKCall};
+use atome_codegen::KernelSpec;
 use atome_codegen::ir::Access;
-use atome_codegen::op::{self, BufferDef, Content, Signature};
-use atome_spec::Kind;
+use atome_codegen::op::{BufferDef, Content, Signature};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::{Range, RangeInclusive};
 
 /// An operand, and what a call does with it.
 #[derive(Clone, Debug)]
 pub(super) struct Used {
     /// The buffer it is for.
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     /// Its tensor, by number.
     pub(super) tensor: usize,
     pub(super) access: Access,
@@ -26,7 +28,7 @@ pub(super) struct Used {
 /// Checks calls of one plan, each op's signature made once.
 pub(super) struct Checker<'p> {
     plan: &'p Plan,
-    signatures: BTreeMap<Kind, Signature>,
+    signatures: BTreeMap<KernelSpec, Signature>,
 }
 
 impl<'p> Checker<'p> {
@@ -43,9 +45,13 @@ impl<'p> Checker<'p> {
         let spec = call.open_spec();
         spec.check()
             .map_err(|cause| PlanFault::Kernel(cause.to_string()))?;
-        let kind = spec.kind();
-        let signature = self.signatures.entry(kind);
-        let signature = signature.or_insert_with(|| op::signature(kind));
+        let signature = match self.signatures.entry(spec) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let signature = new.key().signature();
+                new.insert(signature)
+            }
+        };
         count("operands", signature.buffers.len(), call.operands.len())?;
         count("scalars", signature.scalars.len(), call.scalars.len())?;
         let values = dims::values(call, signature, (tokens, self.plan.window))?;
@@ -54,9 +60,9 @@ impl<'p> Checker<'p> {
         let used = used.map(|(buffer, operand)| {
             let rows = rows(buffer, signature, &values);
             let len = buffer.len.eval(&most);
-            let bytes = bytes(self.plan, buffer.name, operand, len, tokens)?;
+            let bytes = bytes(self.plan, &buffer.name, operand, len, tokens)?;
             Ok(Used {
-                name: buffer.name,
+                name: buffer.name.clone(),
                 tensor: operand.tensor.0,
                 access: buffer.access,
                 takes: buffer.takes,
@@ -82,12 +88,12 @@ impl<'p> Checker<'p> {
         ];
         let used = operands.map(|(name, operand, access, content, len)| {
             Ok(Used {
-                name,
+                name: name.into(),
                 tensor: operand.tensor.0,
                 access,
                 takes: access == Access::In,
                 content,
-                bytes: bytes(self.plan, name, operand, Some(len), 1)?,
+                bytes: bytes(self.plan, &name.into(), operand, Some(len), 1)?,
                 rows: window..=window,
             })
         });
@@ -124,7 +130,7 @@ fn rows(
 /// The bytes of its tensor that an operand of `len` elements touches, in a block of up to `tokens` rows.
 fn bytes(
     plan: &Plan,
-    name: &'static str,
+    name: &Cow<'static, str>,
     operand: &Operand,
     len: Option<u64>,
     tokens: u64,
@@ -133,7 +139,9 @@ fn bytes(
     let tensor = plan.tensors.get(operand.tensor.0);
     let Some(tensor) = tensor.filter(|_| whole(operand.offset_bytes) && whole(operand.row_bytes))
     else {
-        return Err(PlanFault::Misplaced { operand: name });
+        return Err(PlanFault::Misplaced {
+            operand: name.clone(),
+        });
     };
     let rows = match operand.row {
         Row::First => 0,
@@ -150,7 +158,7 @@ fn bytes(
         return Ok(start..needs);
     }
     Err(PlanFault::Outside {
-        operand: name,
+        operand: name.clone(),
         tensor: tensor.name.clone(),
         needs,
         has,
@@ -166,15 +174,15 @@ fn apart(plan: &Plan, used: &[Used]) -> Result<(), PlanFault> {
         let tensor = &plan.tensors[written.tensor];
         if tensor.section.is_shared() {
             return Err(PlanFault::WritesShared {
-                operand: written.name,
+                operand: written.name.clone(),
                 tensor: tensor.name.clone(),
             });
         }
         let mut others = used.iter().enumerate().filter(|(j, _)| *j != i);
         if let Some((_, other)) = others.find(|(_, other)| meet(plan, written, other)) {
             return Err(PlanFault::Overlap {
-                written: written.name,
-                other: other.name,
+                written: written.name.clone(),
+                other: other.name.clone(),
             });
         }
     }

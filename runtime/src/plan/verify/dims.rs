@@ -26,9 +26,9 @@ pub(super) fn values(
     for (dim, found) in signature.dims.iter().zip(&values) {
         let found = found.clone();
         let expected = dim.range(call.activation);
-        let name = dim.name;
+        let name = &dim.name;
         if found.start() < expected.start() || found.end() > expected.end() {
-            let dim = name;
+            let dim = name.clone();
             return Err(PlanFault::Dim {
                 dim,
                 expected,
@@ -37,7 +37,7 @@ pub(super) fn values(
         }
         let of = dim.multiple_of;
         if of > 1 && (found.start() != found.end() || found.start() % of != 0) {
-            let dim = name;
+            let dim = name.clone();
             return Err(PlanFault::Multiple { dim, of, found });
         }
         bound(dim, found, signature, &values)?;
@@ -78,7 +78,7 @@ fn bound(
         return Ok(());
     }
     Err(PlanFault::Bound {
-        dim: dim.name,
+        dim: dim.name.clone(),
         relation,
         other,
         found,

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// A plan that is not proved: a fault of the program that made it, not of a model's file.
@@ -42,7 +43,7 @@ pub enum PlanFault {
     #[error("expected `{dim}` in {expected:?}, found {found:?}")]
     Dim {
         /// Its name.
-        dim: &'static str,
+        dim: Cow<'static, str>,
         /// The op's.
         expected: RangeInclusive<u64>,
         /// The call's, over all blocks and positions.
@@ -52,7 +53,7 @@ pub enum PlanFault {
     #[error("expected `{dim}` a multiple of {of}, found {found:?}")]
     Multiple {
         /// Its name.
-        dim: &'static str,
+        dim: Cow<'static, str>,
         /// The op's.
         of: u64,
         /// The call's.
@@ -62,7 +63,7 @@ pub enum PlanFault {
     #[error("expected `{dim}` {relation} `{other}`, found {found:?} and {limit:?}")]
     Bound {
         /// Its name.
-        dim: &'static str,
+        dim: Cow<'static, str>,
         /// Below, at most, at least.
         relation: &'static str,
         /// The other dimension.
@@ -76,7 +77,7 @@ pub enum PlanFault {
     #[error("`{operand}` needs bytes up to {needs} of `{tensor}`, which has {has}")]
     Outside {
         /// The buffer it is for.
-        operand: &'static str,
+        operand: Cow<'static, str>,
         /// The tensor.
         tensor: String,
         /// The end of the operand; the greatest number if there is none so great.
@@ -88,13 +89,13 @@ pub enum PlanFault {
     #[error("`{operand}` starts at no element of a tensor")]
     Misplaced {
         /// The buffer it is for.
-        operand: &'static str,
+        operand: Cow<'static, str>,
     },
     /// Something that sessions share would be written.
     #[error("`{operand}` writes `{tensor}`, which all sessions read")]
     WritesShared {
         /// The buffer it is for.
-        operand: &'static str,
+        operand: Cow<'static, str>,
         /// The tensor.
         tensor: String,
     },
@@ -102,15 +103,15 @@ pub enum PlanFault {
     #[error("`{written}` and `{other}` share bytes")]
     Overlap {
         /// The buffer that is written.
-        written: &'static str,
+        written: Cow<'static, str>,
         /// The other one.
-        other: &'static str,
+        other: Cow<'static, str>,
     },
     /// Something is read that is not there, not yet or not any more.
     #[error("`{operand}` reads {expected} from `{tensor}`, which holds {found}")]
     Holds {
         /// The buffer it is for.
-        operand: &'static str,
+        operand: Cow<'static, str>,
         /// The tensor.
         tensor: String,
         /// What the op reads.

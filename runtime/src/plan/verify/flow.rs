@@ -103,7 +103,7 @@ impl<'p> Flow<'p> {
             content => What::Elements(content),
         };
         Err(PlanFault::Holds {
-            operand: used.name,
+            operand: used.name.clone(),
             tensor: self.plan.tensors[used.tensor].name.clone(),
             expected: Held {
                 what: expected,
@@ -160,7 +160,7 @@ impl<'p> Flow<'p> {
     fn answer(&self, tensor: Tensor, content: Content) -> Result<(), PlanError> {
         let info = self.plan.tensor(tensor);
         let read = self.read(&Used {
-            name: "session",
+            name: "session".into(),
             tensor: tensor.0,
             access: Access::In,
             takes: true,

@@ -41,6 +41,41 @@ fn scan(
     out: &mut [f32],
 ) -> Result<(), KernelError>;
 
+#[ternary_kernel(
+    expr = "(f: row, i: row, floor: gain, h: state, y: row) {
+        k = floor + (1 - floor) * f
+        h = k * h + i
+        y = h
+    }",
+    channels = 2
+)]
+fn gated(
+    tokens: usize,
+    f: &[f32],
+    i: &[f32],
+    floor: &[f32],
+    h: &mut [f32],
+    y: &mut [f32],
+) -> Result<(), KernelError> {
+    for (n, y) in y.iter_mut().enumerate().take(2 * tokens) {
+        let k = floor[n % 2] + (1.0 - floor[n % 2]) * f[n];
+        h[n % 2] = k * h[n % 2] + i[n];
+        *y = h[n % 2];
+    }
+    Ok(())
+}
+
+#[ternary_kernel(
+    op = "map",
+    expr = "(x: row, step: row per head, y: row) { y = silu(x) * step }",
+    heads = 2,
+    head_dim = 3,
+    tokens = 1,
+    x_stride = 6,
+    y_stride = 6
+)]
+fn by_heads(x: &[f32], step: &[f32], y: &mut [f32]) -> Result<(), KernelError>;
+
 #[ternary_kernel(op = "quantize")]
 fn quantize(
     x: &[f32],
@@ -114,6 +149,13 @@ fn main() {
     let mut state = [1.0];
     scan(&[0.5], &[2.0], &[3.0], &[1.0, 2.0], &mut state, &mut out[..2]).unwrap();
     assert_eq!((state, &out[..2]), ([5.25], &[7.5, 15.75][..]));
+    let mut h = [1.0, 2.0];
+    gated(2, &[0.5; 4], &[1.0; 4], &[0.0, 1.0], &mut h, &mut out[..4]).unwrap();
+    assert_eq!((h, &out[..4]), ([1.75, 4.0], &[1.5, 3.0, 1.75, 4.0][..]));
+    let short = KernelError::Length { argument: "f", expected: 4, found: 3 };
+    assert_eq!(gated(2, &[0.5; 3], &[1.0; 4], &[0.0; 2], &mut h, &mut out[..4]), Err(short));
+    by_heads(&[64.0; 6], &[0.5, 2.0], &mut out[..6]).unwrap();
+    assert_eq!(out[..6], [32.0, 32.0, 32.0, 128.0, 128.0, 128.0]);
     let ragged = KernelError::NotMultiple { argument: "x", unit: 2, found: 3 };
     let [two, mut state] = [[1.0; 2]; 2];
     assert_eq!(scan(&two, &two, &two, &[1.0; 3], &mut state, &mut out[..3]), Err(ragged));

@@ -2,6 +2,7 @@
 //! tiles with all dimensions bound, where invariant 12 decides every address.
 
 use crate::ir::{parse, verify};
+use crate::testing::expression_specs;
 use crate::{KernelSpec, lower, op, schedule};
 use atome_spec::{Isa, Op};
 
@@ -13,17 +14,17 @@ const FEW: [u64; 4] = [1, 3, 4, 17];
 /// `spec` with every dimension bound; `case` chooses the numbers.
 fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
     let mut spec = spec.clone();
-    let mut values: Vec<(&str, u64)> = Vec::new();
-    for (i, dim) in op::dims(spec.op).iter().map(|dim| dim.name).enumerate() {
+    let mut values: Vec<(String, u64)> = Vec::new();
+    for (i, dim) in spec.dims().into_iter().map(|dim| dim.name).enumerate() {
         let mixed = case / (1 + 5 * i) + 3 * i;
         let few = FEW[mixed % FEW.len()];
         let value = |name: &str| {
             values
                 .iter()
-                .find(|(n, _)| *n == name)
+                .find(|(n, _)| n == name)
                 .map_or(0, |(_, v)| *v)
         };
-        let value = match dim {
+        let value = match &*dim {
             "tokens" | "taps" | "k" => few,
             "rows"
                 if matches!(
@@ -37,17 +38,21 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
             "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
             "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),
             "out_stride" => value("rows") + few,
+            name if spec.expr.is_some() && name.ends_with("_stride") => {
+                value("channels") + value("heads") * value("head_dim") + few
+            }
             _ => EDGES[mixed % EDGES.len()],
         };
-        values.push((dim, value));
-        spec = spec.bind(dim, value);
+        spec = spec.bind(&dim, value);
+        values.push((dim.into_owned(), value));
     }
     spec
 }
 
 #[test]
 fn kernels_are_valid_open_and_bound() {
-    for open in op::kinds().into_iter().map(KernelSpec::from) {
+    let kinds = op::kinds().into_iter().map(KernelSpec::from);
+    for open in kinds.chain(expression_specs()) {
         for isa in [Isa::Avx512, Isa::Avx512Vnni, Isa::Sse41, Isa::Portable] {
             let bound = (0..60).map(|case| bound(&open, case));
             for spec in std::iter::once(open.clone()).chain(bound) {
