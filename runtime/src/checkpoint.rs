@@ -59,7 +59,7 @@ impl Checkpoint {
             _ => {}
         }
         Ok(Checkpoint {
-            graph: Arc::new(config.family().graph(classes)),
+            graph: Arc::new(config.family().graph(classes)?),
             tokenizer: config.family().tokenizer().into(),
             config,
             classes,

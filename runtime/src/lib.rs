@@ -69,6 +69,7 @@ pub use default_model::DEFAULT_MODEL;
 pub use error::{FileError, LoadError, PrepareError, RunError};
 pub use families::Config;
 pub use fingerprint::Fingerprint;
+pub use graph::{GraphError, GraphFault};
 #[cfg(feature = "jit")]
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};

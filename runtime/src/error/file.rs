@@ -1,4 +1,5 @@
 use super::{ConfigError, EntryFault, HeaderError, InvalidModel, TensorFault};
+use crate::graph::GraphError;
 use crate::tokenizer::TokenizerError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,9 @@ pub enum FileError {
         /// The fault.
         fault: TensorFault,
     },
+    /// The graph of the model is none.
+    #[error("graph: {0}")]
+    Graph(#[from] GraphError),
     /// A model in memory is not one that a file could hold.
     #[error(transparent)]
     Invalid(#[from] InvalidModel),

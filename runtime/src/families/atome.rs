@@ -4,8 +4,8 @@
 use super::Family;
 use crate::error::FileError;
 use crate::format::{AtomeConfig, Format, MAX_CLASSES};
-use crate::graph::{Graph, Rows};
-use crate::tensor::{Prepare, Role};
+use crate::graph::{Builder, Graph, GraphError, Rows};
+use crate::tensor::Prepare;
 use atome_spec::Op;
 
 /// Added to the variance of a LayerNorm.
@@ -47,15 +47,14 @@ impl Family for AtomeConfig {
         }
     }
 
-    fn graph(&self, classes: Option<usize>) -> Graph {
+    fn graph(&self, classes: Option<usize>) -> Result<Graph, GraphError> {
         graph(self, classes)
     }
 }
 
 /// Records a model: a classifier if `classes` is given, else a language model.
-fn graph(c: &AtomeConfig, classes: Option<usize>) -> Graph {
-    let mut graph = Graph::new("atome", c.max_seq);
-    let g = &mut graph;
+fn graph(c: &AtomeConfig, classes: Option<usize>) -> Result<Graph, GraphError> {
+    let mut g = Builder::new("atome", c.max_seq);
     let shares = g.output("pathways", PATHWAYS);
     let x = g.embedding("embed", c.vocab_size, c.d_model);
     for i in 0..c.n_layers {
@@ -67,16 +66,16 @@ fn graph(c: &AtomeConfig, classes: Option<usize>) -> Graph {
             None => g.linear("unembed", normal, c.vocab_size),
             Some(classes) => {
                 // A classifier's file has one too, and does not use it.
-                g.ternary("unembed", [c.vocab_size, c.d_model], Role::Matrix);
+                g.ternary("unembed", [c.vocab_size, c.d_model]);
                 g.linear("head", normal, classes)
             }
         }
     });
-    graph
+    g.finish()
 }
 
 /// Adds the three pathways, in the shares that the router gives them, to `x`.
-fn block(g: &mut Graph, c: &AtomeConfig, x: Rows, shares: Rows) {
+fn block(g: &mut Builder, c: &AtomeConfig, x: Rows, shares: Rows) {
     let normal = g.layer_norm("norm", x, NORM_EPS);
     let local = convolution(g, normal, c.kernel_size);
     let state = scan(g, normal);
@@ -85,17 +84,17 @@ fn block(g: &mut Graph, c: &AtomeConfig, x: Rows, shares: Rows) {
     let v = g.linear("wv", normal, c.d_model);
     let route = g.linear("router", normal, PATHWAYS);
     g.softmax("router.softmax", route, shares, SOFTMAX_EPS);
-    let sparse = g.scope("attn", |g| attention(g, [q, k, v], c.top_k));
+    let sparse = attention(g, [q, k, v], c.top_k);
     let mix = g.call("mix", Op::RouterMix);
     mix.arg("router", shares).arg("local", local);
     mix.arg("state", state).arg("sparse", sparse).arg("x", x);
 }
 
 /// Depthwise causal, over the inputs of `taps` positions.
-fn convolution(g: &mut Graph, x: Rows, taps: usize) -> Rows {
-    let w = g.ternary("conv", [x.width, taps], Role::Taps);
+fn convolution(g: &mut Builder, x: Rows, taps: usize) -> Rows {
+    let w = g.ternary("conv", [x.width, taps]);
     let past = taps.saturating_sub(1).saturating_mul(x.width);
-    let history = g.scope("conv", |g| g.state("history", past));
+    let history = g.state("conv.history", past);
     let out = g.rows("local", x.width);
     let conv = g.call("conv", Op::Conv1d);
     conv.arg("w", w).arg("x", x).arg("history", history);
@@ -104,11 +103,11 @@ fn convolution(g: &mut Graph, x: Rows, taps: usize) -> Rows {
 }
 
 /// Diagonal: `h = tanh(a) h + b x`, `y = c h`.
-fn scan(g: &mut Graph, x: Rows) -> Rows {
+fn scan(g: &mut Builder, x: Rows) -> Rows {
     let a = g.floats("a", &[x.width], (-2.0, 2.0));
     let decay = g.prepare(a, Prepare::Tanh);
     let [b, c] = ["b", "c"].map(|name| g.floats(name, &[x.width], (-1.0, 1.0)));
-    let h = g.scope("ssm", |g| g.state("h", x.width));
+    let h = g.state("ssm.h", x.width);
     let out = g.rows("state", x.width);
     let scan = g.call("ssm", Op::Scan);
     scan.arg("decay", decay).arg("b", b).arg("c", c);
@@ -118,22 +117,23 @@ fn scan(g: &mut Graph, x: Rows) -> Rows {
 
 /// To the `top_k` best positions; token by token, because each token's key and value join the cache that the next one
 /// looks at.
-fn attention(g: &mut Graph, [q, k, v]: [Rows; 3], top_k: usize) -> Rows {
-    let keys = g.cache("keys", k.width, 1);
-    let values = g.cache("values", 1, v.width);
-    let most = top_k.min(g.window);
-    let scores = g.positions("scores");
-    let [chosen, picked, shares] = ["chosen", "picked", "shares"].map(|name| g.kept(name, most));
-    let out = g.rows("sparse", v.width);
+fn attention(g: &mut Builder, [q, k, v]: [Rows; 3], top_k: usize) -> Rows {
+    let keys = g.cache("attn.keys", k.width, 1);
+    let values = g.cache("attn.values", 1, v.width);
+    let most = top_k.min(g.window());
+    let scores = g.positions("attn.scores");
+    let [chosen, picked, shares] =
+        ["attn.chosen", "attn.picked", "attn.shares"].map(|name| g.kept(name, most));
+    let out = g.rows("attn.sparse", v.width);
     g.each_token(|g| {
-        let append = g.call("append", Op::KvAppend);
+        let append = g.call("attn.append", Op::KvAppend);
         append.arg("k", k).arg("v", v);
         append.arg("keys", keys).arg("values", values);
-        let dots = g.call("scores", Op::AttnScores);
+        let dots = g.call("attn.scores", Op::AttnScores);
         dots.arg("q", q).arg("keys", keys).arg("scores", scores);
-        g.top_k("top_k", scores, chosen).arg("picked", picked);
-        g.softmax("softmax", picked, shares, SOFTMAX_EPS);
-        let mix = g.call("mix", Op::AttnMix);
+        g.top_k("attn.top_k", scores, chosen).arg("picked", picked);
+        g.softmax("attn.softmax", picked, shares, SOFTMAX_EPS);
+        let mix = g.call("attn.mix", Op::AttnMix);
         mix.arg("chosen", chosen).arg("p", shares);
         mix.arg("values", values).arg("out", out);
     });

@@ -1,18 +1,25 @@
 //! Calls of a graph: an op, and what it reads and writes by name.
 
-use super::{ParamId, Rows, StateId};
+use super::fault::GraphFault;
+use super::{DimValue, ParamId, Rows, StateId};
 use atome_spec::{Activation, Op};
+use std::borrow::Cow;
+
+/// The name of an operand or a scalar.
+pub(crate) type Name = Cow<'static, str>;
 
 /// One call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Call {
     /// Where it stands in the model, such as `layers.3.ssm`.
-    pub name: String,
-    pub what: What,
-    /// Operands by the names of the op's buffers.
-    pub args: Vec<(&'static str, Arg)>,
-    /// Scalars by their names.
-    pub scalars: Vec<(&'static str, Scalar)>,
+    pub(crate) name: String,
+    pub(crate) what: What,
+    /// Operands by the names of the op's buffers, in their order.
+    pub(crate) args: Vec<(Name, Arg)>,
+    /// Scalars by their names, in their order.
+    pub(crate) scalars: Vec<(Name, Scalar)>,
+    /// A value for each dimension of the op, in their order; of a selection none.
+    pub(crate) dims: Vec<DimValue>,
 }
 
 /// What a call computes.
@@ -43,49 +50,59 @@ pub(crate) enum Scalar {
 }
 
 impl Call {
+    /// A call without operands and scalars, which are added to it.
+    pub(super) fn new(name: String, what: What) -> Call {
+        Call {
+            name,
+            what,
+            args: Vec::new(),
+            scalars: Vec::new(),
+            dims: Vec::new(),
+        }
+    }
+
     /// Adds an operand.
-    pub(crate) fn arg(&mut self, name: &'static str, arg: impl Into<Arg>) -> &mut Call {
-        self.args.push((name, arg.into()));
+    pub(crate) fn arg(&mut self, name: impl Into<Name>, arg: impl Into<Arg>) -> &mut Call {
+        self.args.push((name.into(), arg.into()));
         self
     }
 
     /// Adds a scalar.
-    pub(crate) fn scalar(&mut self, name: &'static str, value: impl Into<Scalar>) -> &mut Call {
-        self.scalars.push((name, value.into()));
+    pub(crate) fn scalar(&mut self, name: impl Into<Name>, value: impl Into<Scalar>) -> &mut Call {
+        self.scalars.push((name.into(), value.into()));
         self
     }
 
     /// The operand of this name.
     ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn find(&self, name: &'static str) -> Result<Arg, GraphFault> {
+        let found = self.args.iter().find(|(arg, _)| *arg == name);
+        let missing = || GraphFault::Missing { name: name.into() };
+        found.map(|(_, arg)| *arg).ok_or_else(missing)
+    }
+
+    /// The operand of this name, of a call that was checked.
+    ///
     /// # Panics
-    /// If the family left it out.
+    /// If the op has none; the calls of a graph have all that their ops have.
     pub(crate) fn get(&self, name: &str) -> Arg {
         let found = self.args.iter().find(|(arg, _)| *arg == name);
         match found {
             Some((_, arg)) => *arg,
-            None => panic!("`{}` has no operand `{name}`", self.name),
+            None => unreachable!("`{}` was checked to have `{name}`", self.name),
         }
     }
 
     /// The scalar of this name.
     ///
     /// # Panics
-    /// If the family left it out.
+    /// If the op has none, as [`Call::get`].
     pub(crate) fn number(&self, name: &str) -> Scalar {
         match self.scalars.iter().find(|(scalar, _)| *scalar == name) {
             Some((_, scalar)) => *scalar,
-            None => panic!("`{}` has no scalar `{name}`", self.name),
-        }
-    }
-
-    /// The rows of this name.
-    ///
-    /// # Panics
-    /// If the family gave something else.
-    pub(crate) fn rows(&self, name: &str) -> Rows {
-        match self.get(name) {
-            Arg::Rows(rows) => rows,
-            other => panic!("`{}` takes rows as `{name}`, not {other:?}", self.name),
+            None => unreachable!("`{}` was checked to have `{name}`", self.name),
         }
     }
 

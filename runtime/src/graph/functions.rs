@@ -1,7 +1,6 @@
 //! What most models are composed of.
 
-use super::{Call, Graph, ParamId, Rows, What};
-use crate::tensor::Role;
+use super::{Builder, Call, ParamId, Rows, What};
 use atome_spec::{Activation, Op, layout};
 
 /// The interval that a random model draws gains of a norm from.
@@ -21,7 +20,7 @@ pub(crate) struct Quantized {
     sum: Rows,
 }
 
-impl Graph {
+impl Builder {
     /// Rows of a table in whatever type a file has it, for the token ids.
     pub(crate) fn lookup(&mut self, name: &str, vocab: usize, width: usize) -> Rows {
         let table = self.table(name, [vocab, width], EMBEDDED);
@@ -30,12 +29,12 @@ impl Graph {
 
     /// Rows of a ternary table, for the token ids.
     pub(crate) fn embedding(&mut self, name: &str, vocab: usize, width: usize) -> Rows {
-        let table = self.ternary(name, [vocab, width], Role::Embedding);
+        let table = self.ternary(name, [vocab, width]);
         self.look_up(name, table, width)
     }
 
     fn look_up(&mut self, name: &str, table: ParamId, width: usize) -> Rows {
-        let (ids, x) = (self.ids, self.rows("x", width));
+        let (ids, x) = (self.ids(), self.rows("x", width));
         let call = self.push(name, What::Lookup);
         call.arg("ids", ids).arg("table", table).arg("out", x);
         x
@@ -43,7 +42,7 @@ impl Graph {
 
     /// `out = scale w x`, with a ternary matrix of `rows` rows.
     pub(crate) fn linear(&mut self, name: &str, x: Rows, rows: usize) -> Rows {
-        let w = self.ternary(name, [rows, x.width], Role::Matrix);
+        let w = self.ternary(name, [rows, x.width]);
         let out = self.rows(name, rows);
         let call = self.call(name, Op::Gemm);
         call.arg("w", w).arg("x", x).arg("out", out);
@@ -51,10 +50,10 @@ impl Graph {
         out
     }
 
-    /// [`Graph::linear`] of the RMS norm of `x` in int8. The gain is the parameter `norm` within `name`.
+    /// [`Builder::linear`] of the RMS norm of `x` in int8. The gain is the parameter `norm` within `name`.
     pub(crate) fn bit_linear(&mut self, name: &str, x: Rows, rows: usize, eps: f32) -> Rows {
-        let x = self.scope(name, |g| g.rms_quantize("norm", x, eps));
-        let w = self.ternary(name, [rows, x.width], Role::MatrixI8);
+        let x = self.rms_quantize(name, x, eps);
+        let w = self.ternary(name, [rows, x.width]);
         let out = self.rows(name, rows);
         let call = self.push(name, What::Kernel(Op::Gemm, Activation::I8));
         call.arg("w", w).arg("x", x.q);
@@ -63,16 +62,17 @@ impl Graph {
         out
     }
 
-    /// The RMS norm of `x` with a gain, rounded to int8.
-    fn rms_quantize(&mut self, name: &str, x: Rows, eps: f32) -> Quantized {
-        let gamma = self.floats(name, &[x.width], RMS_GAIN);
+    /// The RMS norm of `x` with a gain, rounded to int8, for a product of this name.
+    fn rms_quantize(&mut self, of: &str, x: Rows, eps: f32) -> Quantized {
+        let [norm, q, scale, sum] = ["norm", "q", "q_scale", "q_sum"].map(|n| format!("{of}.{n}"));
+        let gamma = self.floats(&norm, &[x.width], RMS_GAIN);
         let to = Quantized {
             width: x.width,
-            q: self.rows("q", layout::q_words(x.width)),
-            scale: self.rows("q_scale", 1),
-            sum: self.rows("q_sum", 1),
+            q: self.rows(&q, layout::q_words(x.width)),
+            scale: self.rows(&scale, 1),
+            sum: self.rows(&sum, 1),
         };
-        let call = self.call(name, Op::RmsQuantize);
+        let call = self.call(&norm, Op::RmsQuantize);
         call.arg("x", x).arg("gamma", gamma).arg("q", to.q);
         call.arg("q_scale", to.scale).arg("q_sum", to.sum);
         call.scalar("eps", eps);
@@ -91,10 +91,8 @@ impl Graph {
 
     /// The layer norm of `x`, with the parameters `gamma` and `beta` within `name`.
     pub(crate) fn layer_norm(&mut self, name: &str, x: Rows, eps: f32) -> Rows {
-        let [gamma, beta] = self.scope(name, |g| {
-            let gamma = g.floats("gamma", &[x.width], LAYER_GAIN);
-            [gamma, g.floats("beta", &[x.width], LAYER_OFFSET)]
-        });
+        let gamma = self.floats(&format!("{name}.gamma"), &[x.width], LAYER_GAIN);
+        let beta = self.floats(&format!("{name}.beta"), &[x.width], LAYER_OFFSET);
         let out = self.rows(name, x.width);
         let call = self.call(name, Op::Norm);
         call.arg("x", x).arg("gamma", gamma).arg("beta", beta);

@@ -3,108 +3,114 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `call` | an op and its operands by name |
+//! | `builder` | records a graph |
 //! | `functions` | what most models are composed of: norms, products, lookups |
+//! | `call` | an op and its operands by name |
 //! | `signature` | the operands of each call, in the order of its kernel |
+//! | `dims` | dimensions of a call, which are the widths of its operands |
+//! | `check`, `fault` | whether a recording is a graph, and what is wrong with it |
 //! | `text` | a graph as a page to read |
 //!
 //! A family is a function that records: it declares parameters in the order in which files hold them, and calls ops on
-//! rows. Names are told within scopes, `blocks.3` and in it `wq`.
+//! rows. Names are told within scopes, `blocks.3` and in it `wq`. Whoever has a [`Graph`] has one that was checked.
 
+mod builder;
 mod call;
+mod check;
+mod dims;
+mod fault;
 mod functions;
 mod signature;
 mod text;
 
-pub(crate) use call::{Arg, Call, Scalar, What};
+pub(crate) use builder::Builder;
+pub(crate) use call::{Arg, Call, Name, Scalar, What};
+pub(crate) use dims::DimValue;
+pub use fault::{GraphError, GraphFault};
 pub(crate) use functions::RMS_GAIN;
 pub(crate) use signature::{Names, names};
 
-use crate::tensor::{Kind, Param, Prepare, Role};
-use atome_spec::{Activation, Op};
+use crate::tensor::{Kind, Param};
 
-/// A recorded model.
-#[derive(Clone, Debug)]
+/// A recorded model, checked.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Graph {
     /// What it is called.
-    pub name: &'static str,
+    name: String,
     /// Positions that attention looks back.
-    pub window: usize,
+    pub(crate) window: usize,
     /// In the order in which a file holds them.
-    pub params: Vec<Param>,
-    pub rows: Vec<RowsInfo>,
-    pub states: Vec<StateInfo>,
+    pub(crate) params: Vec<Param>,
+    /// In the order in which calls first touch them.
+    pub(crate) rows: Vec<RowsInfo>,
+    pub(crate) states: Vec<StateInfo>,
     /// What a block of tokens runs, in order.
-    pub body: Vec<Part>,
+    pub(crate) body: Vec<Part>,
     /// What gives the logits of a token.
-    pub head: Vec<Call>,
+    pub(crate) head: Vec<Call>,
     /// Token ids in.
-    pub ids: Rows,
+    pub(crate) ids: Rows,
     /// Logits out, by the last call of the head.
-    pub logits: Option<Rows>,
+    pub(crate) logits: Option<Rows>,
     /// What a session reads beside the logits; the row of the last token is saved with its state.
-    pub output: Option<Rows>,
-    scope: Vec<String>,
-    /// What was recorded, in order, each with its outermost scope.
-    log: Vec<(String, Item)>,
-    /// Where calls go now.
-    place: Place,
+    pub(crate) output: Option<Rows>,
+    /// What was recorded, in order.
+    log: Vec<Item>,
 }
 
 /// Calls that belong together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Part {
     /// Whether they are run for one token after the other, or each over all tokens of a block.
-    pub each_token: bool,
-    pub calls: Vec<Call>,
+    pub(crate) each_token: bool,
+    pub(crate) calls: Vec<Call>,
 }
 
 /// Something that was recorded, by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Item {
+    /// What follows is in a scope of this name, up to its end.
+    Scope(String),
+    /// What follows is the head.
+    HeadStart,
+    End,
     Param(usize),
     State(usize),
+    Output,
     Part(usize),
     Head(usize),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Block,
-    EachToken,
-    Head,
-}
-
 /// A parameter of a graph, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ParamId(pub usize);
+pub(crate) struct ParamId(pub(crate) usize);
 
 /// A state of a graph, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StateId(pub usize);
+pub(crate) struct StateId(pub(crate) usize);
 
 /// Values of each token of a block: all columns of some rows, or consecutive ones of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rows {
     /// Number of the whole rows.
-    pub id: usize,
+    pub(crate) id: usize,
     /// The first column.
-    pub first: usize,
+    pub(crate) first: usize,
     /// Columns.
-    pub width: usize,
+    pub(crate) width: usize,
 }
 
 /// Rows that calls write and read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowsInfo {
     /// Where they are made, such as `layers.3.in_proj`.
-    pub name: String,
-    pub width: usize,
-    pub extent: Extent,
+    pub(crate) name: String,
+    pub(crate) width: usize,
+    pub(crate) extent: Extent,
 }
 
 /// How many rows there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Extent {
     /// A row for each token.
     Tokens,
@@ -115,203 +121,17 @@ pub(crate) enum Extent {
 }
 
 /// What a session remembers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StateInfo {
-    pub name: String,
+    pub(crate) name: String,
     /// Rows, each of `width` elements, or of `width` elements for each cached position.
-    pub rows: usize,
-    pub width: usize,
+    pub(crate) rows: usize,
+    pub(crate) width: usize,
     /// Whether it grows with the positions, up to the window.
-    pub cache: bool,
+    pub(crate) cache: bool,
 }
 
 impl Graph {
-    /// A graph with nothing but token ids; attention looks back `window` positions.
-    pub(crate) fn new(name: &'static str, window: usize) -> Graph {
-        let mut graph = Graph {
-            name,
-            window,
-            params: Vec::new(),
-            rows: Vec::new(),
-            states: Vec::new(),
-            body: Vec::new(),
-            head: Vec::new(),
-            ids: Rows {
-                id: 0,
-                first: 0,
-                width: 1,
-            },
-            logits: None,
-            output: None,
-            scope: Vec::new(),
-            log: Vec::new(),
-            place: Place::Block,
-        };
-        graph.ids = graph.rows("ids", 1);
-        graph
-    }
-
-    /// Names that `body` tells are within `name`.
-    pub(crate) fn scope<R>(
-        &mut self,
-        name: impl Into<String>,
-        body: impl FnOnce(&mut Graph) -> R,
-    ) -> R {
-        self.scope.push(name.into());
-        let result = body(self);
-        self.scope.pop();
-        result
-    }
-
-    fn named(&self, name: &str) -> String {
-        let scopes = self.scope.iter().map(String::as_str);
-        scopes.chain([name]).collect::<Vec<_>>().join(".")
-    }
-
-    fn record(&mut self, item: Item) {
-        let scope = match self.place {
-            Place::Head => "head",
-            _ => self.scope.first().map_or("", String::as_str),
-        };
-        self.log.push((scope.to_owned(), item));
-    }
-
-    /// Declares a ternary tensor.
-    pub(crate) fn ternary(&mut self, name: &str, [rows, cols]: [usize; 2], role: Role) -> ParamId {
-        self.param(name, Kind::Ternary { rows, cols, role }, (0.0, 0.0))
-    }
-
-    /// Declares a table of rows to be looked up; a random model's elements are in the interval `typical`.
-    pub(crate) fn table(
-        &mut self,
-        name: &str,
-        [rows, cols]: [usize; 2],
-        typical: (f32, f32),
-    ) -> ParamId {
-        self.param(name, Kind::Table { rows, cols }, typical)
-    }
-
-    /// Declares f32 numbers; a random model's are in the interval `typical`.
-    pub(crate) fn floats(&mut self, name: &str, shape: &[usize], typical: (f32, f32)) -> ParamId {
-        self.param(name, Kind::Floats(shape.to_vec()), typical)
-    }
-
-    /// Says what becomes of a float tensor before kernels read it.
-    pub(crate) fn prepare(&mut self, param: ParamId, prepare: Prepare) -> ParamId {
-        self.params[param.0].prepare = prepare;
-        param
-    }
-
-    fn param(&mut self, name: &str, kind: Kind, typical: (f32, f32)) -> ParamId {
-        self.params.push(Param {
-            name: self.named(name),
-            kind,
-            prepare: Prepare::AsStored,
-            typical,
-        });
-        let id = self.params.len() - 1;
-        self.record(Item::Param(id));
-        ParamId(id)
-    }
-
-    /// Makes rows of `width` values a token.
-    pub(crate) fn rows(&mut self, name: &str, width: usize) -> Rows {
-        self.make(name, width, Extent::Tokens)
-    }
-
-    /// Makes the rows that a session reads after a run, beside the logits.
-    pub(crate) fn output(&mut self, name: &str, width: usize) -> Rows {
-        let rows = self.rows(name, width);
-        self.output = Some(rows);
-        rows
-    }
-
-    /// Makes one row with a value for each cached position.
-    pub(crate) fn positions(&mut self, name: &str) -> Rows {
-        self.make(name, self.window, Extent::Positions)
-    }
-
-    /// Makes one row with a value for each position that attention keeps, at most `most`.
-    pub(crate) fn kept(&mut self, name: &str, most: usize) -> Rows {
-        self.make(name, most, Extent::Kept)
-    }
-
-    fn make(&mut self, name: &str, width: usize, extent: Extent) -> Rows {
-        self.rows.push(RowsInfo {
-            name: self.named(name),
-            width,
-            extent,
-        });
-        Rows {
-            id: self.rows.len() - 1,
-            first: 0,
-            width,
-        }
-    }
-
-    /// Makes a state of `elems` values, zeros at first.
-    pub(crate) fn state(&mut self, name: &str, elems: usize) -> StateId {
-        self.remember(name, 1, elems, false)
-    }
-
-    /// Makes a cache of `rows` rows, each with `width` values for every position that attention looks back.
-    pub(crate) fn cache(&mut self, name: &str, rows: usize, width: usize) -> StateId {
-        self.remember(name, rows, width, true)
-    }
-
-    fn remember(&mut self, name: &str, rows: usize, width: usize, cache: bool) -> StateId {
-        self.states.push(StateInfo {
-            name: self.named(name),
-            rows,
-            width,
-            cache,
-        });
-        let id = self.states.len() - 1;
-        self.record(Item::State(id));
-        StateId(id)
-    }
-
-    /// Calls an op on f32 activations; operands and scalars are added to what this gives.
-    pub(crate) fn call(&mut self, name: &str, op: Op) -> &mut Call {
-        self.push(name, What::Kernel(op, Activation::F32))
-    }
-
-    fn push(&mut self, name: &str, what: What) -> &mut Call {
-        let call = Call {
-            name: self.named(name),
-            what,
-            args: Vec::new(),
-            scalars: Vec::new(),
-        };
-        let calls = match self.place {
-            Place::Head => {
-                self.record(Item::Head(self.head.len()));
-                &mut self.head
-            }
-            Place::EachToken => self.last_part(),
-            Place::Block => {
-                self.begin_part(false);
-                self.last_part()
-            }
-        };
-        calls.push(call);
-        let last = calls.len() - 1;
-        &mut calls[last]
-    }
-
-    fn begin_part(&mut self, each_token: bool) {
-        self.record(Item::Part(self.body.len()));
-        let calls = Vec::new();
-        self.body.push(Part { each_token, calls });
-    }
-
-    fn last_part(&mut self) -> &mut Vec<Call> {
-        match self.body.last_mut() {
-            Some(part) => &mut part.calls,
-            None => unreachable!("a part was begun"),
-        }
-    }
-
     /// Every call, in order, those of the head last.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
         let body = self.body.iter().flat_map(|part| &part.calls);
@@ -336,21 +156,6 @@ impl Graph {
             Kind::Ternary { .. } => self.params[id].kind.elems(),
             _ => 0,
         }
-    }
-
-    /// Calls that `body` makes are run for one token after the other.
-    pub(crate) fn each_token(&mut self, body: impl FnOnce(&mut Graph)) {
-        self.begin_part(true);
-        self.place = Place::EachToken;
-        body(self);
-        self.place = Place::Block;
-    }
-
-    /// Calls that `body` makes give the logits, which it returns: for the last token of a block, or for all of them.
-    pub(crate) fn head(&mut self, body: impl FnOnce(&mut Graph) -> Rows) {
-        self.place = Place::Head;
-        self.logits = Some(body(self));
-        self.place = Place::Block;
     }
 }
 

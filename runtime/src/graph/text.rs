@@ -1,6 +1,6 @@
 //! A graph as text: what is declared and what is run, in order. Within a scope its names stand without it.
 
-use super::{Arg, Call, Extent, Graph, Item, Rows, Scalar, What, signature};
+use super::{Arg, Call, Extent, Graph, Item, Rows, Scalar, What};
 use crate::tensor::Prepare;
 use atome_spec::Activation;
 use std::fmt;
@@ -8,52 +8,55 @@ use std::fmt;
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "graph {} window {} {{", self.name, self.window)?;
-        let mut open = "";
-        for (scope, item) in &self.log {
-            if open != scope {
-                close(f, open)?;
-                open = scope;
-                if !open.is_empty() {
-                    writeln!(f, "  {open} {{")?;
+        let mut scopes: Vec<&str> = Vec::new();
+        let mut depth = 1;
+        for item in &self.log {
+            depth -= usize::from(*item == Item::End);
+            let indent = 2 * depth;
+            write!(f, "{:indent$}", "")?;
+            match item {
+                Item::Scope(name) => {
+                    writeln!(f, "{name} {{")?;
+                    scopes.push(name);
+                    depth += 1;
+                }
+                Item::HeadStart => {
+                    writeln!(f, "head {{")?;
+                    depth += 1;
+                }
+                Item::End => {
+                    scopes.pop();
+                    writeln!(f, "}}")?;
+                }
+                item => {
+                    let graph = self;
+                    let scope = scopes.join(".");
+                    let printed = Printed {
+                        graph,
+                        scope,
+                        indent,
+                    };
+                    printed.item(f, item)?;
                 }
             }
-            let graph = self;
-            let printed = Printed { graph, scope, item };
-            write!(f, "{printed}")?;
         }
-        close(f, open)?;
         writeln!(f, "}}")
     }
 }
 
-fn close(f: &mut fmt::Formatter<'_>, open: &str) -> fmt::Result {
-    match open {
-        "" => Ok(()),
-        _ => writeln!(f, "  }}"),
-    }
-}
-
-/// Something of a graph, in its scope.
+/// What is in a scope.
 struct Printed<'g> {
     graph: &'g Graph,
-    scope: &'g str,
-    item: &'g Item,
+    scope: String,
+    indent: usize,
 }
 
-impl fmt::Display for Printed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Graph {
-            params,
-            states,
-            body,
-            head,
-            ..
-        } = self.graph;
-        let indent = if self.scope.is_empty() { "  " } else { "    " };
-        f.write_str(indent)?;
-        match *self.item {
+impl Printed<'_> {
+    fn item(&self, f: &mut fmt::Formatter<'_>, item: &Item) -> fmt::Result {
+        let graph = self.graph;
+        match *item {
             Item::Param(id) => {
-                let param = &params[id];
+                let param = &graph.params[id];
                 write!(f, "param {}: {}", self.short(&param.name), param.kind)?;
                 match param.prepare {
                     Prepare::AsStored => writeln!(f),
@@ -61,28 +64,36 @@ impl fmt::Display for Printed<'_> {
                 }
             }
             Item::State(id) => {
-                let state = &states[id];
+                let state = &graph.states[id];
                 let what = if state.cache { "cache" } else { "state" };
                 let (name, rows, width) = (self.short(&state.name), state.rows, state.width);
                 writeln!(f, "{what} {name}: f32[{rows}, {width}]")
             }
-            Item::Head(i) => self.call(f, &head[i]),
-            Item::Part(i) if body[i].each_token => {
+            Item::Output => match graph.output {
+                Some(rows) => {
+                    f.write_str("output ")?;
+                    self.rows(f, rows)?;
+                    writeln!(f)
+                }
+                None => Ok(()),
+            },
+            Item::Head(i) => self.call(f, &graph.head[i]),
+            Item::Part(i) if graph.body[i].each_token => {
                 writeln!(f, "each token {{")?;
-                for call in &body[i].calls {
-                    write!(f, "  {indent}")?;
+                let indent = self.indent;
+                for call in &graph.body[i].calls {
+                    write!(f, "{:indent$}  ", "")?;
                     self.call(f, call)?;
                 }
-                writeln!(f, "{indent}}}")
+                writeln!(f, "{:indent$}}}", "")
             }
-            Item::Part(i) => body[i].calls.iter().try_for_each(|c| self.call(f, c)),
+            Item::Part(i) => graph.body[i].calls.iter().try_for_each(|c| self.call(f, c)),
+            Item::Scope(_) | Item::HeadStart | Item::End => Ok(()),
         }
     }
-}
 
-impl Printed<'_> {
     fn short<'n>(&self, name: &'n str) -> &'n str {
-        let inner = name.strip_prefix(self.scope);
+        let inner = name.strip_prefix(self.scope.as_str());
         inner
             .and_then(|inner| inner.strip_prefix('.'))
             .unwrap_or(name)
@@ -90,10 +101,10 @@ impl Printed<'_> {
 
     fn call(&self, f: &mut fmt::Formatter<'_>, call: &Call) -> fmt::Result {
         write!(f, "{}: {}", self.short(&call.name), call.what)?;
-        for (i, name) in signature::names(call.what).buffers.iter().enumerate() {
+        for (i, (name, arg)) in call.args.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
             write!(f, "{comma} {name}=")?;
-            match call.get(name) {
+            match *arg {
                 Arg::Rows(rows) => self.rows(f, rows)?,
                 Arg::Param(id) => f.write_str(self.short(&self.graph.params[id.0].name))?,
                 Arg::State(id) => f.write_str(self.short(&self.graph.states[id.0].name))?,

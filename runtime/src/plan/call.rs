@@ -1,4 +1,4 @@
-use super::Tensor;
+use super::{DimValue, Tensor};
 use atome_codegen::KernelSpec;
 use atome_codegen::expr::Expr;
 use atome_spec::{Activation, Method, Op, Packing};
@@ -96,21 +96,6 @@ pub(crate) struct TopKCall {
     pub chosen: Operand,
     /// Their scores out, `f32[k]`.
     pub picked: Operand,
-}
-
-/// A dimension's value: known when planning, or following the position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum DimValue {
-    /// Always that number.
-    Const(u64),
-    /// Tokens of the block.
-    Tokens,
-    /// Place in the attention cache of the current token.
-    Slot,
-    /// Cached positions, the current token included.
-    Len,
-    /// Positions that attention keeps: at most this many, at most `Len`.
-    Kept(u64),
 }
 
 /// A tensor, from a row and an element of the row on.

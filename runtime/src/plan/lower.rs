@@ -2,7 +2,6 @@
 
 use super::bind::{Bound, bind};
 use super::declare::Declared;
-use super::dims::Dims;
 use super::memory::place;
 use super::saved::Saved;
 use super::slots::Slots;
@@ -127,7 +126,6 @@ impl Lowering<'_> {
                 });
             }
         };
-        let graph = self.graph;
         Call::Kernel(KernelCall {
             label: call.name.clone(),
             op,
@@ -135,7 +133,7 @@ impl Lowering<'_> {
             activation,
             method: self.method(op, activation),
             expr: None,
-            dims: Dims { graph, each_token }.of(call, op),
+            dims: call.dims.clone(),
             operands,
             scalars,
         })

@@ -12,7 +12,6 @@
 //! | `count` | what a step costs |
 //! | `lower` | a graph to a plan: its calls |
 //! | `declare`, `slots`, `bind` | its tensors: of states, of rows, of parameters |
-//! | `dims` | dimensions of a call from the widths of its operands |
 //! | `text` | a plan as text |
 //! | `verify` | the proof that a plan touches nothing but what is its own |
 //!
@@ -26,7 +25,6 @@ mod bind;
 mod call;
 mod count;
 mod declare;
-mod dims;
 mod entry;
 mod image;
 mod lower;
@@ -38,7 +36,8 @@ mod tensor;
 mod text;
 mod verify;
 
-pub(crate) use call::{Call, DimValue, KernelCall, Operand, Row, Stage, TopKCall};
+pub(crate) use crate::graph::DimValue;
+pub(crate) use call::{Call, KernelCall, Operand, Row, Stage, TopKCall};
 pub(crate) use entry::{Entry, PerEntry};
 pub(crate) use image::Image;
 pub(crate) use lower::plan;

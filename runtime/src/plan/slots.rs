@@ -95,18 +95,19 @@ fn lives(graph: &Graph) -> Vec<Option<Life>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Builder;
 
     #[test]
     fn rows_called_alike_share_a_tensor_unless_both_are_in_use() {
-        let mut graph = Graph::new("test", 1);
-        let g = &mut graph;
+        let mut g = Builder::new("test", 1);
         let x = g.embedding("embed", 8, 16);
-        let product = |scope: &str, g: &mut Graph| g.scope(scope, |g| g.linear("w", x, 16));
-        let (a, b) = (product("a", g), product("b", g));
+        let product = |scope: &str, g: &mut Builder| g.scope(scope, |g| g.linear("w", x, 16));
+        let (a, b) = (product("a", &mut g), product("b", &mut g));
         g.add("sum", a, b);
-        let c = product("c", g);
+        let c = product("c", &mut g);
         g.add("last", c, x);
         g.head(|g| g.linear("head", x, 8));
+        let graph = g.finish().expect("a graph");
         let slots = Slots::new(&graph, 4, &mut Declared::new(1));
         let [a, b, c] = [a, b, c].map(|rows| slots.tensor(rows.id).expect("they are used"));
         assert_ne!(a, b, "one would overwrite the other");

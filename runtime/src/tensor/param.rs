@@ -109,6 +109,18 @@ impl Kind {
     }
 }
 
+impl Role {
+    /// What it is, in the words of messages.
+    pub(crate) const fn described(self) -> &'static str {
+        match self {
+            Role::Embedding => "rows of a table",
+            Role::Matrix => "a matrix that multiplies f32",
+            Role::MatrixI8 => "a matrix that multiplies int8",
+            Role::Taps => "taps of a convolution",
+        }
+    }
+}
+
 fn product(dims: &[usize]) -> usize {
     dims.iter().fold(1, |all, n| all.saturating_mul(*n))
 }

@@ -8,7 +8,7 @@ pub use config::BitMamba2Config;
 use super::Family;
 use crate::error::FileError;
 use crate::format::Format;
-use crate::graph::{Graph, RMS_GAIN, Rows};
+use crate::graph::{Builder, Graph, GraphError, RMS_GAIN, Rows};
 use crate::tensor::Prepare;
 use atome_spec::Op;
 
@@ -38,16 +38,15 @@ impl Family for BitMamba2Config {
         Format::Bit2
     }
 
-    fn graph(&self, _: Option<usize>) -> Graph {
+    fn graph(&self, _: Option<usize>) -> Result<Graph, GraphError> {
         graph(self)
     }
 }
 
 /// Records a model.
-fn graph(c: &BitMamba2Config) -> Graph {
+fn graph(c: &BitMamba2Config) -> Result<Graph, GraphError> {
     // No attention, so any window will do.
-    let mut graph = Graph::new("bitmamba2", 1);
-    let g = &mut graph;
+    let mut g = Builder::new("bitmamba2", 1);
     let x = g.lookup("embed", c.vocab_size, c.d_model);
     for i in 0..c.n_layers {
         g.scope(format!("layers.{i}"), |g| layer(g, c, x));
@@ -56,11 +55,11 @@ fn graph(c: &BitMamba2Config) -> Graph {
         let normal = g.rms_norm("norm_f", x, NORM_EPS);
         g.bit_linear("lm_head", normal, c.vocab_size, NORM_EPS)
     });
-    graph
+    g.finish()
 }
 
 /// Adds what the layer makes of `x` to it.
-fn layer(g: &mut Graph, c: &BitMamba2Config, x: Rows) {
+fn layer(g: &mut Builder, c: &BitMamba2Config, x: Rows) {
     let projected = g.bit_linear("in_proj", x, c.in_proj_rows(), NORM_EPS);
     let vectors = c.n_heads.saturating_mul(c.d_state());
     let widths = [c.d_inner(), c.d_inner(), vectors, vectors, c.n_heads];
@@ -72,14 +71,12 @@ fn layer(g: &mut Graph, c: &BitMamba2Config, x: Rows) {
 }
 
 /// Depthwise causal, with a bias; then silu.
-fn convolution(g: &mut Graph, x: Rows, taps: usize) -> Rows {
-    let [w, bias] = g.scope("conv1d", |g| {
-        let w = g.floats("weight", &[x.width, 1, taps], (-0.5, 0.5));
-        let w = g.prepare(w, Prepare::NewestTapFirst);
-        [w, g.floats("bias", &[x.width], (-0.2, 0.2))]
-    });
+fn convolution(g: &mut Builder, x: Rows, taps: usize) -> Rows {
+    let w = g.floats("conv1d.weight", &[x.width, 1, taps], (-0.5, 0.5));
+    let w = g.prepare(w, Prepare::NewestTapFirst);
+    let bias = g.floats("conv1d.bias", &[x.width], (-0.2, 0.2));
     let past = taps.saturating_sub(1).saturating_mul(x.width);
-    let history = g.scope("conv", |g| g.state("history", past));
+    let history = g.state("conv.history", past);
     let out = g.rows("mixed", x.width);
     let conv = g.call("conv", Op::ConvSilu);
     conv.arg("w", w).arg("bias", bias).arg("x", x);
@@ -88,12 +85,12 @@ fn convolution(g: &mut Graph, x: Rows, taps: usize) -> Rows {
 }
 
 /// The Mamba-2 recurrence of each head, and its gated output.
-fn scan(g: &mut Graph, d_state: usize, x: Rows, [z, b, c, dt]: [Rows; 4]) -> Rows {
+fn scan(g: &mut Builder, d_state: usize, x: Rows, [z, b, c, dt]: [Rows; 4]) -> Rows {
     let heads = dt.width;
     let bias = g.floats("dt_bias", &[heads], (-4.0, -1.0));
     let a_log = g.floats("A_log", &[heads], (0.0, 2.75));
     let d = g.floats("D", &[x.width], RMS_GAIN);
-    let h = g.scope("ssm", |g| g.state("h", x.width.saturating_mul(d_state)));
+    let h = g.state("ssm.h", x.width.saturating_mul(d_state));
     let [step, decay] = ["step", "decay"].map(|name| g.rows(name, heads));
     let out = g.rows("y", x.width);
     let steps = g.call("discretize", Op::Discretize);

@@ -1,0 +1,387 @@
+//! Records a graph.
+
+use super::fault::{GraphError, GraphFault};
+use super::{Call, Extent, Graph, Item, ParamId, Part, Rows, RowsInfo, StateId, StateInfo, What};
+use super::{check, check::limits};
+use crate::tensor::{Kind, Param, Prepare, Role};
+use atome_spec::{Activation, Op};
+use std::collections::BTreeSet;
+
+/// A graph that is being recorded.
+///
+/// The first fault is kept and told by [`Builder::finish`]; what is recorded after it is dropped.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    graph: Graph,
+    /// The names of the scopes that are open.
+    scopes: Vec<String>,
+    /// Names of parameters and states, and of rows behind a `%`.
+    names: BTreeSet<String>,
+    place: Place,
+    fault: Option<GraphError>,
+    /// A call that is not recorded, because there is a fault already.
+    dropped: Call,
+    calls: usize,
+}
+
+/// Where calls go now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Block,
+    EachToken,
+    Head,
+    /// Behind the head, where nothing is.
+    Nowhere,
+}
+
+impl Builder {
+    /// A graph with nothing but token ids; attention looks back `window` positions.
+    pub(crate) fn new(name: &str, window: usize) -> Builder {
+        let ids = Rows {
+            id: 0,
+            first: 0,
+            width: 1,
+        };
+        let mut builder = Builder {
+            graph: Graph {
+                name: name.to_owned(),
+                window,
+                params: Vec::new(),
+                rows: Vec::new(),
+                states: Vec::new(),
+                body: Vec::new(),
+                head: Vec::new(),
+                ids,
+                logits: None,
+                output: None,
+                log: Vec::new(),
+            },
+            scopes: Vec::new(),
+            names: BTreeSet::new(),
+            place: Place::Block,
+            fault: None,
+            dropped: Call::new(String::new(), What::Lookup),
+            calls: 0,
+        };
+        builder.expect(name, limits::name(name));
+        builder.expect("window", limits::size("positions", window, limits::WINDOW));
+        builder.make("ids", 1, Extent::Tokens);
+        builder
+    }
+
+    /// The graph.
+    ///
+    /// # Errors
+    /// The first fault of the recording, or of the graph as a whole.
+    pub(crate) fn finish(self) -> Result<Graph, GraphError> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => check::checked(self.graph),
+        }
+    }
+
+    /// Token ids, which a lookup reads.
+    pub(crate) fn ids(&self) -> Rows {
+        self.graph.ids
+    }
+
+    /// Positions that attention looks back.
+    pub(crate) fn window(&self) -> usize {
+        self.graph.window
+    }
+
+    /// Keeps the first fault.
+    fn expect(&mut self, at: &str, holds: Result<(), GraphFault>) {
+        if let (Err(fault), None) = (holds, &self.fault) {
+            self.fault = Some(GraphError::new(at, fault));
+        }
+    }
+
+    fn refuse(&mut self, at: &str, fault: GraphFault) {
+        self.expect(at, Err(fault));
+    }
+
+    /// Names that `body` tells are within `name`.
+    pub(crate) fn scope<R>(
+        &mut self,
+        name: impl Into<String>,
+        body: impl FnOnce(&mut Builder) -> R,
+    ) -> R {
+        self.open(name.into());
+        let result = body(self);
+        self.close();
+        result
+    }
+
+    fn open(&mut self, name: String) {
+        self.expect(&name, limits::name(&name));
+        if self.scopes.len() >= limits::DEPTH {
+            self.refuse(
+                &name,
+                GraphFault::limit("scopes in each other", limits::DEPTH),
+            );
+        }
+        if name == HEAD && self.scopes.is_empty() {
+            self.refuse(&name, GraphFault::Reserved);
+        }
+        // Calls for each token are one item of the log.
+        if self.place != Place::EachToken {
+            self.record(Item::Scope(name.clone()));
+        }
+        self.scopes.push(name);
+    }
+
+    fn close(&mut self) {
+        self.scopes.pop();
+        if self.place != Place::EachToken {
+            self.end();
+        }
+    }
+
+    /// Ends what was opened last; nothing is left of it if nothing is in it.
+    fn end(&mut self) {
+        match self.graph.log.last() {
+            Some(Item::Scope(_)) => drop(self.graph.log.pop()),
+            _ => self.record(Item::End),
+        }
+    }
+
+    fn named(&mut self, name: &str) -> String {
+        self.expect(name, limits::name(name));
+        let scopes = self.scopes.iter().map(String::as_str);
+        let whole = scopes.chain([name]).collect::<Vec<_>>().join(".");
+        if whole.len() > limits::NAME {
+            self.refuse(name, GraphFault::limit("bytes of a name", limits::NAME));
+        }
+        whole
+    }
+
+    fn record(&mut self, item: Item) {
+        if self.place == Place::Nowhere && item != Item::End {
+            self.refuse(HEAD, GraphFault::AfterHead);
+        }
+        if self.fault.is_none() {
+            self.graph.log.push(item);
+        }
+    }
+
+    /// A name that is not taken.
+    fn take(&mut self, key: String) {
+        if self.fault.is_none() && !self.names.insert(key.clone()) {
+            self.refuse(&key, GraphFault::Twice);
+        }
+    }
+
+    /// Declares a ternary tensor. What it is for is told by the call that reads it.
+    pub(crate) fn ternary(&mut self, name: &str, [rows, cols]: [usize; 2]) -> ParamId {
+        // Of a tensor that nothing reads, only the size matters.
+        let role = Role::Matrix;
+        self.param(name, Kind::Ternary { rows, cols, role }, (0.0, 0.0))
+    }
+
+    /// Declares a table of rows to be looked up; a random model's elements are in the interval `typical`.
+    pub(crate) fn table(
+        &mut self,
+        name: &str,
+        [rows, cols]: [usize; 2],
+        typical: (f32, f32),
+    ) -> ParamId {
+        self.param(name, Kind::Table { rows, cols }, typical)
+    }
+
+    /// Declares f32 numbers; a random model's are in the interval `typical`.
+    pub(crate) fn floats(&mut self, name: &str, shape: &[usize], typical: (f32, f32)) -> ParamId {
+        self.param(name, Kind::Floats(shape.to_vec()), typical)
+    }
+
+    /// Says what becomes of a float tensor before kernels read it.
+    pub(crate) fn prepare(&mut self, param: ParamId, prepare: Prepare) -> ParamId {
+        let found = self.graph.params.get_mut(param.0);
+        match found.filter(|param| matches!(param.kind, Kind::Floats(_))) {
+            Some(found) => found.prepare = prepare,
+            None => self.refuse(prepare.name(), GraphFault::NotFloats),
+        }
+        param
+    }
+
+    fn param(&mut self, name: &str, kind: Kind, typical: (f32, f32)) -> ParamId {
+        let name = self.named(name);
+        self.expect(&name, limits::param(&kind, typical));
+        self.take(name.clone());
+        let id = self.graph.params.len();
+        if id >= limits::PARAMS {
+            self.refuse(&name, GraphFault::limit("parameters", limits::PARAMS));
+        }
+        if self.fault.is_none() {
+            self.graph.params.push(Param {
+                name,
+                kind,
+                prepare: Prepare::AsStored,
+                typical,
+            });
+            self.record(Item::Param(id));
+        }
+        ParamId(id)
+    }
+
+    /// Makes rows of `width` values a token.
+    pub(crate) fn rows(&mut self, name: &str, width: usize) -> Rows {
+        self.make(name, width, Extent::Tokens)
+    }
+
+    /// Makes the rows that a session reads after a run, beside the logits.
+    pub(crate) fn output(&mut self, name: &str, width: usize) -> Rows {
+        let rows = self.rows(name, width);
+        if self.graph.output.replace(rows).is_some() {
+            self.refuse(name, GraphFault::SecondOutput);
+        }
+        self.record(Item::Output);
+        rows
+    }
+
+    /// Makes one row with a value for each cached position.
+    pub(crate) fn positions(&mut self, name: &str) -> Rows {
+        self.make(name, self.graph.window, Extent::Positions)
+    }
+
+    /// Makes one row with a value for each position that attention keeps, at most `most`.
+    pub(crate) fn kept(&mut self, name: &str, most: usize) -> Rows {
+        self.make(name, most, Extent::Kept)
+    }
+
+    fn make(&mut self, name: &str, width: usize, extent: Extent) -> Rows {
+        let name = self.named(name);
+        let max = match extent {
+            Extent::Tokens => limits::WIDTH,
+            Extent::Positions | Extent::Kept => self.graph.window,
+        };
+        self.expect(&name, limits::size("columns", width, max));
+        self.take(format!("%{name}"));
+        let id = self.graph.rows.len();
+        if id >= limits::ROWS {
+            self.refuse(&name, GraphFault::limit("rows", limits::ROWS));
+        }
+        if self.fault.is_none() {
+            self.graph.rows.push(RowsInfo {
+                name,
+                width,
+                extent,
+            });
+        }
+        Rows {
+            id,
+            first: 0,
+            width,
+        }
+    }
+
+    /// Makes a state of `elems` values, zeros at first.
+    pub(crate) fn state(&mut self, name: &str, elems: usize) -> StateId {
+        self.remember(name, 1, elems, false)
+    }
+
+    /// Makes a cache of `rows` rows, each with `width` values for every position that attention looks back.
+    pub(crate) fn cache(&mut self, name: &str, rows: usize, width: usize) -> StateId {
+        self.remember(name, rows, width, true)
+    }
+
+    fn remember(&mut self, name: &str, rows: usize, width: usize, cache: bool) -> StateId {
+        let name = self.named(name);
+        let elems = rows.saturating_mul(width);
+        if elems > limits::STATE {
+            self.refuse(&name, GraphFault::limit("elements", limits::STATE));
+        }
+        self.take(name.clone());
+        let id = self.graph.states.len();
+        if id >= limits::PARAMS {
+            self.refuse(&name, GraphFault::limit("states", limits::PARAMS));
+        }
+        if self.fault.is_none() {
+            self.graph.states.push(StateInfo {
+                name,
+                rows,
+                width,
+                cache,
+            });
+            self.record(Item::State(id));
+        }
+        StateId(id)
+    }
+
+    /// Calls an op on f32 activations; operands and scalars are added to what this gives.
+    pub(crate) fn call(&mut self, name: &str, op: Op) -> &mut Call {
+        self.push(name, What::Kernel(op, Activation::F32))
+    }
+
+    pub(crate) fn push(&mut self, name: &str, what: What) -> &mut Call {
+        let call = Call::new(self.named(name), what);
+        self.calls += 1;
+        if self.calls > limits::CALLS {
+            self.refuse(name, GraphFault::limit("calls", limits::CALLS));
+        }
+        if self.place == Place::Nowhere {
+            self.refuse(name, GraphFault::AfterHead);
+        }
+        if self.fault.is_some() {
+            self.dropped = call;
+            return &mut self.dropped;
+        }
+        if self.place == Place::Block {
+            self.record(Item::Part(self.graph.body.len()));
+            self.graph.body.push(Part::new(false));
+        }
+        if self.place == Place::Head {
+            self.record(Item::Head(self.graph.head.len()));
+        }
+        let last = self.graph.body.last_mut().map(|part| &mut part.calls);
+        let calls = match (self.place, last) {
+            (Place::Block | Place::EachToken, Some(part)) => part,
+            _ => &mut self.graph.head,
+        };
+        calls.push(call);
+        let last = calls.len() - 1;
+        &mut calls[last]
+    }
+
+    /// Calls that `body` makes are run for one token after the other.
+    pub(crate) fn each_token(&mut self, body: impl FnOnce(&mut Builder)) {
+        if self.place != Place::Block {
+            self.refuse("each token", GraphFault::Nested);
+        }
+        let (part, place) = (self.graph.body.len(), self.place);
+        if self.fault.is_none() {
+            self.graph.body.push(Part::new(true));
+        }
+        self.place = Place::EachToken;
+        body(self);
+        self.place = place;
+        // Behind what was declared for its calls.
+        self.record(Item::Part(part));
+    }
+
+    /// Calls that `body` makes give the logits, which it returns: for the last token of a block, or for all of them.
+    /// It is the end of a graph.
+    pub(crate) fn head(&mut self, body: impl FnOnce(&mut Builder) -> Rows) {
+        if self.place != Place::Block || !self.scopes.is_empty() {
+            self.refuse(HEAD, GraphFault::Nested);
+        }
+        self.record(Item::HeadStart);
+        self.place = Place::Head;
+        let logits = body(self);
+        self.place = Place::Nowhere;
+        self.record(Item::End);
+        self.graph.logits = Some(logits);
+    }
+}
+
+/// The scope of the head.
+const HEAD: &str = "head";
+
+impl Part {
+    fn new(each_token: bool) -> Part {
+        Part {
+            each_token,
+            calls: Vec::new(),
+        }
+    }
+}

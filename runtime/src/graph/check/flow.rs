@@ -1,0 +1,200 @@
+//! What rows hold between two calls, and who touches what is remembered.
+
+use super::super::fault::GraphFault;
+use super::super::{Arg, Call, Extent, Graph, Rows};
+use super::Place;
+use super::call::{Holds, Used};
+use atome_codegen::ir::Access;
+use std::fmt;
+use std::ops::Range;
+
+/// What all rows hold.
+pub(super) struct Flow {
+    /// By the number of the rows: what was written, to which of their columns.
+    rows: Vec<Option<(Holds, Range<usize>)>>,
+    /// By the number of a state.
+    states: Vec<Touched>,
+    /// By the number of the rows, of those that are no rows of tokens.
+    positions: Vec<Touched>,
+    /// By the number of the rows, whether the body touches them.
+    pub(super) in_body: Vec<bool>,
+}
+
+/// What may be touched by calls of one part alone.
+#[derive(Clone, Debug, Default)]
+struct Touched {
+    /// The part, and the last call of it.
+    by: Option<(usize, String)>,
+    written: bool,
+}
+
+impl Flow {
+    /// Before the first call there are token ids.
+    pub(super) fn new(graph: &Graph) -> Flow {
+        let count = graph.rows.len();
+        let mut rows = vec![None; count];
+        rows[graph.ids.id] = Some((Holds::Ids, 0..1));
+        Flow {
+            rows,
+            states: vec![Touched::default(); graph.states.len()],
+            positions: vec![Touched::default(); count],
+            in_body: vec![false; count],
+        }
+    }
+
+    /// Reads and writes what a call does.
+    ///
+    /// # Errors
+    /// If something is read that is not there, or touched from where it may not.
+    pub(super) fn run(
+        &mut self,
+        graph: &Graph,
+        call: &Call,
+        used: &[Used],
+        place: Place,
+    ) -> Result<(), GraphFault> {
+        for used in used {
+            match used.arg {
+                Arg::Rows(rows) => self.rows(graph, call, (used, rows), place)?,
+                Arg::State(id) => self.state(graph, call, (used, id.0), place)?,
+                Arg::Param(_) => {}
+            }
+        }
+        used.iter().for_each(|used| self.write(used));
+        Ok(())
+    }
+
+    fn rows(
+        &mut self,
+        graph: &Graph,
+        call: &Call,
+        (used, rows): (&Used, Rows),
+        place: Place,
+    ) -> Result<(), GraphFault> {
+        let info = &graph.rows[rows.id];
+        let operand = used.name.clone();
+        match place {
+            Place::Part { number, .. } => {
+                self.in_body[rows.id] = true;
+                if info.extent != Extent::Tokens {
+                    let touched = &mut self.positions[rows.id];
+                    touched.by_part(&format!("%{}", info.name), call, (number, true))?;
+                }
+            }
+            Place::Head if used.access != Access::In && self.in_body[rows.id] => {
+                return Err(GraphFault::HeadWrites { operand });
+            }
+            Place::Head => {}
+        }
+        if used.access != Access::In && rows.id == graph.ids.id {
+            return Err(GraphFault::WritesIds { operand });
+        }
+        if !used.takes {
+            return Ok(());
+        }
+        let columns = rows.first..rows.first + rows.width;
+        let there = match &self.rows[rows.id] {
+            Some((holds, written)) => {
+                let all = written.start <= columns.start && columns.end <= written.end;
+                *holds == used.holds && all
+            }
+            None => false,
+        };
+        match there {
+            true => Ok(()),
+            false => Err(GraphFault::Holds {
+                name: format!("%{}", info.name),
+                expected: described(Some(&(used.holds, columns)), info.width),
+                found: described(self.rows[rows.id].as_ref(), info.width),
+            }),
+        }
+    }
+
+    fn state(
+        &mut self,
+        graph: &Graph,
+        call: &Call,
+        (used, id): (&Used, usize),
+        place: Place,
+    ) -> Result<(), GraphFault> {
+        let Place::Part { number, each_token } = place else {
+            return Err(GraphFault::StateInHead);
+        };
+        let (info, touched) = (&graph.states[id], &mut self.states[id]);
+        touched.by_part(&info.name, call, (number, each_token))?;
+        // What of a cache was not written is what other sessions left there.
+        if info.cache && used.access == Access::In && !touched.written {
+            return Err(GraphFault::Holds {
+                name: info.name.clone(),
+                expected: "the current token".to_owned(),
+                found: "those before it".to_owned(),
+            });
+        }
+        touched.written |= used.access != Access::In;
+        Ok(())
+    }
+
+    fn write(&mut self, used: &Used) {
+        let Arg::Rows(rows) = used.arg else { return };
+        if used.access == Access::In {
+            return;
+        }
+        let new = rows.first..rows.first + rows.width;
+        let held = &mut self.rows[rows.id];
+        let columns = match held {
+            Some((holds, old))
+                if *holds == used.holds && new.start <= old.end && old.start <= new.end =>
+            {
+                new.start.min(old.start)..new.end.max(old.end)
+            }
+            _ => new,
+        };
+        *held = Some((used.holds, columns));
+    }
+
+    /// Whether rows are whole, and numbers.
+    pub(super) fn is_whole(&self, rows: Rows) -> bool {
+        self.rows[rows.id] == Some((Holds::F32, 0..rows.width))
+    }
+}
+
+impl Touched {
+    /// Refuses a second part, and a second call of a part that runs each over all tokens.
+    fn by_part(
+        &mut self,
+        name: &str,
+        call: &Call,
+        (part, each_token): (usize, bool),
+    ) -> Result<(), GraphFault> {
+        if let Some((other, by)) = &self.by
+            && !(*other == part && each_token)
+        {
+            return Err(GraphFault::Parts {
+                name: name.to_owned(),
+                other: by.clone(),
+            });
+        }
+        self.by = Some((part, call.name.clone()));
+        Ok(())
+    }
+}
+
+fn described(held: Option<&(Holds, Range<usize>)>, width: usize) -> String {
+    match held {
+        None => "nothing".to_owned(),
+        Some((holds, columns)) if *columns == (0..width) => holds.to_string(),
+        Some((holds, columns)) => format!("{holds} in columns {columns:?}"),
+    }
+}
+
+impl fmt::Display for Holds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holds::F32 => f.write_str("f32"),
+            Holds::I32 => f.write_str("sums of int8"),
+            Holds::I8(cols) => write!(f, "int8 of {cols} columns"),
+            Holds::Ids => f.write_str("token ids"),
+            Holds::Slots => f.write_str("kept positions"),
+        }
+    }
+}

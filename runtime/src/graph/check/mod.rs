@@ -1,0 +1,116 @@
+//! Whether a recording is a graph: every call has what its op takes, and computes the same for a block of tokens as for one
+//! token after the other.
+//!
+//! | file | what holds |
+//! |---|---|
+//! | `limits` | names, and how large a graph may be |
+//! | `call` | the operands of a call are those of its op, in kind, width and number |
+//! | `roles` | a ternary parameter is packed in one way |
+//! | `flow` | what is read was written before, as what it is read as |
+//! | `whole` | token ids in, logits out; what is remembered is in proportion to the parameters |
+//!
+//! It takes time in proportion to the length of the graph. What holds of a graph in this way is proved again of its plan.
+
+mod call;
+mod flow;
+pub(super) mod limits;
+mod roles;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+use super::fault::{GraphError, GraphFault};
+use super::{Arg, Call, Graph, Name, Rows, RowsInfo};
+use call::Checker;
+use flow::Flow;
+use roles::Roles;
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In this part of the body.
+    Part {
+        number: usize,
+        each_token: bool,
+    },
+    Head,
+}
+
+impl Place {
+    fn each_token(self) -> bool {
+        matches!(self, Place::Part { each_token, .. } if each_token)
+    }
+}
+
+/// The graph of a recording: with the dimensions of every call, the roles of ternary parameters, and operands in the order
+/// of their kernels; rows are numbered in the order in which calls touch them.
+///
+/// # Errors
+/// The first fault, in the order of the calls.
+pub(super) fn checked(mut graph: Graph) -> Result<Graph, GraphError> {
+    let mut body = std::mem::take(&mut graph.body);
+    let mut head = std::mem::take(&mut graph.head);
+    let mut checker = Checker::default();
+    let (mut roles, mut flow) = (Roles::new(&graph), Flow::new(&graph));
+    let in_body = body.iter_mut().enumerate().flat_map(|(number, part)| {
+        let each_token = part.each_token;
+        let place = Place::Part { number, each_token };
+        part.calls.iter_mut().map(move |call| (place, call))
+    });
+    let in_head = head.iter_mut().map(|call| (Place::Head, call));
+    for (place, call) in in_body.chain(in_head) {
+        let found = checker.check(&graph, call, place).and_then(|used| {
+            roles.read(call, &used)?;
+            flow.run(&graph, call, &used, place)
+        });
+        found.map_err(|fault| GraphError::new(&call.name, fault))?;
+    }
+    roles.assign(&mut graph.params);
+    (graph.body, graph.head) = (body, head);
+    whole::check(&graph, &flow)?;
+    number_rows(&mut graph);
+    Ok(graph)
+}
+
+/// Numbers rows in the order in which calls touch them; others are left out.
+fn number_rows(graph: &mut Graph) {
+    let mut numbers: Vec<Option<usize>> = vec![None; graph.rows.len()];
+    let mut rows: Vec<RowsInfo> = Vec::new();
+    let mut number = |at: &mut Rows| {
+        let number = numbers[at.id].get_or_insert_with(|| {
+            rows.push(graph.rows[at.id].clone());
+            rows.len() - 1
+        });
+        at.id = *number;
+    };
+    number(&mut graph.ids);
+    let body = graph.body.iter_mut().flat_map(|part| &mut part.calls);
+    let calls: Vec<&mut Call> = body.chain(&mut graph.head).collect();
+    for (_, arg) in calls.into_iter().flat_map(|call| &mut call.args) {
+        if let Arg::Rows(rows) = arg {
+            number(rows);
+        }
+    }
+    let ports = [&mut graph.logits, &mut graph.output];
+    ports.into_iter().flatten().for_each(number);
+    graph.rows = rows;
+}
+
+impl Graph {
+    /// An operand of another kind than a call takes.
+    pub(super) fn unfit(&self, operand: Name, expected: &'static str, found: Arg) -> GraphFault {
+        let found = match found {
+            Arg::Rows(rows) => format!("`%{}`", self.rows[rows.id].name),
+            Arg::Param(id) => {
+                let param = &self.params[id.0];
+                format!("the parameter `{}`, {}", param.name, param.kind)
+            }
+            Arg::State(id) => format!("the state `{}`", self.states[id.0].name),
+        };
+        GraphFault::Kind {
+            operand,
+            expected,
+            found,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Dimensions of a call, which are the widths of its operands.
+
+use super::fault::GraphFault;
+use super::{Arg, Call, Extent, Graph, Rows};
+use DimValue::{Const, Kept, Len, Slot, Tokens};
+use atome_spec::{LANES, Op};
+
+/// A dimension's value: known when planning, or following the position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum DimValue {
+    /// Always that number.
+    Const(u64),
+    /// Tokens of the block.
+    Tokens,
+    /// Place in the attention cache of the current token.
+    Slot,
+    /// Cached positions, the current token included.
+    Len,
+    /// Positions that attention keeps: at most this many, at most `Len`.
+    Kept(u64),
+}
+
+/// Tells the dimensions of a graph's calls.
+pub(super) struct Dims<'g> {
+    pub(super) graph: &'g Graph,
+    /// Whether the call is run for one token after the other.
+    pub(super) each_token: bool,
+}
+
+impl Dims<'_> {
+    /// A value for each dimension of `op`, in the order of `op::dims`.
+    ///
+    /// # Errors
+    /// If an operand is missing or of another kind than the op's, or graphs do not call the op.
+    pub(super) fn of(&self, call: &Call, op: Op) -> Result<Vec<DimValue>, GraphFault> {
+        let rows = |name| self.rows(call, name);
+        let width = |name| Ok(self.width(rows(name)?));
+        let stride = |name| Ok(constant(self.graph.rows[rows(name)?.id].width));
+        let tokens = self.tokens();
+        Ok(match op {
+            Op::Embed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => {
+                let (vocab, cols) = self.matrix(call, "table")?;
+                vec![vocab, cols, tokens]
+            }
+            Op::Gemm => {
+                let (rows, cols) = self.matrix(call, "w")?;
+                vec![rows, cols, tokens, stride("out")?]
+            }
+            Op::Conv1d => {
+                let (channels, taps) = self.matrix(call, "w")?;
+                vec![channels, taps, tokens]
+            }
+            Op::ConvSilu => {
+                let (channels, taps) = self.matrix(call, "w")?;
+                vec![channels, taps, tokens, stride("x")?]
+            }
+            Op::Norm | Op::RmsNorm | Op::RmsQuantize | Op::Quantize | Op::Softmax => {
+                let x = rows("x")?;
+                vec![self.width(x), self.count(x)]
+            }
+            Op::Scan | Op::RouterMix | Op::Residual => vec![width("x")?, tokens],
+            Op::KvAppend => vec![width("k")?, width("v")?, self.capacity(), Slot],
+            Op::AttnScores => vec![width("q")?, self.capacity(), Len],
+            Op::AttnMix => vec![width("out")?, self.capacity(), width("chosen")?],
+            Op::Discretize => vec![width("dt")?, tokens, stride("dt")?],
+            Op::SelectiveScan => {
+                let heads = rows("step")?.width;
+                let per_head = |n: usize| constant(n.checked_div(heads).unwrap_or(0));
+                let head_dim = per_head(rows("out")?.width);
+                let d_state = per_head(rows("b")?.width);
+                vec![constant(heads), head_dim, d_state, tokens, stride("z")?]
+            }
+            Op::Gemv => return Err(other(op, "`gemm`")),
+            Op::Argmax => return Err(other(op, "no call: sessions tell the greatest logit")),
+            Op::Exp | Op::Tanh | Op::Softplus | Op::Silu | Op::Sigmoid | Op::Neg => {
+                return Err(elementwise(op));
+            }
+            Op::Abs | Op::Sqrt | Op::SquaredRelu | Op::Add | Op::Sub | Op::Mul | Op::Div => {
+                return Err(elementwise(op));
+            }
+            Op::Min | Op::Max | Op::SelectLt | Op::SelectLe | Op::SelectEq | Op::Map => {
+                return Err(elementwise(op));
+            }
+        })
+    }
+
+    fn width(&self, rows: Rows) -> DimValue {
+        match self.graph.rows[rows.id].extent {
+            Extent::Kept => Kept(rows.width as u64),
+            Extent::Tokens | Extent::Positions => constant(rows.width),
+        }
+    }
+
+    fn count(&self, rows: Rows) -> DimValue {
+        match self.graph.rows[rows.id].extent {
+            Extent::Tokens => self.tokens(),
+            Extent::Positions | Extent::Kept => Const(1),
+        }
+    }
+
+    fn tokens(&self) -> DimValue {
+        if self.each_token { Const(1) } else { Tokens }
+    }
+
+    fn capacity(&self) -> DimValue {
+        constant(self.graph.window.next_multiple_of(LANES))
+    }
+
+    fn rows(&self, call: &Call, name: &'static str) -> Result<Rows, GraphFault> {
+        match call.find(name)? {
+            Arg::Rows(rows) => Ok(rows),
+            other => Err(self.graph.unfit(name.into(), "rows", other)),
+        }
+    }
+
+    fn matrix(&self, call: &Call, name: &'static str) -> Result<(DimValue, DimValue), GraphFault> {
+        match call.find(name)? {
+            Arg::Param(id) => {
+                let (rows, cols) = self.graph.params[id.0].kind.matrix();
+                Ok((constant(rows), constant(cols)))
+            }
+            other => Err(self.graph.unfit(name.into(), "a parameter", other)),
+        }
+    }
+}
+
+fn other(op: Op, expected: &'static str) -> GraphFault {
+    GraphFault::Op {
+        op: op.to_string(),
+        expected,
+    }
+}
+
+fn elementwise(op: Op) -> GraphFault {
+    other(op, "an op on rows of all tokens")
+}
+
+fn constant(n: usize) -> DimValue {
+    Const(n as u64)
+}
