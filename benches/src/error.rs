@@ -57,9 +57,6 @@ pub enum BenchError {
     #[cfg(feature = "jit")]
     #[error(transparent)]
     Jit(#[from] atome::JitError),
-    /// There is no writer for the family of a model whose loading is timed.
-    #[error("no format is written for models of this family")]
-    NoFormat,
     /// A model could not be packed.
     #[error(transparent)]
     Packing(#[from] WriteError),

@@ -4,9 +4,8 @@ use crate::ceiling;
 use crate::error::BenchError;
 use crate::time::time;
 use crate::timing::Timing;
-use atome::format::{
-    Checkpoint, Config, ContainerOptions, write_atome01, write_atomecl01, write_packed,
-};
+use atome::checkpoint::{Checkpoint, write_atome01, write_atomecl01, write_packed};
+use atome::format::{ContainerOptions, Format};
 use atome::{Model, Options, Packing};
 use std::fs;
 use std::hint::black_box;
@@ -14,8 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// From a file, which was just written and so is in memory already: of an Atome model one of its own formats, of a
-/// BitMamba-2 model the container that is mapped.
+/// From a file, which was just written and so is in memory already: of the format that fits the model, but for `BIT2`, in
+/// whose place is the container that is mapped.
 pub(crate) fn load(source: &Checkpoint, options: &Options) -> Result<Timing, BenchError> {
     let files = Files::write(source)?;
     let limit = ceiling::read(files.bytes);
@@ -44,18 +43,17 @@ impl Files {
     fn write(source: &Checkpoint) -> Result<Files, BenchError> {
         let directory = TempDir::new().map_err(failed(&std::env::temp_dir()))?;
         let model = directory.path().join("model.safetensors");
-        let (config, bytes) = match source.config() {
-            Config::BitMamba2(_) => {
-                let options = ContainerOptions::packing(Packing::Int2);
-                let summary = write_packed(source, &model, &options, &mut |_, _| {})?;
-                (None, summary.bytes as usize)
-            }
-            Config::Atome(_) => {
+        let (config, bytes) = match source.format {
+            Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => {
                 let config = directory.path().join("model.json");
                 let bytes = write_atome(source, &model, &config)?;
                 (Some(config), bytes)
             }
-            _ => return Err(BenchError::NoFormat),
+            _ => {
+                let options = ContainerOptions::packing(Packing::Int2);
+                let summary = write_packed(source, &model, &options, &mut |_, _| {})?;
+                (None, summary.bytes as usize)
+            }
         };
         Ok(Files {
             model,

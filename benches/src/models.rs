@@ -8,7 +8,8 @@ use crate::random::Random;
 use crate::record::{Limit, Record};
 use crate::time::{least_median, time};
 use crate::timing::Timing;
-use atome::format::Checkpoint;
+use atome::checkpoint::Checkpoint;
+use atome::families::Config;
 use atome::{BackendKind, Model, Options, Session, Tier};
 use atome_spec::{Isa, Method};
 use std::hint::black_box;
@@ -47,9 +48,10 @@ pub(crate) enum What {
     Load,
 }
 
-/// Tokens of a prompt for a family.
-pub(crate) fn prompt(family: &str) -> usize {
-    if family == "atome" { 256 } else { MAX_PROMPT }
+/// Tokens of a prompt: as far as attention looks back, if there is any.
+pub(crate) fn prompt(config: &Config) -> usize {
+    let window = config.max_seq().unwrap_or(MAX_PROMPT);
+    window.min(MAX_PROMPT)
 }
 
 /// The benchmark called `name`.
@@ -74,7 +76,7 @@ pub(crate) fn run(
     };
     let timing = match what {
         What::Step => step(&model, &tokens, bound)?,
-        What::Prefill => prefill(&model, &tokens[..prompt(model.info().architecture)], bound)?,
+        What::Prefill => prefill(&model, &tokens[..prompt(source.config())], bound)?,
         What::Sessions => batch(&model, &tokens, bound)?,
         What::Classify => classify(&model, &tokens[..CLASSIFIED], bound)?,
         What::Load => load(source, &options)?,

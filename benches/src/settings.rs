@@ -1,6 +1,6 @@
 //! What is asked for.
 
-use atome::format::Checkpoint;
+use atome::checkpoint::Checkpoint;
 use atome::{BackendKind, Tier};
 use atome_codegen::Schedule;
 

@@ -1,7 +1,8 @@
 //! The models that are timed.
 
 use crate::settings::{NamedModel, Settings};
-use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
+use atome::checkpoint::Checkpoint;
+use atome::families::{AtomeConfig, BitMamba2Config, Config};
 use std::cell::LazyCell;
 
 /// Seed of the models of random weights.
@@ -58,38 +59,28 @@ const BITMAMBA2: [(&str, BitMamba2Config); 2] = [
 pub(crate) struct Source {
     /// What the shape is called in names of benchmarks.
     pub(crate) shape: String,
-    /// `atome` or `bitmamba2`.
-    pub(crate) family: &'static str,
-    pub(crate) is_classifier: bool,
+    pub(crate) config: Config,
+    pub(crate) classes: Option<usize>,
     pub(crate) model: LazyCell<Checkpoint, Box<dyn FnOnce() -> Checkpoint>>,
 }
 
 impl Source {
-    fn atome(shape: &str, config: AtomeConfig, classes: Option<usize>) -> Source {
+    /// A model of random weights.
+    fn random(shape: &str, config: impl Into<Config>, classes: Option<usize>) -> Source {
+        let config = config.into();
         Source {
             shape: shape.to_owned(),
-            family: "atome",
-            is_classifier: classes.is_some(),
+            config: config.clone(),
+            classes,
             model: LazyCell::new(Box::new(move || Checkpoint::random(config, classes, SEED))),
-        }
-    }
-
-    fn bitmamba2(shape: &str, config: BitMamba2Config) -> Source {
-        Source {
-            shape: shape.to_owned(),
-            family: "bitmamba2",
-            is_classifier: false,
-            model: LazyCell::new(Box::new(move || {
-                Checkpoint::random(config.clone(), None, SEED)
-            })),
         }
     }
 
     fn given(NamedModel { shape, model }: NamedModel) -> Source {
         Source {
             shape,
-            family: model.architecture().name(),
-            is_classifier: model.classes().is_some(),
+            config: model.config().clone(),
+            classes: model.classes(),
             model: LazyCell::new(Box::new(move || model)),
         }
     }
@@ -102,9 +93,9 @@ pub(crate) fn sources(settings: &Settings) -> Vec<Source> {
     }
     let (config, classes) = CLASSIFIER;
     let atome = [
-        Source::atome("944k", ATOME_944K, None),
-        Source::atome("classifier", config, Some(classes)),
+        Source::random("944k", ATOME_944K, None),
+        Source::random("classifier", config, Some(classes)),
     ];
-    let bitmamba2 = BITMAMBA2.map(|(shape, config)| Source::bitmamba2(shape, config));
+    let bitmamba2 = BITMAMBA2.map(|(shape, config)| Source::random(shape, config, None));
     atome.into_iter().chain(bitmamba2).collect()
 }

@@ -236,20 +236,22 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
         BackendKind::Auto => &[BackendKind::Jit, BackendKind::Aot],
         _ => std::slice::from_ref(&settings.backend),
     };
-    let Source { family, shape, .. } = &**source;
-    let (method, isa) = match *family {
-        "atome" => (Method::Select, settings.tier.baseline()),
-        _ => int8(settings),
+    let Source { shape, config, .. } = &**source;
+    let (method, isa) = match config.activation() {
+        Activation::F32 => (Method::Select, settings.tier.baseline()),
+        Activation::I8 => int8(settings),
     };
-    let whats = match (*family, source.is_classifier) {
-        (_, true) => &[What::Classify, What::Load][..],
-        ("atome", _) => &[What::Step, What::Prefill, What::Load],
-        _ => &[What::Step, What::Prefill, What::Sessions, What::Load],
+    let whats = match (source.classes, config.max_seq()) {
+        (Some(_), _) => &[What::Classify, What::Load][..],
+        // Sessions that look back share less of a step.
+        (None, Some(_)) => &[What::Step, What::Prefill, What::Load],
+        (None, None) => &[What::Step, What::Prefill, What::Sessions, What::Load],
     };
+    let family = config.architecture().name();
     for &what in whats {
         let name = match what {
             What::Step => format!("step-{family}-{isa}/{shape}"),
-            What::Prefill => format!("prefill-{family}-{isa}/{shape}/T={}", prompt(family)),
+            What::Prefill => format!("prefill-{family}-{isa}/{shape}/T={}", prompt(config)),
             What::Sessions => format!("sessions-{family}-{isa}/{shape}/B={SESSIONS}"),
             What::Classify => format!("classify-{family}-{isa}/{shape}"),
             What::Load => format!("load-{family}-{isa}/{shape}"),

@@ -2,7 +2,7 @@
 
 use crate::record::{Limit, Record, rounded};
 use atome::Model;
-use atome::format::Checkpoint;
+use atome::checkpoint::Checkpoint;
 use atome_spec::Method;
 
 /// What was measured of a model.

@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use crate::output;
 use atome::FileError;
-use atome::format::{self, Format};
+use atome::format;
+use atome::format::Format;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

@@ -115,7 +115,7 @@ pub(crate) enum Failure {
         classes: Option<usize>,
     },
     #[error(
-        "a BitMamba-2 model is written as a container only, not as {format}: leave --format away and name the output .safetensors"
+        "a model of this kind is written as a container only, not as {format}: leave --format away and name the output .safetensors"
     )]
     OnlyContainer { format: Format },
     #[error("`{flag}` is not for {architecture}")]

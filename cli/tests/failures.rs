@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{Checkpoint, write_atome01};
+use atome::checkpoint::{Checkpoint, write_atome01};
 use atome_kernels::detect;
 use std::fs::{self, File};
 use support::{CONFIG, Fixture, said};

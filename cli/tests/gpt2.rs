@@ -3,10 +3,9 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{
-    AtomeConfig, BitMamba2Config, Checkpoint, ContainerOptions, random_bit2, write_container,
-    write_packed,
-};
+use atome::checkpoint::{Checkpoint, random_bit2, write_container, write_packed};
+use atome::families::{AtomeConfig, BitMamba2Config};
+use atome::format::ContainerOptions;
 use atome::tokenizer::{Tokenizer, TokenizerKind};
 use atome::{Model, Options, Packing, Session};
 use serde_json::{Value, json};

@@ -5,7 +5,8 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{AtomeConfig, Checkpoint, write_atome01};
+use atome::checkpoint::{Checkpoint, write_atome01};
+use atome::families::AtomeConfig;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};

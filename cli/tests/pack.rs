@@ -3,7 +3,9 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{Checkpoint, Tensor, load, parse_container, quantize_absmean};
+use atome::checkpoint::{Checkpoint, load, parse_container};
+use atome::format::quantize_absmean;
+use atome::tensor::Tensor;
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;

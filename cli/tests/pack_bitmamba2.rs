@@ -3,7 +3,8 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
-use atome::format::{BitMamba2Config, random_bit2};
+use atome::checkpoint::random_bit2;
+use atome::families::BitMamba2Config;
 use std::fs;
 use support::Fixture;
 

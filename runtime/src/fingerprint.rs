@@ -1,6 +1,6 @@
 //! What tells one model from another.
 
-use crate::format::Checkpoint;
+use crate::checkpoint::Checkpoint;
 use crate::plan::{Call, Plan};
 use serde::{Serialize, Serializer};
 use std::fmt;

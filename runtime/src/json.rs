@@ -1,10 +1,33 @@
-//! Objects of JSON whose faults name the key they are at: the configs.
+//! Configs: files of a JSON object, whose faults name the key they are at.
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, FileError};
+use crate::regular_file;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use std::fmt;
+use std::io::Read;
 use std::marker::PhantomData;
+use std::path::Path;
+
+/// The longest file that is read, in bytes.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Reads the text of a JSON file.
+///
+/// # Errors
+/// If it is no regular file or cannot be read, and [`ConfigError::TooLong`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let (file, found) = regular_file::open(path)?;
+    if found > MAX_BYTES {
+        let max = MAX_BYTES;
+        return Err(ConfigError::TooLong { found, max }.into());
+    }
+    let mut json = Vec::new();
+    file.take(MAX_BYTES)
+        .read_to_end(&mut json)
+        .map_err(|cause| FileError::Io { cause })?;
+    Ok(json)
+}
 
 /// Reads an object; keys that it does not have are ignored.
 ///

@@ -4,9 +4,10 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`mod@format`] | model files, read and written |
-//! | `graph`, `families` | the structure of a model, recorded once by its family |
-//! | `tensor` | named tensors: what a model asks for, what a file has |
+//! | [`checkpoint`] | models as they are read and written |
+//! | [`mod@format`] | file formats: bytes to named tensors |
+//! | [`families`], `graph` | the dimensions of a model, and its structure, recorded once by its family |
+//! | [`tensor`] | named tensors: what a model asks for, what a file has |
 //! | `plan` | a graph as a list of kernel calls over arena offsets |
 //! | `arena` | one region of memory, resident as far as it is used |
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
@@ -33,13 +34,13 @@ mod arena;
 pub mod atomic_file;
 mod backend;
 mod batch;
-mod checkpoint;
+pub mod checkpoint;
 mod cores;
 #[cfg(feature = "default-model")]
 mod default_model;
 pub mod error;
 pub mod eval;
-mod families;
+pub mod families;
 mod fill;
 mod fingerprint;
 pub mod format;
@@ -51,15 +52,17 @@ mod mapped;
 mod model;
 mod options;
 mod overflow;
+mod parallel;
 mod plan;
 mod pool;
 mod progress;
 mod region;
+mod regular_file;
 mod rng;
 pub mod sampler;
 mod session;
 mod state;
-mod tensor;
+pub mod tensor;
 pub mod tokenizer;
 
 pub use atome_spec::{Packing, Tier};

@@ -2,10 +2,10 @@
 
 use crate::arena::{Arena, Weights};
 use crate::backend::{Backend, KernelUse, listing};
+use crate::checkpoint::{self, Checkpoint};
 use crate::cores;
 use crate::families::Config;
 use crate::fill::fill;
-use crate::format::{self, Checkpoint};
 use crate::plan::{self, Image, Products, Proved, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::progress::Progress;
@@ -114,7 +114,7 @@ impl Model {
         progress: Progress<'_>,
     ) -> Result<Model, LoadError> {
         let start = Instant::now();
-        let checkpoint = format::load_with(path, config, progress)?;
+        let checkpoint = checkpoint::load_with(path, config, progress)?;
         Model::prepare(&checkpoint, Some(path), options, start, progress)
     }
 
@@ -124,7 +124,7 @@ impl Model {
     /// As [`Model::load`], but for the files.
     pub fn from_bytes(bytes: &[u8], options: &Options) -> Result<Model, LoadError> {
         let start = Instant::now();
-        let model = format::parse_checkpoint(bytes)?;
+        let model = checkpoint::parse_checkpoint(bytes)?;
         Model::prepare(&model, None, options, start, &mut |_, _| {})
     }
 

@@ -1,7 +1,9 @@
 //! What a hostile `BIT2` file can do: nothing but be refused, or be a model.
 
 use atome::FileError;
-use atome::format::{BitMamba2Config, Tensor, parse_bit2, random_bit2};
+use atome::checkpoint::{parse_bit2, random_bit2};
+use atome::families::BitMamba2Config;
+use atome::tensor::Tensor;
 
 const CONFIG: BitMamba2Config = BitMamba2Config {
     vocab_size: 6,

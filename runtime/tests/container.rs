@@ -7,11 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use atome::error::{EntryFault, FileError};
-use atome::format::{
-    AtomeConfig, Checkpoint, ContainerOptions, Format, Tensor, WriteError, compare, load, parse,
-    parse_container, write_atome01, write_atomecl01, write_container,
+use atome::checkpoint::{
+    Checkpoint, compare, load, parse, parse_container, write_atome01, write_atomecl01,
+    write_container,
 };
+use atome::error::{EntryFault, FileError};
+use atome::families::AtomeConfig;
+use atome::format::{ContainerOptions, Format, WriteError};
+use atome::tensor::Tensor;
 use atome::{Model, Options, Packing};
 use support::{edited, with_metadata};
 

@@ -1,7 +1,8 @@
 //! Depth costs no compilation: layers share the code of one.
 #![cfg(feature = "jit")]
 
-use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint, random_bit2};
+use atome::checkpoint::{Checkpoint, random_bit2};
+use atome::families::{AtomeConfig, BitMamba2Config};
 use atome::{BackendKind, Model, Options};
 use std::error::Error;
 use std::time::Instant;

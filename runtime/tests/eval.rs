@@ -1,7 +1,8 @@
 //! The evaluation of a text, held to a plain step-by-step computation.
 
+use atome::checkpoint::Checkpoint;
 use atome::eval::{Windows, evaluate};
-use atome::format::{AtomeConfig, Checkpoint};
+use atome::families::AtomeConfig;
 use atome::{Model, Options, RunError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

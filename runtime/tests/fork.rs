@@ -1,7 +1,8 @@
 //! A step after `fork(2)`: the child has the memory of the model, and none of its threads.
 #![cfg(target_os = "linux")]
 
-use atome::format::{AtomeConfig, Checkpoint};
+use atome::checkpoint::Checkpoint;
+use atome::families::AtomeConfig;
 use atome::{BackendKind, Model, Options, Session};
 use std::error::Error;
 

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atome::error::{ConfigError, FileError, TensorFault};
-use atome::format::{
-    AtomeConfig, Checkpoint, Format, compare, load, parse, write_atome01, write_atome02,
-    write_atomecl01,
+use atome::checkpoint::{
+    Checkpoint, compare, load, parse, write_atome01, write_atome02, write_atomecl01,
 };
+use atome::error::{ConfigError, FileError, TensorFault};
+use atome::families::AtomeConfig;
+use atome::format::Format;
 
 /// Widths that leave padding in the last byte of every kind of ternary tensor, in both packings.
 fn config() -> AtomeConfig {

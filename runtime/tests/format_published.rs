@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atome::format::{
-    self, Checkpoint, Format, detect, write_atome01, write_atome02, write_atomecl01,
-};
+use atome::checkpoint;
+use atome::checkpoint::{Checkpoint, write_atome01, write_atome02, write_atomecl01};
+use atome::format::{Format, detect};
 
 fn published() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/atome");
@@ -18,7 +18,7 @@ fn published() -> Option<PathBuf> {
 }
 
 fn load(path: &Path, config: Option<&Path>) -> Checkpoint {
-    format::load(path, config).unwrap()
+    checkpoint::load(path, config).unwrap()
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn the_language_model_in_both_packings() {
         (Format::Atome01, Format::Atome02)
     );
     assert_eq!(int2.parameters(), 944_640);
-    let differs = format::compare(&base3, &int2, &mut |_, _| {}).unwrap();
+    let differs = checkpoint::compare(&base3, &int2, &mut |_, _| {}).unwrap();
     assert_eq!(differs, None);
 
     let int2_bytes = fs::read(folder.join("atome_944k.bin")).unwrap();
@@ -72,7 +72,7 @@ fn the_classifiers() {
             "{name} is not reproduced"
         );
         assert!(
-            format::load(&path, None).is_err(),
+            checkpoint::load(&path, None).is_err(),
             "{name} has no config of its own name beside it"
         );
     }

@@ -2,7 +2,9 @@
 //! of its own, which measures itself.
 #![cfg(target_os = "linux")]
 
-use atome::format::{AtomeConfig, Checkpoint, ContainerOptions, write_atome02, write_container};
+use atome::checkpoint::{Checkpoint, write_atome02, write_container};
+use atome::families::AtomeConfig;
+use atome::format::ContainerOptions;
 use atome::{BackendKind, Model, Options, Packing, Session};
 use std::fs;
 use std::path::{Path, PathBuf};

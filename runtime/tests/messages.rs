@@ -6,7 +6,9 @@
 mod damaged;
 mod support;
 
-use atome::format::{self, AtomeConfig, FloatOptions};
+use atome::checkpoint;
+use atome::checkpoint::FloatOptions;
+use atome::families::AtomeConfig;
 use atome::{BackendKind, Model, Options};
 use damaged::{Damaged, bit2, container, floats, packed};
 use std::fmt::{Display, Write};
@@ -55,7 +57,7 @@ fn load(name: &str, bytes: &[u8], config: Option<&[u8]>) -> Result<(), String> {
 #[test]
 fn atome_files() {
     for (format, file) in damaged::atome::files() {
-        let read = |bytes: &[u8]| format::parse(bytes, &damaged::atome::CONFIG).map(drop);
+        let read = |bytes: &[u8]| checkpoint::parse(bytes, &damaged::atome::CONFIG).map(drop);
         keep(format, &lines(damaged::atome::damaged(format, &file), read));
     }
 }
@@ -64,7 +66,7 @@ fn atome_files() {
 fn atome_configs() {
     let read = |json: &[u8]| {
         let config = AtomeConfig::from_json(json)?;
-        format::parse(&damaged::atome::files()[0].1, &config).map(drop)
+        checkpoint::parse(&damaged::atome::files()[0].1, &config).map(drop)
     };
     keep("config", &lines(damaged::atome::configs(), read));
 }
@@ -77,7 +79,7 @@ fn bit2_files() {
         ..Options::default()
     };
     let read = |bytes: &[u8]| {
-        let model = format::parse_bit2(bytes.to_vec())?;
+        let model = checkpoint::parse_bit2(bytes.to_vec())?;
         Model::from_checkpoint(&model, &options).map(drop)
     };
     keep("bit2", &lines(bit2::damaged(), read));
@@ -85,7 +87,7 @@ fn bit2_files() {
 
 #[test]
 fn containers() {
-    let read = |bytes: &[u8]| format::parse_checkpoint(bytes).map(drop);
+    let read = |bytes: &[u8]| checkpoint::parse_checkpoint(bytes).map(drop);
     keep("container_header", &lines(container::headers(), read));
     keep("container_atome", &lines(container::damaged(), read));
     keep("container_bitmamba2", &lines(packed::damaged(), read));
@@ -95,7 +97,7 @@ fn containers() {
 fn float_weights() {
     let mut options = FloatOptions::default();
     (options.top_k, options.max_seq) = (Some(2), Some(8));
-    let read = |bytes: &[u8]| format::quantize_file(bytes, &options).map(drop);
+    let read = |bytes: &[u8]| checkpoint::quantize_file(bytes, &options).map(drop);
     keep("floats", &lines(floats::damaged(), read));
 }
 

@@ -3,10 +3,12 @@
 
 mod support;
 
-use atome::format::{
-    BitMamba2Config, Checkpoint, Config, ContainerOptions, EmbeddingTable, EmbeddingType, Format,
-    WriteError, compare, load, parse_bit2, parse_checkpoint, random_bit2, write_packed,
+use atome::checkpoint::{
+    Checkpoint, compare, load, parse_bit2, parse_checkpoint, random_bit2, write_packed,
 };
+use atome::families::{BitMamba2Config, Config};
+use atome::format::{ContainerOptions, Format, WriteError};
+use atome::tensor::{EmbeddingTable, EmbeddingType};
 use atome::{FileError, Model, Options, Packing, RunError};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,11 @@
 //! A saved state belongs to its model, whatever the model is loaded with, and to no other.
 
-use atome::format::{
-    AtomeConfig, BitMamba2Config, Checkpoint, ContainerOptions, EmbeddingType, parse,
-    write_atome01, write_atome02, write_container, write_packed,
+use atome::checkpoint::{
+    Checkpoint, parse, write_atome01, write_atome02, write_container, write_packed,
 };
+use atome::families::{AtomeConfig, BitMamba2Config};
+use atome::format::ContainerOptions;
+use atome::tensor::EmbeddingType;
 use atome::{BackendKind, Model, Options, Packing, RunError, Session};
 use std::path::Path;
 

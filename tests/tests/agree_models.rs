@@ -1,7 +1,8 @@
 //! Whole models give the same bits however they are run: interpreted, ahead of time on every
 //! tier, compiled at load, with one thread or two, step by step or in blocks.
 
-use atome::format::{AtomeConfig, Checkpoint};
+use atome::checkpoint::Checkpoint;
+use atome::families::AtomeConfig;
 use atome::{Model, Options};
 use atome_spec::SplitMix64;
 use atome_tests::published::{folder, load};

@@ -1,8 +1,9 @@
 //! The BitMamba-2 family: golden outputs, and the same bits however a model is run.
 
-use atome::format::{
-    AtomeConfig, BitMamba2Config, Checkpoint, ContainerOptions, EmbeddingType, write_packed,
-};
+use atome::checkpoint::{Checkpoint, write_packed};
+use atome::families::{AtomeConfig, BitMamba2Config};
+use atome::format::ContainerOptions;
+use atome::tensor::EmbeddingType;
 use atome::{Model, Options, Packing, Session};
 use atome_tests::published::{bitmamba2_folder, distance, floats, golden, tokens};
 use atome_tests::runs::{self, bits};

@@ -3,10 +3,13 @@
 //! Where they move on purpose the list is made anew, in a commit that says why:
 //! `cargo test --workspace --test bits -- --ignored record`.
 
-use atome::format::{
-    AtomeConfig, BitMamba2Config, Checkpoint, Config, ContainerOptions, EmbeddingType, random_bit2,
-    write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
+use atome::checkpoint::{
+    Checkpoint, random_bit2, write_atome01, write_atome02, write_atomecl01, write_container,
+    write_packed,
 };
+use atome::families::{AtomeConfig, BitMamba2Config, Config};
+use atome::format::ContainerOptions;
+use atome::tensor::EmbeddingType;
 use atome::{Model, Packing, Session};
 use atome_tests::published::{self, CLASSIFIERS, golden, tokens};
 use atome_tests::runs::{self, Run};

@@ -2,7 +2,8 @@
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
-use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
+use atome::checkpoint::Checkpoint;
+use atome::families::{AtomeConfig, BitMamba2Config};
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};

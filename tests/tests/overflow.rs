@@ -1,8 +1,9 @@
 //! Models whose tensors are at extremes: the logits of an oracle in f64, or an error that says where the numbers leave f32;
 //! the same on every backend.
 
+use atome::checkpoint::{Checkpoint, parse_bit2, random_bit2};
 use atome::eval::{Windows, evaluate};
-use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint, parse_bit2, random_bit2};
+use atome::families::{AtomeConfig, BitMamba2Config};
 use atome::{BackendKind, Model, Options, RunError, Session};
 use atome_tests::oracle::{Bit2, atome_logits};
 use atome_tests::runs::bits;

@@ -38,7 +38,7 @@
 //! let mut trainer = Trainer::new(settings, text.into())?;
 //! let first = trainer.step()?;
 //! assert!(first.bits_per_byte > 0.0);
-//! let model = trainer.model(); // an `atome::format::Checkpoint`, ready to run
+//! let model = trainer.model(); // an `atome::checkpoint::Checkpoint`, ready to run
 //! assert_eq!(model.config().vocab_size(), 256);
 //! # Ok::<(), atome_train::TrainError>(())
 //! ```

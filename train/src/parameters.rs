@@ -3,7 +3,10 @@
 use crate::Settings;
 use crate::settings::VOCAB;
 use atome::Progress;
-use atome::format::{Checkpoint, PATHWAYS, Tensors, Ternary, Values, quantize_absmean};
+use atome::checkpoint::Checkpoint;
+use atome::families::PATHWAYS;
+use atome::format::quantize_absmean;
+use atome::tensor::{Tensors, Ternary, Values};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;

@@ -2,7 +2,7 @@
 
 use crate::{TrainError, checkpoint, curve};
 use atome::atomic_file::{AtomicFile, Claim, same_file};
-use atome::format::written_by;
+use atome::checkpoint::written_by;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,8 @@ use crate::paths::WRITTEN_BY;
 use crate::trainer::{Point, StepReport};
 use crate::{Paths, TrainError, Trainer};
 use atome::atomic_file;
-use atome::format::{ContainerOptions, write_container};
+use atome::checkpoint::write_container;
+use atome::format::ContainerOptions;
 use atome::sampler::{Sampler, Sampling};
 use atome::{BackendKind, Model, Options, Packing};
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,7 @@ fn write_model(trainer: &Trainer, paths: &Paths, cadence: &Cadence) -> Result<()
 /// # Errors
 /// If the model cannot be loaded or the prompt is empty.
 pub fn sample(
-    model: &atome::format::Checkpoint,
+    model: &atome::checkpoint::Checkpoint,
     prompt: &[u8],
     bytes: usize,
 ) -> Result<Vec<u8>, TrainError> {

@@ -1,7 +1,7 @@
 //! What is trained, and how.
 
 use crate::{TrainError, memory};
-use atome::format::AtomeConfig;
+use atome::families::AtomeConfig;
 use serde::{Deserialize, Serialize};
 
 /// Byte tokens.

@@ -6,7 +6,7 @@ use crate::optimizer::{Moments, learning_rate};
 use crate::parameters::Parameters;
 use crate::{Settings, TrainError, memory};
 use atome::Progress;
-use atome::format::Checkpoint;
+use atome::checkpoint::Checkpoint;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What a training promises: it learns, its model runs elsewhere with the same logits, and
 //! neither threads nor interruptions change a bit of it.
 
-use atome::format::compare;
+use atome::checkpoint::compare;
 use atome::{Model, Options};
 use atome_train::{Cadence, Checkpoint, Settings, TrainError, Trainer};
 use std::path::Path;

@@ -2,7 +2,7 @@ use crate::args::{MachineArgs, layout};
 use crate::cmd::bench_table;
 use crate::failure::Failure;
 use crate::{config, output};
-use atome::format;
+use atome::checkpoint;
 use atome_benches::{Bench, NamedModel, Settings};
 use atome_codegen::Schedule;
 use atome_kernels::{available, detect};
@@ -166,7 +166,7 @@ fn no_benchmark(filter: &str, benches: &[Bench]) -> Failure {
 
 /// The model of a file, called by the file's stem.
 fn named_model(path: &Path, config: Option<&Path>) -> Result<NamedModel, Failure> {
-    let model = format::load(path, config)?;
+    let model = checkpoint::load(path, config)?;
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     Ok(NamedModel {
         shape: stem.to_string_lossy().into_owned(),

@@ -140,27 +140,7 @@ fn kernels(text: &mut String, uses: &[KernelUse]) {
 
 /// The dimensions, each with its name in the model's config or header.
 fn dimensions(config: &Config) -> String {
-    let dims = match config {
-        Config::Atome(c) => vec![
-            ("vocab_size", c.vocab_size),
-            ("d_model", c.d_model),
-            ("n_layers", c.n_layers),
-            ("d_head", c.d_head),
-            ("top_k", c.top_k),
-            ("kernel_size", c.kernel_size),
-            ("max_seq", c.max_seq),
-        ],
-        Config::BitMamba2(c) => vec![
-            ("vocab_size", c.vocab_size),
-            ("d_model", c.d_model),
-            ("n_layers", c.n_layers),
-            ("n_heads", c.n_heads),
-            ("d_inner", c.d_inner()),
-            ("d_conv", c.d_conv()),
-            ("d_state", c.d_state()),
-        ],
-        _ => Vec::new(),
-    };
+    let dims = config.dims();
     let named = dims.iter().map(|(name, n)| format!("{name} {n}"));
     named.collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,8 @@
 #[cfg(unix)]
 pub(crate) mod workshop;
 
-use atome::format::{AtomeConfig, Checkpoint, write_atome01, write_atome02, write_atomecl01};
+use atome::checkpoint::{Checkpoint, write_atome01, write_atome02, write_atomecl01};
+use atome::families::AtomeConfig;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;

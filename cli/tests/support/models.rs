@@ -1,8 +1,9 @@
 //! What is asked about: random models, and the published ones where a checkout has them.
 
 use crate::question::Question;
-use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
-use atome::format::{random_bit2, write_atome01, write_atomecl01};
+use atome::checkpoint::Checkpoint;
+use atome::checkpoint::{random_bit2, write_atome01, write_atomecl01};
+use atome::families::{AtomeConfig, BitMamba2Config};
 use std::fs;
 use std::path::{Path, PathBuf};
 

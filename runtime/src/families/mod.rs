@@ -3,14 +3,17 @@
 mod atome;
 mod bitmamba2;
 
-use crate::format::AtomeConfig;
-pub use atome::PATHWAYS;
+pub use atome::{AtomeConfig, PATHWAYS};
 pub use bitmamba2::BitMamba2Config;
 
-use crate::error::FileError;
+use crate::error::{ConfigError, FileError};
 use crate::format::Format;
 use crate::graph::{Graph, GraphError};
+use crate::json;
+use crate::tensor::{Kind, Param, Role};
+use atome_spec::Activation;
 use serde::Serialize;
+use std::path::Path;
 
 /// The dimensions of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,12 +49,24 @@ impl Architecture {
             Self::BitMamba2 => "bitmamba2",
         }
     }
+
+    /// The family of the models in files of a format; `None` for a format that states it.
+    pub(crate) const fn of(format: Format) -> Option<Self> {
+        match format {
+            Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Some(Self::Atome),
+            Format::Bit2 => Some(Self::BitMamba2),
+            Format::Container => None,
+        }
+    }
 }
 
 /// What a family tells of a model, from its dimensions.
 pub(crate) trait Family {
     /// Checks every dimension.
     fn validate(&self) -> Result<(), FileError>;
+
+    /// Its dimensions by name: those of the config in its order, then what follows from them.
+    fn dims(&self) -> Vec<(&'static str, usize)>;
 
     /// Number of token ids.
     fn vocab_size(&self) -> usize;
@@ -101,12 +116,60 @@ impl Config {
         }
     }
 
-    /// The dimensions of a family as a container states them, in JSON.
-    pub(crate) fn from_json(family: Architecture, json: &str) -> Result<Config, FileError> {
+    /// The dimensions of a family, in JSON.
+    pub(crate) fn from_json(family: Architecture, json: &[u8]) -> Result<Config, FileError> {
         Ok(match family {
-            Architecture::Atome => AtomeConfig::from_json(json.as_bytes())?.into(),
+            Architecture::Atome => AtomeConfig::from_json(json)?.into(),
             Architecture::BitMamba2 => BitMamba2Config::from_json(json)?.into(),
         })
+    }
+
+    /// The dimensions of a family in a file of JSON, checked.
+    ///
+    /// # Errors
+    /// If the file cannot be read; for a missing, repeated or ill-typed key, and a number outside its range.
+    pub fn from_file(family: Architecture, path: &Path) -> Result<Config, FileError> {
+        let read = json::read(path).and_then(|json| Config::from_json(family, &json));
+        read.map_err(|fault| fault.in_file(path))
+    }
+
+    /// The dimensions in the header of a `BIT2` file.
+    pub(crate) fn from_header(dims: [i64; 4]) -> Result<Config, FileError> {
+        Ok(BitMamba2Config::from_header(dims)?.into())
+    }
+
+    /// The dimensions in the header of a `BIT2` file, for a model that has such.
+    pub(crate) fn header(&self) -> Option<[usize; 4]> {
+        match self {
+            Config::Atome(_) => None,
+            Config::BitMamba2(config) => Some(config.header()),
+        }
+    }
+
+    /// Checks that a config somebody gave says the same as this one, which a file says.
+    pub(crate) fn must_equal(&self, given: &Config) -> Result<(), ConfigError> {
+        for ((key, file), (_, config)) in self.dims().into_iter().zip(given.dims()) {
+            if config != file {
+                return Err(ConfigError::Differs { key, config, file });
+            }
+        }
+        Ok(())
+    }
+
+    /// The dimensions by name: those of the config in its order, then what follows from them.
+    #[must_use]
+    pub fn dims(&self) -> Vec<(&'static str, usize)> {
+        self.family().dims()
+    }
+
+    /// The activations that matrices multiply.
+    #[must_use]
+    pub fn activation(&self) -> Activation {
+        let is_i8 = |param: &Param| matches!(param.kind, Kind::Ternary { role, .. } if role == Role::MatrixI8);
+        match self.family().graph(None) {
+            Ok(graph) if graph.params.iter().any(is_i8) => Activation::I8,
+            _ => Activation::F32,
+        }
     }
 
     /// The dimensions of an Atome model, if it is one.

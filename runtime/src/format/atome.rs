@@ -1,47 +1,11 @@
 //! `ATOME` files: a magic, for a classifier the number of classes, then tensors one after the other. Order of the checks:
 //! magic, header, config, length, and only then the tensors.
 
-use super::files::{config_beside, one_after_the_other, read_rest};
-use super::{AtomeConfig, Checkpoint, Config, Format, MAX_CLASSES, WriteError, detect, packed};
+use super::files::one_after_the_other;
+use super::{Format, MAX_CLASSES, WriteError, detect};
 use crate::error::{FileError, TensorFault};
 use crate::tensor::trits::Packing;
-use crate::tensor::{Kind, Param, Source, Tensor, Ternary, Values, check_finite, check_trits};
-use std::fs::File;
-use std::path::Path;
-
-/// Reads the model in `file`, which is at `path`, `file_bytes` long and starts with `bytes`, already read.
-pub(super) fn load(
-    path: &Path,
-    mut file: File,
-    file_bytes: u64,
-    mut bytes: Vec<u8>,
-    config: Option<&Path>,
-) -> Result<Checkpoint, FileError> {
-    let in_model = |fault: FileError| fault.in_file(path);
-    let header = FileHeader::parse(&bytes).map_err(in_model)?;
-    let config = match config {
-        Some(config) => AtomeConfig::from_file(config)?,
-        None => config_beside(path)?,
-    };
-    let empty = header.checkpoint(&config, file_bytes).map_err(in_model)?;
-    read_rest(&mut file, file_bytes, &mut bytes).map_err(in_model)?;
-    header.read(empty, &bytes).map_err(in_model)
-}
-
-/// Reads a model from the bytes of a file and its dimensions. Those of a container must be the same as its own.
-///
-/// # Errors
-/// The first fault found; never with a path.
-pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<Checkpoint, FileError> {
-    config.validate()?;
-    if detect(bytes) == Some(Format::Container) {
-        let source = Source::Memory(bytes.to_vec());
-        return Ok(packed::read(source, Some(config), &mut |_, _| {})?.0);
-    }
-    let header = FileHeader::parse(bytes)?;
-    let empty = header.checkpoint(config, bytes.len() as u64)?;
-    header.read(empty, bytes)
-}
+use crate::tensor::{Kind, Param, Tensor, Tensors, Ternary, Values, check_finite, check_trits};
 
 /// What an `ATOME` file has around and inside its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,15 +54,15 @@ impl Frame {
 }
 
 /// What the first bytes of an `ATOME` file say.
-struct FileHeader {
-    format: Format,
+pub(crate) struct FileHeader {
+    pub(crate) format: Format,
     frame: Frame,
-    classes: Option<usize>,
+    pub(crate) classes: Option<usize>,
 }
 
 impl FileHeader {
     /// Reads a header from the start of a file.
-    fn parse(bytes: &[u8]) -> Result<Self, FileError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, FileError> {
         let known = detect(bytes).and_then(|format| Some((format, Frame::of(format)?)));
         let (format, frame) = known.ok_or_else(|| FileError::unknown_magic(bytes))?;
         let classes = match format {
@@ -112,35 +76,26 @@ impl FileHeader {
         })
     }
 
-    /// The model without its tensors, which a file of `file_bytes` has.
-    fn checkpoint(&self, config: &AtomeConfig, file_bytes: u64) -> Result<Checkpoint, FileError> {
-        let empty = Checkpoint::empty(config.clone(), self.classes, self.format)?;
-        self.frame.check_size(empty.params(), file_bytes)?;
-        Ok(empty)
+    /// Checks that a file of `file_bytes` holds exactly these tensors.
+    pub(crate) fn check_size(&self, params: &[Param], file_bytes: u64) -> Result<(), FileError> {
+        self.frame.check_size(params, file_bytes)
     }
 
     /// Reads the tensors of a file.
-    fn read(&self, mut checkpoint: Checkpoint, bytes: &[u8]) -> Result<Checkpoint, FileError> {
+    pub(crate) fn tensors(&self, params: &[Param], bytes: &[u8]) -> Result<Tensors, FileError> {
         // Once more: the file may have changed.
-        self.frame
-            .check_size(checkpoint.params(), bytes.len() as u64)?;
+        self.check_size(params, bytes.len() as u64)?;
         let mut reader = Reader {
             bytes,
             offset: self.frame.header_bytes,
             packing: self.frame.packing,
         };
         let mut tensors = Vec::new();
-        for param in checkpoint.params() {
+        for param in params {
             tensors.push((param.name.clone(), reader.tensor(param)?));
         }
-        checkpoint.tensors.extend(tensors);
-        Ok(checkpoint)
+        Ok(tensors.into_iter().collect())
     }
-}
-
-/// Checks that a file starts like an `ATOME` file.
-pub(super) fn check_magic(bytes: &[u8]) -> Result<(), FileError> {
-    FileHeader::parse(bytes).map(drop)
 }
 
 fn class_count(after_magic: &[u8]) -> Result<usize, FileError> {
@@ -244,49 +199,27 @@ fn floats(name: &str, bytes: &[u8], start: u64) -> Result<Vec<f32>, FileError> {
     }
 }
 
-/// Returns an Atome model as an `ATOME01` file: trits 2 bits each. A classifier's head has no place in it and is left out.
+/// The bytes of a file of one of the `ATOME` formats, with the tensors that `params` ask for.
 ///
 /// # Errors
-/// If no file could hold the model ([`Checkpoint::check`]), or it is of another family.
-pub fn write_atome01(model: &Checkpoint) -> Result<Vec<u8>, WriteError> {
-    write(model, None, Format::Atome01)
-}
-
-/// Returns an Atome model as an `ATOME02` file: five trits a byte. A classifier's head has no place in it and is left out.
-///
-/// # Errors
-/// As [`write_atome01`].
-pub fn write_atome02(model: &Checkpoint) -> Result<Vec<u8>, WriteError> {
-    write(model, None, Format::Atome02)
-}
-
-/// Returns a classifier as an `ATOMECL01` file.
-///
-/// # Errors
-/// As [`write_atome01`], and for a language model.
-pub fn write_atomecl01(model: &Checkpoint) -> Result<Vec<u8>, WriteError> {
-    write(model, model.classes(), Format::AtomeCl01)
-}
-
-fn write(
-    model: &Checkpoint,
-    classes: Option<usize>,
+/// If it is another format, or has no place for classes or for a tensor; for an element that no file could hold.
+pub(crate) fn encode(
     format: Format,
+    classes: Option<usize>,
+    params: &[Param],
+    tensors: &Tensors,
 ) -> Result<Vec<u8>, WriteError> {
     let no_place = |what| WriteError::NoPlace { format, what };
-    let (Some(frame), Config::Atome(config)) = (Frame::of(format), model.config()) else {
-        return Err(no_place("a model of another family"));
-    };
-    model.check()?;
+    let frame = Frame::of(format).ok_or_else(|| no_place("tensors one after the other"))?;
     let mut out: Vec<u8> = format.name().into();
     if format == Format::AtomeCl01 {
         let classes = classes.and_then(|n| i32::try_from(n).ok());
         let classes = classes.ok_or_else(|| no_place("a language model"))?;
         out.extend(classes.to_le_bytes());
     }
-    for param in Checkpoint::empty(config.clone(), classes, format)?.params() {
+    for param in params {
         let name = param.name.as_str();
-        match &model.tensors[name] {
+        match &tensors[name] {
             Tensor::Ternary(w) => {
                 let w = w.read()?;
                 check_trits(name, 0, &w.trits).map_err(FileError::from)?;
@@ -303,84 +236,4 @@ fn write(
         }
     }
     Ok(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PUBLISHED: AtomeConfig = AtomeConfig {
-        vocab_size: 256,
-        d_model: 256,
-        n_layers: 8,
-        d_head: 64,
-        top_k: 4,
-        kernel_size: 5,
-        max_seq: 256,
-    };
-    const CLASSIFIER: AtomeConfig = AtomeConfig {
-        vocab_size: 256,
-        d_model: 32,
-        n_layers: 2,
-        d_head: 8,
-        top_k: 4,
-        kernel_size: 5,
-        max_seq: 32,
-    };
-
-    fn check_size(
-        format: Format,
-        config: &AtomeConfig,
-        classes: Option<usize>,
-        file_bytes: u64,
-    ) -> Result<(), FileError> {
-        let empty = Checkpoint::empty(config.clone(), classes, format)?;
-        let frame = Frame::of(format).expect("an `ATOME` format");
-        frame.check_size(empty.params(), file_bytes)
-    }
-
-    /// Lengths of the files published for these dimensions.
-    #[test]
-    fn lengths_of_the_published_models() {
-        check_size(Format::Atome01, &PUBLISHED, None, 276_655).unwrap();
-        check_size(Format::Atome02, &PUBLISHED, None, 229_975).unwrap();
-        for (classes, bytes) in [(4, 6625), (5, 6633), (6, 6641)] {
-            check_size(Format::AtomeCl01, &CLASSIFIER, Some(classes), bytes).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_wrong_length_names_the_tensor_and_its_offset() {
-        let unembed = 276_655 - (4 + 256 * 256 / 4);
-        match check_size(Format::Atome01, &PUBLISHED, None, 276_654) {
-            Err(FileError::Truncated {
-                tensor,
-                offset,
-                expected,
-                found,
-            }) => {
-                assert_eq!(
-                    (tensor.as_str(), offset, expected, found),
-                    ("unembed", unembed, 16_388, 16_387)
-                );
-            }
-            other => panic!("{other:?}"),
-        }
-        match check_size(Format::Atome01, &PUBLISHED, None, 276_660) {
-            Err(FileError::TrailingBytes {
-                expected: 276_655,
-                extra: 5,
-            }) => {}
-            other => panic!("{other:?}"),
-        }
-        match check_size(Format::Atome01, &PUBLISHED, None, 0) {
-            Err(FileError::Truncated {
-                tensor,
-                offset: 7,
-                found: 0,
-                ..
-            }) => assert_eq!(tensor, "embed"),
-            other => panic!("{other:?}"),
-        }
-    }
 }

@@ -2,7 +2,7 @@
 //! are checked when a file is opened, elements when they are read.
 
 use super::files::one_after_the_other;
-use super::{BitMamba2Config, Checkpoint, Format, detect};
+use super::{Format, detect};
 use crate::error::{Contents, FileError, TensorFault};
 use crate::rng::SplitMix64;
 use crate::tensor::{
@@ -14,51 +14,50 @@ use std::sync::Arc;
 /// Bytes of the header: the magic and four dimensions.
 const HEADER_BYTES: u64 = 20;
 
-/// Reads a model from the bytes of a `BIT2` file.
-///
-/// # Errors
-/// The first fault of a header; those of elements are found when they are read.
-pub fn parse_bit2(bytes: Vec<u8>) -> Result<Checkpoint, FileError> {
-    open(Source::Memory(bytes))
+/// A file whose header has been read.
+pub(crate) struct Bit2File {
+    source: Source,
+    /// Its four dimensions.
+    pub(crate) dims: [i64; 4],
 }
 
-/// Opens a model.
-pub(super) fn open(source: Source) -> Result<Checkpoint, FileError> {
-    let mut checkpoint = Checkpoint::empty(read_config(&source)?, None, Format::Bit2)?;
-    let params = checkpoint.params();
-    check_size(params, source.len())?;
-    let mut reader = InOrder {
-        source: Arc::new(source),
-        offset: HEADER_BYTES,
-    };
-    let tensors = params.iter().map(|param| {
-        let tensor = reader.tensor(param)?;
-        Ok((param.name.clone(), tensor))
-    });
-    checkpoint.tensors = tensors.collect::<Result<Tensors, FileError>>()?;
-    Ok(checkpoint)
-}
+impl Bit2File {
+    /// Reads the header.
+    pub(crate) fn open(source: Source) -> Result<Self, FileError> {
+        if source.len() < HEADER_BYTES {
+            return Err(FileError::Truncated {
+                tensor: "header".into(),
+                offset: 0,
+                expected: HEADER_BYTES,
+                found: source.len(),
+            });
+        }
+        let mut header = [0; HEADER_BYTES as usize];
+        source.read(0, &mut header)?;
+        let (magic, fields) = header.split_at(4);
+        if detect(magic) != Some(Format::Bit2) {
+            return Err(FileError::unknown_magic(magic));
+        }
+        let mut dims = [0; 4];
+        for (dim, bytes) in dims.iter_mut().zip(fields.as_chunks().0) {
+            *dim = i64::from(i32::from_le_bytes(*bytes));
+        }
+        Ok(Self { source, dims })
+    }
 
-fn read_config(source: &Source) -> Result<BitMamba2Config, FileError> {
-    if source.len() < HEADER_BYTES {
-        return Err(FileError::Truncated {
-            tensor: "header".into(),
-            offset: 0,
-            expected: HEADER_BYTES,
-            found: source.len(),
+    /// Its tensors: there are those that `params` ask for, in this order.
+    pub(crate) fn tensors(self, params: &[Param]) -> Result<Tensors, FileError> {
+        check_size(params, self.source.len())?;
+        let mut reader = InOrder {
+            source: Arc::new(self.source),
+            offset: HEADER_BYTES,
+        };
+        let tensors = params.iter().map(|param| {
+            let tensor = reader.tensor(param)?;
+            Ok((param.name.clone(), tensor))
         });
+        tensors.collect()
     }
-    let mut header = [0; HEADER_BYTES as usize];
-    source.read(0, &mut header)?;
-    let (magic, fields) = header.split_at(4);
-    if detect(magic) != Some(Format::Bit2) {
-        return Err(FileError::unknown_magic(magic));
-    }
-    let mut values = [0; 4];
-    for (value, bytes) in values.iter_mut().zip(fields.as_chunks().0) {
-        *value = i64::from(i32::from_le_bytes(*bytes));
-    }
-    BitMamba2Config::from_header(values)
 }
 
 /// Checks that a file of `file_bytes` holds exactly these tensors.
@@ -257,20 +256,12 @@ const TRITS: [[i8; 4]; 256] = {
 /// the file. Trits of each kind are about alike, products have a scale near `(2/3 cols)^-1/2`, floats are in the interval
 /// that their parameter names: activations stay near 1 at any width and depth, and the state forgets within some tens of
 /// tokens.
-///
-/// # Panics
-/// If the config does not [validate](BitMamba2Config::validate).
-#[must_use]
-pub fn random_bit2(config: &BitMamba2Config, seed: u64) -> Vec<u8> {
-    let checkpoint = match Checkpoint::empty(config.clone(), None, Format::Bit2) {
-        Ok(checkpoint) => checkpoint,
-        Err(fault) => panic!("a random model of impossible dimensions: {fault}"),
-    };
+pub(crate) fn random(dims: [usize; 4], params: &[Param], seed: u64) -> Vec<u8> {
     let mut rng = SplitMix64::new(seed);
     let mut out: Vec<u8> = Format::Bit2.magic().unwrap_or_default().into();
     let dim = |n: usize| i32::try_from(n).unwrap_or(i32::MAX).to_le_bytes();
-    out.extend(config.header().into_iter().flat_map(dim));
-    for param in checkpoint.params() {
+    out.extend(dims.into_iter().flat_map(dim));
+    for param in params {
         out.extend(header(&param.kind).into_iter().flat_map(i32::to_le_bytes));
         match param.kind {
             Kind::Ternary { rows, cols, .. } => {

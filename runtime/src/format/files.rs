@@ -1,27 +1,18 @@
 //! Files on disk: opened, and read as far as their length says.
 
-use super::config::open;
-use super::{AtomeConfig, container};
-use crate::error::{ConfigError, FileError};
+use super::container;
+use crate::error::FileError;
+use crate::regular_file::open;
 use crate::tensor::Param;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 /// Reads the header of the container in `file`, after the `bytes` already read.
-pub(super) fn read_header(file: &mut File, bytes: &mut Vec<u8>) -> Result<(), FileError> {
+pub(crate) fn read_header(file: &mut File, bytes: &mut Vec<u8>) -> Result<(), FileError> {
     let header = container::header::length(bytes).unwrap_or_default();
     let header = header.min(container::header::MAX_HEADER_BYTES) + bytes.len() as u64;
     read_up_to(file, header, bytes)
-}
-
-pub(super) fn config_beside(model: &Path) -> Result<AtomeConfig, FileError> {
-    let tried = model.with_extension("json");
-    if tried.exists() {
-        AtomeConfig::from_file(&tried)
-    } else {
-        Err(FileError::from(ConfigError::Missing { tried }).in_file(model))
-    }
 }
 
 /// Appends at most `limit` bytes of `file` to `bytes`.
@@ -36,7 +27,7 @@ fn read_up_to(file: &mut File, limit: u64, bytes: &mut Vec<u8>) -> Result<(), Fi
 }
 
 /// Reads a whole file.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     let (mut file, file_bytes) = open(path)?;
     let mut bytes = Vec::new();
     read_rest(&mut file, file_bytes, &mut bytes)?;
@@ -44,7 +35,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
 }
 
 /// Reads what is left of a file, and one byte more than announced, so that a file that has grown since is noticed.
-pub(super) fn read_rest(
+pub(crate) fn read_rest(
     file: &mut File,
     file_bytes: u64,
     bytes: &mut Vec<u8>,

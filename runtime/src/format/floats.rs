@@ -1,9 +1,6 @@
-//! Float weights to a ternary model: a safetensors file of f32, f16 or bf16 tensors, quantised tensor by tensor.
-//!
-//! The tensors have the names and shapes of the Atome family. Their shapes tell five of the dimensions; `top_k` and
-//! `max_seq` show in no shape.
+//! A safetensors file of f32, f16 or bf16 tensors, quantised tensor by tensor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -11,9 +8,8 @@ use safetensors::tensor::Dtype;
 
 use super::container::header::{Entry, Header};
 use super::quantize::{quantize, quantize_absmean};
-use super::{AtomeConfig, Checkpoint, MAX_CLASSES};
-use crate::error::{ConfigError, EntryFault, FileError, TensorFault};
-use crate::tensor::{EmbeddingTable, Kind, Param, Tensor, Tensors, Ternary, Values};
+use crate::error::{EntryFault, FileError, TensorFault};
+use crate::tensor::{EmbeddingTable, Kind, Param, Shapes, Tensor, Tensors, Ternary, Values};
 
 /// How the scale of a tensor is found.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -26,20 +22,6 @@ pub enum ScaleRule {
     Exact,
     /// The same for every tensor; finite and above 0.
     Given(f32),
-}
-
-/// What a file of float weights does not say.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct FloatOptions {
-    /// How scales are found.
-    pub scale: ScaleRule,
-    /// Positions that attention keeps.
-    pub top_k: Option<usize>,
-    /// Positions of the key/value cache.
-    pub max_seq: Option<usize>,
-    /// A config; it must agree with the shapes. `top_k` and `max_seq` above go before it.
-    pub config: Option<AtomeConfig>,
 }
 
 /// What became of a tensor.
@@ -58,103 +40,82 @@ pub struct QuantizedTensor {
     pub ternary: bool,
 }
 
-/// Quantises the float weights of a safetensors file.
-///
-/// Returns the model, and what became of each tensor in the order of a file.
-///
-/// # Errors
-/// The first fault found: a given scale that is not finite and above 0; a broken file; a tensor that is missing, unknown, or not of the shape or type it needs; a number that
-/// is not finite; a dimension that nobody told.
-pub fn quantize_file(
-    bytes: &[u8],
-    options: &FloatOptions,
-) -> Result<(Checkpoint, Vec<QuantizedTensor>), FileError> {
-    if let ScaleRule::Given(found) = options.scale
-        && !(found.is_finite() && found > 0.0)
-    {
-        return Err(ConfigError::Scale { found }.into());
-    }
-    let header = Header::parse(bytes, bytes.len() as u64)?;
-    let entries: BTreeMap<&str, &Entry> = header
-        .tensors
-        .iter()
-        .map(|entry| (entry.name.as_str(), entry))
-        .collect();
-    let (config, classes) = dimensions(&entries, options)?;
-    let mut model = Checkpoint::new(config, classes, Tensors::new())?;
-    refuse_extra(&entries, model.params())?;
-    let mut source = FloatSource {
-        bytes,
-        data_start: header.data_start,
-        entries,
-        rule: options.scale,
-        done: Vec::new(),
-    };
-    let tensors = model.params().iter().map(|param| {
-        let tensor = source.tensor(param)?;
-        Ok((param.name.clone(), tensor))
-    });
-    model.tensors = tensors.collect::<Result<Tensors, FileError>>()?;
-    Ok((model, source.done))
+/// A safetensors file of floats.
+pub(crate) struct FloatFile<'b> {
+    bytes: &'b [u8],
+    data_start: u64,
+    entries: BTreeMap<String, Entry>,
+    /// Where the weights come from, in the words of whoever wrote them.
+    pub(crate) provenance: Option<String>,
 }
 
-type Entries<'h> = BTreeMap<&'h str, &'h Entry>;
+impl<'b> FloatFile<'b> {
+    /// Checks the header.
+    pub(crate) fn parse(bytes: &'b [u8]) -> Result<Self, FileError> {
+        let Header {
+            mut metadata,
+            tensors,
+            data_start,
+        } = Header::parse(bytes, bytes.len() as u64)?;
+        let named = tensors.into_iter().map(|entry| (entry.name.clone(), entry));
+        Ok(Self {
+            bytes,
+            data_start,
+            entries: named.collect(),
+            provenance: metadata.remove("provenance"),
+        })
+    }
 
-/// The dimensions, from the shapes and the options; and the classes of a classifier.
-fn dimensions(
-    entries: &Entries<'_>,
-    options: &FloatOptions,
-) -> Result<(AtomeConfig, Option<usize>), FileError> {
-    let told = |key, value: Option<usize>, of_config: fn(&AtomeConfig) -> usize| {
-        value
-            .or_else(|| options.config.as_ref().map(of_config))
-            .ok_or(ConfigError::Untold { key })
-    };
-    let [vocab_size, d_model] = matrix(entries, "embed")?;
-    let [d_head, _] = matrix(entries, "blocks.0.wq")?;
-    let [_, kernel_size] = matrix(entries, "blocks.0.conv")?;
-    let is_layer = |i: &usize| entries.contains_key(format!("blocks.{i}.wq").as_str());
-    let config = AtomeConfig {
-        vocab_size,
-        d_model,
-        n_layers: (0..).take_while(is_layer).count(),
-        d_head,
-        top_k: told("top_k", options.top_k, |c| c.top_k)?,
-        kernel_size,
-        max_seq: told("max_seq", options.max_seq, |c| c.max_seq)?,
-    };
-    config.validate()?;
-    if let Some(given) = &options.config {
-        let given = AtomeConfig {
-            top_k: config.top_k,
-            max_seq: config.max_seq,
-            ..given.clone()
+    /// The tensors that a model asks for, ternary ones quantised, and what became of each.
+    ///
+    /// # Errors
+    /// For the first that is missing, or not of the shape or type it needs; for one that is not asked for; for a number
+    /// that is not finite.
+    pub(crate) fn tensors(
+        &self,
+        params: &[Param],
+        rule: ScaleRule,
+    ) -> Result<(Tensors, Vec<QuantizedTensor>), FileError> {
+        self.refuse_extra(params)?;
+        let mut reader = Reader {
+            file: self,
+            rule,
+            done: Vec::new(),
         };
-        config.must_equal(&given)?;
+        let tensors = params.iter().map(|param| {
+            let tensor = reader.tensor(param)?;
+            Ok((param.name.clone(), tensor))
+        });
+        let tensors = tensors.collect::<Result<Tensors, FileError>>()?;
+        Ok((tensors, reader.done))
     }
-    let classes = match entries.contains_key("head") {
-        true => Some(matrix(entries, "head")?[0]),
-        false => None,
-    };
-    match classes {
-        Some(0 | MAX_CLASSES..) if classes != Some(MAX_CLASSES) => Err(FileError::entry(
-            "head",
-            EntryFault::Kind {
-                expected: format!("1 to {MAX_CLASSES} rows"),
-                found: format!("{}", classes.unwrap_or_default()),
-            },
-        )),
-        classes => Ok((config, classes)),
+
+    fn refuse_extra(&self, params: &[Param]) -> Result<(), FileError> {
+        let asked: BTreeSet<&str> = params.iter().map(|param| param.name.as_str()).collect();
+        let mut names = self.entries.keys();
+        match names.find(|name| !asked.contains(name.as_str())) {
+            None => Ok(()),
+            Some(tensor) => Err(FileError::entry(tensor, EntryFault::Unknown)),
+        }
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, FileError> {
+        let missing = || FileError::entry(name, EntryFault::Missing);
+        self.entries.get(name).ok_or_else(missing)
     }
 }
 
-/// Rows and columns of a tensor that the dimensions are read from.
-fn matrix(entries: &Entries<'_>, name: &str) -> Result<[usize; 2], FileError> {
-    let missing = || FileError::entry(name.to_owned(), EntryFault::Missing);
-    let entry = entries.get(name).ok_or_else(missing)?;
-    match *entry.info.shape {
-        [rows, cols] => Ok([rows, cols]),
-        _ => Err(kind(entry, "a matrix")),
+impl Shapes for FloatFile<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    fn matrix(&self, name: &str) -> Result<[usize; 2], FileError> {
+        let entry = self.entry(name)?;
+        match *entry.info.shape {
+            [rows, cols] => Ok([rows, cols]),
+            _ => Err(kind(entry, "a matrix")),
+        }
     }
 }
 
@@ -168,35 +129,22 @@ fn kind(entry: &Entry, expected: &str) -> FileError {
     )
 }
 
-fn refuse_extra(entries: &Entries<'_>, params: &[Param]) -> Result<(), FileError> {
-    let mut extra = entries.clone();
-    for param in params {
-        extra.remove(param.name.as_str());
-    }
-    match extra.into_keys().next() {
-        None => Ok(()),
-        Some(tensor) => Err(FileError::entry(tensor.to_owned(), EntryFault::Unknown)),
-    }
-}
-
-struct FloatSource<'b> {
-    bytes: &'b [u8],
-    data_start: u64,
-    entries: Entries<'b>,
+/// Reads tensors of a file.
+struct Reader<'f> {
+    file: &'f FloatFile<'f>,
     rule: ScaleRule,
     done: Vec<QuantizedTensor>,
 }
 
-impl FloatSource<'_> {
+impl Reader<'_> {
     /// The numbers of a tensor, all finite.
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
         let tensor = name.to_owned();
-        let entry = self.entries.get(tensor.as_str()).copied();
-        let entry = entry.ok_or_else(|| FileError::entry(&tensor, EntryFault::Missing))?;
+        let entry = self.file.entry(name)?;
         let fits = shape == entry.info.shape;
-        let start = self.data_start + entry.begin();
+        let start = self.file.data_start + entry.begin();
         // The header was checked against the file's length.
-        let bytes = &self.bytes[start as usize..][..entry.bytes() as usize];
+        let bytes = &self.file.bytes[start as usize..][..entry.bytes() as usize];
         let values = Some(entry)
             .filter(|_| fits)
             .and_then(|entry| decode(entry.info.dtype, bytes));
@@ -240,7 +188,7 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     })
 }
 
-impl FloatSource<'_> {
+impl Reader<'_> {
     fn tensor(&mut self, param: &Param) -> Result<Tensor, FileError> {
         let name = param.name.clone();
         match &param.kind {
@@ -312,27 +260,5 @@ fn relative_error(weights: &[f32], scale: f32, trits: &[i8]) -> f64 {
         0.0
     } else {
         (lost / all).sqrt()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_given_scale_is_a_finite_number_above_0() {
-        let message = |scale| {
-            let options = FloatOptions {
-                scale: ScaleRule::Given(scale),
-                ..FloatOptions::default()
-            };
-            let error = quantize_file(&[], &options).expect_err("no file");
-            error.to_string()
-        };
-        for scale in [f32::NAN, f32::INFINITY, -f32::INFINITY, 0.0, -0.0, -1.0] {
-            let expected = format!("scale: expected a finite number above 0, found {scale}");
-            assert_eq!(message(scale), expected);
-        }
-        assert!(message(f32::MIN_POSITIVE).contains("header"));
     }
 }

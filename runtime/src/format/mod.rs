@@ -1,56 +1,34 @@
 //! File formats: bytes from strangers in, named tensors out. A format knows tensors and no family.
 //!
-//! [`load`] reads a file of any format and gives a [`Checkpoint`]. Small models have their trits unpacked and their every
-//! number checked; `write_*` are the inverse of [`parse`]: a file that loads is reproduced byte for byte. Large ones stay in
-//! their file: headers are checked when it is opened, elements as they are read.
+//! [`crate::checkpoint`] makes models of them.
 //!
 //! | module | job |
 //! |---|---|
-//! | `load` | which reader a file is for |
-//! | `files` | files on disk, opened and read |
-//! | `config` | dimensions of the Atome family from JSON, and their limits |
-//! | `atome` | `ATOME` files, read and written |
+//! | `files` | files on disk, read as far as their length says |
+//! | `atome` | `ATOME` files |
 //! | `bit2` | `BIT2` files |
-//! | `container`, `packed` | the project's own format, a safetensors file; models in it |
-//! | `quantize`, `floats` | float weights to trits, a file of them to a model |
-//! | `packable` | any file that can be packed |
-//! | `compare` | two models, number by number |
-//! | `parallel` | work that all threads share |
+//! | `container` | the project's own format, a safetensors file |
+//! | `floats`, `quantize` | float weights in a safetensors file, and trits of them |
 //! | `write` | why a model was not written |
 //!
 //! The bytes themselves are drawn in `docs/formats.md`; what a hostile file can do, in `docs/security.md`.
 
-mod atome;
-mod bit2;
-mod compare;
-mod config;
-mod container;
-mod files;
+pub(crate) mod atome;
+pub(crate) mod bit2;
+pub(crate) mod container;
+pub(crate) mod files;
 mod floats;
-mod load;
-mod packable;
-mod packed;
-mod parallel;
 mod quantize;
 mod write;
 
-pub use crate::checkpoint::Checkpoint;
-pub use crate::families::{Architecture, BitMamba2Config, Config, PATHWAYS};
-pub use crate::tensor::{
-    EmbeddingTable, EmbeddingType, FloatTensor, Floats, Stored, Tensor, Tensors, Ternary,
-    TernaryTensor, TritRows, Values,
-};
-pub use atome::{parse, write_atome01, write_atome02, write_atomecl01};
-pub use bit2::{parse_bit2, random_bit2};
-pub use compare::compare;
-pub use config::AtomeConfig;
 pub use container::{ContainerInfo, ContainerOptions, PackSummary, PackedTensor};
-pub use floats::{FloatOptions, QuantizedTensor, ScaleRule, quantize_file};
-pub use load::{architecture, load, load_with, parse_checkpoint, written_by};
-pub use packable::{Packable, packed_bytes};
-pub use packed::{parse_container, write_container, write_packed};
+pub(crate) use floats::FloatFile;
+pub use floats::{QuantizedTensor, ScaleRule};
 pub use quantize::{quantize, quantize_absmean};
 pub use write::WriteError;
+
+use crate::tensor::trits;
+use atome_spec::Packing;
 
 /// The largest number of classes a classifier may have.
 pub const MAX_CLASSES: usize = 1 << 16;
@@ -122,4 +100,10 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
         None => container::header::length(bytes).is_some(),
     };
     Format::ALL.into_iter().find(starts)
+}
+
+/// Bytes that the trits of a tensor take in a file, row after row without gaps and without the scale.
+#[must_use]
+pub fn packed_bytes(packing: Packing, trits: usize) -> u64 {
+    trits::Packing::from(packing).bytes(trits as u64)
 }

@@ -58,7 +58,7 @@ pub enum WriteError {
 
 impl WriteError {
     /// For a file that the system would not write.
-    pub(super) fn file(path: &Path, cause: std::io::Error) -> Self {
+    pub(crate) fn file(path: &Path, cause: std::io::Error) -> Self {
         let path = path.to_owned();
         Self::File(WriteFileError { path, cause })
     }

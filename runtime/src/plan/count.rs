@@ -49,7 +49,8 @@ fn is_lookup(op: Op) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::format::{AtomeConfig, Checkpoint};
+    use crate::checkpoint::Checkpoint;
+    use crate::families::AtomeConfig;
     use crate::plan::{self, Products};
 
     #[test]

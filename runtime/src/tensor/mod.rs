@@ -27,6 +27,7 @@ pub(crate) use floats::FileFloats;
 pub use memory::{Ternary, Values};
 pub(crate) use param::{Kind, Param, Prepare, Role};
 pub(crate) use random::random_tensors;
+pub(crate) use source::Shapes;
 pub use source::{Floats, TritRows};
 pub(crate) use stored::Source;
 pub use stored::Stored;

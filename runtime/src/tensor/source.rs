@@ -6,6 +6,18 @@ use atome_spec::Packing;
 use std::fmt;
 use std::ops::Range;
 
+/// The shapes of named tensors, from which a family may tell its dimensions.
+pub(crate) trait Shapes {
+    /// Whether there is a tensor of this name.
+    fn has(&self, name: &str) -> bool;
+
+    /// Rows and columns of a matrix.
+    ///
+    /// # Errors
+    /// If there is no such tensor, or it is no matrix.
+    fn matrix(&self, name: &str) -> Result<[usize; 2], FileError>;
+}
+
 /// A ternary matrix whose rows are read when they are wanted.
 pub trait TritRows: Send + Sync + fmt::Debug {
     /// Where the matrix stands in the model, such as `layers.3.in_proj`.

@@ -1,7 +1,8 @@
 //! `ATOME01`, `ATOME02` and `ATOMECL01` files, and configs.
 
 use super::{Damaged, cut, with};
-use atome::format::{AtomeConfig, Checkpoint, write_atome01, write_atome02, write_atomecl01};
+use atome::checkpoint::{Checkpoint, write_atome01, write_atome02, write_atomecl01};
+use atome::families::AtomeConfig;
 
 /// Widths that leave padding in the last byte of every ternary tensor, in both packings.
 pub(crate) const CONFIG: AtomeConfig = AtomeConfig {

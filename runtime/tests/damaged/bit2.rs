@@ -1,7 +1,8 @@
 //! `BIT2` files.
 
 use super::{Damaged, cut, with};
-use atome::format::{BitMamba2Config, random_bit2};
+use atome::checkpoint::random_bit2;
+use atome::families::BitMamba2Config;
 
 const CONFIG: BitMamba2Config = BitMamba2Config {
     vocab_size: 6,

@@ -3,7 +3,8 @@
 use super::{Damaged, cut, with};
 use crate::support::{data_start, edited, with_metadata, with_tensor};
 use atome::Packing;
-use atome::format::{Checkpoint, ContainerOptions, write_container};
+use atome::checkpoint::{Checkpoint, write_container};
+use atome::format::ContainerOptions;
 use serde_json::{Value, json};
 
 fn pack(classes: Option<usize>, packing: Packing) -> Vec<u8> {

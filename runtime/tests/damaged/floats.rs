@@ -2,7 +2,8 @@
 
 use super::{Damaged, cut, with};
 use crate::support::{data_start, edited};
-use atome::format::{Checkpoint, Tensor};
+use atome::checkpoint::Checkpoint;
+use atome::tensor::Tensor;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;

@@ -3,7 +3,10 @@
 use super::{Damaged, container};
 use crate::support::{with_metadata, with_tensor};
 use atome::Packing;
-use atome::format::{BitMamba2Config, Checkpoint, ContainerOptions, EmbeddingType, write_packed};
+use atome::checkpoint::{Checkpoint, write_packed};
+use atome::families::BitMamba2Config;
+use atome::format::ContainerOptions;
+use atome::tensor::EmbeddingType;
 
 /// Widths that leave padding in words, tiles and tensors of every kind.
 const CONFIG: BitMamba2Config = BitMamba2Config {

@@ -6,10 +6,10 @@ mod sizes;
 mod tensors;
 mod traits;
 
-use atome::format::{
-    AtomeConfig, BitMamba2Config, Checkpoint, Config, ContainerOptions, Floats, Stored, Tensor,
-    Tensors, Ternary, TernaryTensor, TritRows, WriteError, compare, write_packed,
-};
+use atome::checkpoint::{Checkpoint, compare, write_packed};
+use atome::families::{AtomeConfig, BitMamba2Config, Config};
+use atome::format::{ContainerOptions, WriteError};
+use atome::tensor::{Floats, Stored, Tensor, Tensors, Ternary, TernaryTensor, TritRows};
 use atome::{BackendKind, FileError, LoadError, Model, Options, Packing, PrepareError};
 use std::ops::Range;
 use std::sync::Arc;

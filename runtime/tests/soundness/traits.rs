@@ -101,7 +101,7 @@ fn matrices_that_show_the_bytes_of_others() {
         &mut |_, _| {},
     )
     .unwrap();
-    let packed = || atome::format::load(&path, None).unwrap();
+    let packed = || atome::checkpoint::load(&path, None).unwrap();
     let message = refused("stored", |o| {
         let mut model = packed();
         let mut liar = Liar::new(&[(16, 32)], 1);

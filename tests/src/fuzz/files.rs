@@ -2,10 +2,12 @@
 
 use super::answers::agree;
 use super::{choice, mend, one_line};
-use atome::format::{
-    self, AtomeConfig, Checkpoint, Config, FloatOptions, Format, ScaleRule, parse_bit2,
-    write_atome01, write_atome02, write_atomecl01,
+use atome::checkpoint;
+use atome::checkpoint::{
+    Checkpoint, FloatOptions, parse_bit2, write_atome01, write_atome02, write_atomecl01,
 };
+use atome::families::{AtomeConfig, Config};
+use atome::format::{Format, ScaleRule};
 use atome::{FileError, LoadError, Model, Options};
 use std::io::Write;
 
@@ -25,7 +27,7 @@ pub(super) fn atome(data: &[u8]) -> bool {
         Ok(_) => return false,
         Err(error) => return one_line(&error).is_empty(),
     };
-    let read = |bytes: &[u8]| Ok((format::parse(bytes, &config)?, bytes.to_vec()));
+    let read = |bytes: &[u8]| Ok((checkpoint::parse(bytes, &config)?, bytes.to_vec()));
     let Some((model, file)) = mend::read(file.to_vec(), mend::no_checksums, read) else {
         return false;
     };
@@ -87,14 +89,14 @@ pub(super) fn container(data: &[u8]) -> bool {
     if data.len() > mend::MAX_FILE_BYTES {
         return false;
     }
-    if let Err(error) = format::parse_checkpoint(data) {
+    if let Err(error) = checkpoint::parse_checkpoint(data) {
         one_line(&error);
     }
     let choice = choice(data);
     let mut bytes = data.to_vec();
     mend::seal(&mut bytes);
     mend::read(bytes, mend::seal, |bytes| {
-        let checkpoint = format::parse_checkpoint(bytes)?;
+        let checkpoint = checkpoint::parse_checkpoint(bytes)?;
         if !is_small(&checkpoint) {
             return Ok(false);
         }
@@ -138,7 +140,7 @@ pub(super) fn floats(data: &[u8]) -> bool {
     options.max_seq = Some(max_seq.into());
     let mut bytes = file.to_vec();
     mend::seal(&mut bytes);
-    let read = |bytes: &[u8]| Ok(format::quantize_file(bytes, &options)?);
+    let read = |bytes: &[u8]| Ok(checkpoint::quantize_file(bytes, &options)?);
     let Some((model, report)) = mend::read(bytes, mend::seal, read) else {
         return false;
     };

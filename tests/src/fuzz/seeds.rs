@@ -2,10 +2,13 @@
 
 use super::state::{MODELS, saved_after};
 use atome::Packing;
-use atome::format::{
-    AtomeConfig, BitMamba2Config, Checkpoint, Config, ContainerOptions, EmbeddingType, Tensor,
-    random_bit2, write_atome01, write_atome02, write_atomecl01, write_container, write_packed,
+use atome::checkpoint::{
+    Checkpoint, random_bit2, write_atome01, write_atome02, write_atomecl01, write_container,
+    write_packed,
 };
+use atome::families::{AtomeConfig, BitMamba2Config, Config};
+use atome::format::ContainerOptions;
+use atome::tensor::{EmbeddingType, Tensor};
 use atome_codegen::testing::random_function;
 use atome_codegen::{KernelSpec, compile_for};
 use atome_spec::{Activation, Isa, Op};

@@ -2,7 +2,8 @@
 
 use super::answers::Answer;
 use super::one_line;
-use atome::format::{AtomeConfig, BitMamba2Config, Checkpoint};
+use atome::checkpoint::Checkpoint;
+use atome::families::{AtomeConfig, BitMamba2Config};
 use atome::{BackendKind, Model, Options, Session};
 use std::sync::LazyLock;
 

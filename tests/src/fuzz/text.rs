@@ -2,7 +2,8 @@
 
 use super::files::{is_shallow, runs};
 use super::{choice, one_line};
-use atome::format::{AtomeConfig, Checkpoint};
+use atome::checkpoint::Checkpoint;
+use atome::families::AtomeConfig;
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use std::sync::LazyLock;
 

@@ -1,6 +1,7 @@
 //! The Atome family in f64.
 
-use atome::format::{Checkpoint, Ternary};
+use atome::checkpoint::Checkpoint;
+use atome::tensor::Ternary;
 
 const NORM_EPS: f64 = 1e-5;
 const SOFTMAX_EPS: f64 = 1e-10;

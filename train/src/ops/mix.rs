@@ -7,7 +7,7 @@
 use super::SOFTMAX_EPS;
 use super::linear::{Matrix, product};
 use super::vector::{add_scaled, dot};
-use atome::format::PATHWAYS;
+use atome::families::PATHWAYS;
 use multiversion::multiversion;
 
 /// Shape of the attention.

@@ -1,11 +1,14 @@
-mod atome;
-mod bitmamba2;
+mod parts;
 mod place;
 mod report;
+mod whole;
 
 use crate::args::{decimal, whole};
 use crate::failure::Failure;
-use ::atome::format::{self, Architecture, EmbeddingType, Format, ScaleRule};
+use ::atome::checkpoint;
+use ::atome::format;
+use ::atome::format::{Format, ScaleRule};
+use ::atome::tensor::EmbeddingType;
 use ::atome::{FileError, Packing};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -144,10 +147,10 @@ pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
     let out = args.format.or_else(by_extension);
     let out = out.ok_or_else(|| Failure::OutFormat(args.output.clone()))?;
     let _claim = place::claim(args, out)?;
-    match format::architecture(&args.input) {
-        Ok(Architecture::BitMamba2) => bitmamba2::run(args, out),
+    match checkpoint::is_read_in_parts(&args.input) {
+        Ok(true) => parts::run(args, out),
         // What is wrong with the file is said where it is read.
-        _ => atome::run(args, out),
+        _ => whole::run(args, out),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{OutFormat, PackArgs};
 use crate::failure::Failure;
 use crate::place;
 use ::atome::atomic_file::{Claim, same_file};
-use ::atome::format;
+use ::atome::checkpoint;
 use std::fs;
 
 /// What a container says of the program that wrote it.
@@ -27,7 +27,7 @@ pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
         let path = output.clone();
         return Err(Failure::OutputIsConfig { path });
     }
-    let is_ours = || format::written_by(output).as_deref() == Some(WRITTEN_BY);
+    let is_ours = || checkpoint::written_by(output).as_deref() == Some(WRITTEN_BY);
     if args.force || !place::is_taken(output)? || is_ours() {
         return Ok(claim);
     }

@@ -83,6 +83,11 @@ impl BitMamba2Config {
         }
     }
 
+    /// The fields and their values.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        FIELDS.into_iter().map(|(key, _)| key).zip(self.header())
+    }
+
     /// The dimensions in the order of a `BIT2` header.
     pub(crate) const fn header(&self) -> [usize; 4] {
         [self.vocab_size, self.d_model, self.n_layers, self.n_heads]
@@ -111,8 +116,8 @@ impl BitMamba2Config {
     }
 
     /// The dimensions of a JSON object, checked; other keys are ignored.
-    pub(crate) fn from_json(json: &str) -> Result<Self, FileError> {
-        let config: Self = json::object(json.as_bytes())?;
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
+        let config: Self = json::object(json)?;
         config.validate()?;
         Ok(config)
     }

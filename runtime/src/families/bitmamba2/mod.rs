@@ -23,6 +23,15 @@ impl Family for BitMamba2Config {
         BitMamba2Config::validate(self)
     }
 
+    fn dims(&self) -> Vec<(&'static str, usize)> {
+        let derived = [
+            ("d_inner", self.d_inner()),
+            ("d_conv", self.d_conv()),
+            ("d_state", self.d_state()),
+        ];
+        self.entries().chain(derived).collect()
+    }
+
     fn vocab_size(&self) -> usize {
         self.vocab_size
     }

@@ -3,7 +3,7 @@
 use super::layout::{Encoding, Kind, Layout, Piece};
 use super::part::Part;
 use crate::error::{Contents, EntryFault, FileError, TensorFault};
-use crate::format::parallel::{self, Counter};
+use crate::parallel::{self, Counter};
 use crate::progress::Progress;
 use crate::tensor::words;
 use atome_kernels::packing;

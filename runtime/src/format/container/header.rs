@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The longest header that is read, in bytes: room for the tensors of the deepest model.
-pub(in crate::format) const MAX_HEADER_BYTES: u64 = 16 << 20;
+pub(crate) const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// Bytes of the length that a file starts with.
 const LENGTH_BYTES: usize = 8;
@@ -24,30 +24,30 @@ const METADATA_KEY: &str = "__metadata__";
 
 /// What a safetensors file says about itself.
 #[derive(Debug, Clone, Default)]
-pub(in crate::format) struct Header {
-    pub(in crate::format) metadata: BTreeMap<String, String>,
+pub(crate) struct Header {
+    pub(crate) metadata: BTreeMap<String, String>,
     /// In the order of their bytes.
-    pub(in crate::format) tensors: Vec<Entry>,
+    pub(crate) tensors: Vec<Entry>,
     /// Where the tensors' bytes start in the file.
-    pub(in crate::format) data_start: u64,
+    pub(crate) data_start: u64,
 }
 
 /// A tensor of the header. Its offsets count from the end of the header.
 #[derive(Debug, Clone)]
-pub(in crate::format) struct Entry {
-    pub(in crate::format) name: String,
-    pub(in crate::format) info: TensorInfo,
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) info: TensorInfo,
 }
 
 /// The header's length, from the first bytes of a file; `None` if they start no safetensors file.
-pub(in crate::format) fn length(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn length(bytes: &[u8]) -> Option<u64> {
     let (&length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
     (rest.first() == Some(&b'{')).then_some(u64::from_le_bytes(length))
 }
 
 impl Header {
     /// Reads a header; `bytes` are the start of a file of `file_bytes` bytes, long enough to hold it.
-    pub(in crate::format) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, FileError> {
+    pub(crate) fn parse(bytes: &[u8], file_bytes: u64) -> Result<Self, FileError> {
         let found = length(bytes).ok_or(HeaderError::Missing)?;
         let available = file_bytes.saturating_sub(LENGTH_BYTES as u64);
         let max = MAX_HEADER_BYTES.min(available);
@@ -116,7 +116,7 @@ impl Header {
     ///
     /// # Errors
     /// [`WriteError::Header`] for a header that no reader would take.
-    pub(in crate::format) fn to_bytes(&self, align: usize) -> Result<Vec<u8>, WriteError> {
+    pub(crate) fn to_bytes(&self, align: usize) -> Result<Vec<u8>, WriteError> {
         let mut bytes = vec![0; LENGTH_BYTES];
         // Texts and numbers always have a form in JSON, and a vector takes them.
         let _ = serde_json::to_writer(&mut bytes, self);
@@ -149,17 +149,17 @@ impl Entry {
     }
 
     /// Type and shape as messages show them: `F32 [8, 256]`.
-    pub(in crate::format) fn kind(&self) -> String {
+    pub(crate) fn kind(&self) -> String {
         format!("{} {:?}", self.info.dtype, self.info.shape)
     }
 
     /// Where the tensor starts, counted from the end of the header.
-    pub(in crate::format) fn begin(&self) -> u64 {
+    pub(crate) fn begin(&self) -> u64 {
         self.info.data_offsets.0 as u64
     }
 
     /// Bytes between the offsets.
-    pub(in crate::format) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let (begin, end) = self.info.data_offsets;
         end.saturating_sub(begin) as u64
     }

@@ -1,7 +1,7 @@
 //! Which tensor of a container lies where, and what its bytes are: arithmetic only.
 
 use super::header::Entry;
-use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, trits};
+use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, Role, trits};
 use atome_kernels::packing::matrix;
 use atome_spec::layout::BLOCK_ROWS;
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
@@ -9,7 +9,7 @@ use safetensors::tensor::Dtype;
 
 /// How a container orders its tensors and lays out trits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::format) enum Layout {
+pub(crate) enum Layout {
     /// Floats, then trits, row after row without gaps.
     Dense,
     /// Trits, tables, floats. Trits are as kernels read them, then zeros to a multiple of 256 bytes.
@@ -18,11 +18,11 @@ pub(in crate::format) enum Layout {
 
 /// How a container has its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::format) struct Encoding {
-    pub(in crate::format) layout: Layout,
-    pub(in crate::format) packing: Packing,
+pub(crate) struct Encoding {
+    pub(crate) layout: Layout,
+    pub(crate) packing: Packing,
     /// What the elements of tables are.
-    pub(in crate::format) embedding: EmbeddingType,
+    pub(crate) embedding: EmbeddingType,
 }
 
 /// What a tensor of a file is made of.
@@ -53,8 +53,21 @@ pub(super) struct Piece {
 }
 
 impl Layout {
+    /// That of a model of these tensors: where all its matrices are read for int8 activations, they lie as kernels read
+    /// them.
+    pub(crate) fn of(params: &[Param]) -> Layout {
+        let is_read_so = |param: &Param| match param.kind {
+            ParamKind::Ternary { role, .. } => role == Role::MatrixI8,
+            ParamKind::Table { .. } | ParamKind::Floats(_) => true,
+        };
+        match params.iter().all(is_read_so) {
+            true => Layout::Tiled,
+            false => Layout::Dense,
+        }
+    }
+
     /// The value of `layout` in the metadata.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Layout::Dense => "dense",
             Layout::Tiled => "tiled",

@@ -1,7 +1,8 @@
 //! The entries of a container's `__metadata__`: everything that is not a tensor's bytes.
 
+use super::header::Header;
 use super::layout::{Encoding, Layout};
-use crate::error::HeaderError;
+use crate::error::{FileError, HeaderError};
 use crate::tensor::EmbeddingType;
 use atome_spec::Packing;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ const VERSION: &str = "1";
 const CRC32: &str = "crc32";
 /// The key of the checksum of all other entries.
 const METADATA_CRC32: &str = "metadata_crc32";
+/// The key of how tensors are laid out.
+const LAYOUT: &str = "layout";
 /// The key of the scales of ternary tensors.
 const SCALES: &str = "scales";
 /// The key of the program that wrote the file.
@@ -35,11 +38,11 @@ pub struct ContainerInfo {
 
 /// The entries of a container.
 #[derive(Debug, Clone, Default)]
-pub(in crate::format) struct Metadata(BTreeMap<String, String>);
+pub(crate) struct Metadata(BTreeMap<String, String>);
 
 impl Metadata {
     /// The entries of a container to be written, but for those of its tensors.
-    pub(in crate::format) fn new(
+    pub(crate) fn new(
         architecture: &str,
         config: &impl serde::Serialize,
         encoding: Encoding,
@@ -54,7 +57,7 @@ impl Metadata {
             ("architecture", architecture),
             ("config", &config),
             ("packing", encoding.packing.name()),
-            ("layout", encoding.layout.name()),
+            (LAYOUT, encoding.layout.name()),
             ("tokenizer", &info.tokenizer),
         ] {
             metadata.set(key, value);
@@ -72,7 +75,7 @@ impl Metadata {
         metadata
     }
 
-    pub(in crate::format) fn set(&mut self, key: &str, value: &str) {
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
         self.0.insert(key.to_owned(), value.to_owned());
     }
 
@@ -110,29 +113,30 @@ impl Metadata {
         }
     }
 
-    /// The entries of any safetensors file, unchecked.
-    pub(super) fn of_any(entries: BTreeMap<String, String>) -> Self {
-        Self(entries)
+    /// The entries of the safetensors file of `file_bytes` that starts with `bytes`, unchecked.
+    pub(crate) fn peek(bytes: &[u8], file_bytes: u64) -> Result<Self, FileError> {
+        Ok(Self(Header::parse(bytes, file_bytes)?.metadata))
     }
 
     /// Whether these are entries of a container of ours.
-    pub(super) fn is_container(&self) -> bool {
+    pub(crate) fn is_container(&self) -> bool {
         self.option("format") == Some(FORMAT)
     }
 
-    pub(in crate::format) fn option(&self, key: &str) -> Option<&str> {
+    /// Whether the file is mapped, because its tensors are as kernels read them.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.option(LAYOUT) == Some(Layout::Tiled.name())
+    }
+
+    pub(crate) fn option(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
-    pub(in crate::format) fn get(&self, key: &'static str) -> Result<&str, HeaderError> {
+    pub(crate) fn get(&self, key: &'static str) -> Result<&str, HeaderError> {
         self.option(key).ok_or(HeaderError::MissingKey { key })
     }
 
-    pub(in crate::format) fn must_be(
-        &self,
-        key: &'static str,
-        expected: &str,
-    ) -> Result<(), HeaderError> {
+    pub(crate) fn must_be(&self, key: &'static str, expected: &str) -> Result<(), HeaderError> {
         if self.get(key)? == expected {
             Ok(())
         } else {
@@ -141,17 +145,13 @@ impl Metadata {
     }
 
     /// The error that a key's value is not what it should be.
-    pub(in crate::format) fn wrong(
-        &self,
-        key: &'static str,
-        expected: impl Into<String>,
-    ) -> HeaderError {
+    pub(crate) fn wrong(&self, key: &'static str, expected: impl Into<String>) -> HeaderError {
         value_error(key, expected, self.option(key).unwrap_or_default())
     }
 
-    /// How the tensors are kept, in the layout that the model's architecture has.
-    pub(in crate::format) fn encoding(&self, layout: Layout) -> Result<Encoding, HeaderError> {
-        self.must_be("layout", layout.name())?;
+    /// How the tensors are kept, in the layout that the model's tensors have.
+    pub(crate) fn encoding(&self, layout: Layout) -> Result<Encoding, HeaderError> {
+        self.must_be(LAYOUT, layout.name())?;
         let packing = self.get("packing")?.parse();
         let embedding = match layout {
             Layout::Dense => Ok(EmbeddingType::F32),
@@ -164,7 +164,7 @@ impl Metadata {
         })
     }
 
-    pub(in crate::format) fn info(&self, packing: Packing) -> Result<ContainerInfo, HeaderError> {
+    pub(crate) fn info(&self, packing: Packing) -> Result<ContainerInfo, HeaderError> {
         let text = |key| self.option(key).map(str::to_owned);
         Ok(ContainerInfo {
             packing,
@@ -174,7 +174,8 @@ impl Metadata {
         })
     }
 
-    pub(super) fn written_by(&self) -> Option<String> {
+    /// The program that says it wrote the file.
+    pub(crate) fn written_by(&self) -> Option<String> {
         self.option(WRITTEN_BY).map(str::to_owned)
     }
 

@@ -15,7 +15,7 @@
 //! `docs/formats.md` describes it byte by byte.
 
 mod check;
-pub(super) mod header;
+pub(crate) mod header;
 mod layout;
 mod matrix;
 mod metadata;
@@ -28,37 +28,7 @@ mod write;
 pub use metadata::ContainerInfo;
 pub use write::{ContainerOptions, PackSummary, PackedTensor};
 
-pub(super) use layout::{Encoding, Layout};
-pub(super) use metadata::Metadata;
-pub(super) use read::Container;
-pub(super) use write::Writer;
-
-use super::Architecture;
-use crate::error::FileError;
-
-/// The architecture of the model in a container, from the start of its bytes; a safetensors file that is none of ours is
-/// taken for an Atome model.
-pub(super) fn architecture(bytes: &[u8], file_bytes: u64) -> Result<Architecture, FileError> {
-    let header = header::Header::parse(bytes, file_bytes)?;
-    let metadata = Metadata::of_any(header.metadata);
-    if !metadata.is_container() {
-        return Ok(Architecture::Atome);
-    }
-    family(&metadata)
-}
-
-/// The architecture that a container states.
-pub(super) fn family(metadata: &Metadata) -> Result<Architecture, FileError> {
-    const KEY: &str = "architecture";
-    let stated = metadata.get(KEY)?;
-    let known = Architecture::ALL.into_iter().find(|a| a.name() == stated);
-    let names = Architecture::ALL.map(Architecture::name).join(" or ");
-    Ok(known.ok_or_else(|| metadata.wrong(KEY, names))?)
-}
-
-/// The program that says it wrote a container, from the start of its bytes.
-pub(super) fn written_by(bytes: &[u8], file_bytes: u64) -> Option<String> {
-    let header = header::Header::parse(bytes, file_bytes).ok()?;
-    let metadata = Metadata::of_any(header.metadata);
-    metadata.is_container().then(|| metadata.written_by())?
-}
+pub(crate) use layout::{Encoding, Layout};
+pub(crate) use metadata::Metadata;
+pub(crate) use read::Container;
+pub(crate) use write::Writer;

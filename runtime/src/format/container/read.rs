@@ -17,15 +17,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A container whose header has been checked against the file's length.
-pub(in crate::format) struct Container {
+pub(crate) struct Container {
     source: Source,
     header: Header,
-    pub(in crate::format) metadata: Metadata,
+    pub(crate) metadata: Metadata,
 }
 
 impl Container {
     /// Checks the header and the metadata of a file in memory.
-    pub(in crate::format) fn open(source: Source) -> Result<Self, FileError> {
+    pub(crate) fn open(source: Source) -> Result<Self, FileError> {
         let bytes = source.in_memory().unwrap_or_default();
         let mut header = Header::parse(bytes, source.len())?;
         let metadata = Metadata::of_container(std::mem::take(&mut header.metadata))?;
@@ -38,7 +38,7 @@ impl Container {
 
     /// Checks that the file has exactly these tensors, in the one order that is written, and that their bytes are what was
     /// written. `progress` is told how many of them, of how many, are checked.
-    pub(in crate::format) fn tensors(
+    pub(crate) fn tensors(
         self,
         params: &[Param],
         encoding: Encoding,

@@ -5,7 +5,8 @@ use super::header::Header;
 use super::layout::{Encoding, Kind, Piece};
 use super::metadata::Metadata;
 use super::pack::{Packed, Seen, Tensors};
-use crate::format::{WriteError, parallel};
+use crate::format::WriteError;
+use crate::parallel;
 use crate::progress::Progress;
 use crate::tensor::{self, EmbeddingType, Param, Tensor};
 use atome_spec::Packing;
@@ -53,11 +54,7 @@ impl ContainerOptions {
     }
 
     /// What the container says, of a model that says so much itself.
-    pub(in crate::format) fn info(
-        &self,
-        tokenizer: &str,
-        provenance: Option<&str>,
-    ) -> ContainerInfo {
+    pub(crate) fn info(&self, tokenizer: &str, provenance: Option<&str>) -> ContainerInfo {
         let or = |text: &Option<String>, stated: Option<&str>| {
             text.clone().or_else(|| stated.map(str::to_owned))
         };
@@ -99,12 +96,12 @@ pub struct PackedTensor {
 }
 
 /// A model to be written: its tensors, in its own order, and what it says of itself.
-pub(in crate::format) struct Writer<'m> {
-    pub(in crate::format) metadata: Metadata,
-    pub(in crate::format) encoding: Encoding,
-    pub(in crate::format) params: &'m [Param],
+pub(crate) struct Writer<'m> {
+    pub(crate) metadata: Metadata,
+    pub(crate) encoding: Encoding,
+    pub(crate) params: &'m [Param],
     /// What there is for `params`.
-    pub(in crate::format) tensors: &'m tensor::Tensors,
+    pub(crate) tensors: &'m tensor::Tensors,
 }
 
 impl Writer<'_> {
@@ -113,7 +110,7 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// If a tensor cannot be read or packed, or `out` fails.
-    pub(in crate::format) fn write(
+    pub(crate) fn write(
         mut self,
         out: &mut (impl Write + Seek),
         failed: impl Fn(io::Error) -> WriteError,

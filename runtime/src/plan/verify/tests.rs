@@ -1,7 +1,8 @@
 //! Plans of both families are proved, and none with something wrong in it.
 
 use super::{PlanError, Proved};
-use crate::format::{AtomeConfig, BitMamba2Config, Checkpoint};
+use crate::checkpoint::Checkpoint;
+use crate::families::{AtomeConfig, BitMamba2Config};
 use crate::plan::{
     self, Call, DimValue, KernelCall, Operand, Plan, Products, Section, Stage, Tensor,
 };

@@ -1,4 +1,4 @@
-//! Models of the Atome family: trits in memory, every format.
+//! Models whose trits are in memory: every format, and float weights.
 
 use super::report::{Answer, Row, Verified};
 use super::{OutFormat, PackArgs, place};
@@ -7,10 +7,12 @@ use crate::output;
 use crate::units::count;
 use ::atome::Packing;
 use ::atome::atomic_file;
-use ::atome::format::{
-    self, AtomeConfig, Checkpoint, ContainerOptions, FloatOptions, Packable, ScaleRule, Tensor,
-    packed_bytes,
-};
+use ::atome::checkpoint;
+use ::atome::checkpoint::{Checkpoint, FloatOptions, Packable};
+use ::atome::families::Config;
+use ::atome::format;
+use ::atome::format::{ContainerOptions, ScaleRule, packed_bytes};
+use ::atome::tensor::Tensor;
 use std::path::{Path, PathBuf};
 
 /// Weights of which more than this share of the length is lost in quantising were hardly trained
@@ -21,7 +23,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     if args.embedding.is_some() {
         return Err(Failure::NotFor {
             flag: "--embedding",
-            architecture: "an Atome model, whose embedding table is ternary",
+            architecture: "a model whose embedding table is ternary",
         });
     }
     let packing = out.packing(args.packing)?;
@@ -88,18 +90,15 @@ fn encode(
     match out {
         OutFormat::Container => {
             let mut options = ContainerOptions::packing(packing);
-            options.provenance = args
-                .provenance
-                .clone()
-                .or_else(|| source.provenance.clone());
+            options.provenance = args.provenance.clone().or_else(|| model.provenance.clone());
             options.written_by = Some(place::WRITTEN_BY.to_owned());
-            Ok(format::write_container(model, &options)?)
+            Ok(checkpoint::write_container(model, &options)?)
         }
         OutFormat::Atomecl01 if model.classes().is_none() => Err(no_place()),
-        OutFormat::Atomecl01 => Ok(format::write_atomecl01(model)?),
+        OutFormat::Atomecl01 => Ok(checkpoint::write_atomecl01(model)?),
         _ if model.classes().is_some() => Err(no_place()),
-        OutFormat::Atome01 => Ok(format::write_atome01(model)?),
-        OutFormat::Atome02 => Ok(format::write_atome02(model)?),
+        OutFormat::Atome01 => Ok(checkpoint::write_atome01(model)?),
+        OutFormat::Atome02 => Ok(checkpoint::write_atome02(model)?),
     }
 }
 
@@ -115,8 +114,8 @@ fn config_beside(
     let config = model.config();
     let beside = path.with_extension("json");
     if beside.exists() {
-        let found = AtomeConfig::from_file(&beside).ok();
-        if found.as_ref() == config.as_atome() {
+        let found = Config::from_file(model.architecture(), &beside);
+        if found.is_ok_and(|found| found == *config) {
             return Ok(None);
         }
         let model = path.to_owned();
@@ -131,7 +130,7 @@ fn config_beside(
 
 /// Reads back the file that was written and compares it with the source, bit by bit.
 fn verify(source: &Checkpoint, path: &Path) -> Result<Verified, Failure> {
-    let written = format::load(path, None)?;
+    let written = checkpoint::load(path, None)?;
     let mut same = Verified::default();
     let differs = |tensor| Failure::Differs {
         path: path.to_owned(),

@@ -1,13 +1,11 @@
 //! The dimensions of a model: seven numbers that the `ATOME` formats leave out of the file.
 
-use crate::error::{ConfigError, FileError};
+use crate::error::{ConfigError, EntryFault, FileError};
+use crate::families::Config;
+use crate::format::MAX_CLASSES;
 use crate::json;
-use std::fs::{self, File};
-use std::io::Read;
+use crate::tensor::Shapes;
 use std::path::Path;
-
-/// The longest config that is read, in bytes.
-const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
 /// The config's keys, in the order of the fields of [`AtomeConfig`], and the largest accepted value of each.
 const KEYS: [(&str, usize); 7] = [
@@ -66,9 +64,55 @@ impl AtomeConfig {
     /// # Errors
     /// Those of [`AtomeConfig::from_json`] and of opening a file, each with the file's path.
     pub fn from_file(path: &Path) -> Result<Self, FileError> {
-        read_config(path)
+        json::read(path)
             .and_then(|json| Self::from_json(&json))
             .map_err(|fault| fault.in_file(path))
+    }
+
+    /// The dimensions that float weights of the family's names have, and the classes of a classifier. Shapes tell five;
+    /// `top_k` and `max_seq` show in none, so they are told, or are those of a config that somebody gave.
+    pub(crate) fn from_shapes(
+        shapes: &dyn Shapes,
+        [top_k, max_seq]: [Option<usize>; 2],
+        given: Option<&Self>,
+    ) -> Result<(Self, Option<usize>), FileError> {
+        let told = |key, told: Option<usize>, of_config: fn(&Self) -> usize| {
+            let told = told.or_else(|| given.map(of_config));
+            told.ok_or(ConfigError::Untold { key })
+        };
+        let [vocab_size, d_model] = shapes.matrix("embed")?;
+        let [d_head, _] = shapes.matrix("blocks.0.wq")?;
+        let [_, kernel_size] = shapes.matrix("blocks.0.conv")?;
+        let is_layer = |i: &usize| shapes.has(&format!("blocks.{i}.wq"));
+        let config = Self {
+            vocab_size,
+            d_model,
+            n_layers: (0..).take_while(is_layer).count(),
+            d_head,
+            top_k: told("top_k", top_k, |c| c.top_k)?,
+            kernel_size,
+            max_seq: told("max_seq", max_seq, |c| c.max_seq)?,
+        };
+        config.validate()?;
+        if let Some(given) = given {
+            let given = Self {
+                top_k: config.top_k,
+                max_seq: config.max_seq,
+                ..given.clone()
+            };
+            Config::from(config.clone()).must_equal(&given.into())?;
+        }
+        let classes = shapes.has("head").then(|| shapes.matrix("head"));
+        match classes.transpose()?.map(|[classes, _]| classes) {
+            Some(found) if !(1..=MAX_CLASSES).contains(&found) => Err(FileError::entry(
+                "head",
+                EntryFault::Kind {
+                    expected: format!("1 to {MAX_CLASSES} rows"),
+                    found: found.to_string(),
+                },
+            )),
+            classes => Ok((config, classes)),
+        }
     }
 
     /// Checks every dimension against its range.
@@ -90,18 +134,8 @@ impl AtomeConfig {
         Ok(())
     }
 
-    /// Checks that a config somebody gave says the same as this one, which a file says.
-    pub(super) fn must_equal(&self, given: &Self) -> Result<(), ConfigError> {
-        for ((key, file), (_, config)) in self.entries().zip(given.entries()) {
-            if config != file {
-                return Err(ConfigError::Differs { key, config, file });
-            }
-        }
-        Ok(())
-    }
-
     /// The keys of the JSON object and their values.
-    fn entries(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'static str, usize)> {
         KEYS.into_iter().map(|(key, _)| key).zip(self.values())
     }
 
@@ -116,41 +150,6 @@ impl AtomeConfig {
             self.max_seq,
         ]
     }
-}
-
-/// Opens a regular file and returns it with its length in bytes.
-pub(super) fn open(path: &Path) -> Result<(File, u64), FileError> {
-    let io = |cause| FileError::Io { cause };
-    // Looked at before it is opened: opening a pipe would wait for a writer.
-    let kind = fs::metadata(path).map_err(io)?.file_type();
-    if kind.is_dir() {
-        return Err(FileError::Kind {
-            expected: "a file",
-            found: "a directory",
-        });
-    }
-    if !kind.is_file() {
-        return Err(FileError::Kind {
-            expected: "a regular file",
-            found: "a pipe, a socket or a device",
-        });
-    }
-    let file = File::open(path).map_err(io)?;
-    let bytes = file.metadata().map_err(io)?.len();
-    Ok((file, bytes))
-}
-
-fn read_config(path: &Path) -> Result<Vec<u8>, FileError> {
-    let (file, found) = open(path)?;
-    if found > MAX_CONFIG_BYTES {
-        let max = MAX_CONFIG_BYTES;
-        return Err(ConfigError::TooLong { found, max }.into());
-    }
-    let mut json = Vec::new();
-    file.take(MAX_CONFIG_BYTES)
-        .read_to_end(&mut json)
-        .map_err(|cause| FileError::Io { cause })?;
-    Ok(json)
 }
 
 #[cfg(test)]

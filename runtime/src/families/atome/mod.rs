@@ -1,9 +1,13 @@
 //! The Atome family: embedding; blocks of LayerNorm, three pathways (ternary convolution, diagonal state space, top-k
 //! attention) mixed by a router, residual; LayerNorm; ternary unembedding or classifier head.
 
+mod config;
+
+pub use config::AtomeConfig;
+
 use super::Family;
 use crate::error::FileError;
-use crate::format::{AtomeConfig, Format, MAX_CLASSES};
+use crate::format::{Format, MAX_CLASSES};
 use crate::graph::{Builder, Graph, GraphError, Rows};
 use crate::tensor::Prepare;
 use atome_spec::Op;
@@ -18,6 +22,10 @@ pub const PATHWAYS: usize = 3;
 impl Family for AtomeConfig {
     fn validate(&self) -> Result<(), FileError> {
         AtomeConfig::validate(self)
+    }
+
+    fn dims(&self) -> Vec<(&'static str, usize)> {
+        self.entries().collect()
     }
 
     fn vocab_size(&self) -> usize {

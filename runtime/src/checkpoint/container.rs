@@ -1,32 +1,22 @@
-//! Models of any family in the project's container.
+//! Models in the project's container.
 
-use super::container::{
-    self, Container, ContainerInfo, ContainerOptions, Encoding, Layout, Metadata, PackSummary,
-    Writer,
-};
-use super::{Architecture, AtomeConfig, Checkpoint, Config, Format, WriteError};
+use super::Checkpoint;
 use crate::atomic_file::AtomicFile;
 use crate::error::FileError;
+use crate::families::{Architecture, Config};
+use crate::format::container::{Container, Encoding, Layout, Metadata, Writer};
+use crate::format::{ContainerInfo, ContainerOptions, Format, PackSummary, WriteError};
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingType, Source};
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 
+/// The key of the family.
+const ARCHITECTURE: &str = "architecture";
+/// The key of the dimensions.
+const CONFIG: &str = "config";
 /// The key of the number of classes of a classifier.
 const CLASSES: &str = "classes";
-
-/// How a family's tensors lie in a container.
-fn layout(family: Architecture) -> Layout {
-    match family {
-        Architecture::Atome => Layout::Dense,
-        _ => Layout::Tiled,
-    }
-}
-
-/// Whether a container of this family is mapped, because its tensors are as kernels read them.
-pub(super) fn is_mapped(family: Architecture) -> bool {
-    layout(family) == Layout::Tiled
-}
 
 /// Returns a model as a container: a safetensors file with packed trits and everything else in its metadata.
 ///
@@ -78,8 +68,7 @@ fn write(
     path: &Path,
     progress: Progress<'_>,
 ) -> Result<PackSummary, WriteError> {
-    let family = model.architecture();
-    let layout = layout(family);
+    let layout = Layout::of(model.params());
     let encoding = Encoding {
         layout,
         packing: options.packing,
@@ -89,7 +78,7 @@ fn write(
         },
     };
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
-    let mut metadata = Metadata::new(family.name(), model.config(), encoding, info);
+    let mut metadata = Metadata::new(model.architecture().name(), model.config(), encoding, info);
     if let Some(classes) = model.classes() {
         metadata.set(CLASSES, &classes.to_string());
     }
@@ -110,27 +99,35 @@ pub fn parse_container(bytes: &[u8]) -> Result<(Checkpoint, ContainerInfo), File
     read(Source::Memory(bytes.to_vec()), None, &mut |_, _| {})
 }
 
-/// Reads the model in a container; a config that somebody gave must say the same as it does.
+/// Reads the model in a container; a config that somebody gave for its family must say the same as it does.
 pub(super) fn read(
     source: Source,
-    given: Option<&AtomeConfig>,
+    given: Option<&Config>,
     progress: Progress<'_>,
 ) -> Result<(Checkpoint, ContainerInfo), FileError> {
     let container = Container::open(source)?;
     let metadata = &container.metadata;
-    let family = container::family(metadata)?;
-    let encoding = metadata.encoding(layout(family))?;
-    let config = Config::from_json(family, metadata.get("config")?)?;
+    let family = family(metadata)?;
+    let config = Config::from_json(family, metadata.get(CONFIG)?.as_bytes())?;
     let classes = classes(metadata, config.family().max_classes())?;
-    let info = metadata.info(encoding.packing)?;
-    if let (Some(given), Config::Atome(config)) = (given, &config) {
+    if let Some(given) = given.filter(|given| given.architecture() == family) {
         config.must_equal(given)?;
     }
     let mut model = Checkpoint::empty(config, classes, Format::Container)?;
+    let encoding = metadata.encoding(Layout::of(model.params()))?;
+    let info = metadata.info(encoding.packing)?;
     model.tensors = container.tensors(model.params(), encoding, progress)?;
     model.tokenizer.clone_from(&info.tokenizer);
     model.provenance.clone_from(&info.provenance);
     Ok((model, info))
+}
+
+/// The family that a container states.
+pub(super) fn family(metadata: &Metadata) -> Result<Architecture, FileError> {
+    let stated = metadata.get(ARCHITECTURE)?;
+    let known = Architecture::ALL.into_iter().find(|a| a.name() == stated);
+    let names = Architecture::ALL.map(Architecture::name).join(" or ");
+    Ok(known.ok_or_else(|| metadata.wrong(ARCHITECTURE, names))?)
 }
 
 /// The classes that a file states, of a family that may have so many.

@@ -1,8 +1,8 @@
 //! Two models, number by number.
 
 use super::Checkpoint;
-use super::parallel::{self, Counter};
 use crate::error::FileError;
+use crate::parallel::{self, Counter};
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingTable, Tensor};
 use std::ops::Range;

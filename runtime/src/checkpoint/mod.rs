@@ -1,10 +1,42 @@
-//! A model as it was read: what it is, and its tensors by name.
+//! Models as they are read and written: a family's dimensions, and the tensors that its graph asks a format for.
+//!
+//! [`load`] reads a file of any format and gives a [`Checkpoint`]. Small models have their trits unpacked and their every
+//! number checked; `write_*` are the inverse of [`parse`]: a file that loads is reproduced byte for byte. Large ones stay in
+//! their file: headers are checked when it is opened, elements as they are read.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `mod` | a model: what it is, and its tensors by name |
+//! | `load` | which reader a file is for, and whose dimensions it has |
+//! | `container`, `atome` | models in the project's container, and in `ATOME` files |
+//! | `floats` | models from float weights |
+//! | `random` | models of random weights |
+//! | `packable` | any file that can be packed |
+//! | `compare` | two models, number by number |
+
+mod atome;
+mod compare;
+mod container;
+mod floats;
+mod load;
+mod packable;
+mod random;
+
+pub use atome::{write_atome01, write_atome02, write_atomecl01};
+pub use compare::compare;
+pub use container::{parse_container, write_container, write_packed};
+pub use floats::{FloatOptions, quantize_file};
+pub use load::{
+    is_read_in_parts, load, load_with, parse, parse_bit2, parse_checkpoint, written_by,
+};
+pub use packable::Packable;
+pub use random::random_bit2;
 
 use crate::error::{FileError, InvalidModel};
 use crate::families::{Architecture, Config};
-use crate::format::{Format, parse_bit2, random_bit2};
+use crate::format::Format;
 use crate::graph::Graph;
-use crate::tensor::{Param, Tensor, Tensors, Ternary, Values, check_tensors, random_tensors};
+use crate::tensor::{Param, Tensor, Tensors, Ternary, Values, check_tensors};
 use std::sync::Arc;
 
 /// A model of any family. Its tensors are in memory, or stay in a file until they are read.
@@ -67,29 +99,6 @@ impl Checkpoint {
             format,
             provenance: None,
         })
-    }
-
-    /// Makes a model of random weights: a classifier if `classes` is given, else a language model.
-    ///
-    /// The same arguments give the same model on every machine. Activations stay near 1 at any width and depth.
-    ///
-    /// # Panics
-    /// If the config does not validate, or there are no classifiers of so many classes in its family.
-    #[must_use]
-    pub fn random(config: impl Into<Config>, classes: Option<usize>, seed: u64) -> Checkpoint {
-        let config = config.into();
-        let made = match &config {
-            // As the bytes of its file, which stay as they are.
-            Config::BitMamba2(config) if classes.is_none() => parse_bit2(random_bit2(config, seed)),
-            _ => Checkpoint::new(config, classes, Tensors::new()).map(|empty| {
-                let tensors = random_tensors(empty.params(), seed);
-                Checkpoint { tensors, ..empty }
-            }),
-        };
-        match made {
-            Ok(model) => model,
-            Err(fault) => panic!("a random model of impossible dimensions: {fault}"),
-        }
     }
 
     /// The dimensions that all shapes follow from.

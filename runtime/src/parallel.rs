@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{panic, thread};
 
 /// Counts what all threads have done, and tells.
-pub(super) struct Counter<'p> {
+pub(crate) struct Counter<'p> {
     state: Mutex<(usize, Progress<'p>)>,
     total: usize,
 }
 
 impl<'p> Counter<'p> {
-    pub(super) fn new(total: usize, progress: Progress<'p>) -> Counter<'p> {
+    pub(crate) fn new(total: usize, progress: Progress<'p>) -> Counter<'p> {
         let state = Mutex::new((0, progress));
         Counter { state, total }
     }
 
-    pub(super) fn add(&self, n: usize) {
+    pub(crate) fn add(&self, n: usize) {
         let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
         state.0 += n;
         let done = state.0;
@@ -26,7 +26,7 @@ impl<'p> Counter<'p> {
 }
 
 /// The results of `work` on each job, in the order of the jobs, which are begun in this order too.
-pub(super) fn map<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let take = || {
         let mut done = Vec::new();

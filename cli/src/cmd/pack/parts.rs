@@ -1,13 +1,14 @@
-//! Models of the BitMamba-2 family: read, packed and written a part at a time.
+//! Models that are read, packed and written a part at a time, because they may be large.
 
 use super::report::{Answer, Row, Verified};
 use super::{OutFormat, PackArgs, place};
 use crate::failure::Failure;
 use crate::progress;
-use ::atome::format::{
-    self, Architecture, Checkpoint, ContainerOptions, EmbeddingTable, EmbeddingType, PackSummary,
-    PackedTensor, Tensor,
-};
+use ::atome::checkpoint;
+use ::atome::checkpoint::Checkpoint;
+use ::atome::format;
+use ::atome::format::{ContainerOptions, PackSummary, PackedTensor};
+use ::atome::tensor::{EmbeddingTable, EmbeddingType, Tensor};
 use ::atome::{Packing, Progress};
 use std::path::Path;
 
@@ -19,11 +20,11 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     options.provenance.clone_from(&args.provenance);
     options.written_by = Some(place::WRITTEN_BY.to_owned());
     let summary = with_bar(args, ["pack", "bytes"], |progress| {
-        format::write_packed(&source, &args.output, &options, progress).map_err(Failure::from)
+        checkpoint::write_packed(&source, &args.output, &options, progress).map_err(Failure::from)
     })?;
     let written = with_bar(args, ["check", "bytes"], |p| open(&args.output, p))?;
     let differs = with_bar(args, ["compare", "numbers"], |progress| {
-        format::compare(&source, &written, progress).map_err(Failure::from)
+        checkpoint::compare(&source, &written, progress).map_err(Failure::from)
     })?;
     if let Some(tensor) = differs {
         let path = args.output.clone();
@@ -48,25 +49,18 @@ fn refuse_other_flags(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
         None => Ok(()),
         Some((flag, _)) => Err(Failure::NotFor {
             flag,
-            architecture: "a BitMamba-2 model, whose file says it all",
+            architecture: "a model whose file says it all",
         }),
     }
 }
 
 fn open(path: &Path, progress: Progress<'_>) -> Result<Checkpoint, Failure> {
-    let model = format::load_with(path, None, progress)?;
-    match model.architecture() {
-        Architecture::BitMamba2 => Ok(model),
-        _ => Err(Failure::Differs {
-            path: path.to_owned(),
-            tensor: "architecture".to_owned(),
-        }),
-    }
+    Ok(checkpoint::load_with(path, None, progress)?)
 }
 
 /// What the elements of the embedding table are kept as.
 fn embedding(model: &Checkpoint) -> EmbeddingType {
-    let table = model.tensors.get("embed").and_then(Tensor::as_table);
+    let table = model.tensors.values().find_map(Tensor::as_table);
     table.map_or(EmbeddingType::F32, EmbeddingTable::element_type)
 }
 
@@ -97,7 +91,7 @@ fn answer(
         if tensor.scale.is_some() {
             verified.trits += elems;
             verified.scales += 1;
-        } else if tensor.name != SCALES {
+        } else if source.tensors.contains_key(&tensor.name) {
             verified.floats += elems;
         }
     }
@@ -113,9 +107,6 @@ fn answer(
     }
 }
 
-/// A tensor that only a packed file has.
-const SCALES: &str = "embed.scales";
-
 fn row(source: &Checkpoint, tensor: &PackedTensor) -> Row {
     let (rows, cols) = tensor.shape;
     let shape = match cols {
@@ -123,11 +114,11 @@ fn row(source: &Checkpoint, tensor: &PackedTensor) -> Row {
         _ => format!("{rows} x {cols}"),
     };
     let ternary = tensor.scale.is_some();
-    let source_bytes = |name: &str| source.tensors.get(name).map_or(0, Tensor::source_bytes);
-    let (source_type, source_bytes) = match tensor.name.as_str() {
-        name if ternary => ("trits", source_bytes(name)),
-        "embed" => (embedding(source).name(), source_bytes("embed")),
-        SCALES if embedding(source) != EmbeddingType::Int8 => ("-", 0),
+    let (source_type, source_bytes) = match source.tensors.get(&tensor.name) {
+        Some(of @ Tensor::Ternary(_)) => ("trits", of.source_bytes()),
+        Some(of @ Tensor::Table(table)) => (table.element_type().name(), of.source_bytes()),
+        // The scales of a table's rows, which only a packed file has.
+        None if embedding(source) != EmbeddingType::Int8 => ("-", 0),
         _ => ("f32", 4 * (rows * cols) as u64),
     };
     Row {

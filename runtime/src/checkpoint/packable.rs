@@ -1,15 +1,15 @@
 //! Any file that can be packed: a model of ours in any format, or float weights.
 
-use std::path::Path;
-
-use super::atome::check_magic;
-use super::container::header::Header;
-use super::files::{config_beside, read_file};
-use super::floats::{FloatOptions, QuantizedTensor, quantize_file};
-use super::{AtomeConfig, Checkpoint, Config, Format, detect, parse, parse_container};
-use crate::error::{ConfigError, FileError, HeaderError};
-use crate::tensor::{Tensor, trits};
+use super::load::{atome, config_for};
+use super::{Checkpoint, FloatOptions, parse_container, quantize_file};
+use crate::error::{FileError, HeaderError};
+use crate::families::Config;
+use crate::format::atome::FileHeader;
+use crate::format::files::read_file;
+use crate::format::{Format, QuantizedTensor, detect, packed_bytes};
+use crate::tensor::Tensor;
 use atome_spec::Packing;
+use std::path::Path;
 
 /// A model to be packed, and where it comes from.
 #[derive(Debug, Clone)]
@@ -21,8 +21,6 @@ pub struct Packable {
     pub source: &'static str,
     /// Its tensors as they are in the file, in the order of [`Checkpoint::tensors`].
     pub tensors: Vec<QuantizedTensor>,
-    /// What a container says about where its weights come from.
-    pub provenance: Option<String>,
 }
 
 impl Packable {
@@ -39,59 +37,33 @@ impl Packable {
         floats: &FloatOptions,
     ) -> Result<Packable, FileError> {
         let in_model = |fault: FileError| fault.in_file(path);
-        let given = config.map(AtomeConfig::from_file).transpose()?;
         let bytes = read_file(path).map_err(in_model)?;
         if detect(&bytes) != Some(Format::Container) {
-            let config = match given {
-                Some(config) => config,
-                None => {
-                    check_magic(&bytes).map_err(in_model)?;
-                    config_beside(path)?
-                }
-            };
-            return packed(&bytes, &config).map_err(in_model);
+            let header = FileHeader::parse(&bytes).map_err(in_model)?;
+            let config = config_for(path, header.format, config)?;
+            return packed(&bytes, config).map_err(in_model);
         }
         match parse_container(&bytes) {
             Ok((model, info)) => {
-                if let (Some(given), Config::Atome(config)) = (&given, model.config()) {
-                    config.must_equal(given).map_err(|e| in_model(e.into()))?;
+                if let Some(given) = config {
+                    let given = Config::from_file(model.architecture(), given)?;
+                    let same = model.config().must_equal(&given);
+                    same.map_err(|e| in_model(e.into()))?;
                 }
                 let tensors = packed_tensors(&model, info.packing);
                 Ok(Packable {
                     model,
                     source: Format::Container.name(),
                     tensors,
-                    provenance: info.provenance,
                 })
             }
             Err(FileError::Header(HeaderError::Foreign)) => {
-                let config = match given {
-                    Some(config) => Some(config),
-                    None if floats.top_k.is_some() && floats.max_seq.is_some() => None,
-                    None => match config_beside(path) {
-                        Err(none)
-                            if matches!(
-                                none.fault(),
-                                FileError::Config(ConfigError::Missing { .. })
-                            ) =>
-                        {
-                            None
-                        }
-                        beside => Some(beside?),
-                    },
-                };
-                let options = FloatOptions {
-                    config,
-                    ..floats.clone()
-                };
-                let quantized = quantize_file(&bytes, &options).map_err(in_model)?;
+                let options = floats.for_file(path, config)?;
+                let (model, tensors) = quantize_file(&bytes, &options).map_err(in_model)?;
                 Ok(Packable {
-                    model: quantized.0,
+                    model,
                     source: "float safetensors",
-                    tensors: quantized.1,
-                    provenance: Header::parse(&bytes, bytes.len() as u64)
-                        .ok()
-                        .and_then(|mut header| header.metadata.remove("provenance")),
+                    tensors,
                 })
             }
             Err(error) => Err(in_model(error)),
@@ -100,8 +72,8 @@ impl Packable {
 }
 
 /// A model from an `ATOME` file.
-fn packed(bytes: &[u8], config: &AtomeConfig) -> Result<Packable, FileError> {
-    let model = parse(bytes, config)?;
+fn packed(bytes: &[u8], config: Config) -> Result<Packable, FileError> {
+    let model = atome(bytes, config)?;
     let packing = match model.format {
         Format::Atome02 => Packing::Base3,
         _ => Packing::Int2,
@@ -115,7 +87,6 @@ fn packed(bytes: &[u8], config: &AtomeConfig) -> Result<Packable, FileError> {
         source: model.format.name(),
         model,
         tensors,
-        provenance: None,
     })
 }
 
@@ -135,10 +106,4 @@ fn packed_tensors(model: &Checkpoint, packing: Packing) -> Vec<QuantizedTensor> 
         }
     };
     model.tensors().map(describe).collect()
-}
-
-/// Bytes that the trits of a tensor take in a file, without the scale.
-#[must_use]
-pub fn packed_bytes(packing: Packing, trits: usize) -> u64 {
-    trits::Packing::from(packing).bytes(trits as u64)
 }

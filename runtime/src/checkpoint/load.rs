@@ -1,0 +1,233 @@
+//! A model of any family from a file of any format.
+
+use super::{Checkpoint, container};
+use crate::error::{ConfigError, FileError, HeaderError};
+use crate::families::{Architecture, AtomeConfig, Config};
+use crate::format::atome::FileHeader;
+use crate::format::bit2::Bit2File;
+use crate::format::container::Metadata;
+use crate::format::files::{read_header, read_rest};
+use crate::format::{Format, detect};
+use crate::mapped::MappedFile;
+use crate::progress::Progress;
+use crate::regular_file::open;
+use crate::tensor::Source;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes that tell any format from the others, and hold the header of an `ATOME` file.
+const MAX_HEADER_BYTES: usize = 13;
+
+/// Reads a model from a file.
+///
+/// The dimensions of a model in an `ATOME` file come from `config`, or from the `.json` beside the model that has the same
+/// stem; other formats store them. Memory for such a model: the file's bytes and its unpacked trits, together at most six
+/// times the file's length, and about a kilobyte a block; allocated only after the length has been found to be the one the
+/// dimensions ask for. The tensors of other models stay in the file until they are read.
+///
+/// # Errors
+/// The first fault found, with the path of the file it is in.
+pub fn load(path: &Path, config: Option<&Path>) -> Result<Checkpoint, FileError> {
+    load_with(path, config, &mut |_, _| {})
+}
+
+/// Like [`load`]; `progress` is told how many bytes of a file that is checked as a whole, of how many, are checked.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    path: &Path,
+    config: Option<&Path>,
+    progress: Progress<'_>,
+) -> Result<Checkpoint, FileError> {
+    let in_model = |fault: FileError| fault.in_file(path);
+    let opened = Opened::new(path).map_err(in_model)?;
+    match opened.format {
+        Format::Bit2 => bit2(opened.source()).map_err(in_model),
+        Format::Container => opened.container(path, config, progress),
+        Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => opened.atome(path, config),
+    }
+}
+
+/// Reads a model from the bytes of a container.
+///
+/// # Errors
+/// The first fault found; never with a path.
+pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, FileError> {
+    Ok(container::parse_container(bytes)?.0)
+}
+
+/// Reads a model from the bytes of a `BIT2` file.
+///
+/// # Errors
+/// The first fault of a header; those of elements are found when they are read.
+pub fn parse_bit2(bytes: Vec<u8>) -> Result<Checkpoint, FileError> {
+    bit2(Source::Memory(bytes))
+}
+
+/// Reads a model from the bytes of an `ATOME` file, or of a container, and its dimensions. Those of a container must be the
+/// same as its own.
+///
+/// # Errors
+/// The first fault found; never with a path.
+pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<Checkpoint, FileError> {
+    config.validate()?;
+    let config = Config::from(config.clone());
+    if detect(bytes) == Some(Format::Container) {
+        let source = Source::Memory(bytes.to_vec());
+        return Ok(container::read(source, Some(&config), &mut |_, _| {})?.0);
+    }
+    atome(bytes, config)
+}
+
+/// Tells whether the model in a file is read a part at a time, because it may be large, from the file's first bytes.
+///
+/// # Errors
+/// If the file cannot be read or starts like no format.
+pub fn is_read_in_parts(path: &Path) -> Result<bool, FileError> {
+    let found = || {
+        let mut opened = Opened::new(path)?;
+        match opened.format {
+            Format::Bit2 => Ok(true),
+            Format::Container => Ok(opened.metadata()?.is_mapped()),
+            Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Ok(false),
+        }
+    };
+    found().map_err(|fault: FileError| fault.in_file(path))
+}
+
+/// The program that says it wrote a container: `None` where it does not say, and for any other file.
+#[must_use]
+pub fn written_by(path: &Path) -> Option<String> {
+    let mut opened = Opened::new(path).ok()?;
+    if opened.format != Format::Container {
+        return None;
+    }
+    let metadata = opened.metadata().ok()?;
+    metadata.is_container().then(|| metadata.written_by())?
+}
+
+/// The config of a model in a file that has none: the one that was given, or the one beside the file.
+pub(super) fn config_for(
+    path: &Path,
+    format: Format,
+    given: Option<&Path>,
+) -> Result<Config, FileError> {
+    let family = Architecture::of(format).unwrap_or(Architecture::Atome);
+    let beside = path.with_extension("json");
+    match given {
+        Some(given) => Config::from_file(family, given),
+        None if beside.exists() => Config::from_file(family, &beside),
+        None => {
+            let none = ConfigError::Missing { tried: beside };
+            Err(FileError::from(none).in_file(path))
+        }
+    }
+}
+
+/// The model in the bytes of an `ATOME` file.
+pub(super) fn atome(bytes: &[u8], config: Config) -> Result<Checkpoint, FileError> {
+    let header = FileHeader::parse(bytes)?;
+    let mut model = Checkpoint::empty(config, header.classes, header.format)?;
+    model.tensors = header.tensors(model.params(), bytes)?;
+    Ok(model)
+}
+
+/// The model in a `BIT2` file.
+fn bit2(source: Source) -> Result<Checkpoint, FileError> {
+    let file = Bit2File::open(source)?;
+    let mut model = Checkpoint::empty(Config::from_header(file.dims)?, None, Format::Bit2)?;
+    model.tensors = file.tensors(model.params())?;
+    Ok(model)
+}
+
+/// A file of a known format.
+struct Opened {
+    file: File,
+    bytes: u64,
+    /// What has been read of it.
+    start: Vec<u8>,
+    format: Format,
+}
+
+impl Opened {
+    fn new(path: &Path) -> Result<Opened, FileError> {
+        let (mut file, bytes) = open(path)?;
+        let start = start_of(&mut file)?;
+        let format = detect(&start).ok_or_else(|| FileError::unknown_magic(&start))?;
+        Ok(Opened {
+            file,
+            bytes,
+            start,
+            format,
+        })
+    }
+
+    fn source(self) -> Source {
+        Source::File {
+            file: self.file,
+            bytes: self.bytes,
+        }
+    }
+
+    /// What a container says of itself, unchecked; its header is read then.
+    fn metadata(&mut self) -> Result<Metadata, FileError> {
+        read_header(&mut self.file, &mut self.start)?;
+        Metadata::peek(&self.start, self.bytes)
+    }
+
+    /// The model in a container.
+    fn container(
+        mut self,
+        path: &Path,
+        config: Option<&Path>,
+        progress: Progress<'_>,
+    ) -> Result<Checkpoint, FileError> {
+        let in_model = |fault: FileError| fault.in_file(path);
+        let metadata = self.metadata().map_err(in_model)?;
+        if !metadata.is_container() {
+            return Err(in_model(HeaderError::Foreign.into()));
+        }
+        let family = container::family(&metadata).map_err(in_model)?;
+        let given = config.map(|path| Config::from_file(family, path));
+        let given = given.transpose()?;
+        let mut source = || {
+            if metadata.is_mapped() {
+                return mapped(&self.file);
+            }
+            read_rest(&mut self.file, self.bytes, &mut self.start)?;
+            Ok(Source::Memory(std::mem::take(&mut self.start)))
+        };
+        let model = source().and_then(|file| container::read(file, given.as_ref(), progress));
+        Ok(model.map_err(in_model)?.0)
+    }
+
+    /// The model in an `ATOME` file: magic, header, config, length, and only then the tensors.
+    fn atome(mut self, path: &Path, config: Option<&Path>) -> Result<Checkpoint, FileError> {
+        let in_model = |fault: FileError| fault.in_file(path);
+        let header = FileHeader::parse(&self.start).map_err(in_model)?;
+        let config = config_for(path, self.format, config)?;
+        let empty = Checkpoint::empty(config.clone(), header.classes, header.format);
+        let fits = empty.and_then(|empty| header.check_size(empty.params(), self.bytes));
+        fits.map_err(in_model)?;
+        read_rest(&mut self.file, self.bytes, &mut self.start).map_err(in_model)?;
+        atome(&self.start, config).map_err(in_model)
+    }
+}
+
+fn mapped(file: &File) -> Result<Source, FileError> {
+    let file = MappedFile::new(file).map_err(|cause| FileError::Io { cause })?;
+    Ok(Source::Mapped(Arc::new(file)))
+}
+
+/// The first bytes of a file, as many as any header needs.
+fn start_of(file: &mut File) -> Result<Vec<u8>, FileError> {
+    let mut start = Vec::new();
+    let mut header = file.take(MAX_HEADER_BYTES as u64);
+    header
+        .read_to_end(&mut start)
+        .map_err(|cause| FileError::Io { cause })?;
+    Ok(start)
+}
