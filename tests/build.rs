@@ -14,12 +14,15 @@ const FUNCTIONS: u64 = 40;
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
-    let mut source = String::new();
+    let (mut source, mut modules) = (String::new(), String::new());
     for &isa in Isa::ALL {
         if let Some(arch) = target_arch(isa.tier()) {
-            writeln!(source, "#[cfg(target_arch = \"{arch}\")]")?;
+            let condition = format!("#[cfg(target_arch = \"{arch}\")]");
+            writeln!(source, "{condition}")?;
+            writeln!(modules, "{condition}")?;
         }
         let module = isa.name().replace('.', "");
+        writeln!(modules, "{module}: {isa:?},")?;
         // Generated code stands in anyone's crate, whatever is in scope there.
         writeln!(source, "pub mod {module} {{\n#![no_implicit_prelude]")?;
         writeln!(source, "{}", emit(&square_root(), isa)?)?;
@@ -42,7 +45,12 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         )?;
     }
     let out = env::var("OUT_DIR")?;
-    fs::write(Path::new(&out).join("random_rust.rs"), source)?;
+    let out = Path::new(&out);
+    fs::write(out.join("random_rust.rs"), source)?;
+    fs::write(
+        out.join("random_rust_isas.rs"),
+        format!("isas! {{ {modules} }}"),
+    )?;
     Ok(())
 }
 

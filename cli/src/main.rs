@@ -7,7 +7,8 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `args` | the command line |
+//! | `args` | flags that commands share |
+//! | `command` | the commands, and what is said about a wrong command line |
 //! | `cmd` | one command a file |
 //! | `config` | the file of a model's dimensions |
 //! | `prompt` | what a model is given: text or token ids |
@@ -25,6 +26,7 @@
 
 mod args;
 mod cmd;
+mod command;
 mod config;
 mod failure;
 mod input;
@@ -38,17 +40,17 @@ mod text;
 mod tokens;
 mod units;
 
-use args::Cli;
 use clap::Parser;
+use command::Cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     limits::survive_full_files();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return args::explain(&error),
+        Err(error) => return command::explain(&error),
     };
-    match cmd::run(cli.command()) {
+    match cli.command().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

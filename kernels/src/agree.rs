@@ -1,6 +1,8 @@
 //! Data for the tests that `#[ternary_kernel]` generates. Not part of the public interface.
 
-use atome_spec::layout::{BLOCK_ROWS, WORD_COLS, ZERO_WORD, gemv_bit, q_words, word_cols};
+use crate::packing::tile::{Codec, with_tile};
+use crate::packing::word::{MOST_COLS, Word, with_word};
+use atome_spec::layout::{BLOCK_ROWS, WORD_COLS, ZERO_WORD, q_words, word_cols};
 use atome_spec::{LANES, Packing, SplitMix64};
 
 /// Calls that a test compares.
@@ -61,18 +63,18 @@ impl Random {
         }
     }
 
-    /// Words of sixteen codes.
-    pub fn int2(&mut self, out: &mut [u32]) {
-        out.fill_with(|| (0..16).fold(0, |word, k| word | self.code() << (2 * k)));
+    /// A trit: any, or the same all round.
+    fn trit(&mut self) -> i8 {
+        self.code() as i8 - 1
     }
 
-    /// Words of four bytes of five trits.
-    pub fn base3(&mut self, out: &mut [u32]) {
-        let mut byte = || {
-            let value = (0..5).fold(0, |value, _| 3 * value + self.code());
-            (value * 256).div_ceil(243) as u8
-        };
-        out.fill_with(|| u32::from_le_bytes([byte(), byte(), byte(), byte()]));
+    /// Tiles of an embedding table; those that end a row are as full as the others.
+    pub fn table(&mut self, packing: Packing, out: &mut [u32]) {
+        for tile in out.as_chunks_mut().0 {
+            with_tile!(packing, C => {
+                *tile = C::pack(&core::array::from_fn(|_| self.trit()));
+            });
+        }
     }
 
     /// The matrix of `gemv` and `gemm`; padding is zero trits.
@@ -87,21 +89,13 @@ impl Random {
             let at = i % (BLOCK_ROWS * words);
             let row = block * BLOCK_ROWS + at % block_rows;
             let first = at / block_rows * word_cols;
-            let mut code = |k| match row < rows && first + k < cols {
-                true => self.code(),
-                false => 1,
-            };
-            *word = match packing {
-                Packing::Int2 => (0..word_cols).fold(0, |word, k| word | code(k) << gemv_bit(k)),
-                Packing::Base3 => {
-                    let mut bytes = [0i32; 4];
-                    (0..word_cols).for_each(|k| {
-                        bytes[k % 4] = 3 * bytes[k % 4] + code(k) as i32 - 1;
-                    });
-                    let byte = |v: i32| (v.unsigned_abs() | u32::from(v < 0) << 7) as u8;
-                    u32::from_le_bytes(bytes.map(byte))
+            let mut trits = [0; MOST_COLS];
+            for (k, trit) in trits[..word_cols].iter_mut().enumerate() {
+                if row < rows && first + k < cols {
+                    *trit = self.trit();
                 }
-            };
+            }
+            *word = with_word!(packing, W => W::pack(&trits[..word_cols]));
         }
     }
 
@@ -145,7 +139,7 @@ mod tests {
         for round in 0..12 {
             let mut random = Random::new(round);
             for (rows, cols) in [(1, 1), (17, 16), (64, 33), (65, 5), (129, 70)] {
-                for packing in [Packing::Int2, Packing::Base3] {
+                for &packing in Packing::ALL {
                     let mut w = vec![0; packing::matrix::words(packing, rows, cols)];
                     random.matrix(packing, rows, cols, &mut w);
                     packing::matrix::check(packing, &w, rows, cols).unwrap();
@@ -154,11 +148,11 @@ mod tests {
                 random.filters(rows, cols, &mut w);
                 packing::conv::check(&w, rows, cols).unwrap();
             }
-            let mut tile = [0; 16];
-            random.int2(&mut tile);
-            packing::embed::check(Packing::Int2, &tile, 1, 256).unwrap();
-            random.base3(&mut tile);
-            packing::embed::check(Packing::Base3, &tile, 1, 320).unwrap();
+            for &packing in Packing::ALL {
+                let mut tiles = [0; 32];
+                random.table(packing, &mut tiles);
+                packing::embed::check(packing, &tiles, 2, packing.tile_cols()).unwrap();
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ pub use atome_spec::{Packing, Tier};
 pub use backend::{KernelUse, Run};
 #[cfg(feature = "default-model")]
 pub use default_model::DEFAULT_MODEL;
-pub use error::{FileError, LoadError, PrepareError, RunError};
+pub use error::{FileError, LoadError, PlanError, PlanFault, PrepareError, RunError};
 pub use families::Config;
 pub use fingerprint::Fingerprint;
 pub use graph::{GraphError, GraphFault};
@@ -77,7 +77,7 @@ pub use graph::{GraphError, GraphFault};
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};
 pub use options::{BackendKind, Options};
-pub use plan::{PlanError, PlanFault, Section, TensorInfo};
+pub use plan::{Section, TensorInfo};
 pub use progress::Progress;
 pub use session::Session;
 

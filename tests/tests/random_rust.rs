@@ -163,18 +163,4 @@ fn no_instruction_set_is_left_out() {
     }
 }
 
-isas! {
-    portable: Portable,
-    #[cfg(target_arch = "x86_64")]
-    sse41: Sse41,
-    #[cfg(target_arch = "x86_64")]
-    avx2: Avx2,
-    #[cfg(target_arch = "x86_64")]
-    avx512f: Avx512,
-    #[cfg(target_arch = "x86_64")]
-    avx512vnni: Avx512Vnni,
-    #[cfg(target_arch = "aarch64")]
-    neon: Neon,
-    #[cfg(target_arch = "aarch64")]
-    dotprod: Dotprod,
-}
+include!(concat!(env!("OUT_DIR"), "/random_rust_isas.rs"));

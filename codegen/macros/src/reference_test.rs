@@ -6,7 +6,6 @@ use crate::lengths;
 use crate::signature::{Role, element};
 use atome_codegen::ir::{Access, Elem};
 use atome_codegen::op::{Bound, BufferDef, Content, Dim};
-use atome_spec::Packing;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
@@ -177,8 +176,10 @@ fn fill(kernel: &Kernel<'_>, buffer: &Ident, content: Content) -> TokenStream {
             let (cols, sums) = (dim("cols"), kernel.named("x_sum"));
             quote!(random.quantized(#cols, &mut #buffer, &mut #sums);)
         }
-        Content::Table(Packing::Int2) => quote!(random.int2(&mut #buffer);),
-        Content::Table(Packing::Base3) => quote!(random.base3(&mut #buffer);),
+        Content::Table(packing) => {
+            let (krate, packing) = (kernel.krate, variable(&format!("{packing:?}")));
+            quote!(random.table(#krate::Packing::#packing, &mut #buffer);)
+        }
         Content::Matrix(packing) => {
             let (rows, cols) = (dim("rows"), dim("cols"));
             let (krate, packing) = (kernel.krate, variable(&format!("{packing:?}")));

@@ -43,6 +43,8 @@ struct Row {
     registers: usize,
     /// Whether an instruction adds four products of bytes to an i32.
     has_dot: bool,
+    /// What an assembler has to be told to take its code; nothing on x86-64, where it takes all.
+    arch: Option<&'static str>,
 }
 
 impl Isa {
@@ -57,6 +59,7 @@ impl Isa {
                 enables: &[],
                 registers: 16,
                 has_dot: false,
+                arch: None,
             },
             Isa::Neon => Row {
                 tier: Tier::Neon,
@@ -65,6 +68,7 @@ impl Isa {
                 enables: &[Neon],
                 registers: 32,
                 has_dot: false,
+                arch: Some("armv8-a"),
             },
             Isa::Dotprod => Row {
                 tier: Tier::Neon,
@@ -73,6 +77,7 @@ impl Isa {
                 enables: &[Neon, Dotprod],
                 registers: 32,
                 has_dot: true,
+                arch: Some("armv8.2-a+fp16+dotprod"),
             },
             Isa::Sse41 => Row {
                 tier: Tier::X86_64V2,
@@ -81,6 +86,7 @@ impl Isa {
                 enables: &[Sse41],
                 registers: 16,
                 has_dot: false,
+                arch: None,
             },
             Isa::Avx2 => Row {
                 tier: Tier::X86_64V3,
@@ -89,6 +95,7 @@ impl Isa {
                 enables: &[Avx2],
                 registers: 16,
                 has_dot: false,
+                arch: None,
             },
             Isa::Avx512 => Row {
                 tier: Tier::X86_64V4,
@@ -97,6 +104,7 @@ impl Isa {
                 enables: &[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl],
                 registers: 32,
                 has_dot: false,
+                arch: None,
             },
             Isa::Avx512Vnni => Row {
                 tier: Tier::X86_64V4,
@@ -107,6 +115,7 @@ impl Isa {
                 ],
                 registers: 32,
                 has_dot: true,
+                arch: None,
             },
         }
     }
@@ -159,6 +168,11 @@ impl Isa {
     /// Whether some CPUs of the tier lack these instructions.
     pub const fn is_extension(self) -> bool {
         self as u8 != self.tier().baseline() as u8
+    }
+
+    /// What the GNU assembler's `.arch` has to say for its code; `None` where it takes all that there is.
+    pub const fn arch(self) -> Option<&'static str> {
+        self.row().arch
     }
 
     /// Whether there is an instruction that adds four products of bytes to an i32.

@@ -46,10 +46,7 @@ pub const fn gemv_bit(k: usize) -> usize {
 
 /// Columns held by one `u32` of a `gemv`/`gemm` matrix.
 pub const fn word_cols(packing: Packing) -> usize {
-    match packing {
-        Packing::Int2 => WORD_COLS,
-        Packing::Base3 => 20,
-    }
+    packing.word_cols()
 }
 
 /// `u32` words of a `rows` by `cols` matrix of `gemv`/`gemm`; `usize::MAX` if that overflows.
@@ -65,10 +62,7 @@ pub const fn q_words(width: usize) -> usize {
 
 /// Columns held by one 64-byte embedding tile.
 pub const fn tile_cols(packing: Packing) -> usize {
-    match packing {
-        Packing::Int2 => 256,
-        Packing::Base3 => 320,
-    }
+    packing.tile_cols()
 }
 
 /// Bytes of one embedding row of `cols` columns, a multiple of 64.

@@ -6,8 +6,8 @@
 use atome_spec::layout::{embed_row_bytes, tile_cols};
 use atome_spec::{LANES, Packing};
 
-use super::tile::{self, Tile};
-use super::{PackError, check_codes, check_lengths, check_row, check_word_count, is_valid_int2};
+use super::tile::{Codec, with_tile};
+use super::{PackError, check_codes, check_lengths, check_row, check_word_count};
 
 /// `u32` words of one packed row of `cols` columns, a multiple of 16.
 pub const fn row_words(packing: Packing, cols: usize) -> usize {
@@ -36,10 +36,7 @@ pub fn pack_into(
 ) -> Result<(), PackError> {
     let expected = words(packing, rows, cols);
     check_lengths((rows, cols), trits.len(), (expected, out.len()))?;
-    match packing {
-        Packing::Int2 => pack_rows(trits, cols, out, tile::pack_int2),
-        Packing::Base3 => pack_rows(trits, cols, out, tile::pack_base3),
-    }
+    with_tile!(packing, C => pack_rows::<C, _>(trits, cols, out))
 }
 
 /// Unpacks to row-major trits, after [`check`].
@@ -56,10 +53,7 @@ pub fn unpack_into(
     let expected = words(packing, rows, cols);
     check_lengths((rows, cols), trits.len(), (expected, packed.len()))?;
     check(packing, packed, rows, cols)?;
-    match packing {
-        Packing::Int2 => unpack_rows(packed, cols, trits, tile::unpack_int2),
-        Packing::Base3 => unpack_rows(packed, cols, trits, tile::unpack_base3),
-    }
+    with_tile!(packing, C => unpack_rows::<C, _>(packed, cols, trits));
     Ok(())
 }
 
@@ -71,16 +65,10 @@ pub fn unpack_into(
 pub fn check(packing: Packing, packed: &[u32], rows: usize, cols: usize) -> Result<(), PackError> {
     let expected = words(packing, rows, cols);
     check_word_count((rows, cols), (expected, packed.len()))?;
-    match packing {
-        Packing::Int2 => {
-            check_codes(packed, is_valid_int2)?;
-            check_padding(packed, cols, tile::unpack_int2)
-        }
-        Packing::Base3 => {
-            check_codes(packed, tile::is_valid_base3)?;
-            check_padding(packed, cols, tile::unpack_base3)
-        }
-    }
+    with_tile!(packing, C => {
+        check_codes(packed, C::is_valid)?;
+        check_padding::<C, _>(packed, cols)
+    })
 }
 
 /// The weight at row `r`, column `c` of checked words.
@@ -96,18 +84,14 @@ pub fn get(packing: Packing, packed: &[u32], rows: usize, cols: usize, r: usize,
     let row = &packed[r * row_words(packing, cols)..];
     let tile = &row.as_chunks().0[c / tile_cols(packing)];
     let col = c % tile_cols(packing);
-    match packing {
-        Packing::Int2 => tile::get_int2(tile, col),
-        Packing::Base3 => tile::get_base3(tile, col),
-    }
+    with_tile!(packing, C => C::get(tile, col))
 }
 
 /// Packs each row; the lengths are checked.
-fn pack_rows<const COLS: usize>(
+fn pack_rows<C: Codec<COLS>, const COLS: usize>(
     trits: &[i8],
     cols: usize,
     out: &mut [u32],
-    pack: impl Fn(&[i8; COLS]) -> Tile,
 ) -> Result<(), PackError> {
     if trits.is_empty() {
         return Ok(());
@@ -118,24 +102,19 @@ fn pack_rows<const COLS: usize>(
         let (full, rest) = row.as_chunks();
         let tiles = packed.as_chunks_mut().0;
         for (tile, trits) in tiles.iter_mut().zip(full) {
-            *tile = pack(trits);
+            *tile = C::pack(trits);
         }
         if let Some(tile) = tiles.get_mut(full.len()) {
             let mut last = [0; COLS];
             last[..rest.len()].copy_from_slice(rest);
-            *tile = pack(&last);
+            *tile = C::pack(&last);
         }
     }
     Ok(())
 }
 
 /// Unpacks each row; the lengths are checked.
-fn unpack_rows<const COLS: usize>(
-    packed: &[u32],
-    cols: usize,
-    trits: &mut [i8],
-    unpack: impl Fn(&Tile) -> [i8; COLS],
-) {
+fn unpack_rows<C: Codec<COLS>, const COLS: usize>(packed: &[u32], cols: usize, trits: &mut [i8]) {
     if trits.is_empty() {
         return;
     }
@@ -144,19 +123,18 @@ fn unpack_rows<const COLS: usize>(
         let (full, rest) = row.as_chunks_mut();
         let tiles = packed.as_chunks().0;
         for (trits, tile) in full.iter_mut().zip(tiles) {
-            *trits = unpack(tile);
+            *trits = C::unpack(tile);
         }
         if let Some(tile) = tiles.get(full.len()) {
-            rest.copy_from_slice(&unpack(tile)[..rest.len()]);
+            rest.copy_from_slice(&C::unpack(tile)[..rest.len()]);
         }
     }
 }
 
 /// The first word of a row's last tile whose columns beyond `cols` are not 0, as an error.
-fn check_padding<const COLS: usize>(
+fn check_padding<C: Codec<COLS>, const COLS: usize>(
     packed: &[u32],
     cols: usize,
-    unpack: impl Fn(&Tile) -> [i8; COLS],
 ) -> Result<(), PackError> {
     let used = cols % COLS;
     if used == 0 || packed.is_empty() {
@@ -165,7 +143,7 @@ fn check_padding<const COLS: usize>(
     let tiles_a_row = cols.div_ceil(COLS);
     let tiles = packed.as_chunks().0.iter().enumerate();
     for (i, tile) in tiles.skip(tiles_a_row - 1).step_by(tiles_a_row) {
-        let padding = &unpack(tile)[used..];
+        let padding = &C::unpack(tile)[used..];
         if let Some(at) = padding.iter().position(|t| *t != 0) {
             let lane = (used + at) % LANES;
             return Err(PackError::Padding {

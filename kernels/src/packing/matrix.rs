@@ -8,7 +8,7 @@
 use atome_spec::layout::{self, BLOCK_ROWS};
 use atome_spec::{LANES, Packing};
 
-use super::word::{Base3, Int2, Word};
+use super::word::{Word, with_word};
 use super::{PackError, check_codes, check_lengths, check_row, check_word_count};
 
 /// `u32` words of a packed `rows` by `cols` matrix; `usize::MAX` if that overflows.
@@ -34,10 +34,7 @@ pub fn pack_into(
     let words = words(packing, rows, cols);
     check_lengths((rows, cols), trits.len(), (words, out.len()))?;
     let shape = Shape { rows, cols };
-    match packing {
-        Packing::Int2 => shape.pack::<Int2>(trits, out),
-        Packing::Base3 => shape.pack::<Base3>(trits, out),
-    }
+    with_word!(packing, W => shape.pack::<W>(trits, out))
 }
 
 /// Unpacks to row-major trits, after [`check`].
@@ -55,10 +52,7 @@ pub fn unpack_into(
     check_lengths((rows, cols), trits.len(), (words, packed.len()))?;
     check(packing, packed, rows, cols)?;
     let shape = Shape { rows, cols };
-    match packing {
-        Packing::Int2 => shape.unpack::<Int2>(packed, trits),
-        Packing::Base3 => shape.unpack::<Base3>(packed, trits),
-    }
+    with_word!(packing, W => shape.unpack::<W>(packed, trits));
     Ok(())
 }
 
@@ -71,10 +65,7 @@ pub fn check(packing: Packing, packed: &[u32], rows: usize, cols: usize) -> Resu
     let words = words(packing, rows, cols);
     check_word_count((rows, cols), (words, packed.len()))?;
     let shape = Shape { rows, cols };
-    match packing {
-        Packing::Int2 => shape.check::<Int2>(packed),
-        Packing::Base3 => shape.check::<Base3>(packed),
-    }
+    with_word!(packing, W => shape.check::<W>(packed))
 }
 
 /// The weight at row `r`, column `c` of checked words.
@@ -90,10 +81,7 @@ pub fn get(packing: Packing, packed: &[u32], rows: usize, cols: usize, r: usize,
     let word_cols = layout::word_cols(packing);
     let (first, stride) = Shape { rows, cols }.row_words(word_cols, r);
     let word = packed[first + c / word_cols * stride];
-    match packing {
-        Packing::Int2 => Int2::get(word, c % word_cols),
-        Packing::Base3 => Base3::get(word, c % word_cols),
-    }
+    with_word!(packing, W => W::get(word, c % word_cols))
 }
 
 /// The dimensions of a matrix.

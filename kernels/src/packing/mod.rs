@@ -36,8 +36,8 @@ mod error;
 pub mod gemv;
 pub mod int8;
 pub mod matrix;
-mod tile;
-mod word;
+pub(crate) mod tile;
+pub(crate) mod word;
 
 pub use error::PackError;
 

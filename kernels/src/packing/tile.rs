@@ -2,104 +2,145 @@
 
 use atome_spec::{LANES, Packing, layout};
 
-use super::{code, trit};
+use super::{code, is_valid_int2, trit};
 
 /// Columns of an `int2` tile.
-pub(super) const INT2_COLS: usize = layout::tile_cols(Packing::Int2);
+const INT2_COLS: usize = layout::tile_cols(Packing::Int2);
 /// Columns of a `base3` tile.
-pub(super) const BASE3_COLS: usize = layout::tile_cols(Packing::Base3);
+const BASE3_COLS: usize = layout::tile_cols(Packing::Base3);
 /// Bytes of a tile, each the digits of five columns in `base3`.
 const BYTES: usize = layout::TILE_BYTES;
 /// Values of five base-3 digits.
 const VALUES: u16 = 243;
 
 /// One tile in memory.
-pub(super) type Tile = [u32; LANES];
+pub(crate) type Tile = [u32; LANES];
 
-/// Column `16 j + lane` goes to bit `2 j` of its lane.
-pub(super) fn pack_int2(trits: &[i8; INT2_COLS]) -> Tile {
-    let mut tile = [0; LANES];
-    for (j, group) in trits.as_chunks::<LANES>().0.iter().enumerate() {
-        for (word, t) in tile.iter_mut().zip(group) {
-            *word |= u32::from(code(*t)) << (2 * j);
-        }
-    }
-    tile
+/// Columns to a tile and back. Trits are -1, 0 or +1.
+pub(crate) trait Codec<const COLS: usize> {
+    /// A tile of its columns.
+    fn pack(trits: &[i8; COLS]) -> Tile;
+
+    /// The inverse of [`Codec::pack`].
+    fn unpack(tile: &Tile) -> [i8; COLS];
+
+    /// The trit of one column.
+    fn get(tile: &Tile, col: usize) -> i8;
+
+    /// Whether a word is one of a tile that [`Codec::pack`] gives.
+    fn is_valid(word: u32) -> bool;
 }
 
-/// The inverse of [`pack_int2`].
-pub(super) fn unpack_int2(tile: &Tile) -> [i8; INT2_COLS] {
-    let mut trits = [0; INT2_COLS];
-    for (j, group) in trits.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        for (t, word) in group.iter_mut().zip(tile) {
-            *t = trit((word >> (2 * j) & 3) as u8);
+/// An expression with the codec of a packing as the type of that name.
+macro_rules! with_tile {
+    ($packing:expr, $codec:ident => $do:expr) => {
+        match $packing {
+            atome_spec::Packing::Int2 => {
+                type $codec = $crate::packing::tile::Int2;
+                $do
+            }
+            atome_spec::Packing::Base3 => {
+                type $codec = $crate::packing::tile::Base3;
+                $do
+            }
         }
+    };
+}
+pub(crate) use with_tile;
+
+/// 2 bits a column.
+pub(crate) struct Int2;
+/// Five columns a byte.
+pub(crate) struct Base3;
+
+impl Codec<INT2_COLS> for Int2 {
+    /// Column `16 j + lane` goes to bit `2 j` of its lane.
+    fn pack(trits: &[i8; INT2_COLS]) -> Tile {
+        let mut tile = [0; LANES];
+        for (j, group) in trits.as_chunks::<LANES>().0.iter().enumerate() {
+            for (word, t) in tile.iter_mut().zip(group) {
+                *word |= u32::from(code(*t)) << (2 * j);
+            }
+        }
+        tile
     }
-    trits
+
+    fn unpack(tile: &Tile) -> [i8; INT2_COLS] {
+        let mut trits = [0; INT2_COLS];
+        for (j, group) in trits.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            for (t, word) in group.iter_mut().zip(tile) {
+                *t = trit((word >> (2 * j) & 3) as u8);
+            }
+        }
+        trits
+    }
+
+    fn get(tile: &Tile, col: usize) -> i8 {
+        trit((tile[col % LANES] >> (2 * (col / LANES)) & 3) as u8)
+    }
+
+    fn is_valid(word: u32) -> bool {
+        is_valid_int2(word)
+    }
 }
 
-/// The weight of one column.
-pub(super) fn get_int2(tile: &Tile, col: usize) -> i8 {
-    trit((tile[col % LANES] >> (2 * (col / LANES)) & 3) as u8)
-}
-
-/// Column `64 k + 16 b + lane` is digit `k` of byte `b` of its lane.
-pub(super) fn pack_base3(trits: &[i8; BASE3_COLS]) -> Tile {
-    // Horner, the most significant digit first: at most 242.
-    let mut values = [0u8; BYTES];
-    for digits in trits.as_chunks::<BYTES>().0 {
-        for (value, t) in values.iter_mut().zip(digits) {
-            *value = value.wrapping_mul(3).wrapping_add(code(*t));
+impl Codec<BASE3_COLS> for Base3 {
+    /// Column `64 k + 16 b + lane` is digit `k` of byte `b` of its lane.
+    fn pack(trits: &[i8; BASE3_COLS]) -> Tile {
+        // Horner, the most significant digit first: at most 242.
+        let mut values = [0u8; BYTES];
+        for digits in trits.as_chunks::<BYTES>().0 {
+            for (value, t) in values.iter_mut().zip(digits) {
+                *value = value.wrapping_mul(3).wrapping_add(code(*t));
+            }
         }
-    }
-    let mut tile = [0; LANES];
-    for (b, group) in values.as_chunks::<LANES>().0.iter().enumerate() {
-        for (word, value) in tile.iter_mut().zip(group) {
-            *word |= u32::from(base3_byte(*value)) << (8 * b);
+        let mut tile = [0; LANES];
+        for (b, group) in values.as_chunks::<LANES>().0.iter().enumerate() {
+            for (word, value) in tile.iter_mut().zip(group) {
+                *word |= u32::from(base3_byte(*value)) << (8 * b);
+            }
         }
+        tile
     }
-    tile
-}
 
-/// The inverse of [`pack_base3`].
-pub(super) fn unpack_base3(tile: &Tile) -> [i8; BASE3_COLS] {
-    let mut fractions = [0u16; BYTES];
-    for (b, group) in fractions.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        for (fraction, word) in group.iter_mut().zip(tile) {
-            *fraction = (word >> (8 * b) & 0xFF) as u16;
+    fn unpack(tile: &Tile) -> [i8; BASE3_COLS] {
+        let mut fractions = [0u16; BYTES];
+        for (b, group) in fractions.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            for (fraction, word) in group.iter_mut().zip(tile) {
+                *fraction = (word >> (8 * b) & 0xFF) as u16;
+            }
         }
-    }
-    let mut trits = [0; BASE3_COLS];
-    for digits in trits.as_chunks_mut::<BYTES>().0 {
-        for (t, fraction) in digits.iter_mut().zip(&mut fractions) {
-            let tripled = *fraction * 3;
-            *t = trit((tripled >> 8) as u8);
-            *fraction = tripled & 0xFF;
+        let mut trits = [0; BASE3_COLS];
+        for digits in trits.as_chunks_mut::<BYTES>().0 {
+            for (t, fraction) in digits.iter_mut().zip(&mut fractions) {
+                let tripled = *fraction * 3;
+                *t = trit((tripled >> 8) as u8);
+                *fraction = tripled & 0xFF;
+            }
         }
+        trits
     }
-    trits
-}
 
-/// The weight of one column.
-pub(super) fn get_base3(tile: &Tile, col: usize) -> i8 {
-    let (digit, byte) = (col / BYTES, col % BYTES / LANES);
-    let mut tripled = (tile[col % LANES] >> (8 * byte) & 0xFF) * 3;
-    for _ in 0..digit {
-        tripled = (tripled & 0xFF) * 3;
+    fn get(tile: &Tile, col: usize) -> i8 {
+        let (digit, byte) = (col / BYTES, col % BYTES / LANES);
+        let mut tripled = (tile[col % LANES] >> (8 * byte) & 0xFF) * 3;
+        for _ in 0..digit {
+            tripled = (tripled & 0xFF) * 3;
+        }
+        trit((tripled >> 8) as u8)
     }
-    trit((tripled >> 8) as u8)
-}
 
-/// Whether each byte of a word is one that [`base3_byte`] gives.
-///
-/// `byte = ceil(256 v / 243)` for some `v` exactly if `243 byte` exceeds a multiple of 256
-/// by less than 243.
-pub(super) fn is_valid_base3(word: u32) -> bool {
-    let invalid = word.to_le_bytes().map(|byte| {
-        let over = byte.wrapping_mul(VALUES as u8);
-        u8::from(over >= VALUES as u8)
-    });
-    u32::from_le_bytes(invalid) == 0
+    /// Whether each byte of a word is one that [`base3_byte`] gives.
+    ///
+    /// `byte = ceil(256 v / 243)` for some `v` exactly if `243 byte` exceeds a multiple of 256
+    /// by less than 243.
+    fn is_valid(word: u32) -> bool {
+        let invalid = word.to_le_bytes().map(|byte| {
+            let over = byte.wrapping_mul(VALUES as u8);
+            u8::from(over >= VALUES as u8)
+        });
+        u32::from_le_bytes(invalid) == 0
+    }
 }
 
 /// `value / 243` as a fraction of 256, rounded up: multiplying it by 3 five times brings
@@ -131,7 +172,7 @@ mod tests {
         for byte in 0..=255u8 {
             for shift in [0, 8, 16, 24] {
                 let word = u32::from(byte) << shift;
-                assert_eq!(is_valid_base3(word), valid[usize::from(byte)], "{byte}");
+                assert_eq!(Base3::is_valid(word), valid[usize::from(byte)], "{byte}");
             }
         }
     }

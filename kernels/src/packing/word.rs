@@ -5,7 +5,7 @@ use atome_spec::layout::{self, ZERO_WORD, gemv_bit};
 use super::{code, is_valid_int2, trit};
 
 /// Columns to a word and back. Trits are -1, 0 or +1.
-pub(super) trait Word {
+pub(crate) trait Word {
     /// Columns of a word.
     const COLS: usize;
     /// A word of zeros.
@@ -31,15 +31,33 @@ pub(super) trait Word {
     }
 }
 
+/// An expression with the codec of a packing as the type of that name.
+macro_rules! with_word {
+    ($packing:expr, $word:ident => $do:expr) => {
+        match $packing {
+            atome_spec::Packing::Int2 => {
+                type $word = $crate::packing::word::Int2;
+                $do
+            }
+            atome_spec::Packing::Base3 => {
+                type $word = $crate::packing::word::Base3;
+                $do
+            }
+        }
+    };
+}
+pub(crate) use with_word;
+
 /// Sixteen columns, 2 bits each.
-pub(super) struct Int2;
+pub(crate) struct Int2;
 /// Twenty columns, five a byte.
-pub(super) struct Base3;
+pub(crate) struct Base3;
 
 const INT2_COLS: usize = layout::word_cols(atome_spec::Packing::Int2);
 const BASE3_COLS: usize = layout::word_cols(atome_spec::Packing::Base3);
 
-const MOST_COLS: usize = BASE3_COLS;
+/// The most columns of a word.
+pub(crate) const MOST_COLS: usize = BASE3_COLS;
 
 /// Columns side by side, one a byte.
 const QUAD: usize = 4;

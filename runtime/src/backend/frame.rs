@@ -1,3 +1,4 @@
+use super::cache::{Cache, Plain};
 use crate::plan::{DimValue, Operand, Plan, Row, Section};
 
 /// Where the arena is and which tokens are current.
@@ -33,24 +34,9 @@ impl Frame {
         (self.state, self.seen) = owner(row);
     }
 
-    /// Place of the current token in the attention cache.
-    fn cache_slot(&self) -> u64 {
-        self.seen % self.window
-    }
-
-    /// Cached positions, the current token included.
-    pub(crate) fn cache_len(&self) -> u64 {
-        (self.seen + 1).min(self.window)
-    }
-
-    /// Place of the oldest cached position.
-    pub(crate) fn cache_start(&self) -> u64 {
-        let seen = self.seen + 1;
-        if seen > self.window {
-            seen % self.window
-        } else {
-            0
-        }
+    /// The attention cache as the current token sees it.
+    pub(super) fn cache(&self) -> Cache<u64> {
+        Cache::new(&mut Plain, self.seen, self.window)
     }
 
     /// The number a dimension has for the current token.
@@ -58,9 +44,9 @@ impl Frame {
         match dim {
             DimValue::Const(n) => n,
             DimValue::Tokens => self.tokens,
-            DimValue::Slot => self.cache_slot(),
-            DimValue::Len => self.cache_len(),
-            DimValue::Kept(k) => k.min(self.cache_len()),
+            DimValue::Slot => self.cache().slot,
+            DimValue::Len => self.cache().len,
+            DimValue::Kept(k) => k.min(self.cache().len),
         }
     }
 }

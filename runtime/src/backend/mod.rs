@@ -3,6 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `frame` | the values that change from token to token, and addresses |
+//! | `cache` | where the current token is in the attention cache |
 //! | `walk` | running a plan call by call |
 //! | `aot` | the kernels compiled ahead of time |
 //! | `interp` | the interpreter |
@@ -13,6 +14,7 @@
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
 
 mod aot;
+mod cache;
 mod frame;
 mod interp;
 #[cfg(feature = "jit")]

@@ -1,5 +1,6 @@
 //! Running a plan call by call.
 
+use super::cache::Cache;
 use super::frame::{Frame, Owner, Placed};
 use crate::plan::{Call, KernelCall, Plan, Stage, TopKCall};
 use atome_kernels::ops::top_k;
@@ -80,7 +81,7 @@ impl TopK {
     unsafe fn run(&self, frame: &Frame) {
         let [scores, chosen, picked] =
             [&self.scores, &self.chosen, &self.picked].map(|placed| placed.address(frame));
-        let (len, start) = (frame.cache_len(), frame.cache_start());
+        let Cache { len, start, .. } = frame.cache();
         // SAFETY: the plan placed three tensors of at least these lengths in the slot, none
         // overlapping another, because all are used in one stage.
         unsafe {

@@ -1,6 +1,6 @@
+use super::PlanError;
 #[cfg(feature = "jit")]
 use crate::jit::JitError;
-use crate::plan::PlanError;
 use atome_codegen::CodegenError;
 use atome_codegen::interp::ProgramError;
 use atome_kernels::packing::PackError;

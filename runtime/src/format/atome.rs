@@ -4,7 +4,7 @@
 use super::files::one_after_the_other;
 use super::{Format, MAX_CLASSES, WriteError, detect};
 use crate::error::{FileError, TensorFault};
-use crate::tensor::trits::Packing;
+use crate::tensor::trits::TritBytes;
 use crate::tensor::{Kind, Param, Tensor, Tensors, Ternary, Values, check_finite, check_trits};
 
 /// What an `ATOME` file has around and inside its tensors.
@@ -13,16 +13,16 @@ struct Frame {
     /// Length of the header: the magic, and for a classifier the class count after it.
     header_bytes: usize,
     /// How trits are packed.
-    packing: Packing,
+    packing: TritBytes,
 }
 
 impl Frame {
     /// That of an `ATOME` format; `None` for the formats that say so themselves.
     fn of(format: Format) -> Option<Frame> {
         let (classes_bytes, packing) = match format {
-            Format::Atome01 => (0, Packing::Int2),
-            Format::Atome02 => (0, Packing::Base3),
-            Format::AtomeCl01 => (4, Packing::Int2),
+            Format::Atome01 => (0, TritBytes::Fours),
+            Format::Atome02 => (0, TritBytes::Fives),
+            Format::AtomeCl01 => (4, TritBytes::Fours),
             Format::Bit2 | Format::Container => return None,
         };
         let header_bytes = format.name().len() + classes_bytes;
@@ -124,7 +124,7 @@ fn class_count(after_magic: &[u8]) -> Result<usize, FileError> {
 struct Reader<'b> {
     bytes: &'b [u8],
     offset: usize,
-    packing: Packing,
+    packing: TritBytes,
 }
 
 impl<'b> Reader<'b> {

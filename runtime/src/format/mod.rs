@@ -105,5 +105,5 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
 /// Bytes that the trits of a tensor take in a file, row after row without gaps and without the scale.
 #[must_use]
 pub fn packed_bytes(packing: Packing, trits: usize) -> u64 {
-    trits::Packing::from(packing).bytes(trits as u64)
+    trits::TritBytes::from(packing).bytes(trits as u64)
 }

@@ -46,7 +46,6 @@ pub(crate) use size::Size;
 pub(crate) use tensor::{Content, Source, Tensor, Trits};
 pub use tensor::{Section, TensorInfo};
 pub(crate) use verify::Proved;
-pub use verify::{PlanError, PlanFault};
 
 /// A plan, and what fills its weights and constants.
 pub(crate) type Planned<'m> = (Plan, Vec<(Tensor, Content<'m>)>);

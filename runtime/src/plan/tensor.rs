@@ -122,8 +122,7 @@ impl<'m> Content<'m> {
     /// If a source has bytes of another matrix.
     pub(super) fn matrix(w: Trits<'m>, packing: Packing) -> Result<Content<'m>, LoadError> {
         let source = Source::Matrix(w, packing);
-        let stored = |packing| w.source.stored(packing);
-        let in_file = [Packing::Int2, Packing::Base3].into_iter().find_map(stored);
+        let in_file = Packing::ALL.iter().find_map(|p| w.source.stored(*p));
         let content = Content {
             crc32: in_file.map(Stored::crc32),
             ..source.into()

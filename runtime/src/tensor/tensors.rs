@@ -60,10 +60,8 @@ impl TernaryTensor {
 
     /// The packing in which a file has the matrix as kernels read it.
     pub(crate) fn packing(&self) -> Option<Packing> {
-        let packings = [Packing::Int2, Packing::Base3];
-        packings
-            .into_iter()
-            .find(|p| self.rows.stored(*p).is_some())
+        let is_stored = |packing: &Packing| self.rows.stored(*packing).is_some();
+        Packing::ALL.iter().copied().find(is_stored)
     }
 }
 

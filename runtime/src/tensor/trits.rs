@@ -1,15 +1,15 @@
-//! The two packings of trits in `ATOME` files. Both fill a byte from its low end and know no rows: a tensor is one
-//! run of `rows * cols` trits, and only its last byte is padded, with zero trits.
+//! Trits in the bytes of a file, which no kernel reads: a tensor is one run of `rows * cols` trits, and only its last byte is
+//! padded, with zero trits.
 
 use crate::error::{Contents, FileError, TensorFault};
 
-/// How a file packs trits into bytes.
+/// How many trits a byte has, and how. Both fill it from its low end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
+pub(crate) enum TritBytes {
     /// 4 trits a byte; trit `k` in bits `2k` and `2k + 1`: 00 is 0, 01 is +1, 11 is -1 (two's complement).
-    Int2,
+    Fours,
     /// 5 trits a byte; the byte is the sum of `(t_k + 1) * 3^k`, 0 to 242.
-    Base3,
+    Fives,
 }
 
 /// Why a byte is not packed trits.
@@ -21,21 +21,21 @@ pub(crate) enum Fault {
     Padding { index: usize, unused: usize },
 }
 
-impl From<atome_spec::Packing> for Packing {
+impl From<atome_spec::Packing> for TritBytes {
     fn from(packing: atome_spec::Packing) -> Self {
         match packing {
-            atome_spec::Packing::Int2 => Self::Int2,
-            atome_spec::Packing::Base3 => Self::Base3,
+            atome_spec::Packing::Int2 => Self::Fours,
+            atome_spec::Packing::Base3 => Self::Fives,
         }
     }
 }
 
-impl Packing {
+impl TritBytes {
     /// Trits in a full byte.
     pub(crate) const fn per_byte(self) -> usize {
         match self {
-            Self::Int2 => 4,
-            Self::Base3 => 5,
+            Self::Fours => 4,
+            Self::Fives => 5,
         }
     }
 
@@ -44,13 +44,13 @@ impl Packing {
         trits.div_ceil(self.per_byte() as u64)
     }
 
-    /// Unpacks `count` trits; `bytes` holds exactly [`Packing::bytes`] of them.
+    /// Unpacks `count` trits; `bytes` holds exactly [`TritBytes::bytes`] of them.
     pub(crate) fn unpack(self, bytes: &[u8], count: usize) -> Result<Vec<i8>, Fault> {
         let mut trits = Vec::with_capacity(bytes.len() * self.per_byte());
         for (index, &byte) in bytes.iter().enumerate() {
             let decoded = match self {
-                Self::Int2 => int2_trits(byte).map(|t| trits.extend_from_slice(&t)),
-                Self::Base3 => BASE3_TRITS
+                Self::Fours => int2_trits(byte).map(|t| trits.extend_from_slice(&t)),
+                Self::Fives => BASE3_TRITS
                     .get(usize::from(byte))
                     .map(|t| trits.extend_from_slice(t)),
             };
@@ -66,7 +66,7 @@ impl Packing {
         Ok(trits)
     }
 
-    /// Like [`Packing::unpack`], of a tensor whose bytes stand at `start` of a file.
+    /// Like [`TritBytes::unpack`], of a tensor whose bytes stand at `start` of a file.
     pub(crate) fn unpack_at(
         self,
         tensor: &str,
@@ -87,7 +87,7 @@ impl Packing {
                         byte,
                     },
                 ),
-                (Fault::Code { .. }, Packing::Int2) => FileError::tensor(
+                (Fault::Code { .. }, TritBytes::Fours) => FileError::tensor(
                     tensor,
                     TensorFault::Byte {
                         expected: Contents::Int2,
@@ -95,7 +95,7 @@ impl Packing {
                         byte,
                     },
                 ),
-                (Fault::Code { .. }, Packing::Base3) => FileError::tensor(
+                (Fault::Code { .. }, TritBytes::Fives) => FileError::tensor(
                     tensor,
                     TensorFault::Byte {
                         expected: Contents::Base3,
@@ -111,11 +111,11 @@ impl Packing {
     pub(crate) fn pack_into(self, trits: &[i8], out: &mut Vec<u8>) {
         out.extend(trits.chunks(self.per_byte()).map(|group| {
             match self {
-                Self::Int2 => group
+                Self::Fours => group
                     .iter()
                     .rev()
                     .fold(0, |byte, &trit| byte << 2 | (trit & 3) as u8),
-                Self::Base3 => {
+                Self::Fives => {
                     let digit = |k: usize| (group.get(k).copied().unwrap_or(0) + 1) as u8;
                     (0..5).rev().fold(0, |byte, k| byte * 3 + digit(k))
                 }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn every_byte_is_refused_or_survives_a_round_trip() {
-        for (packing, valid) in [(Packing::Int2, 81), (Packing::Base3, 243)] {
+        for (packing, valid) in [(TritBytes::Fours, 81), (TritBytes::Fives, 243)] {
             let mut accepted = 0;
             for byte in 0..=255u8 {
                 let Ok(trits) = packing.unpack(&[byte], packing.per_byte()) else {
@@ -176,17 +176,20 @@ mod tests {
     fn codes_are_those_of_the_format() {
         // 0b11_00_01_11 from its low end: -1, +1, 0, -1.
         assert_eq!(
-            Packing::Int2.unpack(&[0b1100_0111], 4).unwrap(),
+            TritBytes::Fours.unpack(&[0b1100_0111], 4).unwrap(),
             [-1, 1, 0, -1]
         );
         assert_eq!(
-            Packing::Int2.unpack(&[0b0000_1000], 4),
+            TritBytes::Fours.unpack(&[0b0000_1000], 4),
             Err(Fault::Code { index: 0 })
         );
         // 2 + 0 * 3 + 1 * 9 + 1 * 27 + 1 * 81 = 119.
-        assert_eq!(Packing::Base3.unpack(&[119], 5).unwrap(), [1, -1, 0, 0, 0]);
         assert_eq!(
-            Packing::Base3.unpack(&[121, 243], 10),
+            TritBytes::Fives.unpack(&[119], 5).unwrap(),
+            [1, -1, 0, 0, 0]
+        );
+        assert_eq!(
+            TritBytes::Fives.unpack(&[121, 243], 10),
             Err(Fault::Code { index: 1 })
         );
     }
@@ -194,31 +197,31 @@ mod tests {
     #[test]
     fn padding_is_zero_trits() {
         assert_eq!(
-            Packing::Int2.unpack(&[0b01, 0b0100], 5),
+            TritBytes::Fours.unpack(&[0b01, 0b0100], 5),
             Err(Fault::Padding {
                 index: 1,
                 unused: 3
             })
         );
         assert_eq!(
-            Packing::Int2.unpack(&[0b01, 0b01], 5).unwrap(),
+            TritBytes::Fours.unpack(&[0b01, 0b01], 5).unwrap(),
             [1, 0, 0, 0, 1]
         );
         // The digit 0 is the trit -1, so a byte of padding is 121, not 0.
         assert_eq!(
-            Packing::Base3.unpack(&[0], 1),
+            TritBytes::Fives.unpack(&[0], 1),
             Err(Fault::Padding {
                 index: 0,
                 unused: 4
             })
         );
-        assert_eq!(Packing::Base3.unpack(&[120], 1).unwrap(), [-1]);
-        assert!(Packing::Base3.unpack(&[], 0).unwrap().is_empty());
+        assert_eq!(TritBytes::Fives.unpack(&[120], 1).unwrap(), [-1]);
+        assert!(TritBytes::Fives.unpack(&[], 0).unwrap().is_empty());
     }
 
     #[test]
     fn every_length_survives_a_round_trip() {
-        for packing in [Packing::Int2, Packing::Base3] {
+        for packing in [TritBytes::Fours, TritBytes::Fives] {
             for count in 0..=23usize {
                 let trits: Vec<i8> = (0..count).map(|i| (i * 7 % 3) as i8 - 1).collect();
                 let mut out = vec![9];

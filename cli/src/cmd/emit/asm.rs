@@ -102,7 +102,7 @@ impl Code<'_> {
         }
         Ok(Assembly {
             note: format!("{}, compiled ahead of time", kernel.name),
-            text: file("#", &header, "", &symbol, &code),
+            text: file("#", &header, None, &symbol, &code),
         })
     }
 
@@ -113,11 +113,11 @@ impl Code<'_> {
         let machine = clif::isa(args.target).map_err(Failure::machine)?;
         let bytes = clif::machine_code(&function, &*machine)?;
         let name = &function.name;
-        let (comment, arch, code) = if isa.tier() == Tier::Neon {
+        let (comment, code) = if isa.tier() == Tier::Neon {
             let listing = clif::asm(&function, &*machine)?;
-            ("//", arch(isa), arm_text(name, &listing, &bytes))
+            ("//", arm_text(name, &listing, &bytes))
         } else {
-            ("#", "", x86_text(name, &bytes))
+            ("#", x86_text(name, &bytes))
         };
         let code = code.map_err(|cause| Failure::Assembly {
             kernel: format!("{}-clif", self.spec.name()),
@@ -125,7 +125,7 @@ impl Code<'_> {
         })?;
         Ok(Assembly {
             note: args.note(self.spec),
-            text: file(comment, &self.header(name), arch, name, &code),
+            text: file(comment, &self.header(name), isa.arch(), name, &code),
         })
     }
 
@@ -168,7 +168,8 @@ fn compiled(spec: &KernelSpec, isa: Isa) -> Option<&'static Kernel> {
 }
 
 /// A whole file for the assembler.
-fn file(comment: &str, header: &[String], arch: &str, name: &str, code: &str) -> String {
+fn file(comment: &str, header: &[String], arch: Option<&str>, name: &str, code: &str) -> String {
+    let arch = arch.map_or_else(String::new, |arch| format!("\t.arch {arch}\n"));
     let header: String = header
         .iter()
         .map(|line| format!("{comment} {line}\n"))
@@ -177,15 +178,6 @@ fn file(comment: &str, header: &[String], arch: &str, name: &str, code: &str) ->
         "{header}\n{arch}\t.text\n\t.globl {name}\n\t.type {name}, @function\n{code}\n\
          \t.section .note.GNU-stack,\"\",@progbits\n"
     )
-}
-
-/// What tells the assembler which instructions there are; on x86-64 it knows all.
-fn arch(isa: Isa) -> &'static str {
-    match isa {
-        Isa::Dotprod => "\t.arch armv8.2-a+fp16+dotprod\n",
-        Isa::Neon => "\t.arch armv8-a\n",
-        Isa::Portable | Isa::Sse41 | Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => "",
-    }
 }
 
 fn arm_text(name: &str, listing: &str, code: &[u8]) -> Result<String, AsmError> {

@@ -8,9 +8,17 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// AVX-512: one register a vector, partial accesses by mask.
-pub(super) struct Avx512 {
+struct Avx512 {
     /// Whether there are VNNI and VBMI too.
-    pub(super) vnni: bool,
+    vnni: bool,
+}
+
+/// The one for an instruction set of the tier.
+pub(super) const fn of(isa: Set) -> &'static dyn Isa {
+    match isa.has_dot() {
+        true => &Avx512 { vnni: true },
+        false => &Avx512 { vnni: false },
+    }
 }
 
 const ZMM: Width = Width {

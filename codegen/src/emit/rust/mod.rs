@@ -124,15 +124,14 @@ pub const fn target_arch(tier: atome_spec::Tier) -> Option<&'static str> {
     }
 }
 
+/// What provides an instruction set: its tier, which knows its extensions.
 fn tier(isa: atome_spec::Isa) -> &'static dyn Isa {
-    use atome_spec::Isa as Set;
-    match isa {
-        Set::Portable => &portable::Portable,
-        Set::Neon => &neon::Neon { dotprod: false },
-        Set::Dotprod => &neon::Neon { dotprod: true },
-        Set::Sse41 => &sse41::Sse41,
-        Set::Avx2 => &avx2::Avx2,
-        Set::Avx512 => &avx512::Avx512 { vnni: false },
-        Set::Avx512Vnni => &avx512::Avx512 { vnni: true },
+    use atome_spec::Tier;
+    match isa.tier() {
+        Tier::Portable => &portable::Portable,
+        Tier::Neon => neon::of(isa),
+        Tier::X86_64V2 => &sse41::Sse41,
+        Tier::X86_64V3 => &avx2::Avx2,
+        Tier::X86_64V4 => avx512::of(isa),
     }
 }

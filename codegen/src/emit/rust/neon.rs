@@ -7,9 +7,17 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// NEON: four registers a vector. There are no partial accesses, so helpers branch.
-pub(super) struct Neon {
+struct Neon {
     /// Whether there is `sdot` too.
-    pub(super) dotprod: bool,
+    dotprod: bool,
+}
+
+/// The one for an instruction set of the tier.
+pub(super) const fn of(isa: Set) -> &'static dyn Isa {
+    match isa.has_dot() {
+        true => &Neon { dotprod: true },
+        false => &Neon { dotprod: false },
+    }
 }
 
 /// `vaddq` and an element type make `vaddq_f32`.

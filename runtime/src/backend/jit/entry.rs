@@ -4,6 +4,7 @@
 use super::kernels::{Imports, Parallel, Prepared};
 use super::layers::{Layers, Number, layers};
 use crate::PrepareError;
+use crate::backend::cache::{Arithmetic, Cache};
 use crate::backend::frame::Placed;
 use crate::backend::walk::TopK;
 use crate::jit::{Body, CodeBuilder, FuncId};
@@ -48,7 +49,7 @@ impl EntryPoint<'_> {
                 position,
                 tokens,
                 token: zero,
-                window: self.plan.window as i64,
+                window: self.plan.window,
                 cache: None,
             };
             for layers in &layers {
@@ -235,16 +236,35 @@ struct Token {
     position: Value,
     tokens: Value,
     token: Value,
-    window: i64,
-    cache: Option<Cache>,
+    window: u64,
+    cache: Option<Cache<Value>>,
 }
 
-/// The attention cache as the current token sees it; `Frame` has the same arithmetic.
-#[derive(Clone, Copy)]
-struct Cache {
-    slot: Value,
-    len: Value,
-    start: Value,
+/// Numbers that the code computes.
+impl Arithmetic for Body<'_> {
+    type Number = Value;
+
+    fn constant(&mut self, n: u64) -> Value {
+        self.builder.ins().iconst(I64, n as i64)
+    }
+
+    fn add(&mut self, x: Value, y: Value) -> Value {
+        self.builder.ins().iadd(x, y)
+    }
+
+    fn min(&mut self, x: Value, y: Value) -> Value {
+        self.builder.ins().umin(x, y)
+    }
+
+    fn rem(&mut self, x: Value, y: Value) -> Value {
+        self.builder.ins().urem(x, y)
+    }
+
+    fn if_above(&mut self, x: Value, y: Value, value: Value) -> Value {
+        let zero = self.constant(0);
+        let is_above = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, x, y);
+        self.builder.ins().select(is_above, value, zero)
+    }
 }
 
 impl Token {
@@ -255,23 +275,12 @@ impl Token {
         }
     }
 
-    fn cache(&self, body: &mut Body<'_>) -> Cache {
+    fn cache(&self, body: &mut Body<'_>) -> Cache<Value> {
         if let Some(cache) = self.cache {
             return cache;
         }
-        let window = body.builder.ins().iconst(I64, self.window);
-        let at = body.builder.ins().iadd(self.position, self.token);
-        let seen = body.builder.ins().iadd_imm_s(at, 1);
-        let slot = body.builder.ins().urem(at, window);
-        let len = body.builder.ins().umin(seen, window);
-        let next = body.builder.ins().urem(seen, window);
-        let full = body
-            .builder
-            .ins()
-            .icmp(IntCC::UnsignedGreaterThan, seen, window);
-        let zero = body.builder.ins().iconst(I64, 0);
-        let start = body.builder.ins().select(full, next, zero);
-        Cache { slot, len, start }
+        let seen = body.builder.ins().iadd(self.position, self.token);
+        Cache::new(body, seen, self.window)
     }
 
     fn dim(&self, body: &mut Body<'_>, dim: DimValue) -> Value {

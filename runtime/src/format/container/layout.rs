@@ -147,7 +147,7 @@ impl Encoding {
         match kind {
             Kind::Trits { cols, .. } => match self.layout {
                 Layout::Dense => {
-                    let per_byte = trits::Packing::from(self.packing).per_byte();
+                    let per_byte = trits::TritBytes::from(self.packing).per_byte();
                     rows.saturating_mul(cols).div_ceil(per_byte)
                 }
                 Layout::Tiled => matrix::words(self.packing, rows, cols).saturating_mul(4),

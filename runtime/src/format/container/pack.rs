@@ -75,7 +75,7 @@ impl Tensors<'_> {
                 let first = part.rows.start * cols;
                 let name = &part.piece.entry.name;
                 check_trits(name, first, &values).map_err(FileError::from)?;
-                trits::Packing::from(packing).pack_into(&values, &mut bytes);
+                trits::TritBytes::from(packing).pack_into(&values, &mut bytes);
             }
             Layout::Tiled => {
                 let mut words = vec![0; packing::matrix::words(packing, rows, cols)];

@@ -172,7 +172,7 @@ impl Contents<'_> {
 /// The trits of a matrix without gaps.
 fn unpack(
     name: &str,
-    packing: trits::Packing,
+    packing: trits::TritBytes,
     stored: &Stored,
     count: usize,
 ) -> Result<Vec<i8>, FileError> {

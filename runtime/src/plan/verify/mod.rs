@@ -2,7 +2,6 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `fault` | what does not hold, and of which call |
 //! | `tensors` | tensors lie in their sections, and those that last apart from all others |
 //! | `dims` | the values that a call's dimensions take |
 //! | `call` | a call against its op's signature |
@@ -15,15 +14,13 @@
 
 mod call;
 mod dims;
-mod fault;
 mod flow;
 mod tensors;
 #[cfg(test)]
 mod tests;
 
-pub use fault::{PlanError, PlanFault};
-
 use super::{Content, DimValue, Entry, KernelCall, Plan, Planned, Stage, Tensor};
+use crate::error::{PlanError, PlanFault};
 use atome_spec::Op;
 use call::Checker;
 use flow::Flow;

@@ -14,7 +14,7 @@ pub struct PlanError {
 }
 
 impl PlanError {
-    pub(super) fn of(part: &'static str, call: &str, fault: PlanFault) -> PlanError {
+    pub(crate) fn of(part: &'static str, call: &str, fault: PlanFault) -> PlanError {
         PlanError {
             part,
             call: call.to_owned(),
