@@ -59,9 +59,9 @@ impl KernelSpec {
     /// assert_eq!(dims, ["tokens", "channels", "x_stride", "y_stride"]);
     /// # Ok::<(), atome_codegen::expr::ExprError>(())
     /// ```
-    pub fn map(expr: impl Into<Arc<Expr>>) -> KernelSpec {
+    pub fn map(expr: Expr) -> KernelSpec {
         KernelSpec {
-            expr: Some(expr.into()),
+            expr: Some(Arc::new(expr)),
             ..KernelSpec::new(Op::Map)
         }
     }

@@ -305,7 +305,8 @@ fn overflow_in_a_softmax_is_caught_by_the_maximum() {
 
 #[test]
 fn elementwise_functions_go_element_by_element() {
-    let pairs: [(Op, fn(f64) -> f64); 5] = [
+    type Exact = fn(f64) -> f64;
+    let pairs: [(Op, Exact); 5] = [
         (Op::Exp, f64::exp),
         (Op::Tanh, f64::tanh),
         (Op::Softplus, |x| x.exp().ln_1p()),

@@ -13,6 +13,7 @@
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
 //! | `state` | what a session remembers, as bytes that any session of the same model reads |
+//! | [`kernel`] | one kernel alone, made while the program runs |
 //! | `jit` | machine code made at load, with the feature `jit` |
 //! | [`sampler`] | from logits to a token |
 //! | [`tokenizer`] | text to tokens and back |
@@ -48,6 +49,7 @@ mod graph;
 #[cfg(feature = "jit")]
 pub mod jit;
 mod json;
+pub mod kernel;
 mod mapped;
 mod model;
 mod options;

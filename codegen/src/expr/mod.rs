@@ -69,8 +69,9 @@ impl Expr {
     /// An expression of checked parts.
     ///
     /// # Errors
-    /// If a name is no operand and was not given a value before, an operand is never used, one that keeps
-
+    /// If a name is no operand and was not given a value before, or is given one twice; an operand or a value
+    /// is never used; a gain, or what all channels of a head share, is written; a state is not read and
+    /// written; nothing is written; or there are too many operands or elementwise ops.
     pub fn new(operands: Vec<Operand>, body: Body) -> Result<Expr, ExprError> {
         let chain = chain::chain(&operands, &body)?;
         Ok(Expr {

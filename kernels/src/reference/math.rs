@@ -35,6 +35,7 @@
 //! | [`tanh`] | 2 | 1.969 ulp | 30, one division |
 //! | [`softplus`] | 2 | 2.058 ulp | 41, one division |
 //! | [`silu`] | 2 | 2.444 ulp | 29, one division |
+//! | [`sigmoid`] | 2 | 2.444 ulp | 28, one division |
 
 use core::f32::consts::{LN_2, LOG2_E};
 
@@ -175,7 +176,8 @@ pub fn silu(x: f32) -> f32 {
 /// As [`silu`], with 1 instead of `x` as the numerator. `x` is clamped to `[-104, 32]`, where the result is zero
 /// and 1.
 ///
-/// SIGMOID_ACCURACY
+/// Worst error 2.4436 ulp at -16.642534 (0xc18523e9), where `1 + 2^24` loses its last bit; at most two steps from the
+/// correctly rounded result; 95.963 % of all results are that result.
 ///
 /// Special values: `sigmoid(±0) = 0.5`, `sigmoid(-inf) = +0`, `sigmoid(inf) = 1`; any NaN gives 0x7fc00000.
 #[must_use]

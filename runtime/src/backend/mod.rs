@@ -5,7 +5,7 @@
 //! | `frame` | the values that change from token to token, and addresses |
 //! | `cache` | where the current token is in the attention cache |
 //! | `walk` | running a plan call by call |
-//! | `aot` | the kernels compiled ahead of time |
+//! | `aot` | the kernels compiled ahead of time, `aot::map` chains of them |
 //! | `interp` | the interpreter |
 //! | `jit` | the plan compiled to machine code at load, with the feature `jit` |
 //! | `listing` | which kernel runs which call |
@@ -24,6 +24,7 @@ mod parallel;
 mod trace;
 mod walk;
 
+pub(crate) use aot::Map;
 pub(crate) use frame::{Frame, Owner};
 pub(crate) use listing::listing;
 pub use listing::{KernelUse, Run};

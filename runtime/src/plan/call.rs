@@ -157,7 +157,7 @@ impl Stage {
 
 impl KernelCall {
     /// Greatest number of operands, dimensions and scalars together, of any op.
-    pub(crate) const MAX_ARGUMENTS: usize = 24;
+    pub(crate) const MAX_ARGUMENTS: usize = 40;
 
     /// This call with the number of tokens bound to one.
     pub(crate) fn bind_one_token(&self) -> KernelCall {

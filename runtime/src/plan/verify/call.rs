@@ -93,7 +93,7 @@ impl<'p> Checker<'p> {
                 access,
                 takes: access == Access::In,
                 content,
-                bytes: bytes(self.plan, &name.into(), operand, Some(len), 1)?,
+                bytes: bytes(self.plan, name, operand, Some(len), 1)?,
                 rows: window..=window,
             })
         });
@@ -130,7 +130,7 @@ fn rows(
 /// The bytes of its tensor that an operand of `len` elements touches, in a block of up to `tokens` rows.
 fn bytes(
     plan: &Plan,
-    name: &Cow<'static, str>,
+    name: &str,
     operand: &Operand,
     len: Option<u64>,
     tokens: u64,
@@ -140,7 +140,7 @@ fn bytes(
     let Some(tensor) = tensor.filter(|_| whole(operand.offset_bytes) && whole(operand.row_bytes))
     else {
         return Err(PlanFault::Misplaced {
-            operand: name.clone(),
+            operand: name.to_owned().into(),
         });
     };
     let rows = match operand.row {
@@ -158,7 +158,7 @@ fn bytes(
         return Ok(start..needs);
     }
     Err(PlanFault::Outside {
-        operand: name.clone(),
+        operand: name.to_owned().into(),
         tensor: tensor.name.clone(),
         needs,
         has,

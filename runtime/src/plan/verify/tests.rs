@@ -6,7 +6,8 @@ use crate::families::{AtomeConfig, BitMamba2Config};
 use crate::plan::{
     self, Call, DimValue, KernelCall, Operand, Plan, Products, Section, Stage, Tensor,
 };
-use atome_codegen::op;
+use atome_codegen::expr::{Expr, MAX_OPERANDS};
+use atome_codegen::{KernelSpec, op};
 use atome_spec::{Op, Packing};
 
 fn atome() -> Checkpoint {
@@ -104,12 +105,18 @@ fn arguments_are_those_of_the_op() {
 
 #[test]
 fn every_kernel_has_room_for_its_arguments() {
-    for kind in op::kinds() {
-        let signature = op::signature(kind);
+    let rows: Vec<String> = (0..MAX_OPERANDS).map(|i| format!("x{i}")).collect();
+    let (declared, sum) = (rows.join(": row, "), rows.join(" + "));
+    let longest = format!("({declared}: row) {{ x0 = {sum} }}")
+        .parse::<Expr>()
+        .unwrap();
+    let kinds = op::kinds().into_iter().map(KernelSpec::from);
+    for spec in kinds.chain([KernelSpec::map(longest)]) {
+        let signature = spec.signature();
         let arguments = signature.buffers.len() + signature.dims.len() + signature.scalars.len();
         assert!(
             arguments <= KernelCall::MAX_ARGUMENTS,
-            "{kind:?}: {arguments}"
+            "{spec:?}: {arguments}"
         );
     }
 }

@@ -1,5 +1,9 @@
 //! The plan, call by call, with the kernels of one CPU tier.
 
+mod map;
+
+pub(crate) use map::Map;
+
 use super::frame::{Frame, Owner, Placed};
 use super::parallel::{Factor, GemmFn, GemmI8Fn, Product};
 use super::walk::Walk;
@@ -25,10 +29,17 @@ pub(super) struct Calls {
 
 /// A kernel and its arguments but for what the frame adds.
 pub(super) struct Prepared {
-    kernel: &'static Kernel,
+    code: Code,
     operands: Vec<Placed>,
     dims: Vec<DimValue>,
     scalars: Vec<f32>,
+}
+
+/// What runs a call.
+enum Code {
+    Kernel(&'static Kernel),
+    /// Several kernels, as an expression says.
+    Map(Map),
 }
 
 impl Aot {
@@ -110,11 +121,15 @@ impl Prepared {
             kernel: call.open_spec().name(),
             tier,
         };
-        let kernel = kernel(call, tier).ok_or_else(missing)?;
+        let code = match &call.expr {
+            Some(expr) => Map::new(expr, tier).map(Code::Map),
+            None => kernel(call, tier).map(Code::Kernel),
+        };
+        let code = code.ok_or_else(missing)?;
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
         let (dims, scalars) = (call.dims.clone(), call.scalars.clone());
         Ok(Prepared {
-            kernel,
+            code,
             operands,
             dims,
             scalars,
@@ -124,9 +139,11 @@ impl Prepared {
     /// # Safety
     /// As [`super::Backend::run`].
     pub(super) unsafe fn run(&self, frame: &Frame, pool: Option<&Pool>) {
-        if let (Op::Gemm, Some(pool)) = (self.kernel.kind.op, pool) {
+        if let (Code::Kernel(kernel), Some(pool)) = (&self.code, pool)
+            && kernel.kind.op == Op::Gemm
+        {
             // SAFETY: the caller's promise, passed on.
-            return unsafe { self.product(frame).run(pool) };
+            return unsafe { self.product(kernel, frame).run(pool) };
         }
         let mut args = [0u64; KernelCall::MAX_ARGUMENTS];
         let mut count = 0;
@@ -143,14 +160,22 @@ impl Prepared {
             .for_each(|s| push(u64::from(s.to_bits())));
         // SAFETY: the plan was proved: each parameter of the kernel has an argument, and each buffer
         // a tensor of the length that the dimensions ask for; the caller vouches for the arena.
-        unsafe { self.kernel.call(&args[..count]) }
+        unsafe {
+            match &self.code {
+                Code::Kernel(kernel) => kernel.call(&args[..count]),
+                Code::Map(map) => {
+                    let (operands, dims) = args[..count].split_at(self.operands.len());
+                    map.run(operands, dims);
+                }
+            }
+        }
     }
 
-    fn product(&self, frame: &Frame) -> Product {
+    fn product(&self, kernel: &Kernel, frame: &Frame) -> Product {
         let address = |i: usize| self.operands[i].address(frame);
         let [rows, cols, tokens, out_stride] = [0, 1, 2, 3].map(|i| frame.dim(self.dims[i]));
-        let entry = self.kernel.entry();
-        let factor = match self.kernel.kind.activation {
+        let entry = kernel.entry();
+        let factor = match kernel.kind.activation {
             Activation::F32 => Factor::F32 {
                 // SAFETY: the entry of such a `gemm` kernel has this signature.
                 kernel: unsafe { std::mem::transmute::<*const (), GemmFn>(entry) },
@@ -164,7 +189,7 @@ impl Prepared {
                 x_sum: address(3).cast(),
             },
         };
-        let packing = self.kernel.kind.packing.unwrap_or(Packing::Int2);
+        let packing = kernel.kind.packing.unwrap_or(Packing::Int2);
         Product {
             factor,
             w: address(0).cast(),
