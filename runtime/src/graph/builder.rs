@@ -1,11 +1,15 @@
 //! Records a graph.
 
 use super::fault::{GraphError, GraphFault};
-use super::{Call, Extent, Graph, Item, ParamId, Part, Rows, RowsInfo, StateId, StateInfo, What};
+use super::{
+    Arg, Call, Extent, Graph, Item, ParamId, Part, Rows, RowsInfo, StateId, StateInfo, What,
+};
 use super::{check, check::limits};
 use crate::tensor::{Kind, Param, Prepare, Role};
+use atome_codegen::expr::{Expr, Operand, OperandKind};
 use atome_spec::{Activation, Op};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A graph that is being recorded.
 ///
@@ -306,6 +310,52 @@ impl Builder {
             self.record(Item::State(id));
         }
         StateId(id)
+    }
+
+    /// Runs statements over operands, in one pass: rows have a value for each token and channel, parameters one for each
+    /// channel, and states one that a token leaves to the next. What is narrower than the widest operand, by a whole
+    /// factor, has a value for each head.
+    ///
+    /// `docs/graph.md` says what statements there are.
+    pub(crate) fn map(&mut self, name: &str, body: &str, operands: &[(&str, Arg)]) {
+        let expr = self.expr(body, operands);
+        match expr {
+            Ok(expr) => {
+                let call = self.push(name, What::Map(Arc::new(expr)));
+                for (name, arg) in operands {
+                    call.arg((*name).to_owned(), *arg);
+                }
+            }
+            Err(fault) => self.refuse(name, fault),
+        }
+    }
+
+    fn expr(&self, body: &str, operands: &[(&str, Arg)]) -> Result<Expr, GraphFault> {
+        let known = |arg: &Arg| match *arg {
+            Arg::Rows(rows) => rows.id < self.graph.rows.len(),
+            Arg::Param(id) => id.0 < self.graph.params.len(),
+            Arg::State(id) => id.0 < self.graph.states.len(),
+        };
+        let foreign = || GraphFault::Foreign { what: "operand" };
+        let all_known = operands.iter().all(|(_, arg)| known(arg));
+        all_known.then_some(()).ok_or_else(foreign)?;
+        let elems = operands.iter().map(|(_, arg)| self.graph.elems(*arg));
+        let channels = elems.max().unwrap_or(0);
+        let operands = operands.iter().map(|(name, arg)| {
+            let kind = match arg {
+                Arg::Rows(_) => OperandKind::Row,
+                Arg::Param(_) => OperandKind::Gain,
+                Arg::State(_) => OperandKind::State,
+            };
+            let operand = Operand::new(*name, kind);
+            let elems = self.graph.elems(*arg);
+            let is_shared = elems < channels && elems > 0 && channels.is_multiple_of(elems);
+            match is_shared {
+                true => operand.per_head(),
+                false => operand,
+            }
+        });
+        Ok(Expr::new(operands.collect(), body.parse()?)?)
     }
 
     /// Calls an op on f32 activations; operands and scalars are added to what this gives.

@@ -2,8 +2,10 @@
 
 use super::fault::GraphFault;
 use super::{DimValue, ParamId, Rows, StateId};
+use atome_codegen::expr::Expr;
 use atome_spec::{Activation, Op};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The name of an operand or a scalar.
 pub(crate) type Name = Cow<'static, str>;
@@ -23,10 +25,12 @@ pub(crate) struct Call {
 }
 
 /// What a call computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// A kernel, with activations of this type.
     Kernel(Op, Activation),
+    /// What a row-wise expression says, in one pass.
+    Map(Arc<Expr>),
     /// Looks up rows of a table, by the kernel for what it is stored as.
     Lookup,
     /// Chooses at most so many of the cached positions with the best scores.

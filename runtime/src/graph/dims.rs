@@ -1,8 +1,9 @@
 //! Dimensions of a call, which are the widths of its operands.
 
 use super::fault::GraphFault;
-use super::{Arg, Call, Extent, Graph, Rows};
+use super::{Arg, Call, Extent, Graph, Rows, What};
 use DimValue::{Const, Kept, Len, Slot, Tokens};
+use atome_codegen::expr::{Expr, OperandKind};
 use atome_spec::{LANES, Op};
 
 /// A dimension's value: known when planning, or following the position.
@@ -33,9 +34,13 @@ impl Dims<'_> {
     /// # Errors
     /// If an operand is missing or of another kind than the op's, or graphs do not call the op.
     pub(super) fn of(&self, call: &Call, op: Op) -> Result<Vec<DimValue>, GraphFault> {
+        if let What::Map(expr) = &call.what {
+            return self.of_map(call, expr);
+        }
         let rows = |name| self.rows(call, name);
-        let width = |name| Ok(self.width(rows(name)?));
-        let stride = |name| Ok(constant(self.graph.rows[rows(name)?.id].width));
+        type Found = Result<DimValue, GraphFault>;
+        let width = |name| -> Found { Ok(self.width(rows(name)?)) };
+        let stride = |name| -> Found { Ok(constant(self.graph.rows[rows(name)?.id].width)) };
         let tokens = self.tokens();
         Ok(match op {
             Op::Embed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => {
@@ -82,6 +87,38 @@ impl Dims<'_> {
                 return Err(elementwise(op));
             }
         })
+    }
+
+    /// Channels are the width of what has a value for each, heads of what they share; strides are those of the rows.
+    fn of_map(&self, call: &Call, expr: &Expr) -> Result<Vec<DimValue>, GraphFault> {
+        let operands = expr.operands().iter().zip(&call.args);
+        let elems = |per_head| {
+            let mut operands = operands.clone();
+            let found = operands.find(|(operand, _)| operand.per_head == per_head);
+            found.map_or(0, |(_, (_, arg))| self.graph.elems(*arg))
+        };
+        let channels = elems(false);
+        let mut dims = vec![self.tokens()];
+        match expr.has_heads() {
+            true => {
+                let heads = elems(true);
+                let head_dim = channels.checked_div(heads).unwrap_or(0);
+                dims.extend([constant(heads), constant(head_dim)]);
+            }
+            false => dims.push(constant(channels)),
+        }
+        for (operand, (name, arg)) in operands {
+            match (operand.kind, *arg) {
+                (OperandKind::Row, Arg::Rows(rows)) => {
+                    dims.push(constant(self.graph.rows[rows.id].width));
+                }
+                (OperandKind::Row, other) => {
+                    return Err(self.graph.unfit(name.clone(), "rows", other));
+                }
+                (OperandKind::Gain | OperandKind::State, _) => {}
+            }
+        }
+        Ok(dims)
     }
 
     fn width(&self, rows: Rows) -> DimValue {

@@ -1,6 +1,7 @@
 //! What is wrong with a graph.
 
 use super::Name;
+use atome_codegen::expr::ExprError;
 
 /// A recording or a text that is no graph: a call or a name, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -91,6 +92,9 @@ pub enum GraphFault {
         /// What to call instead.
         expected: &'static str,
     },
+    /// A row-wise expression that is none, or does not fit its operands.
+    #[error("{0}")]
+    Expr(#[from] ExprError),
     /// An op where it does not compute the same for a block of tokens as for one after the other.
     #[error("`{op}` looks at one position after the other: expected it within `each token`")]
     EachToken {

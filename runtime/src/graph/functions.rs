@@ -108,7 +108,7 @@ impl Builder {
 
     /// Adds `y` to `x`.
     pub(crate) fn add(&mut self, name: &str, y: Rows, x: Rows) {
-        self.call(name, Op::Residual).arg("y", y).arg("x", x);
+        self.map(name, "x = x + y", &[("y", y.into()), ("x", x.into())]);
     }
 
     /// Chooses the best of the cached positions, as many as `chosen` has room for.

@@ -143,7 +143,7 @@ impl Graph {
     pub(crate) fn macs(&self, tokens: usize, heads: usize) -> usize {
         let weights = |call: &Call| match call.what {
             What::Kernel(..) => call.params().map(|id| self.weights(id)).sum(),
-            What::Lookup | What::TopK(_) => 0,
+            What::Map(_) | What::Lookup | What::TopK(_) => 0,
         };
         let body = self.body.iter().flat_map(|part| &part.calls);
         tokens * body.map(weights).sum::<usize>()

@@ -12,7 +12,7 @@ pub(crate) struct Names {
 }
 
 /// What a call has an operand or a number for. A lookup has those that are the same whatever the table is stored as.
-pub(crate) fn names(what: What) -> Names {
+pub(crate) fn names(what: &What) -> Names {
     let plain = |buffers: &'static [&'static str]| Names {
         buffers: buffers.iter().map(|name| Cow::Borrowed(*name)).collect(),
         scalars: &[],
@@ -20,8 +20,15 @@ pub(crate) fn names(what: What) -> Names {
     match what {
         What::Lookup => plain(&["ids", "table", "out"]),
         What::TopK(_) => plain(&["scores", "chosen", "picked"]),
+        What::Map(expr) => {
+            let operands = expr.operands().iter();
+            Names {
+                buffers: operands.map(|o| o.name.clone().into()).collect(),
+                scalars: &[],
+            }
+        }
         What::Kernel(op, activation) => {
-            let signature = op::signature(Kind::new(op).activation(activation));
+            let signature = op::signature(Kind::new(*op).activation(*activation));
             Names {
                 buffers: signature.buffers.into_iter().map(|b| b.name).collect(),
                 scalars: signature.scalars,

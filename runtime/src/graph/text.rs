@@ -117,7 +117,10 @@ impl Printed<'_> {
                 Scalar::ScaleOf(id) => write!(f, "{}", self.short(&self.graph.params[id.0].name))?,
             }
         }
-        writeln!(f)
+        match &call.what {
+            What::Map(expr) => writeln!(f, " {{ {} }}", expr.body()),
+            What::Kernel(..) | What::Lookup | What::TopK(_) => writeln!(f),
+        }
     }
 
     /// `%x[16]`, or `%in_proj[32..64]` for some columns.
@@ -139,6 +142,7 @@ impl fmt::Display for What {
         match self {
             What::Kernel(op, Activation::F32) => write!(f, "{op}"),
             What::Kernel(op, activation) => write!(f, "{op}-{activation}"),
+            What::Map(_) => f.write_str("map"),
             What::Lookup => f.write_str("lookup"),
             What::TopK(_) => f.write_str("top_k"),
         }

@@ -14,6 +14,7 @@ use crate::graph::{self, Arg, Extent, Graph, Names, Part, Rows, Scalar, What, na
 use crate::tensor::Tensors;
 use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Op, Packing};
+use std::sync::Arc;
 
 /// Most bytes for the logits of all rows of a block, unless those of one row are more.
 const ROWS_LOGITS_BYTES: usize = 64 << 20;
@@ -100,7 +101,7 @@ impl Lowering<'_> {
     }
 
     fn call(&self, call: &graph::Call, each_token: bool) -> Call {
-        let Names { buffers, scalars } = names(call.what);
+        let Names { buffers, scalars } = names(&call.what);
         let operands = buffers.iter().map(|name| call.get(name));
         let mut operands: Vec<Operand> = operands
             .flat_map(|arg| self.operands(arg, each_token))
@@ -109,6 +110,7 @@ impl Lowering<'_> {
         let mut scalars: Vec<f32> = scalars.map(|s| self.scalar(s)).collect();
         let (op, activation) = match call.what {
             What::Kernel(op, activation) => (op, activation),
+            What::Map(_) => (Op::Map, Activation::F32),
             What::Lookup => {
                 let table = call.params().next().map(|id| self.bound(id));
                 let lookup = table.map_or(Op::LookupF32, |table| table.lookup);
@@ -132,7 +134,10 @@ impl Lowering<'_> {
             packing: self.packing(call, op),
             activation,
             method: self.method(op, activation),
-            expr: None,
+            expr: match &call.what {
+                What::Map(expr) => Some(Arc::clone(expr)),
+                What::Kernel(..) | What::Lookup | What::TopK(_) => None,
+            },
             dims: call.dims.clone(),
             operands,
             scalars,

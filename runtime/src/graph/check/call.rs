@@ -6,10 +6,12 @@ use super::super::signature::names;
 use super::super::{Arg, Call, Extent, Graph, Name, Rows, Scalar, StateInfo, What};
 use super::Place;
 use crate::tensor::{Kind, Role};
+use atome_codegen::KernelSpec;
 use atome_codegen::ir::Access;
-use atome_codegen::op::{self, Bound, BufferDef, Content, Dim, Signature};
-use atome_spec::{Activation, Kind as KernelKind, Op};
+use atome_codegen::op::{Bound, BufferDef, Content, Dim, Signature};
+use atome_spec::{Activation, Op};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// An operand, and what a call does with it.
 #[derive(Clone, Debug)]
@@ -52,7 +54,7 @@ enum Takes {
 /// Checks calls, each op's signature made once.
 #[derive(Default)]
 pub(super) struct Checker {
-    known: BTreeMap<KernelKind, Known>,
+    known: BTreeMap<KernelSpec, Known>,
 }
 
 /// The parameters of an op's kernel.
@@ -65,8 +67,8 @@ struct Known {
 }
 
 impl Known {
-    fn new(kind: KernelKind) -> Known {
-        let signature = op::signature(kind);
+    fn new(spec: &KernelSpec) -> Known {
+        let signature = spec.signature();
         let buffers = signature.buffers.iter();
         Known {
             buffers: buffers.clone().map(|buffer| buffer.name.clone()).collect(),
@@ -88,14 +90,14 @@ impl Checker {
         call: &mut Call,
         place: Place,
     ) -> Result<Vec<Used>, GraphFault> {
-        if is_of_attention(call.what) && !place.each_token() {
+        if is_of_attention(&call.what) && !place.each_token() {
             let op = call.what.to_string();
             return Err(GraphFault::EachToken { op });
         }
         let each_token = place.each_token();
-        let used = match call.what {
+        let used = match call.what.clone() {
             What::TopK(k) => {
-                let buffers = names(call.what).buffers;
+                let buffers = names(&call.what).buffers;
                 arguments(graph, call, (&buffers, &[]))?;
                 top_k(graph, call, k)?
             }
@@ -103,10 +105,19 @@ impl Checker {
                 if place == Place::Head {
                     return Err(GraphFault::LookupInHead);
                 }
-                self.kernel(graph, call, (Op::LookupF32, Activation::F32), each_token)?
+                let spec = KernelSpec::new(Op::LookupF32);
+                self.kernel(graph, call, spec, each_token)?
+            }
+            What::Map(expr) => {
+                let spec = KernelSpec {
+                    expr: Some(expr),
+                    ..KernelSpec::new(Op::Map)
+                };
+                self.kernel(graph, call, spec, each_token)?
             }
             What::Kernel(op, activation) => {
-                self.kernel(graph, call, (op, activation), each_token)?
+                let spec = KernelSpec::new(op).activation(activation);
+                self.kernel(graph, call, spec, each_token)?
             }
         };
         apart(&used)?;
@@ -117,12 +128,17 @@ impl Checker {
         &mut self,
         graph: &Graph,
         call: &mut Call,
-        (op, activation): (Op, Activation),
+        spec: KernelSpec,
         each_token: bool,
     ) -> Result<Vec<Used>, GraphFault> {
-        let kind = KernelKind::new(op).activation(activation);
-        let known = self.known.entry(kind);
-        let known = &*known.or_insert_with(|| Known::new(kind));
+        let (op, activation) = (spec.op, spec.activation);
+        let known = match self.known.entry(spec) {
+            Entry::Occupied(known) => &*known.into_mut(),
+            Entry::Vacant(new) => {
+                let known = Known::new(new.key());
+                &*new.insert(known)
+            }
+        };
         let signature = &known.signature;
         arguments(graph, call, (&known.buffers, &known.scalars))?;
         call.dims = Dims { graph, each_token }.of(call, op)?;
@@ -237,12 +253,12 @@ fn columns(graph: &Graph, rows: Rows) -> Result<(), GraphFault> {
     }
 }
 
-fn is_of_attention(what: What) -> bool {
+fn is_of_attention(what: &What) -> bool {
     let ops = [Op::KvAppend, Op::AttnScores, Op::AttnMix];
     match what {
         What::TopK(_) => true,
-        What::Kernel(op, _) => ops.contains(&op),
-        What::Lookup => false,
+        What::Kernel(op, _) => ops.contains(op),
+        What::Map(_) | What::Lookup => false,
     }
 }
 
@@ -487,6 +503,18 @@ fn apart(used: &[Used]) -> Result<(), GraphFault> {
 }
 
 impl Graph {
+    /// Elements that a call has of an operand for one token.
+    pub(in crate::graph) fn elems(&self, arg: Arg) -> usize {
+        match arg {
+            Arg::Rows(rows) => rows.width,
+            Arg::Param(id) => self.params[id.0].kind.elems(),
+            Arg::State(id) => {
+                let StateInfo { rows, width, .. } = self.states[id.0];
+                rows.saturating_mul(width)
+            }
+        }
+    }
+
     /// An operand is of the kind that an op takes.
     fn fits(&self, name: &Name, arg: Arg, takes: Takes) -> Result<(), GraphFault> {
         let kind = |id: usize| &self.params[id].kind;

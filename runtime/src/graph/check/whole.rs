@@ -85,7 +85,11 @@ fn kernels(graph: &Graph) -> Result<(), GraphFault> {
             Arg::Param(_) | Arg::State(_) => 0,
         };
         let widths: Vec<usize> = call.args.iter().map(|(_, arg)| width(arg)).collect();
-        (call.what.to_string(), call.dims.clone(), widths)
+        let what = match &call.what {
+            What::Map(expr) => expr.to_string(),
+            what => what.to_string(),
+        };
+        (what, call.dims.clone(), widths)
     };
     let kernels: BTreeSet<_> = graph.calls().map(kernel).collect();
     match kernels.len() <= max {
