@@ -6,7 +6,8 @@
 //! |---|---|
 //! | [`checkpoint`] | models as they are read and written |
 //! | [`mod@format`] | file formats: bytes to named tensors |
-//! | [`families`], `graph` | the dimensions of a model, and its structure, recorded once by its family |
+//! | [`graph`] | the structure of a model: recorded once, or read from text |
+//! | [`families`] | the dimensions of a model, and the graph that its family records from them |
 //! | [`tensor`] | named tensors: what a model asks for, what a file has |
 //! | `plan` | a graph as a list of kernel calls over arena offsets |
 //! | `arena` | one region of memory, resident as far as it is used |
@@ -45,7 +46,7 @@ pub mod families;
 mod fill;
 mod fingerprint;
 pub mod format;
-mod graph;
+pub mod graph;
 #[cfg(feature = "jit")]
 pub mod jit;
 mod json;
@@ -74,7 +75,6 @@ pub use default_model::DEFAULT_MODEL;
 pub use error::{FileError, LoadError, PlanError, PlanFault, PrepareError, RunError};
 pub use families::Config;
 pub use fingerprint::Fingerprint;
-pub use graph::{GraphError, GraphFault};
 #[cfg(feature = "jit")]
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};

@@ -233,9 +233,17 @@ mod tests {
 
     #[test]
     fn a_model_on_a_page() {
-        assert_snapshot!("atome", graph(&ATOME, None));
+        let deep = AtomeConfig {
+            n_layers: 8,
+            ..ATOME
+        };
+        assert_snapshot!("atome", graph(&deep, None));
         assert_snapshot!("atome_classifier", graph(&ATOME, Some(4)));
-        assert_snapshot!("bitmamba2", graph(&BITMAMBA2, None));
+        let deep = BitMamba2Config {
+            n_layers: 24,
+            ..BITMAMBA2
+        };
+        assert_snapshot!("bitmamba2", graph(&deep, None));
     }
 
     #[test]

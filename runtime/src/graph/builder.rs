@@ -6,26 +6,34 @@ use super::{
 };
 use super::{check, check::limits};
 use crate::tensor::{Kind, Param, Prepare, Role};
-use atome_codegen::expr::{Expr, Operand, OperandKind};
+use atome_codegen::expr::{Body, Expr, Operand, OperandKind};
 use atome_spec::{Activation, Op};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A graph that is being recorded.
 ///
 /// The first fault is kept and told by [`Builder::finish`]; what is recorded after it is dropped.
 #[derive(Debug)]
-pub(crate) struct Builder {
+pub struct Builder {
     graph: Graph,
     /// The names of the scopes that are open.
     scopes: Vec<String>,
-    /// Names of parameters and states, and of rows behind a `%`.
-    names: BTreeSet<String>,
+    /// What has a name; rows have it behind a `%`.
+    names: BTreeMap<String, Named>,
     place: Place,
     fault: Option<GraphError>,
     /// A call that is not recorded, because there is a fault already.
     dropped: Call,
     calls: usize,
+}
+
+/// What a name names.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Named {
+    Param(ParamId),
+    State(StateId),
+    Rows(Rows),
 }
 
 /// Where calls go now.
@@ -40,7 +48,7 @@ enum Place {
 
 impl Builder {
     /// A graph with nothing but token ids; attention looks back `window` positions.
-    pub(crate) fn new(name: &str, window: usize) -> Builder {
+    pub fn new(name: &str, window: usize) -> Builder {
         let ids = Rows {
             id: 0,
             first: 0,
@@ -61,7 +69,7 @@ impl Builder {
                 log: Vec::new(),
             },
             scopes: Vec::new(),
-            names: BTreeSet::new(),
+            names: BTreeMap::new(),
             place: Place::Block,
             fault: None,
             dropped: Call::new(String::new(), What::Lookup),
@@ -77,20 +85,71 @@ impl Builder {
     ///
     /// # Errors
     /// The first fault of the recording, or of the graph as a whole.
-    pub(crate) fn finish(self) -> Result<Graph, GraphError> {
+    pub fn finish(self) -> Result<Graph, GraphError> {
+        self.build().map_err(|(_, fault)| fault)
+    }
+
+    /// The graph, or the number of the call that is at fault and the fault.
+    pub(super) fn build(self) -> Result<Graph, (Option<usize>, GraphError)> {
         match self.fault {
-            Some(fault) => Err(fault),
+            Some(fault) => Err((None, fault)),
             None => check::checked(self.graph),
         }
     }
 
+    /// The fault, which is no more afterwards.
+    pub(super) fn take_fault(&mut self) -> Option<GraphError> {
+        self.fault.take()
+    }
+
+    /// What a name names here: in the innermost scope that has it. One that begins with a dot is whole.
+    pub(super) fn find(&self, name: &str) -> Option<Named> {
+        self.find_as("", name)
+    }
+
+    /// The rows that a name names here.
+    pub(super) fn find_rows(&self, name: &str) -> Option<Named> {
+        self.find_as("%", name)
+    }
+
+    fn find_as(&self, sign: &str, name: &str) -> Option<Named> {
+        if let Some(whole) = name.strip_prefix('.') {
+            return self.names.get(&format!("{sign}{whole}")).copied();
+        }
+        let mut scopes = (0..=self.scopes.len()).rev();
+        scopes.find_map(|n| {
+            let scopes = self.scopes[..n].iter().map(String::as_str);
+            let whole = scopes.chain([name]).collect::<Vec<_>>().join(".");
+            self.names.get(&format!("{sign}{whole}")).copied()
+        })
+    }
+
+    /// Rows by a name that may begin with a dot.
+    pub(super) fn declare(&mut self, name: &str, width: usize, extent: Extent) -> Rows {
+        let Some(whole) = name.strip_prefix('.') else {
+            return self.make(name, width, extent);
+        };
+        let scopes = std::mem::take(&mut self.scopes);
+        let rows = self.make(whole, width, extent);
+        self.scopes = scopes;
+        rows
+    }
+
+    pub(super) fn rows_info(&self, rows: Rows) -> &RowsInfo {
+        &self.graph.rows[rows.id]
+    }
+
+    pub(super) fn in_scope(&self) -> bool {
+        !self.scopes.is_empty()
+    }
+
     /// Token ids, which a lookup reads.
-    pub(crate) fn ids(&self) -> Rows {
+    pub(super) fn ids(&self) -> Rows {
         self.graph.ids
     }
 
     /// Positions that attention looks back.
-    pub(crate) fn window(&self) -> usize {
+    pub fn window(&self) -> usize {
         self.graph.window
     }
 
@@ -106,18 +165,14 @@ impl Builder {
     }
 
     /// Names that `body` tells are within `name`.
-    pub(crate) fn scope<R>(
-        &mut self,
-        name: impl Into<String>,
-        body: impl FnOnce(&mut Builder) -> R,
-    ) -> R {
+    pub fn scope<R>(&mut self, name: impl Into<String>, body: impl FnOnce(&mut Builder) -> R) -> R {
         self.open(name.into());
         let result = body(self);
         self.close();
         result
     }
 
-    fn open(&mut self, name: String) {
+    pub(super) fn open(&mut self, name: String) {
         self.expect(&name, limits::name(&name));
         if self.scopes.len() >= limits::DEPTH {
             self.refuse(
@@ -125,7 +180,7 @@ impl Builder {
                 GraphFault::limit("scopes in each other", limits::DEPTH),
             );
         }
-        if name == HEAD && self.scopes.is_empty() {
+        if name == HEAD {
             self.refuse(&name, GraphFault::Reserved);
         }
         // Calls for each token are one item of the log.
@@ -135,7 +190,7 @@ impl Builder {
         self.scopes.push(name);
     }
 
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.scopes.pop();
         if self.place != Place::EachToken {
             self.end();
@@ -169,37 +224,35 @@ impl Builder {
         }
     }
 
-    /// A name that is not taken.
-    fn take(&mut self, key: String) {
-        if self.fault.is_none() && !self.names.insert(key.clone()) {
-            self.refuse(&key, GraphFault::Twice);
+    /// Gives a name that is not taken.
+    fn take(&mut self, name: String, named: Named) {
+        if self.fault.is_none() && self.names.contains_key(&name) {
+            self.refuse(&name, GraphFault::Twice);
+        }
+        if self.fault.is_none() {
+            self.names.insert(name, named);
         }
     }
 
     /// Declares a ternary tensor. What it is for is told by the call that reads it.
-    pub(crate) fn ternary(&mut self, name: &str, [rows, cols]: [usize; 2]) -> ParamId {
+    pub fn ternary(&mut self, name: &str, [rows, cols]: [usize; 2]) -> ParamId {
         // Of a tensor that nothing reads, only the size matters.
         let role = Role::Matrix;
         self.param(name, Kind::Ternary { rows, cols, role }, (0.0, 0.0))
     }
 
     /// Declares a table of rows to be looked up; a random model's elements are in the interval `typical`.
-    pub(crate) fn table(
-        &mut self,
-        name: &str,
-        [rows, cols]: [usize; 2],
-        typical: (f32, f32),
-    ) -> ParamId {
+    pub fn table(&mut self, name: &str, [rows, cols]: [usize; 2], typical: (f32, f32)) -> ParamId {
         self.param(name, Kind::Table { rows, cols }, typical)
     }
 
     /// Declares f32 numbers; a random model's are in the interval `typical`.
-    pub(crate) fn floats(&mut self, name: &str, shape: &[usize], typical: (f32, f32)) -> ParamId {
+    pub fn floats(&mut self, name: &str, shape: &[usize], typical: (f32, f32)) -> ParamId {
         self.param(name, Kind::Floats(shape.to_vec()), typical)
     }
 
     /// Says what becomes of a float tensor before kernels read it.
-    pub(crate) fn prepare(&mut self, param: ParamId, prepare: Prepare) -> ParamId {
+    pub fn prepare(&mut self, param: ParamId, prepare: Prepare) -> ParamId {
         let found = self.graph.params.get_mut(param.0);
         match found.filter(|param| matches!(param.kind, Kind::Floats(_))) {
             Some(found) => found.prepare = prepare,
@@ -208,11 +261,25 @@ impl Builder {
         param
     }
 
+    /// Says which interval a random model draws the numbers of a parameter from.
+    pub fn typical(&mut self, param: ParamId, (low, high): (f32, f32)) -> ParamId {
+        let found = self.graph.params.get_mut(param.0);
+        let Some(found) = found.filter(|param| !matches!(param.kind, Kind::Ternary { .. })) else {
+            self.refuse("random", GraphFault::NotFloats);
+            return param;
+        };
+        found.typical = (low, high);
+        let holds = limits::param(&found.kind, found.typical);
+        let name = found.name.clone();
+        self.expect(&name, holds);
+        param
+    }
+
     fn param(&mut self, name: &str, kind: Kind, typical: (f32, f32)) -> ParamId {
         let name = self.named(name);
         self.expect(&name, limits::param(&kind, typical));
-        self.take(name.clone());
         let id = self.graph.params.len();
+        self.take(name.clone(), Named::Param(ParamId(id)));
         if id >= limits::PARAMS {
             self.refuse(&name, GraphFault::limit("parameters", limits::PARAMS));
         }
@@ -229,12 +296,12 @@ impl Builder {
     }
 
     /// Makes rows of `width` values a token.
-    pub(crate) fn rows(&mut self, name: &str, width: usize) -> Rows {
+    pub fn rows(&mut self, name: &str, width: usize) -> Rows {
         self.make(name, width, Extent::Tokens)
     }
 
     /// Makes the rows that a session reads after a run, beside the logits.
-    pub(crate) fn output(&mut self, name: &str, width: usize) -> Rows {
+    pub fn output(&mut self, name: &str, width: usize) -> Rows {
         let rows = self.rows(name, width);
         if self.graph.output.replace(rows).is_some() {
             self.refuse(name, GraphFault::SecondOutput);
@@ -244,12 +311,12 @@ impl Builder {
     }
 
     /// Makes one row with a value for each cached position.
-    pub(crate) fn positions(&mut self, name: &str) -> Rows {
+    pub fn positions(&mut self, name: &str) -> Rows {
         self.make(name, self.graph.window, Extent::Positions)
     }
 
     /// Makes one row with a value for each position that attention keeps, at most `most`.
-    pub(crate) fn kept(&mut self, name: &str, most: usize) -> Rows {
+    pub fn kept(&mut self, name: &str, most: usize) -> Rows {
         self.make(name, most, Extent::Kept)
     }
 
@@ -260,8 +327,13 @@ impl Builder {
             Extent::Positions | Extent::Kept => self.graph.window,
         };
         self.expect(&name, limits::size("columns", width, max));
-        self.take(format!("%{name}"));
         let id = self.graph.rows.len();
+        let rows = Rows {
+            id,
+            first: 0,
+            width,
+        };
+        self.take(format!("%{name}"), Named::Rows(rows));
         if id >= limits::ROWS {
             self.refuse(&name, GraphFault::limit("rows", limits::ROWS));
         }
@@ -272,20 +344,16 @@ impl Builder {
                 extent,
             });
         }
-        Rows {
-            id,
-            first: 0,
-            width,
-        }
+        rows
     }
 
     /// Makes a state of `elems` values, zeros at first.
-    pub(crate) fn state(&mut self, name: &str, elems: usize) -> StateId {
+    pub fn state(&mut self, name: &str, elems: usize) -> StateId {
         self.remember(name, 1, elems, false)
     }
 
     /// Makes a cache of `rows` rows, each with `width` values for every position that attention looks back.
-    pub(crate) fn cache(&mut self, name: &str, rows: usize, width: usize) -> StateId {
+    pub fn cache(&mut self, name: &str, rows: usize, width: usize) -> StateId {
         self.remember(name, rows, width, true)
     }
 
@@ -295,8 +363,8 @@ impl Builder {
         if elems > limits::STATE {
             self.refuse(&name, GraphFault::limit("elements", limits::STATE));
         }
-        self.take(name.clone());
         let id = self.graph.states.len();
+        self.take(name.clone(), Named::State(StateId(id)));
         if id >= limits::PARAMS {
             self.refuse(&name, GraphFault::limit("states", limits::PARAMS));
         }
@@ -317,9 +385,15 @@ impl Builder {
     /// factor, has a value for each head.
     ///
     /// `docs/graph.md` says what statements there are.
-    pub(crate) fn map(&mut self, name: &str, body: &str, operands: &[(&str, Arg)]) {
-        let expr = self.expr(body, operands);
-        match expr {
+    pub fn map(&mut self, name: &str, body: &str, operands: &[(&str, Arg)]) {
+        match body.parse() {
+            Ok(body) => self.map_body(name, body, operands),
+            Err(fault) => self.refuse(name, GraphFault::from(fault)),
+        }
+    }
+
+    pub(super) fn map_body(&mut self, name: &str, body: Body, operands: &[(&str, Arg)]) {
+        match self.expr(body, operands) {
             Ok(expr) => {
                 let call = self.push(name, What::Map(Arc::new(expr)));
                 for (name, arg) in operands {
@@ -330,7 +404,7 @@ impl Builder {
         }
     }
 
-    fn expr(&self, body: &str, operands: &[(&str, Arg)]) -> Result<Expr, GraphFault> {
+    fn expr(&self, body: Body, operands: &[(&str, Arg)]) -> Result<Expr, GraphFault> {
         let known = |arg: &Arg| match *arg {
             Arg::Rows(rows) => rows.id < self.graph.rows.len(),
             Arg::Param(id) => id.0 < self.graph.params.len(),
@@ -355,15 +429,27 @@ impl Builder {
                 false => operand,
             }
         });
-        Ok(Expr::new(operands.collect(), body.parse()?)?)
+        Ok(Expr::new(operands.collect(), body)?)
     }
 
     /// Calls an op on f32 activations; operands and scalars are added to what this gives.
-    pub(crate) fn call(&mut self, name: &str, op: Op) -> &mut Call {
+    pub fn call(&mut self, name: &str, op: Op) -> &mut Call {
         self.push(name, What::Kernel(op, Activation::F32))
     }
 
-    pub(crate) fn push(&mut self, name: &str, what: What) -> &mut Call {
+    /// Calls an op on int8 activations.
+    pub fn call_i8(&mut self, name: &str, op: Op) -> &mut Call {
+        self.push(name, What::Kernel(op, Activation::I8))
+    }
+
+    /// Looks up rows of a table, ternary or not, for the token ids.
+    pub fn look_up(&mut self, name: &str, table: ParamId, out: Rows) {
+        let ids = self.ids();
+        let call = self.push(name, What::Lookup);
+        call.arg("ids", ids).arg("table", table).arg("out", out);
+    }
+
+    pub(super) fn push(&mut self, name: &str, what: What) -> &mut Call {
         let call = Call::new(self.named(name), what);
         self.calls += 1;
         if self.calls > limits::CALLS {
@@ -394,33 +480,55 @@ impl Builder {
     }
 
     /// Calls that `body` makes are run for one token after the other.
-    pub(crate) fn each_token(&mut self, body: impl FnOnce(&mut Builder)) {
+    pub fn each_token(&mut self, body: impl FnOnce(&mut Builder)) {
+        let part = self.begin_each_token();
+        body(self);
+        self.end_each_token(part);
+    }
+
+    /// Begins a part, and gives its number.
+    pub(super) fn begin_each_token(&mut self) -> usize {
         if self.place != Place::Block {
             self.refuse("each token", GraphFault::Nested);
         }
-        let (part, place) = (self.graph.body.len(), self.place);
         if self.fault.is_none() {
             self.graph.body.push(Part::new(true));
+            self.place = Place::EachToken;
         }
-        self.place = Place::EachToken;
-        body(self);
-        self.place = place;
-        // Behind what was declared for its calls.
-        self.record(Item::Part(part));
+        self.graph.body.len().saturating_sub(1)
+    }
+
+    pub(super) fn end_each_token(&mut self, part: usize) {
+        if self.place == Place::EachToken {
+            self.place = Place::Block;
+        }
+        // Behind what was declared for its calls; nothing is left of it if there are none.
+        match self.graph.body.last() {
+            Some(last) if last.calls.is_empty() => drop(self.graph.body.pop()),
+            _ => self.record(Item::Part(part)),
+        }
     }
 
     /// Calls that `body` makes give the logits, which it returns: for the last token of a block, or for all of them.
     /// It is the end of a graph.
-    pub(crate) fn head(&mut self, body: impl FnOnce(&mut Builder) -> Rows) {
-        if self.place != Place::Block || !self.scopes.is_empty() {
+    pub fn head(&mut self, body: impl FnOnce(&mut Builder) -> Rows) {
+        self.begin_head();
+        let logits = body(self);
+        self.end_head(Some(logits));
+    }
+
+    pub(super) fn begin_head(&mut self) {
+        if self.place != Place::Block || self.in_scope() {
             self.refuse(HEAD, GraphFault::Nested);
         }
         self.record(Item::HeadStart);
         self.place = Place::Head;
-        let logits = body(self);
+    }
+
+    pub(super) fn end_head(&mut self, logits: Option<Rows>) {
         self.place = Place::Nowhere;
         self.record(Item::End);
-        self.graph.logits = Some(logits);
+        self.graph.logits = logits;
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) type Name = Cow<'static, str>;
 
 /// One call.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Call {
+pub struct Call {
     /// Where it stands in the model, such as `layers.3.ssm`.
     pub(crate) name: String,
     pub(crate) what: What,
@@ -39,15 +39,19 @@ pub(crate) enum What {
 
 /// What an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arg {
+pub enum Arg {
+    /// A value for each column of every token.
     Rows(Rows),
+    /// A tensor of the file.
     Param(ParamId),
+    /// What a session carries from token to token.
     State(StateId),
 }
 
 /// A number that a kernel takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Scalar {
+pub enum Scalar {
+    /// This number, which is finite.
     Value(f32),
     /// The scale of a ternary tensor.
     ScaleOf(ParamId),
@@ -66,13 +70,13 @@ impl Call {
     }
 
     /// Adds an operand.
-    pub(crate) fn arg(&mut self, name: impl Into<Name>, arg: impl Into<Arg>) -> &mut Call {
+    pub fn arg(&mut self, name: impl Into<Name>, arg: impl Into<Arg>) -> &mut Call {
         self.args.push((name.into(), arg.into()));
         self
     }
 
     /// Adds a scalar.
-    pub(crate) fn scalar(&mut self, name: impl Into<Name>, value: impl Into<Scalar>) -> &mut Call {
+    pub fn scalar(&mut self, name: impl Into<Name>, value: impl Into<Scalar>) -> &mut Call {
         self.scalars.push((name.into(), value.into()));
         self
     }

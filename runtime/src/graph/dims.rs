@@ -75,17 +75,7 @@ impl Dims<'_> {
                 let d_state = per_head(rows("b")?.width);
                 vec![constant(heads), head_dim, d_state, tokens, stride("z")?]
             }
-            Op::Gemv => return Err(other(op, "`gemm`")),
-            Op::Argmax => return Err(other(op, "no call: sessions tell the greatest logit")),
-            Op::Exp | Op::Tanh | Op::Softplus | Op::Silu | Op::Sigmoid | Op::Neg => {
-                return Err(elementwise(op));
-            }
-            Op::Abs | Op::Sqrt | Op::SquaredRelu | Op::Add | Op::Sub | Op::Mul | Op::Div => {
-                return Err(elementwise(op));
-            }
-            Op::Min | Op::Max | Op::SelectLt | Op::SelectLe | Op::SelectEq | Op::Map => {
-                return Err(elementwise(op));
-            }
+            _ => return Err(not_called(op, instead(op).unwrap_or("another op"))),
         })
     }
 
@@ -161,15 +151,29 @@ impl Dims<'_> {
     }
 }
 
-fn other(op: Op, expected: &'static str) -> GraphFault {
+/// What graphs call instead of an op; `None` for those that they call.
+pub(super) fn instead(op: Op) -> Option<&'static str> {
+    match op {
+        Op::Gemm | Op::Conv1d | Op::ConvSilu | Op::Scan | Op::Discretize | Op::SelectiveScan => {
+            None
+        }
+        Op::Norm | Op::RmsNorm | Op::RmsQuantize | Op::Quantize | Op::Softmax => None,
+        Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::RouterMix | Op::Residual => None,
+        Op::Gemv => Some("`gemm`"),
+        Op::Argmax => Some("nothing: sessions tell the greatest logit"),
+        Op::Embed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => Some("`lookup`"),
+        Op::Exp | Op::Tanh | Op::Softplus | Op::Silu | Op::Sigmoid | Op::Neg => Some("`map`"),
+        Op::Abs | Op::Sqrt | Op::SquaredRelu | Op::Add | Op::Sub | Op::Mul => Some("`map`"),
+        Op::Div | Op::Min | Op::Max | Op::SelectLt | Op::SelectLe | Op::SelectEq => Some("`map`"),
+        Op::Map => Some("`map` with statements"),
+    }
+}
+
+pub(super) fn not_called(op: Op, expected: &'static str) -> GraphFault {
     GraphFault::Op {
         op: op.to_string(),
         expected,
     }
-}
-
-fn elementwise(op: Op) -> GraphFault {
-    other(op, "an op on rows of all tokens")
 }
 
 fn constant(n: usize) -> DimValue {

@@ -1,6 +1,59 @@
 //! The structure of a model, told once: its parameters, rows, states and calls. From one recording come the schema of a
 //! file, the plan, a random model, the memory map, and the counts of operations and bytes.
 //!
+//! A graph is recorded by a [`Builder`], or read from text:
+//!
+//! ```
+//! use atome::graph::{Builder, Graph, Op};
+//!
+//! let mut g = Builder::new("tiny", 1);
+//! // Token ids in: rows of a ternary table of 256 tokens, 64 columns a token.
+//! let x = g.embedding("embed", 256, 64);
+//! for i in 0..2 {
+//!     // Names of parameters are `layers.0.norm`, `layers.0.conv` and so on.
+//!     g.scope(format!("layers.{i}"), |g| {
+//!         let n = g.rms_norm("norm", x, 1e-6);
+//!         let c = g.conv1d("conv", n, 4);
+//!         let y = g.bit_linear("out", c, 64, 1e-6);
+//!         g.residual("sum", y, x);
+//!     });
+//! }
+//! // Logits out.
+//! g.head(|g| {
+//!     let n = g.rms_norm("norm_f", x, 1e-6);
+//!     g.linear("unembed", n, 256)
+//! });
+//! let graph = g.finish()?;
+//!
+//! let text = "
+//!     graph tiny {
+//!       %x = embedding embed(256, 64)
+//!       layers.0..2 {
+//!         %norm = rms_norm norm(%x) eps=1e-6
+//!         %conv = conv1d conv(%norm, 4)
+//!         %out = bit_linear out(%conv, 64) eps=1e-6
+//!         residual sum(%out, %x)
+//!       }
+//!       head {
+//!         %norm_f = rms_norm norm_f(%x) eps=1e-6
+//!         %unembed = linear unembed(%norm_f, 256)
+//!       }
+//!     }";
+//! assert_eq!(text.parse(), Ok(graph.clone()));
+//! // It prints what the composed calls record, and that is read back too.
+//! assert_eq!(graph.to_string().parse(), Ok(graph));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Each call names its operands: [`Rows`], a value for each column of every token; parameters; states, which a session
+//! carries from token to token. Calls run in order, each over all tokens of a block; those within
+//! [`each_token`](Builder::each_token) for one token after the other. A builder never panics, whatever it is given: it keeps the
+//! first fault for [`finish`](Builder::finish). Whoever has a [`Graph`] has one that was checked: each operand is of the kind, width and
+//! number that its op takes, rows were written before they are read, and a block of tokens gives the same bits as one token
+//! after the other.
+//!
+//! `docs/graph.md` has the grammar and the meaning of every statement.
+//!
 //! | file | concept |
 //! |---|---|
 //! | `builder` | records a graph |
@@ -9,10 +62,7 @@
 //! | `signature` | the operands of each call, in the order of its kernel |
 //! | `dims` | dimensions of a call, which are the widths of its operands |
 //! | `check`, `fault` | whether a recording is a graph, and what is wrong with it |
-//! | `text` | a graph as a page to read |
-//!
-//! A family is a function that records: it declares parameters in the order in which files hold them, and calls ops on
-//! rows. Names are told within scopes, `blocks.3` and in it `wq`. Whoever has a [`Graph`] has one that was checked.
+//! | `text` | a graph as text, printed and read |
 
 mod builder;
 mod call;
@@ -23,18 +73,25 @@ mod functions;
 mod signature;
 mod text;
 
-pub(crate) use builder::Builder;
-pub(crate) use call::{Arg, Call, Name, Scalar, What};
-pub(crate) use dims::DimValue;
+pub use crate::tensor::Prepare;
+pub use atome_spec::Op;
+pub use builder::Builder;
+pub use call::{Arg, Call, Scalar};
 pub use fault::{GraphError, GraphFault};
-pub(crate) use functions::RMS_GAIN;
+pub use text::{ParseError, Problem};
+
+use builder::Named;
+pub(crate) use call::{Name, What};
+use check::listed;
+pub(crate) use dims::DimValue;
+pub(crate) use functions::typical;
 pub(crate) use signature::{Names, names};
 
 use crate::tensor::{Kind, Param};
 
 /// A recorded model, checked.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Graph {
+pub struct Graph {
     /// What it is called.
     name: String,
     /// Positions that attention looks back.
@@ -83,15 +140,15 @@ enum Item {
 
 /// A parameter of a graph, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ParamId(pub(crate) usize);
+pub struct ParamId(pub(crate) usize);
 
 /// A state of a graph, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StateId(pub(crate) usize);
+pub struct StateId(pub(crate) usize);
 
 /// Values of each token of a block: all columns of some rows, or consecutive ones of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rows {
+pub struct Rows {
     /// Number of the whole rows.
     pub(crate) id: usize,
     /// The first column.
@@ -132,6 +189,40 @@ pub(crate) struct StateInfo {
 }
 
 impl Graph {
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Positions that attention looks back; `None` if nothing does.
+    #[must_use]
+    pub fn max_seq(&self) -> Option<usize> {
+        let looks_back = self.states.iter().any(|state| state.cache);
+        looks_back.then_some(self.window)
+    }
+
+    /// Number of token ids: the rows of its tables.
+    #[must_use]
+    pub fn vocab_size(&self) -> usize {
+        let mut lookups = self.calls().filter(|call| call.what == What::Lookup);
+        let table = lookups.find_map(|call| call.params().next());
+        table.map_or(0, |id| self.params[id.0].kind.matrix().0)
+    }
+
+    /// Columns of the logits.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.logits.map_or(0, |logits| logits.width)
+    }
+
+    /// Numbers of all parameters, ternary and f32.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        let elems = self.params.iter().map(|param| param.kind.elems());
+        elems.fold(0, usize::saturating_add)
+    }
+
     /// Every call, in order, those of the head last.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
         let body = self.body.iter().flat_map(|part| &part.calls);
@@ -140,7 +231,8 @@ impl Graph {
 
     /// Multiply-accumulates of ternary weights that so many tokens and runs of the head take; rows that are looked up take
     /// none.
-    pub(crate) fn macs(&self, tokens: usize, heads: usize) -> usize {
+    #[must_use]
+    pub fn macs(&self, tokens: usize, heads: usize) -> usize {
         let weights = |call: &Call| match call.what {
             What::Kernel(..) => call.params().map(|id| self.weights(id)).sum(),
             What::Map(_) | What::Lookup | What::TopK(_) => 0,
@@ -160,8 +252,15 @@ impl Graph {
 }
 
 impl Rows {
+    /// Columns.
+    #[must_use]
+    pub fn width(self) -> usize {
+        self.width
+    }
+
     /// Consecutive columns of these widths, from the first on.
-    pub(crate) fn split<const N: usize>(self, widths: [usize; N]) -> [Rows; N] {
+    #[must_use]
+    pub fn split<const N: usize>(self, widths: [usize; N]) -> [Rows; N] {
         let mut first = self.first;
         widths.map(|width| {
             let part = Rows {

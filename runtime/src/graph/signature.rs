@@ -1,8 +1,9 @@
 //! The operands of each call, in the order of its kernel's parameters.
 
 use super::What;
+use atome_codegen::ir::Access;
 use atome_codegen::op;
-use atome_spec::Kind;
+use atome_spec::{Activation, Kind, Op};
 use std::borrow::Cow;
 
 /// Names of the buffers and of the scalars of a call.
@@ -35,4 +36,29 @@ pub(crate) fn names(what: &What) -> Names {
             }
         }
     }
+}
+
+/// The operands of a call that it writes without looking at what was there: rows that it may declare.
+pub(super) fn written(what: &What) -> Vec<Cow<'static, str>> {
+    match what {
+        What::Lookup => vec!["out".into()],
+        What::TopK(_) => vec!["chosen".into(), "picked".into()],
+        What::Map(expr) => {
+            let operands = expr.operands().iter().enumerate();
+            let written = operands.filter(|(i, _)| expr.access(*i) == Access::Out);
+            written
+                .map(|(_, operand)| operand.name.clone().into())
+                .collect()
+        }
+        What::Kernel(op, activation) => {
+            let signature = op::signature(Kind::new(*op).activation(*activation));
+            let written = signature.buffers.into_iter().filter(|b| !b.takes);
+            written.map(|buffer| buffer.name).collect()
+        }
+    }
+}
+
+/// Whether an op has kernels for this type of activations.
+pub(super) fn is_kernel(op: Op, activation: Activation) -> bool {
+    op::activations(op).any(|known| known == activation)
 }

@@ -103,9 +103,9 @@ mod tests {
         let x = g.embedding("embed", 8, 16);
         let product = |scope: &str, g: &mut Builder| g.scope(scope, |g| g.linear("w", x, 16));
         let (a, b) = (product("a", &mut g), product("b", &mut g));
-        g.add("sum", a, b);
+        g.residual("sum", a, b);
         let c = product("c", &mut g);
-        g.add("last", c, x);
+        g.residual("last", c, x);
         g.head(|g| g.linear("head", x, 8));
         let graph = g.finish().expect("a graph");
         let slots = Slots::new(&graph, 4, &mut Declared::new(1));

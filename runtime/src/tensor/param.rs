@@ -45,7 +45,8 @@ pub(crate) enum Role {
 
 /// What becomes of the numbers of a float tensor before kernels read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) enum Prepare {
+pub enum Prepare {
+    /// Nothing.
     #[default]
     AsStored,
     /// The hyperbolic tangent of each.

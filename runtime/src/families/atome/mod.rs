@@ -85,7 +85,8 @@ fn graph(c: &AtomeConfig, classes: Option<usize>) -> Result<Graph, GraphError> {
 /// Adds the three pathways, in the shares that the router gives them, to `x`.
 fn block(g: &mut Builder, c: &AtomeConfig, x: Rows, shares: Rows) {
     let normal = g.layer_norm("norm", x, NORM_EPS);
-    let local = convolution(g, normal, c.kernel_size);
+    let local = g.rows("local", c.d_model);
+    g.conv1d_to("conv", normal, local, c.kernel_size);
     let state = scan(g, normal);
     let q = g.linear("wq", normal, c.d_head);
     let k = g.linear("wk", normal, c.d_head);
@@ -96,18 +97,6 @@ fn block(g: &mut Builder, c: &AtomeConfig, x: Rows, shares: Rows) {
     let mix = g.call("mix", Op::RouterMix);
     mix.arg("router", shares).arg("local", local);
     mix.arg("state", state).arg("sparse", sparse).arg("x", x);
-}
-
-/// Depthwise causal, over the inputs of `taps` positions.
-fn convolution(g: &mut Builder, x: Rows, taps: usize) -> Rows {
-    let w = g.ternary("conv", [x.width, taps]);
-    let past = taps.saturating_sub(1).saturating_mul(x.width);
-    let history = g.state("conv.history", past);
-    let out = g.rows("local", x.width);
-    let conv = g.call("conv", Op::Conv1d);
-    conv.arg("w", w).arg("x", x).arg("history", history);
-    conv.arg("out", out).scalar("scale", w);
-    out
 }
 
 /// Diagonal: `h = tanh(a) h + b x`, `y = c h`.

@@ -8,7 +8,7 @@ pub use config::BitMamba2Config;
 use super::Family;
 use crate::error::FileError;
 use crate::format::Format;
-use crate::graph::{Builder, Graph, GraphError, RMS_GAIN, Rows};
+use crate::graph::{Builder, Graph, GraphError, Rows, typical};
 use crate::tensor::Prepare;
 use atome_spec::Op;
 
@@ -76,7 +76,7 @@ fn layer(g: &mut Builder, c: &BitMamba2Config, x: Rows) {
     let mixed = convolution(g, input, c.d_conv());
     let y = scan(g, c.d_state(), mixed, [gate, b, read, dt]);
     let added = g.bit_linear("out_proj", y, c.d_model, NORM_EPS);
-    g.add("residual", added, x);
+    g.residual("residual", added, x);
 }
 
 /// Depthwise causal, with a bias; then silu.
@@ -98,7 +98,7 @@ fn scan(g: &mut Builder, d_state: usize, x: Rows, [z, b, c, dt]: [Rows; 4]) -> R
     let heads = dt.width;
     let bias = g.floats("dt_bias", &[heads], (-4.0, -1.0));
     let a_log = g.floats("A_log", &[heads], (0.0, 2.75));
-    let d = g.floats("D", &[x.width], RMS_GAIN);
+    let d = g.floats("D", &[x.width], typical::RMS_GAIN);
     let h = g.state("ssm.h", x.width.saturating_mul(d_state));
     let [step, decay] = ["step", "decay"].map(|name| g.rows(name, heads));
     let out = g.rows("y", x.width);

@@ -1,6 +1,6 @@
 //! The operands of one call.
 
-use super::super::dims::{DimValue, Dims};
+use super::super::dims::{DimValue, Dims, instead, not_called};
 use super::super::fault::GraphFault;
 use super::super::signature::names;
 use super::super::{Arg, Call, Extent, Graph, Name, Rows, Scalar, StateInfo, What};
@@ -116,6 +116,9 @@ impl Checker {
                 self.kernel(graph, call, spec, each_token)?
             }
             What::Kernel(op, activation) => {
+                if let Some(expected) = instead(op) {
+                    return Err(not_called(op, expected));
+                }
                 let spec = KernelSpec::new(op).activation(activation);
                 self.kernel(graph, call, spec, each_token)?
             }

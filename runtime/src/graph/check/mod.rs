@@ -21,6 +21,8 @@ mod whole;
 
 use super::fault::{GraphError, GraphFault};
 use super::{Arg, Call, Graph, Name, Rows, RowsInfo};
+pub(super) use call::listed;
+
 use call::Checker;
 use flow::Flow;
 use roles::Roles;
@@ -46,8 +48,8 @@ impl Place {
 /// of their kernels; rows are numbered in the order in which calls touch them.
 ///
 /// # Errors
-/// The first fault, in the order of the calls.
-pub(super) fn checked(mut graph: Graph) -> Result<Graph, GraphError> {
+/// The first fault, in the order of the calls, with the number of its call if it is that of one.
+pub(super) fn checked(mut graph: Graph) -> Result<Graph, (Option<usize>, GraphError)> {
     let mut body = std::mem::take(&mut graph.body);
     let mut head = std::mem::take(&mut graph.head);
     let mut checker = Checker::default();
@@ -58,16 +60,16 @@ pub(super) fn checked(mut graph: Graph) -> Result<Graph, GraphError> {
         part.calls.iter_mut().map(move |call| (place, call))
     });
     let in_head = head.iter_mut().map(|call| (Place::Head, call));
-    for (place, call) in in_body.chain(in_head) {
+    for (number, (place, call)) in in_body.chain(in_head).enumerate() {
         let found = checker.check(&graph, call, place).and_then(|used| {
             roles.read(call, &used)?;
             flow.run(&graph, call, &used, place)
         });
-        found.map_err(|fault| GraphError::new(&call.name, fault))?;
+        found.map_err(|fault| (Some(number), GraphError::new(&call.name, fault)))?;
     }
     roles.assign(&mut graph.params);
     (graph.body, graph.head) = (body, head);
-    whole::check(&graph, &flow)?;
+    whole::check(&graph, &flow).map_err(|fault| (None, fault))?;
     number_rows(&mut graph);
     Ok(graph)
 }

@@ -248,16 +248,15 @@ const OPERANDS: &[Case] = &[
             .arg("x", x)
             .arg("out", out)
             .scalar("scale", w);
-        let (ids, out) = (g.ids(), g.rows("z", 16));
-        let call = g.push("again", super::super::What::Lookup);
-        call.arg("ids", ids).arg("table", w).arg("out", out);
+        let out = g.rows("z", 16);
+        g.look_up("again", w, out);
     }),
 ];
 
 const FLOW: &[Case] = &[
     ("rows that nothing wrote", |g, x| {
         let y = g.rows("y", 16);
-        g.add("sum", y, x);
+        g.residual("sum", y, x);
     }),
     ("columns that nothing wrote", |g, x| {
         let y = g.rows("y", 32);
@@ -270,7 +269,7 @@ const FLOW: &[Case] = &[
             .scalar("scale", w);
         g.linear("v", y, 8);
     }),
-    ("sums as numbers", |g, x| {
+    ("int8 sums as numbers", |g, x| {
         let normal = g.bit_linear("w", x, 16, 1e-5);
         let sums = Rows {
             id: normal.id - 1,
@@ -279,7 +278,9 @@ const FLOW: &[Case] = &[
         };
         g.linear("v", sums, 8);
     }),
-    ("rows that are read and written", |g, x| g.add("sum", x, x)),
+    ("rows that are read and written", |g, x| {
+        g.residual("sum", x, x)
+    }),
     ("token ids are written", |g, x| {
         let (w, out) = (g.ternary("w", [1, 16]), g.ids());
         let call = g.call("w", Op::Gemm);
@@ -340,7 +341,7 @@ const FLOW: &[Case] = &[
 const WHOLE: &[Case] = &[
     ("another vocabulary", |g, x| {
         let y = g.scope("b", |g| g.embedding("embed", 41, 16));
-        g.add("sum", y, x);
+        g.residual("sum", y, x);
     }),
     ("each token within each token", |g, _| {
         g.each_token(|g| g.each_token(|_| {}));
@@ -414,7 +415,7 @@ fn every_graph_has_token_ids_and_logits() {
             let x = g.embedding("embed", 40, 16);
             g.head(|g| {
                 let y = g.linear("w", x, 16);
-                g.add("sum", y, x);
+                g.residual("sum", y, x);
                 g.linear("unembed", x, 40)
             });
         }),
@@ -429,7 +430,7 @@ fn what_grows_without_bound_is_refused_early() {
     let mut g = Builder::new("test", 1);
     let x = g.embedding("embed", 40, 16);
     for i in 0..200_000 {
-        g.add(&format!("sum{i}"), x, x);
+        g.residual(&format!("sum{i}"), x, x);
         g.rows(&format!("y{i}"), 16);
     }
     let fault = g.finish().expect_err("too long").to_string();
@@ -440,7 +441,7 @@ fn what_grows_without_bound_is_refused_early() {
     let rows: Vec<Rows> = (0..5000)
         .map(|i| g.linear(&format!("w{i}"), x, 16))
         .collect();
-    rows.iter().for_each(|y| g.add("sum", *y, x));
+    rows.iter().for_each(|y| g.residual("sum", *y, x));
     g.head(|g| g.linear("unembed", x, 40));
     let fault = g.finish().expect_err("too many rows").to_string();
     assert_eq!(fault, "`test`: expected at most 4096 rows in use");
