@@ -43,6 +43,7 @@ mod embed;
 mod error;
 mod kernels;
 mod load;
+mod map;
 mod models;
 mod product;
 mod product_i8;

@@ -4,6 +4,7 @@ use crate::code::Choice;
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
 use crate::kernels::{D_MODEL, GEMM, GEMV, Shape, VOCAB};
+use crate::map::{self, How};
 use crate::models::{self, SESSIONS, What, prompt};
 use crate::product;
 use crate::product_i8;
@@ -18,6 +19,8 @@ use std::rc::Rc;
 
 /// Rows of a batch of lookups.
 const BATCH: usize = 64;
+/// Tokens of a chain of functions: its rows lie in the first cache, and in memory or the last one.
+const MAP_TOKENS: [usize; 2] = [1, 512];
 /// Columns of products.
 const COLUMNS: [usize; 3] = [8, 64, 512];
 
@@ -68,6 +71,7 @@ pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
     if has_kernels && settings.model.is_none() {
         kernels.add_copy();
         kernels.add();
+        kernels.add_maps();
     }
     let mut benches = kernels.benches;
     for source in sources(settings) {
@@ -146,6 +150,25 @@ impl<'s> Kernels<'s> {
         let name = format!("memcpy-f32/{D_MODEL}");
         let copy = |name: &str| Ok(embed::run_copy(name));
         self.benches.push(Bench::new(name, BackendKind::Aot, copy));
+    }
+
+    /// Chains of functions, in one pass and function by function.
+    fn add_maps(&mut self) {
+        let Settings { tier, backend, .. } = *self.settings;
+        let compiles = backend == BackendKind::Auto && BackendKind::Jit.check().is_ok();
+        for tokens in MAP_TOKENS {
+            let rows = format!("{tier}/{}/T={tokens}", map::CHANNELS);
+            let jit = compiles.then_some((How::Fused, BackendKind::Jit));
+            let ahead = [How::Fused, How::Apart].map(|how| (how, BackendKind::Aot));
+            for (how, backend) in jit.into_iter().chain(ahead) {
+                let name = match how {
+                    How::Fused => format!("map-f32-{rows}"),
+                    How::Apart => format!("apart-f32-{rows}"),
+                };
+                let work = move |name: &str| map::run(name, how, tokens, (backend, tier));
+                self.benches.push(Bench::new(name, backend, work));
+            }
+        }
     }
 
     fn add_embed(&mut self) {

@@ -93,11 +93,16 @@ fn kernel(
         let name = format!("{}-interp", call.spec().name());
         return (name, BackendKind::Interp);
     }
+    // What sessions share, and the logits of all rows, are walked call by call.
+    let walks = kind == BackendKind::Aot || !matches!(run, Run::Step | Run::Block);
+    if call.expr.is_some() && (walks || tier.vector_bits() > 128) {
+        let name = format!("{}-{}", call.spec().name(), tier.baseline());
+        return (name, BackendKind::Aot);
+    }
     let call = aot::form(call, run == Run::Step, pooled);
     let compiled = match kind {
         #[cfg(feature = "jit")]
-        // What sessions share, and the logits of all rows, are walked call by call.
-        BackendKind::Jit if matches!(run, Run::Step | Run::Block) => jit::microkernel(&call, tier),
+        BackendKind::Jit if !walks => jit::microkernel(&call, tier),
         _ => aot::kernel(&call, tier),
     };
     match compiled {

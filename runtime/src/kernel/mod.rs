@@ -98,7 +98,8 @@ impl Kernel {
             BackendKind::Aot => ahead(spec, tier)?,
             BackendKind::Jit => compiled(spec, tier)?,
             BackendKind::Auto => match ahead(spec, tier) {
-                Ok(Code::Ahead(kernel)) if tier.vector_bits() > 128 => Code::Ahead(kernel),
+                // Code made now has vectors of 128 bits.
+                Ok(ahead) if tier.vector_bits() > 128 => ahead,
                 ahead => compiled(spec, tier).or(ahead)?,
             },
         };

@@ -7,7 +7,7 @@ use atome_spec::{Op, Tier};
 use std::mem::MaybeUninit;
 
 /// Channels at a time.
-const TILE: usize = 256;
+const TILE: usize = 512;
 
 /// Values of a tile in between: no expression has more steps and operands.
 const SLOTS: usize = MAX_STEPS + MAX_OPERANDS;
@@ -202,6 +202,27 @@ impl Map {
             unsafe { std::ptr::copy_nonoverlapping(from, to, tile.len) };
         }
     }
+}
+
+/// The C form of [`Map::run`], for compiled plans: the operands' addresses, then the dimensions.
+///
+/// # Safety
+/// `map` is one that was made, `args` as many numbers as both counts say; as [`Map::run`] for these.
+#[cfg(feature = "jit")]
+pub(in crate::backend) unsafe extern "C" fn run_map(
+    map: *const Map,
+    args: *const u64,
+    operands: u64,
+    dims: u64,
+) {
+    // SAFETY: the caller's promise.
+    let (map, args) = unsafe {
+        let count = (operands + dims) as usize;
+        (&*map, std::slice::from_raw_parts(args, count))
+    };
+    let (operands, dims) = args.split_at(operands as usize);
+    // SAFETY: the caller's promise, passed on.
+    unsafe { map.run(operands, dims) }
 }
 
 /// The operand that the result of a step becomes, if nothing reads the old value from this step on.

@@ -3,6 +3,8 @@
 mod map;
 
 pub(crate) use map::Map;
+#[cfg(feature = "jit")]
+pub(super) use map::run_map;
 
 use super::frame::{Frame, Owner, Placed};
 use super::parallel::{Factor, GemmFn, GemmI8Fn, Product};

@@ -4,6 +4,7 @@
 use super::kernels::{Imports, Parallel, Prepared};
 use super::layers::{Layers, Number, layers};
 use crate::PrepareError;
+use crate::backend::aot::Map;
 use crate::backend::cache::{Arithmetic, Cache};
 use crate::backend::frame::Placed;
 use crate::backend::walk::TopK;
@@ -12,7 +13,9 @@ use crate::plan::{Call, DimValue, Plan, Row, Stage};
 use atome_spec::Activation;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, I64};
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{
+    AbiParam, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value,
+};
 
 /// What an entry point runs.
 pub(super) struct EntryPoint<'a> {
@@ -171,9 +174,10 @@ fn emit_steps(
 ) {
     for step in steps {
         match step {
-            Step::Kernel(call) => match call.parallel {
-                Some(parallel) => emit_parallel(body, imports, at, call, parallel, numbers),
-                None => {
+            Step::Kernel(call) => match (call.parallel, call.map) {
+                (Some(parallel), _) => emit_parallel(body, imports, at, call, parallel, numbers),
+                (None, Some(map)) => emit_map(body, at, call, map, numbers),
+                (None, None) => {
                     let args = arguments(body, at, call, numbers);
                     body.call(call.function, &args);
                 }
@@ -210,6 +214,31 @@ fn emit_parallel(
         Activation::I8 => imports.parallel_gemm_i8,
     };
     body.call(function, &args);
+}
+
+/// An expression, whose operands and dimensions are passed in memory.
+fn emit_map(
+    body: &mut Body<'_>,
+    at: &Token,
+    call: &Prepared,
+    map: *const Map,
+    numbers: &mut Numbers<'_>,
+) {
+    let args = arguments(body, at, call, numbers);
+    let bytes = 8 * args.len() as u32;
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
+    let slot = body.builder.create_sized_stack_slot(slot);
+    for (i, arg) in args.iter().enumerate() {
+        body.builder
+            .ins()
+            .stack_store(I64, *arg, slot, 8 * i as i32);
+    }
+    let list = body.builder.ins().stack_addr(I64, slot, 0);
+    let counts = [call.operands.len(), call.dims.len()];
+    let [operands, dims] = counts.map(|n| body.builder.ins().iconst(I64, n as i64));
+    let map = map.expose_provenance() as i64;
+    let map = body.builder.ins().iconst(I64, map);
+    body.call(call.function, &[map, list, operands, dims]);
 }
 
 fn arguments(

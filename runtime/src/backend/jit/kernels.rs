@@ -5,7 +5,7 @@
 
 use super::entry::{EntryPoint, Node};
 use crate::PrepareError;
-use crate::backend::aot::{form, kernel};
+use crate::backend::aot::{Map, form, kernel, run_map};
 use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
 use crate::backend::walk::{TopK, select_top_k};
@@ -13,6 +13,7 @@ use crate::jit::{self, Code, CodeBuilder, FuncId, calls_ahead_of_time};
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
+use atome_codegen::expr::Expr;
 use atome_codegen::{KernelSpec, compile_for, op};
 use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
@@ -20,6 +21,7 @@ use atome_spec::{Activation, Op, Packing, Tier};
 use cranelift_codegen::ir::Type;
 use cranelift_codegen::ir::types::{F32, I64};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Symbol of the selection of the best scores.
 const TOP_K: &str = "atome_top_k";
@@ -27,6 +29,8 @@ const TOP_K: &str = "atome_top_k";
 const PARALLEL_GEMM: &str = "atome_parallel_gemm";
 /// The same with int8 activations.
 const PARALLEL_GEMM_I8: &str = "atome_parallel_gemm_i8";
+/// Symbol of a row-wise expression run by ahead-of-time kernels.
+const MAP: &str = "atome_map";
 
 /// The functions of one module, made as calls ask for them.
 pub(super) struct Kernels<'p> {
@@ -35,6 +39,7 @@ pub(super) struct Kernels<'p> {
     pool: Option<&'p Pool>,
     compiled: BTreeMap<KernelSpec, FuncId>,
     imported: BTreeMap<&'static str, FuncId>,
+    maps: BTreeMap<Arc<Expr>, Box<Map>>,
     tables: Vec<Box<[u64]>>,
 }
 
@@ -42,6 +47,7 @@ pub(super) struct Kernels<'p> {
 pub(super) struct Finished {
     pub code: Code,
     pub tables: Vec<Box<[u64]>>,
+    pub maps: Vec<Box<Map>>,
 }
 
 /// A kernel call and the function that runs it.
@@ -52,6 +58,8 @@ pub(super) struct Prepared {
     pub scalars: Vec<f32>,
     /// Runs through the pool: the function is then an argument.
     pub parallel: Option<Parallel>,
+    /// What the function runs, over arguments in memory.
+    pub map: Option<*const Map>,
 }
 
 /// How a product is split.
@@ -69,6 +77,7 @@ impl<'p> Kernels<'p> {
             (TOP_K, select_top_k as *const u8),
             (PARALLEL_GEMM, parallel_gemm as *const u8),
             (PARALLEL_GEMM_I8, parallel_gemm_i8 as *const u8),
+            (MAP, run_map as *const u8),
         ];
         symbols.extend(microkernels(tier).map(|k| (k.name, k.entry().cast())));
         // SAFETY: these are functions of this program, and none of them unwinds.
@@ -80,6 +89,7 @@ impl<'p> Kernels<'p> {
             pool,
             compiled,
             imported,
+            maps: BTreeMap::new(),
             tables: Vec::new(),
         })
     }
@@ -108,8 +118,13 @@ impl<'p> Kernels<'p> {
         // A split product has any number of rows.
         let parallel = call.op == Op::Gemm && self.pool.is_some();
         let call = form(call, one_token, parallel);
+        let map = self.map(&call)?;
         let (function, dims) = match self.imported(&call)? {
             Some(function) => (function, call.dims.clone()),
+            None if map.is_some() => (
+                self.code.declare_symbol(MAP, &MAP_PARAMS)?,
+                call.dims.clone(),
+            ),
             None if parallel => (self.compiled(call.open_spec())?, call.dims.clone()),
             None => (self.compiled(call.spec())?, call.open_dims().collect()),
         };
@@ -124,7 +139,27 @@ impl<'p> Kernels<'p> {
             dims,
             scalars: call.scalars.clone(),
             parallel,
+            map,
         })
+    }
+
+    /// An expression that ahead-of-time kernels run, where their vectors are wider than those of code made here.
+    fn map(&mut self, call: &KernelCall) -> Result<Option<*const Map>, PrepareError> {
+        let Some(expr) = call
+            .expr
+            .as_ref()
+            .filter(|_| calls_ahead_of_time(self.tier))
+        else {
+            return Ok(None);
+        };
+        if let Some(map) = self.maps.get(expr) {
+            return Ok(Some(std::ptr::from_ref(&**map)));
+        }
+        let Some(map) = Map::new(expr, self.tier) else {
+            return Ok(None);
+        };
+        let map = self.maps.entry(Arc::clone(expr)).or_insert(Box::new(map));
+        Ok(Some(std::ptr::from_ref(&**map)))
     }
 
     /// The function of the ahead-of-time kernel for a call, if it is one that pays.
@@ -170,6 +205,7 @@ impl<'p> Kernels<'p> {
         Ok(Finished {
             code: self.code.finish()?,
             tables: self.tables,
+            maps: self.maps.into_values().collect(),
         })
     }
 }
@@ -184,6 +220,8 @@ pub(super) struct Imports {
 
 /// Parameters of [`select_top_k`].
 const TOP_K_PARAMS: [Type; 6] = [I64; 6];
+/// Parameters of [`run_map`].
+const MAP_PARAMS: [Type; 4] = [I64; 4];
 /// Parameters of [`parallel_gemm`].
 const PARALLEL_GEMM_PARAMS: [Type; 11] = params();
 /// Parameters of [`parallel_gemm_i8`].

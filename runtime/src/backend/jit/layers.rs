@@ -118,6 +118,7 @@ fn steps_alike(a: &Step, b: &Step) -> bool {
         (Step::Kernel(a), Step::Kernel(b)) => {
             a.function == b.function
                 && a.parallel == b.parallel
+                && a.map == b.map
                 && a.dims == b.dims
                 && a.scalars.len() == b.scalars.len()
                 && a.operands.len() == b.operands.len()

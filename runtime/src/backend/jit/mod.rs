@@ -11,7 +11,7 @@ mod entry;
 mod kernels;
 mod layers;
 
-use super::aot::Calls;
+use super::aot::{Calls, Map};
 use super::frame::{Frame, Owner};
 use crate::PrepareError;
 use crate::jit::Code;
@@ -31,10 +31,11 @@ pub(crate) struct Jit {
     step: EntryFn,
     block: EntryFn,
     head: EntryFn,
-    // The code holds the addresses of the tables and the pool, so it is listed, and dropped,
+    // The code holds the addresses of the tables, the expressions and the pool, so it is listed, and dropped,
     // first.
     code: Code,
     _tables: Vec<Box<[u64]>>,
+    _maps: Vec<Box<Map>>,
     _pool: Option<Arc<Pool>>,
     /// The logits of all rows, and blocks whose rows belong to different sessions: products
     /// dominate them, so they are walked call by call.
@@ -72,7 +73,7 @@ impl Jit {
             calls: &head,
             one_token: true,
         })?;
-        let Finished { code, tables } = kernels.finish()?;
+        let Finished { code, tables, maps } = kernels.finish()?;
         let entry = |id| {
             // SAFETY: every entry point is defined with this signature.
             unsafe { std::mem::transmute::<*const u8, EntryFn>(code.entry(id)) }
@@ -84,6 +85,7 @@ impl Jit {
             head,
             code,
             _tables: tables,
+            _maps: maps,
             _pool: pool,
             rows,
             sessions,
