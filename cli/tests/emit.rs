@@ -16,6 +16,10 @@ use support::Fixture;
 fn every_op_is_emitted_in_every_form() {
     let fixture = Fixture::new();
     for op in Op::NAMES {
+        let of = match *op {
+            "map" => ["--expr", "(x: row, y: row) { y = x * x }"],
+            op => ["--op", op],
+        };
         for (form, target, sign) in [
             ("rust", "x86-64-v4", "unsafe extern \"C\" fn"),
             ("rust", "interp", "unsafe extern \"C\" fn"),
@@ -23,10 +27,11 @@ fn every_op_is_emitted_in_every_form() {
             ("asm", "native", "ret"),
             ("header", "cortex-a76", "#include <stdint.h>"),
         ] {
-            let code = fixture.ok(&["emit", "--op", op, "--target", target, "--as", form]);
+            let args = [&["emit"], &of[..], &["--target", target, "--as", form]].concat();
+            let code = fixture.ok(&args);
             assert!(code.contains(sign), "{op} as {form}: {code}");
         }
-        let text = fixture.ok(&["emit", "--op", op]);
+        let text = fixture.ok(&[&["emit"], &of[..]].concat());
         let function = ir::parse(&text).unwrap();
         assert_eq!(function.to_string().trim_end(), text.trim_end(), "{op}");
     }
@@ -268,4 +273,49 @@ fn shows_ahead_of_time() -> bool {
         println!("skipped: kernels ahead of time, which --release shows, on Linux, on x86-64");
     }
     shows
+}
+
+#[test]
+fn an_expression_is_a_kernel_in_every_form() {
+    let fixture = Fixture::new();
+    let expr =
+        "(f: row, i: row, h: state, y: row) { k = sigmoid(f); h = k * h + i * (1 - k); y = h }";
+    let emit = |more: &[&str]| fixture.ok(&[&["emit", "-q", "--expr", expr], more].concat());
+    let ir = emit(&[]);
+    assert!(ir.starts_with("kernel map_f32_"), "{ir}");
+    assert!(
+        ir.contains("(tokens, channels, f_stride, i_stride, y_stride) {"),
+        "{ir}"
+    );
+    assert!(ir.contains("inout h: f32[channels]"), "{ir}");
+    let bound = emit(&["--shape", "tokens=1,channels=64"]);
+    assert!(bound.contains("_channels64_tokens1(f_stride"), "{bound}");
+    assert!(emit(&["--as", "rust", "--target", "x86-64-v3"]).contains("_mm256_"));
+    let header = emit(&["--as", "header"]);
+    assert!(
+        header.contains("float *h") && header.contains("const float *f"),
+        "{header}"
+    );
+
+    for (wrong, said) in [
+        ("(x: row) { x = y }", "no operand is named `y`"),
+        ("(x: row) { x = relu(x) }", "no function is named `relu`"),
+        ("x = x + 1", "expected `(`, found `x`"),
+    ] {
+        let run = fixture.run(&["emit", "--expr", wrong]);
+        assert_eq!(run.code, Some(2), "{wrong}");
+        assert!(run.err.contains(said), "{}", run.err);
+    }
+    let missing = fixture.run(&["emit", "--op", "map"]);
+    assert!(
+        missing.err.contains("`map` needs an expression"),
+        "{}",
+        missing.err
+    );
+    let other = fixture.run(&["emit", "--op", "scan", "--expr", "(x: row) { x = -x }"]);
+    assert!(
+        other.err.contains("`scan` takes no expression"),
+        "{}",
+        other.err
+    );
 }

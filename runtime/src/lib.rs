@@ -46,6 +46,7 @@ pub mod families;
 mod fill;
 mod fingerprint;
 pub mod format;
+mod generate;
 pub mod graph;
 #[cfg(feature = "jit")]
 pub mod jit;
@@ -75,6 +76,7 @@ pub use default_model::DEFAULT_MODEL;
 pub use error::{FileError, LoadError, PlanError, PlanFault, PrepareError, RunError};
 pub use families::Config;
 pub use fingerprint::Fingerprint;
+pub use generate::Generate;
 #[cfg(feature = "jit")]
 pub use jit::JitError;
 pub use model::{Model, ModelInfo};

@@ -16,6 +16,7 @@ use atome::atomic_file;
 #[cfg(feature = "jit")]
 use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
+use atome_codegen::expr::Expr;
 use atome_codegen::ir::Function;
 use atome_codegen::{CodegenError, KernelSpec, Schedule, compile, op, schedule};
 use atome_kernels::dispatch;
@@ -24,6 +25,7 @@ use clap::{Args, ValueEnum};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Print the code that is generated for one kernel
 ///
@@ -35,7 +37,12 @@ use std::str::FromStr;
 pub(crate) struct EmitArgs {
     /// What the kernel computes
     #[arg(long, value_name = "OP", value_parser = named::<Op>(Op::NAMES))]
-    op: Op,
+    #[arg(required_unless_present = "expr")]
+    op: Option<Op>,
+
+    /// A row-wise expression, such as "(x: row, g: row, y: row) { y = x * silu(g) }": the op is map then
+    #[arg(long, value_name = "TEXT")]
+    expr: Option<Expr>,
 
     /// Dimensions to bind, such as rows=4096,cols=1024
     #[arg(long, value_name = "K=V,..", value_delimiter = ',')]
@@ -172,14 +179,16 @@ fn exported(function: &str) -> String {
 
 impl EmitArgs {
     fn spec(&self) -> Result<KernelSpec, Failure> {
-        let mut spec = KernelSpec::new(self.op).activation(self.activation);
+        let op = self.op.unwrap_or(Op::Map);
+        let mut spec = KernelSpec::new(op).activation(self.activation);
+        spec.expr = self.expr.clone().map(Arc::new);
         for Binding { name, value } in &self.shape {
             if spec.shape.contains_key(name) {
                 return Err(Failure::RepeatedDim { name: name.clone() });
             }
             spec = spec.bind(name, *value);
         }
-        let known = op::packings(self.op, spec.activation);
+        let known = op::packings(op, spec.activation);
         spec.packing = self.packing.or(known.first().copied());
         spec.method = self.method;
         match spec.check() {

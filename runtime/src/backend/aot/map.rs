@@ -7,7 +7,7 @@ use atome_spec::{Op, Tier};
 use std::mem::MaybeUninit;
 
 /// Channels at a time.
-const TILE: usize = 512;
+const TILE: usize = 256;
 
 /// Values of a tile in between: no expression has more steps and operands.
 const SLOTS: usize = MAX_STEPS + MAX_OPERANDS;
