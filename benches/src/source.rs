@@ -2,7 +2,7 @@
 
 use crate::settings::{NamedModel, Settings};
 use atome::checkpoint::Checkpoint;
-use atome::families::{AtomeConfig, BitMamba2Config, Config};
+use atome::families::{AtomeConfig, BitMamba2Config, Config, HgrnBitConfig};
 use std::cell::LazyCell;
 
 /// Seed of the models of random weights.
@@ -55,6 +55,27 @@ const BITMAMBA2: [(&str, BitMamba2Config); 2] = [
     ),
 ];
 
+/// The published MatMul-free LMs: layers, `hidden_size` and `intermediate_size`.
+const HGRN_BIT: [(&str, [usize; 3]); 3] = [
+    ("24x1024", [24, 1024, 2816]),
+    ("24x2048", [24, 2048, 5632]),
+    ("32x2560", [32, 2560, 6912]),
+];
+
+/// The dimensions of a published MatMul-free LM.
+const fn hgrn_bit(
+    [num_hidden_layers, hidden_size, intermediate_size]: [usize; 3],
+) -> HgrnBitConfig {
+    HgrnBitConfig {
+        vocab_size: 32_000,
+        hidden_size,
+        num_hidden_layers,
+        intermediate_size,
+        rms_norm_eps: 1e-6,
+        use_lower_bound: true,
+    }
+}
+
 /// A model to be timed, made when it is first needed.
 pub(crate) struct Source {
     /// What the shape is called in names of benchmarks.
@@ -97,5 +118,6 @@ pub(crate) fn sources(settings: &Settings) -> Vec<Source> {
         Source::random("classifier", config, Some(classes)),
     ];
     let bitmamba2 = BITMAMBA2.map(|(shape, config)| Source::random(shape, config, None));
-    atome.into_iter().chain(bitmamba2).collect()
+    let hgrn = HGRN_BIT.map(|(shape, dims)| Source::random(shape, hgrn_bit(dims), None));
+    atome.into_iter().chain(bitmamba2).chain(hgrn).collect()
 }

@@ -1,29 +1,29 @@
-//! Configs: files of a JSON object, whose faults name the key they are at.
+//! Files of a JSON object, and configs, whose faults name the key they are at.
 
 use crate::error::{ConfigError, FileError};
 use crate::regular_file;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 use std::marker::PhantomData;
 use std::path::Path;
 
-/// The longest file that is read, in bytes.
-const MAX_BYTES: u64 = 64 * 1024;
+/// The longest config that is read, in bytes.
+pub(crate) const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
-/// Reads the text of a JSON file.
+/// Reads the text of a JSON file of at most `max` bytes.
 ///
 /// # Errors
 /// If it is no regular file or cannot be read, and [`ConfigError::TooLong`].
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read(path: &Path, max: u64) -> Result<Vec<u8>, FileError> {
     let (file, found) = regular_file::open(path)?;
-    if found > MAX_BYTES {
-        let max = MAX_BYTES;
+    if found > max {
         return Err(ConfigError::TooLong { found, max }.into());
     }
     let mut json = Vec::new();
-    file.take(MAX_BYTES)
+    file.take(max)
         .read_to_end(&mut json)
         .map_err(|cause| FileError::Io { cause })?;
     Ok(json)
@@ -92,5 +92,40 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+/// The error that a key is given more than once.
+pub(crate) fn twice<E: de::Error>(key: &str) -> E {
+    E::custom(format_args!("key {key:?} is given twice"))
+}
+
+/// An object of strings, each key once.
+pub(crate) struct Unique(pub(crate) BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(UniqueVisitor)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Unique;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            if entries.contains_key(&key) {
+                return Err(twice(&key));
+            }
+            entries.insert(key, value);
+        }
+        Ok(Unique(entries))
     }
 }

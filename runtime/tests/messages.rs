@@ -10,7 +10,7 @@ use atome::checkpoint;
 use atome::checkpoint::FloatOptions;
 use atome::families::AtomeConfig;
 use atome::{BackendKind, Model, Options};
-use damaged::{Damaged, bit2, container, floats, packed};
+use damaged::{Damaged, bit2, container, floats, folder, packed};
 use std::fmt::{Display, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,6 +99,31 @@ fn float_weights() {
     (options.top_k, options.max_seq) = (Some(2), Some(8));
     let read = |bytes: &[u8]| checkpoint::quantize_file(bytes, &options).map(drop);
     keep("floats", &lines(floats::damaged(), read));
+}
+
+#[test]
+fn folders_of_float_weights() {
+    let options = Options {
+        backend: BackendKind::Aot,
+        threads: Some(1),
+        ..Options::default()
+    };
+    let mut text = String::new();
+    for (name, files) in folder::damaged() {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        support::folder::put(place.path(), &files);
+        let message = match Model::load(place.path(), None, &options) {
+            Ok(model) => {
+                assert_eq!(model.info().architecture, "hgrn_bit");
+                "(taken)".to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        let message = message.replace(&place.path().display().to_string(), "FOLDER");
+        assert!(!message.contains('\n'), "{name}: {message:?}");
+        let _ = writeln!(text, "{name}: {message}");
+    }
+    keep("folder", &text);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! | [`oracle`] | every op, and whole models, in f64 |
 //! | [`published`] | the published models and their golden outputs |
 //! | [`runs`] | every way to run a model on this machine |
+//! | [`sessions`] | the same bits from sessions, however they run |
 //! | [`targets`] | the machines whose code this one runs |
 //! | [`ulp`] | how far a numeric function is from the correctly rounded result |
 
@@ -16,5 +17,6 @@ pub mod fuzz;
 pub mod oracle;
 pub mod published;
 pub mod runs;
+pub mod sessions;
 pub mod targets;
 pub mod ulp;

@@ -25,6 +25,11 @@ pub fn bitmamba2_folder() -> Option<PathBuf> {
     data("bitmamba2")
 }
 
+/// The folder of the MatMul-free LMs and their golden outputs; `None`, with a note, where there is none.
+pub fn hgrn_bit_folder() -> Option<PathBuf> {
+    data("hgrn_bit")
+}
+
 fn data(family: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.parent()?;
     let folder = root.join("shared/data").join(family);

@@ -1,12 +1,12 @@
 //! The BitMamba-2 family: golden outputs, and the same bits however a model is run.
 
-use atome::checkpoint::{Checkpoint, write_packed};
+use atome::checkpoint::Checkpoint;
 use atome::families::{AtomeConfig, BitMamba2Config};
-use atome::format::ContainerOptions;
 use atome::tensor::EmbeddingType;
-use atome::{Model, Options, Packing, Session};
+use atome::{Model, Options};
 use atome_tests::published::{bitmamba2_folder, distance, floats, golden, tokens};
 use atome_tests::runs::{self, bits};
+use atome_tests::sessions::{batch_agrees, same_however_run, same_when_packed};
 
 /// The goldens are of an oracle in f64. Activations are rounded to int8, so a difference in the last
 /// bit before may become one of a whole step, of about 5e-2 (logits have variance 1); none does,
@@ -74,140 +74,24 @@ fn random_case(seed: u64) -> (Checkpoint, Vec<u32>) {
     (Checkpoint::random(config.clone(), None, seed), tokens)
 }
 
-fn steps(session: &mut Session, tokens: &[u32]) -> Vec<Vec<u32>> {
-    let step = |token: &u32| {
-        session.step(*token).expect("a token");
-        bits(session.logits())
-    };
-    tokens.iter().map(step).collect()
-}
-
 #[test]
 fn random_models_of_awkward_shapes() {
-    let runs = runs::int8();
     for seed in 0..24 {
         let (model, tokens) = random_case(seed);
-        let mut expected: Option<Vec<Vec<u32>>> = None;
-        for run in &runs {
-            let case = format!("seed {seed}, {:?}, {}", model.config(), run.name);
-            let options = Options {
-                block: 1 + (seed as usize * 7) % 40,
-                ..run.options.clone()
-            };
-            let model = Model::from_checkpoint(&model, &options).expect("loads");
-            let mut session = model.session().expect("a slot");
-            let found = steps(&mut session, &tokens);
-            assert!(
-                found
-                    .iter()
-                    .flatten()
-                    .all(|b| f32::from_bits(*b).is_finite())
-            );
-            let expected = expected.get_or_insert_with(|| found.clone());
-            assert_eq!(&found, expected, "{case}: step by step");
-            session.reset();
-            session.prefill(&tokens).expect("tokens");
-            assert_eq!(
-                Some(&bits(session.logits())),
-                expected.last(),
-                "{case}: prefill"
-            );
-            let state = saved(&session);
-            session.reset();
-            let mut rows = Vec::new();
-            let each = |_: usize, logits: &[f32]| rows.push(bits(logits));
-            session.prefill_with(&tokens, each).expect("tokens");
-            assert_eq!(&rows, expected, "{case}: logits of all rows");
-            assert_eq!(saved(&session), state, "{case}: the state after all rows");
-        }
+        same_however_run(&model, &tokens, 1 + (seed as usize * 7) % 40);
     }
 }
 
 #[test]
 fn packed_files_give_the_same_bits_however_they_are_run() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("model.safetensors");
     for (seed, embedding) in [
         (5, EmbeddingType::F32),
         (6, EmbeddingType::F16),
         (7, EmbeddingType::Int8),
     ] {
         let (source, tokens) = random_case(seed);
-        for packing in [Packing::Int2, Packing::Base3] {
-            let mut options = ContainerOptions::packing(packing);
-            options.embedding = embedding;
-            write_packed(&source, &path, &options, &mut |_, _| {}).expect("written");
-            let mut expected: Option<Vec<Vec<u32>>> = None;
-            for run in runs::all() {
-                let case = format!("{embedding}, {packing}, {}", run.name);
-                let model = Model::load(&path, None, &run.options).expect("loads");
-                assert!(model.info().mapped_bytes > 0, "{case}");
-                let mut session = model.session().expect("a slot");
-                let found = steps(&mut session, &tokens);
-                assert_eq!(
-                    &found,
-                    expected.get_or_insert_with(|| found.clone()),
-                    "{case}"
-                );
-                session.reset();
-                session.prefill(&tokens).expect("tokens");
-                assert_eq!(
-                    Some(&bits(session.logits())),
-                    found.last(),
-                    "{case}: prefill"
-                );
-            }
-        }
+        same_when_packed(&source, &tokens, embedding);
     }
-}
-
-/// Steps of several sessions at once against each alone, for one way to run `open`'s model.
-fn batch_agrees(case: &str, open: impl Fn(&Options) -> Model, options: &Options, prompt: &[u32]) {
-    const SESSIONS: usize = 5;
-    let options = Options {
-        sessions: 2 * SESSIONS,
-        block: 3,
-        ..options.clone()
-    };
-    let model = open(&options);
-    let mut sessions: Vec<Session> = (0..2 * SESSIONS)
-        .map(|_| model.session().expect("a slot"))
-        .collect();
-    let (alone, together) = sessions.split_at_mut(SESSIONS);
-    // Histories of different lengths.
-    for (i, (a, b)) in alone.iter_mut().zip(together.iter_mut()).enumerate() {
-        let seen = &prompt[..i * prompt.len() / SESSIONS];
-        if !seen.is_empty() {
-            a.prefill(seen).expect("tokens");
-            b.prefill(seen).expect("tokens");
-        }
-    }
-    for round in 0..3 {
-        let ids: Vec<u32> = (0..SESSIONS)
-            .map(|i| prompt[(round + i) % prompt.len()])
-            .collect();
-        for (session, id) in alone.iter_mut().zip(&ids) {
-            session.step(*id).expect("a token");
-        }
-        let mut batch: Vec<&mut Session> = together.iter_mut().collect();
-        model.step_batch(&mut batch, &ids).expect("tokens");
-        for (i, (a, b)) in alone.iter().zip(together.iter()).enumerate() {
-            let case = format!("{case}: session {i} in round {round}");
-            assert_eq!(bits(a.logits()), bits(b.logits()), "{case}");
-            assert_eq!(
-                (a.argmax(), a.position()),
-                (b.argmax(), b.position()),
-                "{case}"
-            );
-            assert_eq!(saved(a), saved(b), "{case}: state");
-        }
-    }
-}
-
-fn saved(session: &Session) -> Vec<u8> {
-    let mut state = vec![0; session.state_bytes()];
-    session.save_into(&mut state).expect("the right length");
-    state
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use crate::args::{LoadArgs, whole};
 use crate::failure::Failure;
 use crate::units::{count, duration, grouped, significant};
-use crate::{input, output, progress};
+use crate::{input, output, progress, tokens};
 use atome::eval::{Windows, evaluate};
 use atome::tokenizer::TokenizerKind;
 use atome::{Model, Options};
@@ -19,16 +19,20 @@ use std::time::Instant;
 /// all its tokens but the first; each other one its last STRIDE, so every token but the first is
 /// scored once, after at least WINDOW - STRIDE others. Text becomes tokens as in `atome run`; bits a
 /// byte are over the bytes of the scored tokens, perplexity is a token's. The answer does not
-/// depend on the number of threads.
+/// depend on the number of threads. Of token ids, perplexity alone is told.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Model file: a packed safetensors container, ATOME01, ATOME02 or BIT2 [default: the model
-    /// inside this command]
+    /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, or a directory of float weights
+    /// [default: the model inside this command]
     model: Option<PathBuf>,
 
     /// The text; `-` reads it from standard input
-    #[arg(long, value_name = "FILE")]
-    text: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "tokens")]
+    text: Option<PathBuf>,
+
+    /// Token ids in place of a text, such as 1,2,3, or @FILE with such a list
+    #[arg(long, value_name = "LIST", conflicts_with = "text")]
+    tokens: Option<String>,
 
     /// Tokens of a window [default: the model's max_seq; 2048
     /// without attention]
@@ -49,12 +53,10 @@ pub(crate) struct EvalArgs {
 
 #[derive(Serialize)]
 struct Answer {
-    bits_per_byte: f64,
+    /// What there is to say of a text.
+    #[serde(flatten)]
+    text: Option<OfText>,
     perplexity: f64,
-    /// Bytes of the text.
-    bytes: usize,
-    /// Bytes of the scored tokens.
-    scored_bytes: usize,
     tokens: usize,
     scored_tokens: usize,
     window: usize,
@@ -66,8 +68,36 @@ struct Answer {
     tokens_per_second: f64,
 }
 
+#[derive(Serialize)]
+struct OfText {
+    bits_per_byte: f64,
+    /// Bytes of the text.
+    bytes: usize,
+    /// Bytes of the scored tokens.
+    scored_bytes: usize,
+    #[serde(skip)]
+    is_bytes: bool,
+}
+
+/// What is evaluated.
+enum Input {
+    Text(Vec<u8>),
+    Tokens(Vec<u32>),
+}
+
+impl Input {
+    fn read(args: &EvalArgs) -> Result<Input, Failure> {
+        match (&args.text, &args.tokens) {
+            (Some(text), _) => Ok(Input::Text(read_text(text)?)),
+            (None, list) => Ok(Input::Tokens(tokens::read(
+                list.as_deref().unwrap_or_default(),
+            )?)),
+        }
+    }
+}
+
 pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
-    let text = read_text(&args.text)?;
+    let input = Input::read(args)?;
     let machine = &args.load.machine;
     let threads = machine.threads.unwrap_or_else(processors);
     // Each window runs on one thread, with a session of its own.
@@ -78,11 +108,14 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     };
     let model = args.load.load_with(args.model.as_deref(), &options)?;
     super::continues(&model)?;
-    let tokenizer = model.tokenizer()?;
+    let (tokens, text) = match input {
+        Input::Tokens(tokens) => (tokens, None),
+        Input::Text(text) => {
+            let tokenizer = model.tokenizer()?;
+            (tokenizer.encode(&text), Some((text, tokenizer)))
+        }
+    };
     let windows = windows(args, &model)?;
-    let tokens = tokenizer.encode(&text);
-    let scored = tokens.iter().skip(1);
-    let scored_bytes: usize = scored.map(|&id| tokenizer.bytes(id).len()).sum();
 
     let start = Instant::now();
     let result = {
@@ -91,11 +124,19 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
         evaluate(&model, &tokens, windows, threads, &|n| bar.advance(n))?
     };
     let seconds = start.elapsed().as_secs_f64();
+    let of_text = text.map(|(text, tokenizer)| {
+        let scored = tokens.iter().skip(1);
+        let scored_bytes: usize = scored.map(|&id| tokenizer.bytes(id).len()).sum();
+        OfText {
+            bits_per_byte: result.bits() / scored_bytes as f64,
+            bytes: text.len(),
+            scored_bytes,
+            is_bytes: tokenizer.kind() == TokenizerKind::Bytes,
+        }
+    });
     let answer = Answer {
-        bits_per_byte: result.bits() / scored_bytes as f64,
+        text: of_text,
         perplexity: result.perplexity(),
-        bytes: text.len(),
-        scored_bytes,
         tokens: tokens.len(),
         scored_tokens: result.scored,
         window: windows.window(),
@@ -109,18 +150,27 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
         return output::print_json(&answer);
     }
     output::note(machine.quiet, speed(&answer));
-    output::print(&format!(
-        "{:.4} bits a byte, perplexity {:.3}, {} bytes{} (windows of {} tokens, stride {})\n",
-        answer.bits_per_byte,
-        answer.perplexity,
-        grouped(answer.bytes),
-        match tokenizer.kind() {
-            TokenizerKind::Bytes => String::new(),
-            _ => format!(" in {} tokens", grouped(answer.tokens)),
-        },
-        answer.window,
-        answer.stride,
-    ))
+    output::print(&line(&answer))
+}
+
+/// The answer for people.
+fn line(answer: &Answer) -> String {
+    let tokens = count(answer.tokens, "token", "tokens");
+    let perplexity = format!("perplexity {:.3}", answer.perplexity);
+    let what = match &answer.text {
+        None => format!("{perplexity}, {tokens}"),
+        Some(text) => {
+            let bits = format!("{:.4} bits a byte", text.bits_per_byte);
+            let bytes = format!("{} bytes", grouped(text.bytes));
+            let tokens = match text.is_bytes {
+                true => String::new(),
+                false => format!(" in {} tokens", grouped(answer.tokens)),
+            };
+            format!("{bits}, {perplexity}, {bytes}{tokens}")
+        }
+    };
+    let Answer { window, stride, .. } = answer;
+    format!("{what} (windows of {window} tokens, stride {stride})\n")
 }
 
 fn speed(answer: &Answer) -> String {

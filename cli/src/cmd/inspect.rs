@@ -17,8 +17,8 @@ use std::path::PathBuf;
 /// ahead of time (`aot`) or interpreted.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Model file: a packed safetensors container, ATOME01, ATOME02, ATOMECL01 or BIT2
-    /// [default: the model inside this command]
+    /// Model: a packed safetensors container, ATOME01, ATOME02, ATOMECL01, BIT2, or a directory of float
+    /// weights [default: the model inside this command]
     model: Option<PathBuf>,
 
     /// Print the plan instead: every tensor and its place, then every call with its dimensions,

@@ -27,8 +27,8 @@ const SAMPLE_PROMPT: &[u8] = b"In the beginning";
 /// them too, with exit code 130.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Model file: a packed safetensors container, ATOME01, ATOME02 or BIT2 [default: the model
-    /// inside this command]
+    /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, or a directory of float weights
+    /// [default: the model inside this command]
     model: Option<PathBuf>,
 
     #[command(flatten)]

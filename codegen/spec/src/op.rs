@@ -77,6 +77,8 @@ pub enum Op {
     RmsNorm,
     /// [`Op::RmsNorm`], then [`Op::Quantize`], with little lost between: rounded once.
     RmsQuantize,
+    /// The same by another rule: halves away from zero, and a least range in place of an addend to it.
+    RmsQuantizeAway,
     /// Depthwise causal convolution with f32 taps and a bias, then silu.
     ConvSilu,
     /// Step sizes and decays of a selective scan: `step = softplus(dt + bias)`, `decay = e^(a step)`.
@@ -106,7 +108,7 @@ macro_rules! each_op {
             squared_relu: SquaredRelu, add: Add, sub: Sub, mul: Mul, div: Div, min: Min, max: Max,
             select_lt: SelectLt, select_le: SelectLe, select_eq: SelectEq, map: Map,
             lookup_f32: LookupF32, lookup_f16: LookupF16, lookup_i8: LookupI8, rms_norm: RmsNorm,
-            rms_quantize: RmsQuantize, conv_silu: ConvSilu, discretize: Discretize,
+            rms_quantize: RmsQuantize, rms_quantize_away: RmsQuantizeAway, conv_silu: ConvSilu, discretize: Discretize,
             selective_scan: SelectiveScan, residual: Residual,
         }
     };

@@ -9,7 +9,8 @@
 //! | `scan` | `scan` |
 //! | `norm` | `norm`, `rms_norm` |
 //! | `root` | mean squares and their roots, for the norms |
-//! | `quantize`, `rms_quantize` | the ops of these names |
+//! | `quantize` | `quantize` |
+//! | `rms_quantize` | `rms_quantize`, `rms_quantize_away` |
 //! | `lookup` | `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `conv_silu` | `conv_silu` |
 //! | `selective_scan` | `discretize`, `selective_scan`, `residual` |
@@ -80,6 +81,7 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::LookupI8 => &lookup::LOOKUP_I8,
         Op::RmsNorm => &norm::RMS_NORM,
         Op::RmsQuantize => &rms_quantize::RMS_QUANTIZE,
+        Op::RmsQuantizeAway => &rms_quantize::RMS_QUANTIZE_AWAY,
         Op::ConvSilu => &conv_silu::CONV_SILU,
         Op::Discretize => &selective_scan::DISCRETIZE,
         Op::SelectiveScan => &selective_scan::SELECTIVE_SCAN,

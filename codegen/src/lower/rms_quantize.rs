@@ -37,10 +37,50 @@ pub(super) const RMS_QUANTIZE: Def = Def {
     },
     scalars: &["eps"],
     callers: Callers::Attributes,
-    ..Def::of(lower)
+    ..Def::of(|l| lower(l, Rule::EVEN))
 };
 
-fn lower(l: &mut Lowering<'_>) {
+pub(super) const RMS_QUANTIZE_AWAY: Def = Def {
+    callers: Callers::Programs,
+    lower: |l| lower(l, Rule::AWAY),
+    ..RMS_QUANTIZE
+};
+
+/// How a row becomes bytes.
+#[derive(Clone, Copy)]
+struct Rule {
+    /// What becomes of the greatest magnitude, so that a row of zeros has a scale.
+    range: Range,
+    /// Where halves go.
+    halves: Halves,
+}
+
+#[derive(Clone, Copy)]
+enum Range {
+    /// 1e-5 is added to it.
+    Plus,
+    /// It is at least 1e-5.
+    AtLeast,
+}
+
+#[derive(Clone, Copy)]
+enum Halves {
+    ToEven,
+    AwayFromZero,
+}
+
+impl Rule {
+    const EVEN: Rule = Rule {
+        range: Range::Plus,
+        halves: Halves::ToEven,
+    };
+    const AWAY: Rule = Rule {
+        range: Range::AtLeast,
+        halves: Halves::AwayFromZero,
+    };
+}
+
+fn lower(l: &mut Lowering<'_>, rule: Rule) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));
     let row = Row {
         x: l.buffer("x"),
@@ -54,9 +94,9 @@ fn lower(l: &mut Lowering<'_>) {
     b.for_loop(rows, &[], |b, r, _| {
         let (root, greatest) = row.sums(b, r, count, eps);
         let lower = row.lower_half_of_greatest(b, r, greatest);
-        let step = step(b, greatest, root);
-        let factor = factor(b, greatest, lower, root);
-        let factor = Factor::new(b, factor);
+        let step = step(b, rule.range, greatest, root);
+        let factor = factor(b, rule.range, (greatest, lower), root);
+        let factor = Factor::new(b, factor, rule.halves);
         let rounding = Rounding::new(b);
         out.write(b, r, step, &mut |b, at, lanes| {
             let (x, gamma) = row.load(b, r, &at, &lanes);
@@ -123,29 +163,39 @@ fn limited(b: &mut Builder, x: Value) -> Value {
     b.binary(BinaryOp::Min, most, x)
 }
 
-/// What a byte of the row stands for: `(greatest / root + 1e-5) / 127`.
-fn step(b: &mut Builder, greatest: Value, root: Value) -> Value {
+/// What a byte of the row stands for: `(greatest / root + 1e-5) / 127`, or with the greater of the two.
+fn step(b: &mut Builder, range: Range, greatest: Value, root: Value) -> Value {
     let one = b.f32(1.0);
     let inverse = b.div(one, root);
     let normal = b.mul(greatest, inverse);
     let (eps, top) = (b.f32(numerics::QUANTIZE_EPS), b.f32(127.0));
-    let range = b.add(normal, eps);
+    let range = match range {
+        Range::Plus => b.add(normal, eps),
+        // NaN stays.
+        Range::AtLeast => b.binary(BinaryOp::Max, eps, normal),
+    };
     b.div(range, top)
 }
 
-/// `127 / (greatest + lower + 1e-5 root)` as a sum of two.
-fn factor(b: &mut Builder, greatest: Value, lower: Value, root: Value) -> (Value, Value) {
+/// `127 / (greatest + lower + 1e-5 root)`, or with the greater of the two, as a sum of two.
+fn factor(
+    b: &mut Builder,
+    range: Range,
+    (greatest, lower): (Value, Value),
+    root: Value,
+) -> (Value, Value) {
     let (eps, top) = (b.f32(numerics::QUANTIZE_EPS), b.f32(127.0));
     let small = b.mul(eps, root);
-    let range = b.add(greatest, small);
-    let range = limited(b, range);
-    // What the sum lost.
-    let added = b.sub(range, greatest);
-    let kept = b.sub(range, added);
-    let lost = b.sub(greatest, kept);
-    let more = b.sub(small, added);
-    let lost = b.add(lost, more);
-    let range_lower = b.add(lost, lower);
+    let (range, range_lower) = match range {
+        Range::Plus => plus(b, (greatest, lower), small),
+        Range::AtLeast => {
+            let is_small = b.compare(Compare::Lt, greatest, small);
+            let zero = b.f32(0.0);
+            let lower = b.select(is_small, zero, lower);
+            // NaN stays.
+            (b.binary(BinaryOp::Max, greatest, small), lower)
+        }
+    };
 
     let upper = b.div(top, range);
     let (product, product_lower) = two_product(b, upper, range);
@@ -154,6 +204,19 @@ fn factor(b: &mut Builder, greatest: Value, lower: Value, root: Value) -> (Value
     let more = b.mul(upper, range_lower);
     let rest = b.sub(rest, more);
     (upper, b.div(rest, range))
+}
+
+/// A pair plus a number, as a pair whose first is at most the greatest finite number.
+fn plus(b: &mut Builder, (upper, lower): (Value, Value), more: Value) -> (Value, Value) {
+    let sum = b.add(upper, more);
+    let sum = limited(b, sum);
+    // What the sum lost.
+    let added = b.sub(sum, upper);
+    let kept = b.sub(sum, added);
+    let lost = b.sub(upper, kept);
+    let more = b.sub(more, added);
+    let lost = b.add(lost, more);
+    (sum, b.add(lost, lower))
 }
 
 /// `x y` as the sum of two, the first of which is the product as it is rounded.
@@ -183,17 +246,40 @@ fn halves(b: &mut Builder, x: Value) -> (Value, Value) {
 struct Factor {
     upper: Value,
     lower: Value,
-    least: Value,
-    most: Value,
+    halves: Ties,
+}
+
+/// Numbers in all lanes by which what rounding left is rounded.
+enum Ties {
+    ToEven { least: Value, most: Value },
+    AwayFromZero(Away),
+}
+
+/// Rounds what rounding left away from zero.
+struct Away {
+    zero: Value,
+    half: Value,
+    minus_half: Value,
+    one: Value,
 }
 
 impl Factor {
-    fn new(b: &mut Builder, (upper, lower): (Value, Value)) -> Factor {
+    fn new(b: &mut Builder, (upper, lower): (Value, Value), halves: Halves) -> Factor {
         Factor {
             upper: b.splat(upper),
             lower: b.splat(lower),
-            least: b.splat_f32(-1.0),
-            most: b.splat_f32(1.0),
+            halves: match halves {
+                Halves::ToEven => Ties::ToEven {
+                    least: b.splat_f32(-1.0),
+                    most: b.splat_f32(1.0),
+                },
+                Halves::AwayFromZero => Ties::AwayFromZero(Away {
+                    zero: b.splat_f32(0.0),
+                    half: b.splat_f32(0.5),
+                    minus_half: b.splat_f32(-0.5),
+                    one: b.splat_i32(1),
+                }),
+            },
         }
     }
 
@@ -209,10 +295,36 @@ impl Factor {
         let left = b.sub(product, rounded);
         let left = b.add(left, rest);
         let is_number = b.compare(Compare::Eq, left, left);
-        let left = b.binary(BinaryOp::Min, left, self.most);
-        let left = b.binary(BinaryOp::Max, left, self.least);
-        let (one, _) = rounding.to_byte(b, left);
-        let number = b.add(number, one);
+        let number = match &self.halves {
+            Ties::ToEven { least, most } => {
+                let left = b.binary(BinaryOp::Min, left, *most);
+                let left = b.binary(BinaryOp::Max, left, *least);
+                let (one, _) = rounding.to_byte(b, left);
+                b.add(number, one)
+            }
+            Ties::AwayFromZero(away) => {
+                let step = away.step(b, product, left);
+                b.add(number, step)
+            }
+        };
         b.and(is_number, number)
+    }
+}
+
+impl Away {
+    /// What is added to a rounded number that leaves `left`, seen from zero, of a product: 1 from a half on, -1 below
+    /// minus a half.
+    fn step(&self, b: &mut Builder, product: Value, left: Value) -> Value {
+        let is_negative = b.compare(Compare::Lt, product, self.zero);
+        let mirrored = b.sub(self.zero, left);
+        let outwards = b.select(is_negative, mirrored, left);
+        let is_more = b.compare(Compare::Le, self.half, outwards);
+        let is_less = b.compare(Compare::Lt, outwards, self.minus_half);
+        let (more, less) = (b.and(is_more, self.one), b.and(is_less, self.one));
+        let (outwards, inwards) = (
+            b.binary(BinaryOp::Sub, more, less),
+            b.binary(BinaryOp::Sub, less, more),
+        );
+        b.select(is_negative, inwards, outwards)
     }
 }

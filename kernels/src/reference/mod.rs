@@ -15,7 +15,7 @@
 //! | `norm` | [`norm`], [`rms_norm`] |
 //! | `root` | mean squares and their roots, for the norms |
 //! | `quantize` | [`quantize`] |
-//! | `rms_quantize` | [`rms_quantize`] |
+//! | `rms_quantize` | [`rms_quantize`], [`rms_quantize_away`] |
 //! | `lookup` | [`lookup_f32`], [`lookup_f16`], [`lookup_i8`] |
 //! | `conv_silu` | [`conv_silu`] |
 //! | `selective_scan` | [`discretize`], [`selective_scan`], [`residual`] |

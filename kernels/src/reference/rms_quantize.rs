@@ -26,6 +26,41 @@ pub fn rms_quantize(
     q_scale: &mut [f32],
     q_sum: &mut [i32],
 ) {
+    quantize(Rule::Even, (x, gamma, eps), q, q_scale, q_sum);
+}
+
+/// [`rms_quantize`] by another rule: `q = round(127 x gamma / max(m, 1e-5 root))`, halves away from zero, and
+/// `q_scale = max(m / root, 1e-5) / 127`. What is within 2^-25 of a half counts as one.
+///
+/// # Panics
+/// If a length is wrong.
+pub fn rms_quantize_away(
+    x: &[f32],
+    gamma: &[f32],
+    eps: f32,
+    q: &mut [i8],
+    q_scale: &mut [f32],
+    q_sum: &mut [i32],
+) {
+    quantize(Rule::Away, (x, gamma, eps), q, q_scale, q_sum);
+}
+
+/// How a row becomes bytes.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// 1e-5 is added to the greatest magnitude, halves go to even.
+    Even,
+    /// The greatest magnitude is at least 1e-5, halves go away from zero.
+    Away,
+}
+
+fn quantize(
+    rule: Rule,
+    (x, gamma, eps): (&[f32], &[f32], f32),
+    q: &mut [i8],
+    q_scale: &mut [f32],
+    q_sum: &mut [i32],
+) {
     let (rows, width) = (q_scale.len(), gamma.len());
     assert_eq!(x.len(), rows * width, "length of x");
     assert_eq!(q.len(), rows * width, "length of q");
@@ -35,17 +70,22 @@ pub fn rms_quantize(
         let fault = sum(x.iter().zip(gamma).map(|(x, gamma)| fault(x * gamma)));
         let root = MeanSquare::of(x.iter().copied(), width).root(eps) + fault;
         let (m, m_lower) = greatest(x, gamma);
-        let factor = factor((m, m_lower), root);
+        let factor = factor(rule, (m, m_lower), root);
         let numbers = x
             .iter()
             .zip(gamma)
-            .map(|(x, gamma)| rounded(two_product(*x, *gamma), factor));
+            .map(|(x, gamma)| rounded(rule, two_product(*x, *gamma), factor));
         q_sum[r] = 0;
         for (q, number) in q.iter_mut().zip(numbers) {
             *q = number.clamp(-128, 127) as i8;
             q_sum[r] = q_sum[r].wrapping_add(number);
         }
-        q_scale[r] = (m * (1.0 / root) + QUANTIZE_EPS) / 127.0;
+        let normal = m * (1.0 / root);
+        let range = match rule {
+            Rule::Even => normal + QUANTIZE_EPS,
+            Rule::Away => greater(QUANTIZE_EPS, normal),
+        };
+        q_scale[r] = range / 127.0;
     }
 }
 
@@ -66,13 +106,23 @@ fn greatest(x: &[f32], gamma: &[f32]) -> (f32, f32) {
     (m, lower)
 }
 
-/// `127 / (m + 1e-5 root)` as a sum of two.
-fn factor((m, m_lower): (f32, f32), root: f32) -> (f32, f32) {
+/// The greater of two; the second where either is NaN.
+fn greater(x: f32, y: f32) -> f32 {
+    if x > y { x } else { y }
+}
+
+/// `127 / (m + 1e-5 root)`, or with the greater of the two, as a sum of two.
+fn factor(rule: Rule, (m, m_lower): (f32, f32), root: f32) -> (f32, f32) {
     let small = QUANTIZE_EPS * root;
-    let range = limited(m + small);
-    let added = range - m;
-    let lost = (m - (range - added)) + (small - added);
-    let range_lower = lost + m_lower;
+    let (range, range_lower) = match rule {
+        Rule::Even => {
+            let range = limited(m + small);
+            let added = range - m;
+            let lost = (m - (range - added)) + (small - added);
+            (range, lost + m_lower)
+        }
+        Rule::Away => (greater(m, small), if m < small { 0.0 } else { m_lower }),
+    };
     let upper = 127.0 / range;
     let (product, product_lower) = two_product(upper, range);
     let rest = ((127.0 - product) - product_lower) - upper * range_lower;
@@ -94,7 +144,7 @@ fn two_product(x: f32, y: f32) -> (f32, f32) {
 }
 
 /// A pair times a factor, rounded; 0 for NaN.
-fn rounded((x, x_lower): (f32, f32), (upper, lower): (f32, f32)) -> i32 {
+fn rounded(rule: Rule, (x, x_lower): (f32, f32), (upper, lower): (f32, f32)) -> i32 {
     let (product, rest) = two_product(x, upper);
     let rest = rest + (x * lower + x_lower * upper);
     let nearest = libm::rintf(product.clamp(-128.0, 127.0));
@@ -102,7 +152,15 @@ fn rounded((x, x_lower): (f32, f32), (upper, lower): (f32, f32)) -> i32 {
     if left.is_nan() {
         return 0;
     }
-    nearest as i32 + libm::rintf(left.clamp(-1.0, 1.0)) as i32
+    let more = match rule {
+        Rule::Even => libm::rintf(left.clamp(-1.0, 1.0)) as i32,
+        Rule::Away => {
+            let sign = if product < 0.0 { -1 } else { 1 };
+            let outwards = left * sign as f32;
+            sign * (i32::from(outwards >= 0.5) - i32::from(outwards < -0.5))
+        }
+    };
+    nearest as i32 + more
 }
 
 #[cfg(test)]
@@ -110,7 +168,7 @@ mod tests {
     use super::*;
 
     /// Where f64 puts an element.
-    fn exact(x: &[f32], gamma: &[f32], eps: f64) -> Vec<f64> {
+    fn exact(x: &[f32], gamma: &[f32], eps: f64, added: f64) -> Vec<f64> {
         let square = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64;
         let root = (square + eps).sqrt();
         let products = x
@@ -118,11 +176,17 @@ mod tests {
             .zip(gamma)
             .map(|(x, g)| f64::from(*x) * f64::from(*g));
         let m = products.clone().fold(0.0, |m: f64, p| m.max(p.abs()));
-        products.map(|p| 127.0 * p / (m + 1e-5 * root)).collect()
+        products.map(|p| 127.0 * p / (m + added * root)).collect()
     }
 
     #[test]
     fn numbers_near_a_half_go_where_exact_arithmetic_puts_them() {
+        near_a_half(Rule::Even, 1e-5, f64::round_ties_even);
+        near_a_half(Rule::Away, 0.0, f64::round);
+    }
+
+    /// Rows of which no greatest magnitude is small, with `added` to it.
+    fn near_a_half(rule: Rule, added: f64, round: fn(f64) -> f64) {
         let mut state = 1u64;
         let mut next = || {
             state = state
@@ -135,9 +199,9 @@ mod tests {
             let x: Vec<f32> = (0..192).map(|_| next()).collect();
             let gamma: Vec<f32> = (0..192).map(|_| 1.0 + 0.2 * next()).collect();
             let (mut q, mut scale, mut sum) = ([0; 192], [0.0], [0]);
-            rms_quantize(&x, &gamma, 1e-6, &mut q, &mut scale, &mut sum);
-            for (q, exact) in q.iter().zip(exact(&x, &gamma, 1e-6)) {
-                assert_eq!(f64::from(*q), exact.round_ties_even(), "{exact}");
+            quantize(rule, (&x, &gamma, 1e-6), &mut q, &mut scale, &mut sum);
+            for (q, exact) in q.iter().zip(exact(&x, &gamma, 1e-6, added)) {
+                assert_eq!(f64::from(*q), round(exact), "{exact}");
                 let from_half = ((exact - exact.floor()) - 0.5).abs();
                 // An f32 of this size has steps of 4e-6 to 8e-6.
                 near += usize::from(from_half < 4e-6);
@@ -146,5 +210,35 @@ mod tests {
             assert_eq!(sum[0], q.iter().map(|q| i32::from(*q)).sum::<i32>());
         }
         assert!(near > 3, "{near} of {total} were near");
+    }
+
+    #[test]
+    fn halves_go_away_from_zero() {
+        let x = [
+            127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 63.5, -126.5, 0.0, -0.0, 42.5,
+        ];
+        let bytes = |rule| {
+            let (mut q, mut scale, mut sum) = ([0; 12], [0.0], [0]);
+            quantize(rule, (&x, &[1.0; 12], 1e-6), &mut q, &mut scale, &mut sum);
+            (q, scale[0])
+        };
+        let (away, scale) = bytes(Rule::Away);
+        assert_eq!(away, [127, 1, 2, 3, -1, -2, -3, 64, -127, 0, 0, 43]);
+        let root = (x.iter().map(|x| x * x).sum::<f32>() / 12.0 + 1e-6).sqrt();
+        assert!((scale * root - 1.0).abs() < 1e-6, "{scale}");
+        // By the other rule the range is a little more, so that each is a little below its half.
+        assert_eq!(bytes(Rule::Even).0[..4], [127, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_row_is_measured_by_at_least_a_hundred_thousandth() {
+        let mut scale = [0.0];
+        let (mut q, mut sum) = ([7; 4], [0]);
+        rms_quantize_away(&[0.0; 4], &[1.0; 4], 1e-6, &mut q, &mut scale, &mut sum);
+        assert_eq!((q, scale[0], sum[0]), ([0; 4], 1e-5 / 127.0, 0));
+        // A gain that makes the row small: 127 * 1e-6 / 1e-5 = 12.7.
+        let gamma = [1e-6, 5e-7, -1e-6, 0.0];
+        rms_quantize_away(&[1.0; 4], &gamma, 0.0, &mut q, &mut scale, &mut sum);
+        assert_eq!((q, scale[0]), ([13, 6, -13, 0], 1e-5 / 127.0));
     }
 }

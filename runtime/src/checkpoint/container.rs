@@ -126,8 +126,10 @@ pub(super) fn read(
 pub(super) fn family(metadata: &Metadata) -> Result<Architecture, FileError> {
     let stated = metadata.get(ARCHITECTURE)?;
     let known = Architecture::ALL.into_iter().find(|a| a.name() == stated);
-    let names = Architecture::ALL.map(Architecture::name).join(" or ");
-    Ok(known.ok_or_else(|| metadata.wrong(ARCHITECTURE, names))?)
+    let names = || match Architecture::ALL.map(Architecture::name) {
+        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+    };
+    Ok(known.ok_or_else(|| metadata.wrong(ARCHITECTURE, names()))?)
 }
 
 /// The classes that a file states, of a family that may have so many.

@@ -1,26 +1,23 @@
 //! A model of any family from a file of any format.
 
-use super::{Checkpoint, container};
+use super::{Checkpoint, container, folder};
 use crate::error::{ConfigError, FileError, HeaderError};
 use crate::families::{Architecture, AtomeConfig, Config};
 use crate::format::atome::FileHeader;
 use crate::format::bit2::Bit2File;
 use crate::format::container::Metadata;
-use crate::format::files::{read_header, read_rest};
+use crate::format::files::{read_header, read_rest, start_of};
 use crate::format::{Format, detect};
 use crate::mapped::MappedFile;
 use crate::progress::Progress;
 use crate::regular_file::open;
 use crate::tensor::Source;
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Bytes that tell any format from the others, and hold the header of an `ATOME` file.
-const MAX_HEADER_BYTES: usize = 13;
-
-/// Reads a model from a file.
+/// Reads a model from a file, or from a directory with `config.json` and float weights in safetensors files, as model hubs
+/// have them.
 ///
 /// The dimensions of a model in an `ATOME` file come from `config`, or from the `.json` beside the model that has the same
 /// stem; other formats store them. Memory for such a model: the file's bytes and its unpacked trits, together at most six
@@ -42,11 +39,14 @@ pub fn load_with(
     config: Option<&Path>,
     progress: Progress<'_>,
 ) -> Result<Checkpoint, FileError> {
+    if path.is_dir() {
+        return folder::load(path, config, progress);
+    }
     let in_model = |fault: FileError| fault.in_file(path);
     let opened = Opened::new(path).map_err(in_model)?;
     match opened.format {
         Format::Bit2 => bit2(opened.source()).map_err(in_model),
-        Format::Container => opened.container(path, config, progress),
+        Format::Container | Format::Folder => opened.container(path, config, progress),
         Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => opened.atome(path, config),
     }
 }
@@ -87,10 +87,13 @@ pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<Checkpoint, FileError
 /// # Errors
 /// If the file cannot be read or starts like no format.
 pub fn is_read_in_parts(path: &Path) -> Result<bool, FileError> {
+    if path.is_dir() {
+        return Ok(true);
+    }
     let found = || {
         let mut opened = Opened::new(path)?;
         match opened.format {
-            Format::Bit2 => Ok(true),
+            Format::Bit2 | Format::Folder => Ok(true),
             Format::Container => Ok(opened.metadata()?.is_mapped()),
             Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Ok(false),
         }
@@ -220,14 +223,4 @@ impl Opened {
 fn mapped(file: &File) -> Result<Source, FileError> {
     let file = MappedFile::new(file).map_err(|cause| FileError::Io { cause })?;
     Ok(Source::Mapped(Arc::new(file)))
-}
-
-/// The first bytes of a file, as many as any header needs.
-fn start_of(file: &mut File) -> Result<Vec<u8>, FileError> {
-    let mut start = Vec::new();
-    let mut header = file.take(MAX_HEADER_BYTES as u64);
-    header
-        .read_to_end(&mut start)
-        .map_err(|cause| FileError::Io { cause })?;
-    Ok(start)
 }

@@ -9,7 +9,7 @@
 //! | `mod` | a model: what it is, and its tensors by name |
 //! | `load` | which reader a file is for, and whose dimensions it has |
 //! | `container`, `atome` | models in the project's container, and in `ATOME` files |
-//! | `floats` | models from float weights |
+//! | `floats`, `folder` | models from float weights: of a file, of a directory |
 //! | `random` | models of random weights |
 //! | `packable` | any file that can be packed |
 //! | `compare` | two models, number by number |
@@ -18,6 +18,7 @@ mod atome;
 mod compare;
 mod container;
 mod floats;
+mod folder;
 mod load;
 mod packable;
 mod random;

@@ -40,6 +40,16 @@ pub enum ConfigError {
         /// The config's value.
         found: usize,
     },
+    /// A model of this kind is not one that this crate runs.
+    #[error("config: expected `{key}` {expected}, found {found}")]
+    Value {
+        /// The config's key.
+        key: &'static str,
+        /// The accepted values.
+        expected: String,
+        /// The config's value.
+        found: String,
+    },
     /// A config was given and says something else than the file.
     #[error("the config says `{key}` is {config}, the file says {file}")]
     Differs {

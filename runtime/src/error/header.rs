@@ -21,6 +21,20 @@ pub enum HeaderError {
         /// The JSON reader's reason.
         cause: serde_json::Error,
     },
+    /// The index of a directory's files is not one.
+    #[error("not an index of safetensors files: {}", one_line(cause))]
+    Index {
+        /// The JSON reader's reason.
+        cause: serde_json::Error,
+    },
+    /// The index of a directory's files names something else.
+    #[error("the index: expected `{tensor}` in a file of the directory, found it in {found:?}")]
+    Outside {
+        /// The tensor.
+        tensor: String,
+        /// Where the index says that it is.
+        found: String,
+    },
     /// A safetensors file that no writer of ours made.
     #[error("a safetensors file without `format` = `atome` in its metadata")]
     Foreign,

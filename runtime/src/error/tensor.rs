@@ -8,6 +8,9 @@ pub enum EntryFault {
     /// It is not in the file.
     #[error(" is missing")]
     Missing,
+    /// It is in a file in which the index of the directory does not have it.
+    #[error(" is in this file, the index has it elsewhere or not at all")]
+    NotIndexed,
     /// It is not one of the model.
     #[error(" is no tensor of this model: wrong dimensions?")]
     Unknown,

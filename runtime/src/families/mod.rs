@@ -2,9 +2,11 @@
 
 mod atome;
 mod bitmamba2;
+mod hgrn_bit;
 
 pub use atome::{AtomeConfig, PATHWAYS};
 pub use bitmamba2::BitMamba2Config;
+pub use hgrn_bit::HgrnBitConfig;
 
 use crate::error::{ConfigError, FileError};
 use crate::format::Format;
@@ -24,6 +26,8 @@ pub enum Config {
     Atome(AtomeConfig),
     /// Of the BitMamba-2 family.
     BitMamba2(BitMamba2Config),
+    /// Of the MatMul-free LM family.
+    HgrnBit(HgrnBitConfig),
 }
 
 /// A family of models.
@@ -35,11 +39,14 @@ pub enum Architecture {
     Atome,
     /// Mamba-2 with ternary projections and int8 activations.
     BitMamba2,
+    /// MatMul-free LM: a gated linear recurrence with ternary projections and int8 activations.
+    #[serde(rename = "hgrn_bit")]
+    HgrnBit,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Self; 2] = [Self::Atome, Self::BitMamba2];
+    pub const ALL: [Self; 3] = [Self::Atome, Self::BitMamba2, Self::HgrnBit];
 
     /// Returns the name, as containers state it.
     #[must_use]
@@ -47,6 +54,7 @@ impl Architecture {
         match self {
             Self::Atome => "atome",
             Self::BitMamba2 => "bitmamba2",
+            Self::HgrnBit => "hgrn_bit",
         }
     }
 
@@ -55,13 +63,29 @@ impl Architecture {
         match format {
             Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Some(Self::Atome),
             Format::Bit2 => Some(Self::BitMamba2),
+            Format::Folder => Some(Self::HgrnBit),
             Format::Container => None,
         }
     }
 }
 
+/// What a parameter is made of, in a directory of float weights.
+pub(crate) enum Origin {
+    /// The tensor of its name.
+    Itself,
+    /// The tensor of its name or, where there is none, this one.
+    Else(&'static str),
+    /// A row of what is made of another tensor.
+    Row {
+        of: &'static str,
+        shape: [usize; 2],
+        row: usize,
+        made: fn(&[f32], [usize; 2]) -> Vec<f32>,
+    },
+}
+
 /// What a family tells of a model, from its dimensions.
-pub(crate) trait Family {
+pub(crate) trait Family: Sync {
     /// Checks every dimension.
     fn validate(&self) -> Result<(), FileError>;
 
@@ -92,6 +116,12 @@ pub(crate) trait Family {
         Format::Container
     }
 
+    /// What a parameter is made of, in a directory of float weights.
+    fn origin(&self, param: &str) -> Origin {
+        let _ = param;
+        Origin::Itself
+    }
+
     /// The structure of a model; of a classifier if `classes` is given.
     ///
     /// # Errors
@@ -106,6 +136,7 @@ impl Config {
         match self {
             Config::Atome(_) => Architecture::Atome,
             Config::BitMamba2(_) => Architecture::BitMamba2,
+            Config::HgrnBit(_) => Architecture::HgrnBit,
         }
     }
 
@@ -113,6 +144,7 @@ impl Config {
         match self {
             Config::Atome(config) => config,
             Config::BitMamba2(config) => config,
+            Config::HgrnBit(config) => config,
         }
     }
 
@@ -121,6 +153,7 @@ impl Config {
         Ok(match family {
             Architecture::Atome => AtomeConfig::from_json(json)?.into(),
             Architecture::BitMamba2 => BitMamba2Config::from_json(json)?.into(),
+            Architecture::HgrnBit => HgrnBitConfig::from_json(json)?.into(),
         })
     }
 
@@ -129,7 +162,8 @@ impl Config {
     /// # Errors
     /// If the file cannot be read; for a missing, repeated or ill-typed key, and a number outside its range.
     pub fn from_file(family: Architecture, path: &Path) -> Result<Config, FileError> {
-        let read = json::read(path).and_then(|json| Config::from_json(family, &json));
+        let read = json::read(path, json::MAX_CONFIG_BYTES)
+            .and_then(|json| Config::from_json(family, &json));
         read.map_err(|fault| fault.in_file(path))
     }
 
@@ -141,8 +175,8 @@ impl Config {
     /// The dimensions in the header of a `BIT2` file, for a model that has such.
     pub(crate) fn header(&self) -> Option<[usize; 4]> {
         match self {
-            Config::Atome(_) => None,
             Config::BitMamba2(config) => Some(config.header()),
+            Config::Atome(_) | Config::HgrnBit(_) => None,
         }
     }
 
@@ -206,6 +240,12 @@ impl From<BitMamba2Config> for Config {
     }
 }
 
+impl From<HgrnBitConfig> for Config {
+    fn from(config: HgrnBitConfig) -> Config {
+        Config::HgrnBit(config)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +271,15 @@ mod tests {
         family.graph(classes).expect("a graph")
     }
 
+    const HGRN_BIT: HgrnBitConfig = HgrnBitConfig {
+        vocab_size: 256,
+        hidden_size: 32,
+        num_hidden_layers: 2,
+        intermediate_size: 48,
+        rms_norm_eps: 1e-6,
+        use_lower_bound: true,
+    };
+
     #[test]
     fn a_model_on_a_page() {
         let deep = AtomeConfig {
@@ -244,6 +293,11 @@ mod tests {
             ..BITMAMBA2
         };
         assert_snapshot!("bitmamba2", graph(&deep, None));
+        let deep = HgrnBitConfig {
+            num_hidden_layers: 24,
+            ..HGRN_BIT
+        };
+        assert_snapshot!("hgrn_bit", graph(&deep, None));
     }
 
     #[test]
@@ -254,5 +308,7 @@ mod tests {
         assert_eq!(graph(&ATOME, Some(4)).macs(3, 1), 3 * block + 4 * 32);
         let layer = 140 * 32 + 32 * 64;
         assert_eq!(graph(&BITMAMBA2, None).macs(1, 1), layer + 256 * 32);
+        let layer = 4 * 32 * 32 + 3 * 48 * 32;
+        assert_eq!(graph(&HGRN_BIT, None).macs(2, 1), 2 * 2 * layer + 256 * 32);
     }
 }

@@ -8,6 +8,19 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// Bytes that tell any format from the others, and hold the header of an `ATOME` file.
+const START_BYTES: u64 = 13;
+
+/// The first bytes of a file, as many as any header needs.
+pub(crate) fn start_of(file: &mut File) -> Result<Vec<u8>, FileError> {
+    let mut start = Vec::new();
+    let mut header = file.take(START_BYTES);
+    header
+        .read_to_end(&mut start)
+        .map_err(|cause| FileError::Io { cause })?;
+    Ok(start)
+}
+
 /// Reads the header of the container in `file`, after the `bytes` already read.
 pub(crate) fn read_header(file: &mut File, bytes: &mut Vec<u8>) -> Result<(), FileError> {
     let header = container::header::length(bytes).unwrap_or_default();

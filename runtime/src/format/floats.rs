@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 
 use super::container::header::{Entry, Header};
 use super::quantize::{quantize, quantize_absmean};
 use crate::error::{EntryFault, FileError, TensorFault};
-use crate::tensor::{EmbeddingTable, Kind, Param, Shapes, Tensor, Tensors, Ternary, Values};
+use crate::tensor::{
+    EmbeddingTable, FloatType, Kind, Param, Shapes, Tensor, Tensors, Ternary, Values,
+};
 
 /// How the scale of a tensor is found.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -119,7 +120,7 @@ impl Shapes for FloatFile<'_> {
     }
 }
 
-fn kind(entry: &Entry, expected: &str) -> FileError {
+pub(super) fn kind(entry: &Entry, expected: &str) -> FileError {
     FileError::entry(
         &entry.name,
         EntryFault::Kind {
@@ -145,10 +146,10 @@ impl Reader<'_> {
         let start = self.file.data_start + entry.begin();
         // The header was checked against the file's length.
         let bytes = &self.file.bytes[start as usize..][..entry.bytes() as usize];
-        let values = Some(entry)
-            .filter(|_| fits)
-            .and_then(|entry| decode(entry.info.dtype, bytes));
-        let values = values.ok_or_else(|| kind(entry, &format!("{shape:?}")))?;
+        let of = float_type(entry.info.dtype).filter(|_| fits);
+        let of = of.ok_or_else(|| kind(entry, &format!("{shape:?}")))?;
+        let mut values = vec![0.0; bytes.len() / of.bytes()];
+        of.decode(bytes, &mut values);
         self.done.push(QuantizedTensor {
             name: tensor.clone(),
             dtype: entry.info.dtype.to_string(),
@@ -170,22 +171,14 @@ impl Reader<'_> {
     }
 }
 
-/// Numbers of a type, or `None` if it is none of the three.
-fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
-    let halves = || bytes.as_chunks().0.iter();
-    Some(match dtype {
-        Dtype::F32 => {
-            let words = bytes.as_chunks().0.iter();
-            words.map(|&word| f32::from_le_bytes(word)).collect()
-        }
-        Dtype::F16 => halves()
-            .map(|&half| f16::from_le_bytes(half).to_f32())
-            .collect(),
-        Dtype::BF16 => halves()
-            .map(|&half| bf16::from_le_bytes(half).to_f32())
-            .collect(),
-        _ => return None,
-    })
+/// The type of floats, or `None` for another one.
+pub(super) fn float_type(dtype: Dtype) -> Option<FloatType> {
+    match dtype {
+        Dtype::F32 => Some(FloatType::F32),
+        Dtype::F16 => Some(FloatType::F16),
+        Dtype::BF16 => Some(FloatType::Bf16),
+        _ => None,
+    }
 }
 
 impl Reader<'_> {

@@ -8,6 +8,7 @@
 //! | `atome` | `ATOME` files |
 //! | `bit2` | `BIT2` files |
 //! | `container` | the project's own format, a safetensors file |
+//! | `folder` | a directory of float weights |
 //! | `floats`, `quantize` | float weights in a safetensors file, and trits of them |
 //! | `write` | why a model was not written |
 //!
@@ -18,6 +19,7 @@ pub(crate) mod bit2;
 pub(crate) mod container;
 pub(crate) mod files;
 mod floats;
+pub(crate) mod folder;
 mod quantize;
 mod write;
 
@@ -47,6 +49,8 @@ pub enum Format {
     Bit2,
     /// The project's own container: safetensors, either kind of model, trits in either packing.
     Container,
+    /// A directory of float weights, as model hubs have them: `config.json`, and safetensors files.
+    Folder,
 }
 
 impl Format {
@@ -68,6 +72,7 @@ impl Format {
             Self::AtomeCl01 => "ATOMECL01",
             Self::Bit2 => "BIT2",
             Self::Container => "safetensors",
+            Self::Folder => "safetensors directory",
         }
     }
 
@@ -78,7 +83,7 @@ impl Format {
             Self::Atome01 | Self::Atome02 | Self::AtomeCl01 => Some(self.name()),
             // The number 0x42495432, little-endian.
             Self::Bit2 => Some("2TIB"),
-            Self::Container => None,
+            Self::Container | Self::Folder => None,
         }
     }
 }

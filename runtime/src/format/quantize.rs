@@ -1,5 +1,7 @@
 //! Float weights to trits: `trit = round(clip(w / scale, -1, 1))`.
 
+use crate::tensor::quantize_into;
+
 /// Quantises a tensor with the mean of its absolute values as the scale.
 ///
 /// Returns the scale and a trit for each weight. The mean is summed in f64, in index order, and rounded to f32 once; of no
@@ -21,15 +23,9 @@ pub fn quantize_absmean(weights: &[f32]) -> (f32, Vec<i8>) {
 /// -1 or 1. With a scale of 0 all trits are 0.
 #[must_use]
 pub fn quantize(weights: &[f32], scale: f32) -> Vec<i8> {
-    if scale == 0.0 {
-        return vec![0; weights.len()];
-    }
-    // Clipped and rounded by two comparisons, which compilers make vectors of.
-    let trit = |w: &f32| {
-        let x = w / scale;
-        i8::from(x > 0.5) - i8::from(x < -0.5)
-    };
-    weights.iter().map(trit).collect()
+    let mut trits = vec![0; weights.len()];
+    quantize_into(weights, scale, &mut trits);
+    trits
 }
 
 #[cfg(test)]

@@ -59,7 +59,12 @@ impl Dims<'_> {
                 let (channels, taps) = self.matrix(call, "w")?;
                 vec![channels, taps, tokens, stride("x")?]
             }
-            Op::Norm | Op::RmsNorm | Op::RmsQuantize | Op::Quantize | Op::Softmax => {
+            Op::Norm
+            | Op::RmsNorm
+            | Op::RmsQuantize
+            | Op::RmsQuantizeAway
+            | Op::Quantize
+            | Op::Softmax => {
                 let x = rows("x")?;
                 vec![self.width(x), self.count(x)]
             }
@@ -157,7 +162,12 @@ pub(super) fn instead(op: Op) -> Option<&'static str> {
         Op::Gemm | Op::Conv1d | Op::ConvSilu | Op::Scan | Op::Discretize | Op::SelectiveScan => {
             None
         }
-        Op::Norm | Op::RmsNorm | Op::RmsQuantize | Op::Quantize | Op::Softmax => None,
+        Op::Norm
+        | Op::RmsNorm
+        | Op::RmsQuantize
+        | Op::RmsQuantizeAway
+        | Op::Quantize
+        | Op::Softmax => None,
         Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::RouterMix | Op::Residual => None,
         Op::Gemv => Some("`gemm`"),
         Op::Argmax => Some("nothing: sessions tell the greatest logit"),

@@ -53,6 +53,14 @@ impl Builder {
         out
     }
 
+    /// [`Builder::bit_linear`] that rounds halves away from zero, with the parameters `weight` and `norm.weight` within
+    /// `name`, as checkpoints of model hubs have them.
+    pub fn bit_linear_away(&mut self, name: &str, x: Rows, rows: usize, eps: f32) -> Rows {
+        let out = self.rows(name, rows);
+        self.bit_linear_away_to(name, x, out, eps);
+        out
+    }
+
     /// The RMS norm of `x` with a gain, which is the parameter `name`.
     pub fn rms_norm(&mut self, name: &str, x: Rows, eps: f32) -> Rows {
         let out = self.rows(name, x.width);
@@ -109,17 +117,26 @@ impl Builder {
     }
 
     pub(super) fn bit_linear_to(&mut self, name: &str, x: Rows, out: Rows, eps: f32) {
-        let x = self.rms_quantize(name, x, eps);
-        let w = self.ternary(name, [out.width, x.width]);
+        let x = self.rms_quantize(Op::RmsQuantize, name, (x, "norm"), eps);
+        self.linear_i8(name, name, x, out);
+    }
+
+    pub(super) fn bit_linear_away_to(&mut self, name: &str, x: Rows, out: Rows, eps: f32) {
+        let x = self.rms_quantize(Op::RmsQuantizeAway, name, (x, "norm.weight"), eps);
+        self.linear_i8(name, &format!("{name}.weight"), x, out);
+    }
+
+    fn linear_i8(&mut self, name: &str, w: &str, x: Quantized, out: Rows) {
+        let w = self.ternary(w, [out.width, x.width]);
         let call = self.call_i8(name, Op::Gemm);
         call.arg("w", w).arg("x", x.q);
         call.arg("x_scale", x.scale).arg("x_sum", x.sum);
         call.arg("out", out).scalar("scale", w);
     }
 
-    /// The RMS norm of `x` with a gain, rounded to int8, for a product of this name.
-    fn rms_quantize(&mut self, of: &str, x: Rows, eps: f32) -> Quantized {
-        let [norm, q, scale, sum] = ["norm", "q", "q_scale", "q_sum"].map(|n| format!("{of}.{n}"));
+    /// The RMS norm of `x` with a gain, rounded to int8 by an op, for a product of this name.
+    fn rms_quantize(&mut self, op: Op, of: &str, (x, norm): (Rows, &str), eps: f32) -> Quantized {
+        let [norm, q, scale, sum] = [norm, "q", "q_scale", "q_sum"].map(|n| format!("{of}.{n}"));
         let gamma = self.floats(&norm, &[x.width], typical::RMS_GAIN);
         let to = Quantized {
             width: x.width,
@@ -127,7 +144,7 @@ impl Builder {
             scale: self.rows(&scale, 1),
             sum: self.rows(&sum, 1),
         };
-        let call = self.call(&norm, Op::RmsQuantize);
+        let call = self.call(&norm, op);
         call.arg("x", x).arg("gamma", gamma).arg("q", to.q);
         call.arg("q_scale", to.scale).arg("q_sum", to.sum);
         call.scalar("eps", eps);

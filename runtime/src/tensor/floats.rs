@@ -2,12 +2,55 @@
 
 use super::{Floats, Source, Stored};
 use crate::error::{FileError, TensorFault};
+use half::{bf16, f16};
 use std::sync::Arc;
 
-/// f32 numbers of a file, little-endian, checked to be finite when they are read.
+/// What the elements of a tensor in a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FloatType {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl FloatType {
+    /// Bytes of an element.
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            FloatType::F32 => 4,
+            FloatType::F16 | FloatType::Bf16 => 2,
+        }
+    }
+
+    /// The numbers of elements that lie one after the other, little-endian.
+    pub(crate) fn decode(self, bytes: &[u8], values: &mut [f32]) {
+        let halves = || bytes.as_chunks().0.iter();
+        match self {
+            FloatType::F32 => {
+                let words = bytes.as_chunks().0.iter();
+                for (value, word) in values.iter_mut().zip(words) {
+                    *value = f32::from_le_bytes(*word);
+                }
+            }
+            FloatType::F16 => {
+                for (value, half) in values.iter_mut().zip(halves()) {
+                    *value = f16::from_le_bytes(*half).to_f32();
+                }
+            }
+            FloatType::Bf16 => {
+                for (value, half) in values.iter_mut().zip(halves()) {
+                    *value = bf16::from_le_bytes(*half).to_f32();
+                }
+            }
+        }
+    }
+}
+
+/// Numbers of a file, little-endian, checked to be finite when they are read.
 #[derive(Debug)]
 pub(crate) struct FileFloats {
     name: String,
+    of: FloatType,
     elems: usize,
     offset: u64,
     source: Arc<Source>,
@@ -15,11 +58,12 @@ pub(crate) struct FileFloats {
 }
 
 impl FileFloats {
-    /// The numbers from `offset` on, which the caller has checked to be there.
+    /// The f32 numbers from `offset` on, which the caller has checked to be there.
     pub(crate) fn new(name: String, elems: usize, source: &Arc<Source>, offset: u64) -> Self {
         let source = Arc::clone(source);
         Self {
             name,
+            of: FloatType::F32,
             elems,
             offset,
             source,
@@ -27,7 +71,12 @@ impl FileFloats {
         }
     }
 
-    /// The same, of a file whose numbers kernels may read where they are; the file states their checksum.
+    /// The same, but elements of another type.
+    pub(crate) fn of(self, of: FloatType) -> Self {
+        Self { of, ..self }
+    }
+
+    /// The same, of a file whose f32 numbers kernels may read where they are; the file states their checksum.
     pub(crate) fn stored(self, crc32: u32) -> Self {
         let stored = Stored::new(&self.source, self.offset, 4 * self.elems, crc32);
         Self {
@@ -52,23 +101,31 @@ impl Floats for FileFloats {
             end.is_some_and(|end| end <= self.elems),
             "within the tensor"
         );
-        let offset = self.offset + 4 * first as u64;
-        let mut bytes = vec![0; 4 * values.len()];
+        let size = self.of.bytes();
+        let offset = self.offset + (size * first) as u64;
+        let mut bytes = vec![0; size * values.len()];
         self.source.read(offset, &mut bytes)?;
-        for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
-            *value = f32::from_le_bytes(*bytes);
-        }
+        self.of.decode(&bytes, values);
         match values.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
             Some(index) => Err(FileError::tensor(
                 &self.name,
                 TensorFault::NotFinite {
-                    offset: offset + 4 * index as u64,
+                    offset: offset + (size * index) as u64,
                     index: first + index,
                     found: values[index],
                 },
             )),
         }
+    }
+
+    fn element(&self) -> (&'static str, u64) {
+        let name = match self.of {
+            FloatType::F32 => "f32",
+            FloatType::F16 => "f16",
+            FloatType::Bf16 => "bf16",
+        };
+        (name, 8 * self.of.bytes() as u64)
     }
 
     fn stored(&self) -> Option<&Stored> {

@@ -7,12 +7,14 @@
 //! | `source` | tensors that are read a part at a time |
 //! | `stored` | the bytes of a file, and parts of them that are as kernels read them |
 //! | `memory`, `floats`, `table` | tensors in memory, floats of a file, tables of any type |
+//! | `latent` | trits of the floats that they were trained as |
 //! | `trits` | trits without gaps, 4 or 5 a byte |
 //! | `check` | whether tensors are those that a model asks for |
 //! | `random` | seeded random tensors |
 
 mod check;
 mod floats;
+mod latent;
 mod memory;
 mod param;
 mod random;
@@ -23,7 +25,8 @@ mod tensors;
 pub(crate) mod trits;
 
 pub(crate) use check::{check_finite, check_tensors, check_trits};
-pub(crate) use floats::FileFloats;
+pub(crate) use floats::{FileFloats, FloatType};
+pub(crate) use latent::{Latent, quantize_into};
 pub use memory::{Ternary, Values};
 pub use param::Prepare;
 pub(crate) use param::{Kind, Param, Role};

@@ -1,14 +1,20 @@
 //! Seeded random tensors, for tests and benchmarks that need no file.
 
-use super::{EmbeddingTable, Kind, Param, Role, Tensor, Tensors, Ternary, Values};
+use super::{
+    EmbeddingTable, Floats, Kind, Param, Role, Tensor, Tensors, Ternary, TernaryTensor, TritRows,
+    Values,
+};
+use crate::error::FileError;
 use crate::rng::SplitMix64;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Random tensors for `params`, the same on every machine; each number is drawn from `splitmix64` in their order.
 ///
 /// - trits are -1, 0 or 1 alike; one row in 16 is all 0, one all +1, one all -1;
 /// - a product's scale is near `(2/3 cols)^-1/2`, an embedding's near 1, so that activations stay near 1;
-/// - floats are in the interval that their parameter names.
+/// - floats are in the interval that their parameter names;
+/// - matrices for int8 activations and tables, which may be large, are made when they are read, of other numbers.
 pub(crate) fn random_tensors(params: &[Param], seed: u64) -> Tensors {
     let mut random = Random(SplitMix64::new(seed));
     let named = params.iter().map(|p| (p.name.clone(), random.tensor(p)));
@@ -21,21 +27,28 @@ impl Random {
     fn tensor(&mut self, param: &Param) -> Tensor {
         let name = param.name.clone();
         match param.kind {
+            Kind::Ternary {
+                rows,
+                cols,
+                role: Role::MatrixI8,
+            } => Tensor::Ternary(TernaryTensor {
+                scale: self.scale(cols),
+                rows: Arc::new(RandomRows::new(param, (rows, cols), &mut self.0)),
+            }),
             Kind::Ternary { rows, cols, role } => self.ternary(name, (rows, cols), role).into(),
             Kind::Table { rows, cols } => {
-                let values = self.values(param);
-                Tensor::Table(EmbeddingTable::f32((rows, cols), Arc::new(values)))
+                let rows_of = RandomRows::new(param, (rows, cols), &mut self.0);
+                Tensor::Table(EmbeddingTable::f32((rows, cols), Arc::new(rows_of)))
             }
             Kind::Floats(_) => self.values(param).into(),
         }
     }
 
     fn ternary(&mut self, name: String, (rows, cols): (usize, usize), role: Role) -> Ternary {
-        let norm = match role {
-            Role::Embedding => 1.0,
-            _ => (cols as f32 * 2.0 / 3.0).sqrt(),
+        let scale = match role {
+            Role::Embedding => self.between((0.75, 1.25)),
+            _ => self.scale(cols),
         };
-        let scale = self.between((0.75, 1.25)) / norm;
         let mut trits = Vec::with_capacity(rows * cols);
         for _ in 0..rows {
             self.push_row(cols, &mut trits);
@@ -47,6 +60,11 @@ impl Random {
             scale,
             trits,
         }
+    }
+
+    /// The scale of a product.
+    fn scale(&mut self, cols: usize) -> f32 {
+        self.between((0.75, 1.25)) / (cols as f32 * 2.0 / 3.0).sqrt()
     }
 
     fn push_row(&mut self, cols: usize, trits: &mut Vec<i8>) {
@@ -69,6 +87,87 @@ impl Random {
     /// Returns a number in `[low, high)`.
     fn between(&mut self, (low, high): (f32, f32)) -> f32 {
         low + (high - low) * self.0.next_f32()
+    }
+}
+
+/// Rows that are made when they are read, each from a seed of its own.
+#[derive(Debug)]
+struct RandomRows {
+    name: String,
+    shape: (usize, usize),
+    typical: (f32, f32),
+    seed: u64,
+}
+
+impl RandomRows {
+    fn new(param: &Param, shape: (usize, usize), random: &mut SplitMix64) -> RandomRows {
+        RandomRows {
+            name: param.name.clone(),
+            shape,
+            typical: param.typical,
+            seed: random.next_u64(),
+        }
+    }
+
+    fn row(&self, row: usize) -> SplitMix64 {
+        SplitMix64::new(self.seed ^ SplitMix64::new(row as u64).next_u64())
+    }
+}
+
+impl TritRows for RandomRows {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
+        let (_, cols) = self.shape;
+        assert_eq!(trits.len(), rows.len() * cols, "room for the rows");
+        for (row, trits) in rows.zip(trits.chunks_exact_mut(cols.max(1))) {
+            let mut random = self.row(row);
+            for trits in trits.chunks_mut(8) {
+                let bytes = random.next_u64().to_le_bytes();
+                for (trit, byte) in trits.iter_mut().zip(bytes) {
+                    *trit = ((u16::from(byte) * 3) >> 8) as i8 - 1;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Floats for RandomRows {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn elems(&self) -> usize {
+        self.shape.0 * self.shape.1
+    }
+
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), FileError> {
+        let (_, cols) = self.shape;
+        assert!(first + values.len() <= self.elems(), "within the tensor");
+        let (low, high) = self.typical;
+        let mut at = first;
+        let mut rest = values;
+        while !rest.is_empty() {
+            let (row, skip) = (at / cols, at % cols);
+            let (part, more) = rest.split_at_mut(rest.len().min(cols - skip));
+            let mut random = self.row(row);
+            for _ in 0..skip {
+                random.next_u64();
+            }
+            for value in &mut *part {
+                *value = low + (high - low) * random.next_f32();
+            }
+            at += part.len();
+            rest = more;
+        }
+        Ok(())
     }
 }
 

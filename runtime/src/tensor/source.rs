@@ -35,6 +35,11 @@ pub trait TritRows: Send + Sync + fmt::Debug {
     /// If there are no such rows or `trits` is not as long as they are.
     fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError>;
 
+    /// What its source has of an element, and in how many bits: trits, or the floats that they are made of.
+    fn element(&self) -> (&'static str, u64) {
+        ("trits", 2)
+    }
+
     /// The bytes of the matrix as kernels read it in this packing, if a file holds them.
     fn stored(&self, packing: Packing) -> Option<&Stored> {
         let _ = packing;
@@ -67,6 +72,11 @@ pub trait Floats: Send + Sync + fmt::Debug {
         let mut values = vec![0.0; self.elems()];
         self.read(0, &mut values)?;
         Ok(values)
+    }
+
+    /// What its source has of an element, and in how many bits.
+    fn element(&self) -> (&'static str, u64) {
+        ("f32", 32)
     }
 
     /// The bytes of the tensor as kernels read it, if a file holds them.

@@ -1,6 +1,6 @@
 //! Named tensors, wherever their elements are.
 
-use super::{EmbeddingTable, Floats, Ternary, TritRows, Values};
+use super::{Elements, EmbeddingTable, EmbeddingType, Floats, Ternary, TritRows, Values};
 use crate::error::{FileError, TensorFault};
 use atome_spec::Packing;
 use std::collections::BTreeMap;
@@ -108,19 +108,41 @@ impl Tensor {
         }
     }
 
+    /// What the file it was read from has of an element, and in how many bits, without what only pads.
+    fn element(&self) -> (&'static str, u64) {
+        match self {
+            Tensor::Ternary(w) => w.rows.element(),
+            Tensor::Floats(values) => values.element(),
+            Tensor::Table(table) => match table.elements() {
+                Elements::F32(values) => values.element(),
+                Elements::F16(_) => ("f16", 16),
+                Elements::Int8(..) => ("int8", 8),
+            },
+        }
+    }
+
+    /// What the file it was read from has of an element: `trits`, or a type of floats.
+    #[must_use]
+    pub fn source_type(&self) -> &'static str {
+        self.element().0
+    }
+
     /// Bytes that the file it was read from has of it, without headers and scales; of a ternary matrix in memory, four
     /// trits a byte.
     #[must_use]
     pub fn source_bytes(&self) -> u64 {
         let (rows, cols) = self.shape();
         let elems = (rows as u64).saturating_mul(cols as u64);
+        let bytes = elems.saturating_mul(self.element().1) / 8;
         match self {
             Tensor::Ternary(w) => {
                 let stored = w.packing().and_then(|packing| w.rows.stored(packing));
-                stored.map_or(elems / 4, |stored| stored.len() as u64)
+                stored.map_or(bytes, |stored| stored.len() as u64)
             }
-            Tensor::Table(table) => (rows * table.element_type().row_bytes(cols)) as u64,
-            Tensor::Floats(_) => elems.saturating_mul(4),
+            Tensor::Table(table) if table.element_type() != EmbeddingType::F32 => {
+                (rows * table.element_type().row_bytes(cols)) as u64
+            }
+            Tensor::Table(_) | Tensor::Floats(_) => bytes,
         }
     }
 }

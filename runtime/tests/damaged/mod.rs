@@ -4,6 +4,7 @@ pub(crate) mod atome;
 pub(crate) mod bit2;
 pub(crate) mod container;
 pub(crate) mod floats;
+pub(crate) mod folder;
 pub(crate) mod packed;
 
 /// What was changed, and the file.

@@ -1,6 +1,8 @@
 //! Containers with something changed in them.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod folder;
+
 /// The container with its header's JSON edited and its length put right.
 pub(crate) fn edited(bytes: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
     let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;

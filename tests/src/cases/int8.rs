@@ -50,6 +50,27 @@ fn quantize_case(x: &[f32], [width, rows]: [usize; 2]) -> Case {
 }
 
 pub(super) fn rms_quantize() -> Vec<Case> {
+    normalised(Op::RmsQuantize, reference::rms_quantize)
+}
+
+pub(super) fn rms_quantize_away() -> Vec<Case> {
+    let mut cases = normalised(Op::RmsQuantizeAway, reference::rms_quantize_away);
+    // Halves, exactly, and gains that make a row smaller than what it is measured by.
+    let x: Vec<f32> = (0..40)
+        .map(|i| (i - 20) as f32 + 0.5)
+        .chain([127.0])
+        .collect();
+    let rounds = (Op::RmsQuantizeAway, reference::rms_quantize_away as Rounds);
+    cases.push(case(rounds, &x, &[1.0; 41], 1).values("halves"));
+    cases.push(case(rounds, &x, &[1e-7; 41], 1).values("small"));
+    cases
+}
+
+/// A scalar reference of rounding to int8.
+type Rounds = fn(&[f32], &[f32], f32, &mut [i8], &mut [f32], &mut [i32]);
+
+fn normalised(op: Op, round: Rounds) -> Vec<Case> {
+    let rounds = (op, round);
     let mut series = Series::new(14);
     let mut cases = Vec::new();
     for width in [0, 1, 15, 16, 17, 48, 63, 64, 65, 130] {
@@ -57,13 +78,13 @@ pub(super) fn rms_quantize() -> Vec<Case> {
             for values in [Values::Plain, Values::Extreme, Values::Zeros] {
                 let x = series.floats(values, rows * width);
                 let gamma = series.floats(Values::Plain, width);
-                cases.push(rms_quantize_case(&x, &gamma, rows).values(values));
+                cases.push(case(rounds, &x, &gamma, rows).values(values));
             }
         }
     }
     let gamma = series.floats(Values::Extreme, 70);
     let mut odd = series.floats(Values::Plain, 140);
-    cases.push(rms_quantize_case(&odd, &gamma, 2).values("extreme gains"));
+    cases.push(case(rounds, &odd, &gamma, 2).values("extreme gains"));
     for (name, at, value) in [
         ("a NaN", 3, f32::NAN),
         ("an infinity", 75, f32::INFINITY),
@@ -71,27 +92,27 @@ pub(super) fn rms_quantize() -> Vec<Case> {
         ("a subnormal", 4, f32::from_bits(3)),
     ] {
         odd[at] = value;
-        cases.push(rms_quantize_case(&odd, &gamma, 2).values(name));
+        cases.push(case(rounds, &odd, &gamma, 2).values(name));
     }
     // Products that round to the greatest, but for what they lack, and numbers near a half.
     let near = |i: usize| f32::from_bits(0x3f80_0000 + (i % 3) as u32 * 0x7fff);
     let x: Vec<f32> = (0..40).map(near).collect();
     let gamma: Vec<f32> = (0..40).map(|i| near(i + 1) / (1 + i / 8) as f32).collect();
-    cases.push(rms_quantize_case(&x, &gamma, 1).values("near each other"));
+    cases.push(case(rounds, &x, &gamma, 1).values("near each other"));
     for width in [17, 70] {
         for values in [Values::Plain, Values::Extreme, Values::Edges] {
             let (x, gamma) = (series.rows(width), series.floats(values, width));
-            let case = rms_quantize_case(&x, &gamma, Series::ROWS);
+            let case = case(rounds, &x, &gamma, Series::ROWS);
             cases.push(case.values((Values::Edges, values)));
         }
     }
     cases
 }
 
-fn rms_quantize_case(x: &[f32], gamma: &[f32], rows: usize) -> Case {
+fn case((op, round): (Op, Rounds), x: &[f32], gamma: &[f32], rows: usize) -> Case {
     let (width, eps) = (gamma.len(), 1e-6);
     let (mut q, mut q_scale, mut q_sum) = (vec![0; x.len()], blank(rows), vec![0; rows]);
-    reference::rms_quantize(x, gamma, eps, &mut q, &mut q_scale, &mut q_sum);
+    round(x, gamma, eps, &mut q, &mut q_scale, &mut q_sum);
     let arguments = vec![
         Argument::input("x", x),
         Argument::input("gamma", gamma),
@@ -100,7 +121,7 @@ fn rms_quantize_case(x: &[f32], gamma: &[f32], rows: usize) -> Case {
         Argument::words_output("q_sum", q_sum.iter().map(|s| s.cast_unsigned()).collect()),
     ];
     let dims = [("width", width), ("rows", rows)];
-    Case::new(Op::RmsQuantize, &dims, arguments).scalar(eps)
+    Case::new(op, &dims, arguments).scalar(eps)
 }
 
 fn words(q: &[i8], [rows, width]: [usize; 2]) -> Vec<u32> {

@@ -10,7 +10,7 @@
 //! | `memory` | the arguments in memory, with guards |
 //! | `data` | the numbers and the weights |
 //! | `ternary` | cases of `embed`, `gemv`, `gemm`, `conv1d` |
-//! | `int8` | cases of `quantize`, `rms_quantize`, and of `gemv` and `gemm` with int8 activations |
+//! | `int8` | cases of `quantize`, `rms_quantize`, `rms_quantize_away`, and of `gemv` and `gemm` with int8 activations |
 //! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax` |
 //! | `elementwise` | cases of the elementwise ops |
 //! | `map` | cases of `map`: expressions that models are made of, and random ones |
@@ -32,7 +32,7 @@ mod ternary;
 
 use attention::*;
 use elementwise::*;
-use int8::{quantize, rms_quantize};
+use int8::{quantize, rms_quantize, rms_quantize_away};
 use lookup::*;
 use mamba::*;
 use map::map;

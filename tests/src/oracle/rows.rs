@@ -135,6 +135,16 @@ pub(super) fn quantize(call: &Call<'_>) -> Result<(), String> {
 }
 
 pub(super) fn rms_quantize(call: &Call<'_>) -> Result<(), String> {
+    normalised(call, |m, least| m + least)
+}
+
+pub(super) fn rms_quantize_away(call: &Call<'_>) -> Result<(), String> {
+    // NaN stays.
+    normalised(call, |m, least| if m < least { least } else { m })
+}
+
+/// Rounding by a range: of the greatest magnitude and of what keeps it from 0.
+fn normalised(call: &Call<'_>, range: fn(f64, f64) -> f64) -> Result<(), String> {
     let (width, eps) = (call.dim("width"), f64::from(call.case.scalars[0]));
     let gamma = wide(&call.input("gamma"));
     for (r, x) in rows(&call.input("x"), width) {
@@ -143,12 +153,12 @@ pub(super) fn rms_quantize(call: &Call<'_>) -> Result<(), String> {
         let products: Vec<f64> = x.iter().zip(&gamma).map(|(x, g)| x * g).collect();
         let fault = !products.iter().chain(&x).all(|x| x.is_finite());
         let m = if fault { f64::NAN } else { greatest(&products) };
-        let scale = (m / root + 1e-5) / 127.0;
+        let scale = range(m / root, 1e-5) / 127.0;
         let radius = scale * (roundings(width) + 8.0 * ROUNDING) + m * 1e-39;
         let row = Bytes {
             numbers: products
                 .iter()
-                .map(|p| 127.0 * p / (m + 1e-5 * root))
+                .map(|p| 127.0 * p / range(m, 1e-5 * root))
                 .collect(),
             scale: Ball::rounded(scale, radius, &[m, m / root]),
         };

@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 
 /// Pack a model: quantise float weights, or repack ternary ones
 ///
-/// Reads a safetensors file of float weights (f32, f16 or bf16), ATOME01, ATOME02, ATOMECL01, BIT2
-/// or a packed container; writes a container or, of an Atome model, one of the older formats, whole
+/// Reads a safetensors file of float weights (f32, f16 or bf16), a directory of such files with a
+/// config.json, ATOME01, ATOME02, ATOMECL01, BIT2 or a packed container; writes a container or, of an Atome model, one of the older formats, whole
 /// or not at all, then reopens it and proves that every trit and float is the source's.
 #[derive(Debug, Args)]
 pub(crate) struct PackArgs {
-    /// Model file, or a safetensors file of float weights
+    /// Model file, a safetensors file of float weights, or a directory of them
     input: PathBuf,
 
     /// File to write; one that is there already is replaced if `atome pack` wrote it and it says so,
@@ -29,11 +29,11 @@ pub(crate) struct PackArgs {
     output: PathBuf,
 
     /// Bits of a trit: `int2` 2.0, `base3` 1.6 [default: what the format has; of a container, base3
-    /// for an Atome model and int2, which is faster, for a BitMamba-2 model]
+    /// for an Atome model and int2, which is faster, for others]
     #[arg(long, value_name = "PACKING", value_parser = crate::args::named::<Packing>(Packing::NAMES))]
     packing: Option<Packing>,
 
-    /// What the embedding table of a BitMamba-2 model becomes: `f32` as it is, the nearest `f16`, or
+    /// What an embedding table of floats becomes: `f32` as it is, the nearest `f16`, or
     /// `int8` with a scale a row [default: f32, or what a container has]
     #[arg(long, value_name = "TYPE", value_parser = crate::args::named::<EmbeddingType>(EmbeddingType::NAMES))]
     embedding: Option<EmbeddingType>,

@@ -115,11 +115,10 @@ fn row(source: &Checkpoint, tensor: &PackedTensor) -> Row {
     };
     let ternary = tensor.scale.is_some();
     let (source_type, source_bytes) = match source.tensors.get(&tensor.name) {
-        Some(of @ Tensor::Ternary(_)) => ("trits", of.source_bytes()),
-        Some(of @ Tensor::Table(table)) => (table.element_type().name(), of.source_bytes()),
+        Some(of) => (of.source_type(), of.source_bytes()),
         // The scales of a table's rows, which only a packed file has.
         None if embedding(source) != EmbeddingType::Int8 => ("-", 0),
-        _ => ("f32", 4 * (rows * cols) as u64),
+        None => ("f32", 4 * (rows * cols) as u64),
     };
     Row {
         name: tensor.name.clone(),

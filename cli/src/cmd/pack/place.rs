@@ -6,6 +6,7 @@ use crate::place;
 use ::atome::atomic_file::{Claim, same_file};
 use ::atome::checkpoint;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// What a container says of the program that wrote it.
 pub(super) const WRITTEN_BY: &str = "atome pack";
@@ -18,8 +19,12 @@ pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
     let claim = place::claim(output)?;
     let beside = args.input.with_extension("json");
     let beside = beside.exists().then_some(&beside);
-    let mut inputs = [Some(&args.input), args.config.as_ref(), beside].into_iter();
-    if inputs.any(|input| input.is_some_and(|input| same_file(input, output))) {
+    let inputs = [Some(&args.input), args.config.as_ref(), beside];
+    let inputs = inputs.into_iter().flatten().cloned();
+    if inputs
+        .chain(inside(args))
+        .any(|input| same_file(&input, output))
+    {
         let path = output.clone();
         return Err(Failure::OutputIsInput { path });
     }
@@ -35,7 +40,26 @@ pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
     Err(Failure::Stranger { path })
 }
 
-/// Bytes of the file that is read.
+/// The files of a directory that is read.
+fn inside(args: &PackArgs) -> Vec<PathBuf> {
+    let files = fs::read_dir(&args.input).into_iter().flatten();
+    files.flatten().map(|file| file.path()).collect()
+}
+
+/// Bytes of what is read.
 pub(super) fn source_bytes(args: &PackArgs) -> u64 {
-    fs::metadata(&args.input).map_or(0, |file| file.len())
+    let bytes = |path: &PathBuf| fs::metadata(path).map_or(0, |file| file.len());
+    match args.input.is_dir() {
+        true => inside(args)
+            .iter()
+            .filter(|path| is_weights(path))
+            .map(bytes)
+            .sum(),
+        false => bytes(&args.input),
+    }
+}
+
+fn is_weights(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "safetensors")
 }

@@ -64,7 +64,7 @@ impl AtomeConfig {
     /// # Errors
     /// Those of [`AtomeConfig::from_json`] and of opening a file, each with the file's path.
     pub fn from_file(path: &Path) -> Result<Self, FileError> {
-        json::read(path)
+        json::read(path, json::MAX_CONFIG_BYTES)
             .and_then(|json| Self::from_json(&json))
             .map_err(|fault| fault.in_file(path))
     }

@@ -7,6 +7,7 @@
 
 use crate::error::{EntryFault, FileError, HeaderError};
 use crate::format::WriteError;
+use crate::json::{Unique, twice};
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -223,40 +224,6 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         }
         header.tensors.sort_by_key(|entry| entry.info.data_offsets);
         Ok(header)
-    }
-}
-
-fn twice<E: de::Error>(key: &str) -> E {
-    E::custom(format_args!("key {key:?} is given twice"))
-}
-
-/// An object of strings, each key once.
-struct Unique(BTreeMap<String, String>);
-
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UniqueVisitor)
-    }
-}
-
-struct UniqueVisitor;
-
-impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Unique;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
-        let mut entries = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry::<String, String>()? {
-            if entries.contains_key(&key) {
-                return Err(twice(&key));
-            }
-            entries.insert(key, value);
-        }
-        Ok(Unique(entries))
     }
 }
 

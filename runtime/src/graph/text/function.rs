@@ -12,6 +12,7 @@ enum Function {
     Embedding,
     Linear,
     BitLinear,
+    BitLinearAway,
     RmsNorm,
     LayerNorm,
     Softmax,
@@ -20,11 +21,16 @@ enum Function {
 }
 
 impl Function {
-    const ALL: [(Function, &'static str, &'static str); 9] = [
+    const ALL: [(Function, &'static str, &'static str); 10] = [
         (Function::Lookup, "lookup", "(vocabulary, width)"),
         (Function::Embedding, "embedding", "(vocabulary, width)"),
         (Function::Linear, "linear", "(%x, rows)"),
         (Function::BitLinear, "bit_linear", "(%x, rows) eps=.."),
+        (
+            Function::BitLinearAway,
+            "bit_linear_away",
+            "(%x, rows) eps=..",
+        ),
         (Function::RmsNorm, "rms_norm", "(%x) eps=.."),
         (Function::LayerNorm, "layer_norm", "(%x) eps=.."),
         (Function::Softmax, "softmax", "(%x) eps=.."),
@@ -114,7 +120,7 @@ impl Parser<'_> {
         let width = match (function, rows.as_slice(), sizes.as_slice(), eps) {
             (Function::Lookup | Function::Embedding, [], [_, width], None) => *width,
             (Function::Linear, [_], [width], None) => *width,
-            (Function::BitLinear, [_], [width], Some(_)) => *width,
+            (Function::BitLinear | Function::BitLinearAway, [_], [width], Some(_)) => *width,
             (Function::RmsNorm | Function::LayerNorm | Function::Softmax, [x], [], Some(_)) => {
                 x.width
             }
@@ -144,16 +150,16 @@ impl Parser<'_> {
             (Function::Embedding, _) => g.embedding_to(name, size, out),
             (Function::Linear, Some(x)) => g.linear_to(name, x, out),
             (Function::BitLinear, Some(x)) => g.bit_linear_to(name, x, out, eps),
+            (Function::BitLinearAway, Some(x)) => g.bit_linear_away_to(name, x, out, eps),
             (Function::RmsNorm, Some(x)) => g.rms_norm_to(name, x, out, eps),
             (Function::LayerNorm, Some(x)) => g.layer_norm_to(name, x, out, eps),
             (Function::Softmax, Some(x)) => g.softmax(name, x, out, eps),
             (Function::Conv1d, Some(x)) => g.conv1d_to(name, x, out, size),
             _ => return Ok(None),
         }
-        let calls = if function == Function::BitLinear {
-            2
-        } else {
-            1
+        let calls = match function {
+            Function::BitLinear | Function::BitLinearAway => 2,
+            _ => 1,
         };
         self.recorded(calls, place, Some(out));
         Ok(Some(()))

@@ -29,7 +29,7 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
             "rows"
                 if matches!(
                     spec.op,
-                    Op::Norm | Op::Quantize | Op::RmsQuantize | Op::Softmax
+                    Op::Norm | Op::Quantize | Op::RmsQuantize | Op::RmsQuantizeAway | Op::Softmax
                 ) =>
             {
                 few
