@@ -49,13 +49,13 @@ impl Region {
     }
 }
 
-#[cfg(all(any(unix, windows), not(miri)))]
+#[cfg(all(feature = "mmap", any(unix, windows), not(miri)))]
 use mapped::Memory;
 
-#[cfg(not(all(any(unix, windows), not(miri))))]
+#[cfg(not(all(feature = "mmap", any(unix, windows), not(miri))))]
 use heap::Memory;
 
-#[cfg(all(any(unix, windows), not(miri)))]
+#[cfg(all(feature = "mmap", any(unix, windows), not(miri)))]
 mod mapped {
     use memmap2::MmapMut;
     use std::ptr::NonNull;
@@ -74,11 +74,11 @@ mod mapped {
     }
 }
 
-/// For systems without pages of their own kind. Allocators give zeroed memory without touching it only at their own
+/// For systems without pages of their own kind, and builds without the feature `mmap`. Allocators give zeroed memory without touching it only at their own
 /// alignment, so a little more is asked for.
-#[cfg(any(test, not(all(any(unix, windows), not(miri)))))]
+#[cfg(any(test, not(all(feature = "mmap", any(unix, windows), not(miri)))))]
 #[cfg_attr(
-    all(any(unix, windows), not(miri)),
+    all(feature = "mmap", any(unix, windows), not(miri)),
     allow(dead_code, reason = "tested, though this system has pages")
 )]
 mod heap {

@@ -45,7 +45,7 @@ pub fn load_with(
     let in_model = |fault: FileError| fault.in_file(path);
     let opened = Opened::new(path).map_err(in_model)?;
     match opened.format {
-        Format::Bit2 => bit2(opened.source()).map_err(in_model),
+        Format::Bit2 => opened.source().and_then(bit2).map_err(in_model),
         Format::Container | Format::Folder => opened.container(path, config, progress),
         Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => opened.atome(path, config),
     }
@@ -168,11 +168,8 @@ impl Opened {
         })
     }
 
-    fn source(self) -> Source {
-        Source::File {
-            file: self.file,
-            bytes: self.bytes,
-        }
+    fn source(self) -> Result<Source, FileError> {
+        Source::file(self.file, self.bytes)
     }
 
     /// What a container says of itself, unchecked; its header is read then.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum Source {
     /// Read where and when they are wanted.
+    #[cfg(any(unix, windows))]
     File { file: File, bytes: u64 },
     /// In memory.
     Memory(Vec<u8>),
@@ -17,9 +18,25 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The bytes of an open file of this length; where a file has no positions to read at, they are read now.
+    ///
+    /// # Errors
+    /// If they are read, and the system refuses.
+    pub(crate) fn file(file: File, bytes: u64) -> Result<Source, FileError> {
+        #[cfg(any(unix, windows))]
+        return Ok(Source::File { file, bytes });
+        #[cfg(not(any(unix, windows)))]
+        {
+            let _ = bytes;
+            let mapped = MappedFile::new(&file).map_err(|cause| FileError::Io { cause })?;
+            Ok(Source::Mapped(Arc::new(mapped)))
+        }
+    }
+
     /// Number of bytes.
     pub(crate) fn len(&self) -> u64 {
         match self {
+            #[cfg(any(unix, windows))]
             Source::File { bytes, .. } => *bytes,
             Source::Memory(bytes) => bytes.len() as u64,
             Source::Mapped(file) => file.bytes().len() as u64,
@@ -29,6 +46,7 @@ impl Source {
     /// All bytes, if they are in memory.
     pub(crate) fn in_memory(&self) -> Option<&[u8]> {
         match self {
+            #[cfg(any(unix, windows))]
             Source::File { .. } => None,
             Source::Memory(bytes) => Some(bytes),
             Source::Mapped(file) => Some(file.bytes()),
@@ -37,6 +55,7 @@ impl Source {
 
     /// Reads the bytes from `offset` on, which the caller has checked to be there.
     pub(crate) fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), FileError> {
+        #[cfg(any(unix, windows))]
         if let Source::File { file, .. } = self {
             return read_exact_at(file, to, offset).map_err(|cause| FileError::Io { cause });
         }

@@ -80,7 +80,7 @@ fn sizes_that_overflow_are_refused() {
 
 #[test]
 fn zeros_are_as_good_as_ones() {
-    for backend in BACKENDS {
+    for backend in backends() {
         let options = Options {
             block: 0,
             threads: Some(0),

@@ -76,7 +76,7 @@ fn matrices_that_lie_about_their_shape() {
     // One that tells the truth once is believed, and never asked again.
     let honest = Liar::new(&[(16, 32)], 1);
     let expected = run(&Model::from_checkpoint(&with(honest), &options(BackendKind::Aot)).unwrap());
-    for backend in BACKENDS {
+    for backend in backends() {
         let liar = with(Liar::new(&[(16, 32), (huge, huge), (0, 0)], 1));
         let model = Model::from_checkpoint(&liar, &options(backend)).unwrap();
         assert_eq!(run(&model), expected, "{backend}");
@@ -184,7 +184,7 @@ fn floats_that_lie_about_their_number() {
             format!("`layers.1.dt_bias`: expected 4 numbers, found {elems} numbers")
         );
     }
-    for backend in BACKENDS {
+    for backend in backends() {
         let model = with(&[4, 1 << 40, 0], 0.5);
         run(&Model::from_checkpoint(&model, &options(backend)).unwrap());
     }

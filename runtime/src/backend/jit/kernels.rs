@@ -39,7 +39,7 @@ pub(super) struct Kernels<'p> {
     pool: Option<&'p Pool>,
     compiled: BTreeMap<KernelSpec, FuncId>,
     imported: BTreeMap<&'static str, FuncId>,
-    maps: BTreeMap<Arc<Expr>, Box<Map>>,
+    maps: BTreeMap<Arc<Expr>, Arc<Map>>,
     tables: Vec<Box<[u64]>>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Kernels<'p> {
 pub(super) struct Finished {
     pub code: Code,
     pub tables: Vec<Box<[u64]>>,
-    pub maps: Vec<Box<Map>>,
+    pub maps: Vec<Arc<Map>>,
 }
 
 /// A kernel call and the function that runs it.
@@ -158,7 +158,7 @@ impl<'p> Kernels<'p> {
         let Some(map) = Map::new(expr, self.tier) else {
             return Ok(None);
         };
-        let map = self.maps.entry(Arc::clone(expr)).or_insert(Box::new(map));
+        let map = self.maps.entry(Arc::clone(expr)).or_insert(Arc::new(map));
         Ok(Some(std::ptr::from_ref(&**map)))
     }
 

@@ -35,7 +35,7 @@ pub(crate) struct Jit {
     // first.
     code: Code,
     _tables: Vec<Box<[u64]>>,
-    _maps: Vec<Box<Map>>,
+    _maps: Vec<Arc<Map>>,
     _pool: Option<Arc<Pool>>,
     /// The logits of all rows, and blocks whose rows belong to different sessions: products
     /// dominate them, so they are walked call by call.

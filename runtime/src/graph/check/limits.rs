@@ -8,12 +8,17 @@ use crate::tensor::Kind;
 pub(in crate::graph) const WINDOW: usize = 1 << 20;
 /// Columns of rows, and numbers that a dimension of a parameter may be.
 pub(in crate::graph) const WIDTH: usize = 1 << 24;
+/// 2^40, or on machines that cannot address so many, what they can.
+const GREATEST: usize = match usize::BITS {
+    ..=40 => isize::MAX as usize,
+    41.. => 1 << 40,
+};
 /// Elements of a parameter.
-const ELEMS: usize = 1 << 40;
+const ELEMS: usize = GREATEST;
 /// Dimensions of a float parameter.
 const RANK: usize = 8;
 /// Elements of a state, and of a cache for each position.
-pub(in crate::graph) const STATE: usize = 1 << 40;
+pub(in crate::graph) const STATE: usize = GREATEST;
 /// Parameters, and states.
 pub(in crate::graph) const PARAMS: usize = 1 << 17;
 /// Calls of the body and the head.
