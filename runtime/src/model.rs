@@ -6,6 +6,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::cores;
 use crate::families::Config;
 use crate::fill::fill;
+use crate::graph::Graph;
 use crate::plan::{self, Image, Products, Proved, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::progress::Progress;
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) backend: Backend,
     tier: Tier,
     pub(crate) vocab: usize,
+    graph: Arc<Graph>,
     pub(crate) info: ModelInfo,
 }
 
@@ -214,6 +216,7 @@ impl Model {
                 backend,
                 tier,
                 vocab: config.vocab_size(),
+                graph: Arc::clone(source.graph()),
                 info,
             }),
         })
@@ -248,6 +251,11 @@ impl Model {
     /// operands and scalars, in the order in which they run.
     pub fn plan(&self) -> impl fmt::Display {
         &*self.inner.plan
+    }
+
+    /// The model's structure; it prints as text.
+    pub fn graph(&self) -> &Graph {
+        &self.inner.graph
     }
 
     /// Bytes that the token at `position` makes a step read at least.

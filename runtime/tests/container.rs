@@ -390,7 +390,7 @@ fn metadata_is_checked() {
     );
     assert_eq!(
         message("architecture", Some("rwkv")),
-        "metadata: expected `architecture` to be atome or bitmamba2, found \"rwkv\""
+        "metadata: expected `architecture` to be atome, bitmamba2, hgrn_bit or graph, found \"rwkv\""
     );
     assert_eq!(message("packing", None), "metadata: `packing` is missing");
     assert_eq!(

@@ -345,7 +345,7 @@ fn metadata_is_checked() {
     for (broken, expected) in [
         (
             change("architecture", Some("rwkv")),
-            "expected `architecture` to be atome or bitmamba2",
+            "expected `architecture` to be atome, bitmamba2, hgrn_bit or graph",
         ),
         (change("architecture", None), "`architecture` is missing"),
         (

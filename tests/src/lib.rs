@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cases`] | every op on awkward shapes, with what the scalar reference gives |
 //! | [`fuzz`] | what a stranger's bytes must not do: the fuzz targets |
+//! | [`graphs`] | random graphs |
 //! | [`oracle`] | every op, and whole models, in f64 |
 //! | [`published`] | the published models and their golden outputs |
 //! | [`runs`] | every way to run a model on this machine |
@@ -14,6 +15,7 @@
 pub mod cases;
 pub mod edges;
 pub mod fuzz;
+pub mod graphs;
 pub mod oracle;
 pub mod published;
 pub mod runs;

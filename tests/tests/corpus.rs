@@ -73,7 +73,7 @@ macro_rules! targets {
     };
 }
 
-targets! { atome, bit2, container, floats, config, tokenizer, state, sessions, kernel }
+targets! { atome, bit2, container, floats, config, tokenizer, state, sessions, kernel, graph }
 
 /// Every target on mutations of its corpus, other ones each day. What something is wrong with stays in
 /// `fuzz/artifacts/TARGET`.
@@ -96,10 +96,9 @@ fn mutated() {
 
 fn mutate_for(seconds: Duration, target: &str, seed: u64) {
     let corpus: Vec<Vec<u8>> = files(&folder("corpus", target)).into_values().collect();
-    let words = if target == "kernel" {
-        "kernel"
-    } else {
-        "files"
+    let words = match target {
+        "kernel" | "graph" => target,
+        _ => "files",
     };
     let words = folder("", &format!("{words}.dict"));
     let words = fuzz::words(&fs::read_to_string(words).expect("a dictionary"));

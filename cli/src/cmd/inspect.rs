@@ -26,6 +26,10 @@ pub(crate) struct InspectArgs {
     #[arg(long)]
     plan: bool,
 
+    /// Print the graph instead: parameters, states and calls, as text that `atome pack --graph` reads
+    #[arg(long, conflicts_with = "plan")]
+    graph: bool,
+
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -43,6 +47,9 @@ struct Answer<'a> {
     /// The plan, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<String>,
+    /// The graph, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<String>,
     /// Bytes of each section, alignment included.
     sections: BTreeMap<&'static str, usize>,
 }
@@ -58,11 +65,15 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
             info,
             kernels: model.kernels(),
             plan: args.plan.then(|| model.plan().to_string()),
+            graph: args.graph.then(|| model.graph().to_string()),
             sections: sections.collect(),
         });
     }
     if args.plan {
         return output::print(&model.plan().to_string());
+    }
+    if args.graph {
+        return output::print(&model.graph().to_string());
     }
     let mut text = facts(&model);
     text.push('\n');

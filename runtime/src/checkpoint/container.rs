@@ -6,6 +6,7 @@ use crate::error::FileError;
 use crate::families::{Architecture, Config};
 use crate::format::container::{Container, Encoding, Layout, Metadata, Writer};
 use crate::format::{ContainerInfo, ContainerOptions, Format, PackSummary, WriteError};
+use crate::graph::Graph;
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingType, Source};
 use std::io::{Cursor, Seek, Write};
@@ -15,6 +16,8 @@ use std::path::Path;
 const ARCHITECTURE: &str = "architecture";
 /// The key of the dimensions.
 const CONFIG: &str = "config";
+/// The key of the text of a graph of its own.
+const GRAPH: &str = "graph";
 /// The key of the number of classes of a classifier.
 const CLASSES: &str = "classes";
 
@@ -78,7 +81,15 @@ fn write(
         },
     };
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
-    let mut metadata = Metadata::new(model.architecture().name(), model.config(), encoding, info);
+    let mut metadata = Metadata::new(model.architecture().name(), encoding, info);
+    match model.config().as_graph() {
+        Some(graph) => metadata.set(GRAPH, &graph.to_string()),
+        None => {
+            // Numbers always have a form in JSON.
+            let config = serde_json::to_string(model.config()).unwrap_or_default();
+            metadata.set(CONFIG, &config);
+        }
+    }
     if let Some(classes) = model.classes() {
         metadata.set(CLASSES, &classes.to_string());
     }
@@ -108,7 +119,10 @@ pub(super) fn read(
     let container = Container::open(source)?;
     let metadata = &container.metadata;
     let family = family(metadata)?;
-    let config = Config::from_json(family, metadata.get(CONFIG)?.as_bytes())?;
+    let config = match family {
+        Architecture::Graph => metadata.get(GRAPH)?.parse::<Graph>()?.into(),
+        family => Config::from_json(family, metadata.get(CONFIG)?.as_bytes())?,
+    };
     let classes = classes(metadata, config.family().max_classes())?;
     if let Some(given) = given.filter(|given| given.architecture() == family) {
         config.must_equal(given)?;

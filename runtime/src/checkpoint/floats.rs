@@ -1,11 +1,13 @@
-//! A model from float weights: a safetensors file that has the names and shapes of the Atome family.
+//! A model from float weights: a safetensors file that has the names and shapes of the Atome family, or of a graph.
 
 use super::Checkpoint;
 use crate::error::{ConfigError, FileError};
-use crate::families::AtomeConfig;
+use crate::families::{AtomeConfig, Config};
 use crate::format::{FloatFile, QuantizedTensor, ScaleRule};
+use crate::graph::Graph;
 use crate::tensor::Tensors;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What a file of float weights does not say.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,8 @@ pub struct FloatOptions {
     pub max_seq: Option<usize>,
     /// A config; it must agree with the shapes. `top_k` and `max_seq` above go before it.
     pub config: Option<AtomeConfig>,
+    /// The graph of a model of no family, whose parameters the tensors are.
+    pub graph: Option<Arc<Graph>>,
 }
 
 impl FloatOptions {
@@ -26,6 +30,12 @@ impl FloatOptions {
     /// tell.
     pub(super) fn for_file(&self, path: &Path, given: Option<&Path>) -> Result<Self, FileError> {
         let beside = path.with_extension("json");
+        if self.graph.is_some() {
+            return match given {
+                None => Ok(self.clone()),
+                Some(given) => Err(FileError::from(ConfigError::Graph).in_file(given)),
+            };
+        }
         let is_told = self.top_k.is_some() && self.max_seq.is_some();
         let config = match given {
             None if is_told || !beside.exists() => None,
@@ -55,8 +65,14 @@ pub fn quantize_file(
         return Err(ConfigError::Scale { found }.into());
     }
     let file = FloatFile::parse(bytes)?;
-    let told = [options.top_k, options.max_seq];
-    let (config, classes) = AtomeConfig::from_shapes(&file, told, options.config.as_ref())?;
+    let (config, classes) = match &options.graph {
+        Some(graph) => (Config::Graph(Arc::clone(graph)), None),
+        None => {
+            let told = [options.top_k, options.max_seq];
+            let found = AtomeConfig::from_shapes(&file, told, options.config.as_ref())?;
+            (found.0.into(), found.1)
+        }
+    };
     let mut model = Checkpoint::new(config, classes, Tensors::new())?;
     let (tensors, done) = file.tensors(model.params(), options.scale)?;
     model.tensors = tensors;

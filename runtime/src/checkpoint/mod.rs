@@ -83,14 +83,18 @@ impl Checkpoint {
     ) -> Result<Checkpoint, FileError> {
         let config = config.into();
         config.family().validate()?;
-        let max = config.family().max_classes();
+        let (max, told) = (config.family().max_classes(), config.family().classes());
         match classes {
             Some(found) if max == 0 => return Err(InvalidModel::NotAClassifier { found }.into()),
             Some(found) if !(1..=max).contains(&found) => {
                 return Err(InvalidModel::Classes { max, found }.into());
             }
+            Some(found) if told.is_some_and(|told| told != found) => {
+                return Err(InvalidModel::Classes { max, found }.into());
+            }
             _ => {}
         }
+        let classes = told.or(classes);
         Ok(Checkpoint {
             graph: Arc::new(config.family().graph(classes)?),
             tokenizer: config.family().tokenizer().into(),
@@ -120,7 +124,9 @@ impl Checkpoint {
         self.config.architecture()
     }
 
-    pub(crate) fn graph(&self) -> &Graph {
+    /// The structure of the model.
+    #[must_use]
+    pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
     }
 

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// A config for a model whose graph says it all.
+    #[error("expected no config: the model's graph has its dimensions")]
+    Graph,
     /// No config was named and there is none beside the model.
     #[error(
         "the file stores no dimensions, no config was given and `{}` does not exist",

@@ -1,5 +1,5 @@
 use super::{ConfigError, EntryFault, HeaderError, InvalidModel, TensorFault};
-use crate::graph::GraphError;
+use crate::graph::{GraphError, ParseError};
 use crate::tokenizer::TokenizerError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,9 @@ pub enum FileError {
     /// The graph of the model is none.
     #[error("graph: {0}")]
     Graph(#[from] GraphError),
+    /// The text of a graph is none.
+    #[error("graph: {0}")]
+    GraphText(#[from] ParseError),
     /// A model in memory is not one that a file could hold.
     #[error(transparent)]
     Invalid(#[from] InvalidModel),

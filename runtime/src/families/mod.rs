@@ -2,6 +2,7 @@
 
 mod atome;
 mod bitmamba2;
+mod graph;
 mod hgrn_bit;
 
 pub use atome::{AtomeConfig, PATHWAYS};
@@ -16,6 +17,7 @@ use crate::tensor::{Kind, Param, Role};
 use atome_spec::Activation;
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The dimensions of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +30,13 @@ pub enum Config {
     BitMamba2(BitMamba2Config),
     /// Of the MatMul-free LM family.
     HgrnBit(HgrnBitConfig),
+    /// A graph of its own, which says it all; in JSON its text.
+    #[serde(serialize_with = "text")]
+    Graph(Arc<Graph>),
+}
+
+fn text<S: serde::Serializer>(graph: &Arc<Graph>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(graph)
 }
 
 /// A family of models.
@@ -42,11 +51,13 @@ pub enum Architecture {
     /// MatMul-free LM: a gated linear recurrence with ternary projections and int8 activations.
     #[serde(rename = "hgrn_bit")]
     HgrnBit,
+    /// Any other: its graph is in the file.
+    Graph,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Self; 3] = [Self::Atome, Self::BitMamba2, Self::HgrnBit];
+    pub const ALL: [Self; 4] = [Self::Atome, Self::BitMamba2, Self::HgrnBit, Self::Graph];
 
     /// Returns the name, as containers state it.
     #[must_use]
@@ -55,6 +66,7 @@ impl Architecture {
             Self::Atome => "atome",
             Self::BitMamba2 => "bitmamba2",
             Self::HgrnBit => "hgrn_bit",
+            Self::Graph => "graph",
         }
     }
 
@@ -105,6 +117,11 @@ pub(crate) trait Family: Sync {
         0
     }
 
+    /// Classes of a model whose dimensions tell them.
+    fn classes(&self) -> Option<usize> {
+        None
+    }
+
     /// The tokenizer that a vocabulary of this size is taken for, where nobody says.
     fn tokenizer(&self) -> &'static str {
         "none"
@@ -137,6 +154,7 @@ impl Config {
             Config::Atome(_) => Architecture::Atome,
             Config::BitMamba2(_) => Architecture::BitMamba2,
             Config::HgrnBit(_) => Architecture::HgrnBit,
+            Config::Graph(_) => Architecture::Graph,
         }
     }
 
@@ -145,6 +163,7 @@ impl Config {
             Config::Atome(config) => config,
             Config::BitMamba2(config) => config,
             Config::HgrnBit(config) => config,
+            Config::Graph(graph) => &**graph,
         }
     }
 
@@ -154,6 +173,7 @@ impl Config {
             Architecture::Atome => AtomeConfig::from_json(json)?.into(),
             Architecture::BitMamba2 => BitMamba2Config::from_json(json)?.into(),
             Architecture::HgrnBit => HgrnBitConfig::from_json(json)?.into(),
+            Architecture::Graph => return Err(ConfigError::Graph.into()),
         })
     }
 
@@ -176,7 +196,7 @@ impl Config {
     pub(crate) fn header(&self) -> Option<[usize; 4]> {
         match self {
             Config::BitMamba2(config) => Some(config.header()),
-            Config::Atome(_) | Config::HgrnBit(_) => None,
+            Config::Atome(_) | Config::HgrnBit(_) | Config::Graph(_) => None,
         }
     }
 
@@ -215,6 +235,15 @@ impl Config {
         }
     }
 
+    /// The graph of a model that has one of its own.
+    #[must_use]
+    pub fn as_graph(&self) -> Option<&Graph> {
+        match self {
+            Config::Graph(graph) => Some(graph),
+            _ => None,
+        }
+    }
+
     /// Positions that attention looks back; `None` for a model without attention.
     #[must_use]
     pub fn max_seq(&self) -> Option<usize> {
@@ -225,6 +254,12 @@ impl Config {
     #[must_use]
     pub fn vocab_size(&self) -> usize {
         self.family().vocab_size()
+    }
+}
+
+impl From<Graph> for Config {
+    fn from(graph: Graph) -> Config {
+        Config::Graph(Arc::new(graph))
     }
 }
 

@@ -276,6 +276,9 @@ pub enum GraphFault {
         /// Rows of this table.
         found: usize,
     },
+    /// A parameter that is called as the scales of a table are.
+    #[error("expected another name: a file has the scales of a table there")]
+    ScalesOfTable,
     /// A model without logits.
     #[error("expected a head whose last call writes the logits, whole rows of f32{}", found.as_deref().unwrap_or_default())]
     NoLogits {

@@ -188,6 +188,9 @@ pub(crate) struct StateInfo {
     pub(crate) cache: bool,
 }
 
+/// Its numbers are finite, so it is equal to itself.
+impl Eq for Graph {}
+
 impl Graph {
     /// What it is called.
     #[must_use]
@@ -214,6 +217,25 @@ impl Graph {
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.logits.map_or(0, |logits| logits.width)
+    }
+
+    /// Numbers that a session remembers when attention's window is full.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        let elems = |state: &StateInfo| {
+            let positions = if state.cache { self.window } else { 1 };
+            state
+                .rows
+                .saturating_mul(state.width)
+                .saturating_mul(positions)
+        };
+        self.states.iter().map(elems).fold(0, usize::saturating_add)
+    }
+
+    /// Calls that a token runs, with those of the head.
+    #[must_use]
+    pub fn calls_per_token(&self) -> usize {
+        self.calls().count()
     }
 
     /// Numbers of all parameters, ternary and f32.

@@ -61,6 +61,7 @@ pub(super) fn is_small(model: &Checkpoint) -> bool {
     match model.config() {
         Config::Atome(config) => is_shallow(config),
         Config::BitMamba2(config) => config.n_layers <= MAX_LAYERS,
+        Config::Graph(graph) => super::graph::is_small(graph),
         _ => false,
     }
 }

@@ -11,6 +11,7 @@
 //! | `answers` | a model on two backends |
 //! | `state` | saved states |
 //! | `sessions` | options, and a script of calls against a history |
+//! | `graph` | text of graphs; what is accepted runs |
 //! | `kernel` | text of the IR: interpreter, passes, JIT |
 //! | `made_nan` | NaN that arithmetic makes, taken out of sight |
 //! | `text` | tokenizers and configs |
@@ -19,6 +20,7 @@
 
 mod answers;
 mod files;
+mod graph;
 mod kernel;
 mod made_nan;
 mod mend;
@@ -35,7 +37,7 @@ use std::fmt::Display;
 pub type Body = fn(&[u8]) -> bool;
 
 /// Every target by name: a file of `fuzz/fuzz_targets`, a folder of `fuzz/corpus`.
-pub const TARGETS: [(&str, Body); 9] = [
+pub const TARGETS: [(&str, Body); 10] = [
     ("atome", files::atome),
     ("bit2", files::bit2),
     ("container", files::container),
@@ -45,6 +47,7 @@ pub const TARGETS: [(&str, Body); 9] = [
     ("state", state::state),
     ("sessions", sessions::sessions),
     ("kernel", kernel::kernel),
+    ("graph", graph::graph),
 ];
 
 /// Runs the body of a target.

@@ -1,6 +1,7 @@
 //! The corpus: what the project's own writers make of tiny models, and kernels as text.
 
 use super::state::{MODELS, saved_after};
+use crate::graphs;
 use atome::Packing;
 use atome::checkpoint::{
     Checkpoint, random_bit2, write_atome01, write_atome02, write_atomecl01, write_container,
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Seed> {
         ("state", state()),
         ("sessions", sessions()),
         ("kernel", kernel()),
+        ("graph", graph()),
     ] {
         seeds.extend(files.into_iter().map(|(name, bytes)| Seed {
             target,
@@ -48,6 +50,14 @@ pub fn all() -> Vec<Seed> {
 }
 
 type Files = Vec<(String, Vec<u8>)>;
+
+/// Texts of random graphs.
+fn graph() -> Files {
+    let text = |seed| graphs::random(seed).to_string().into_bytes();
+    (0..20)
+        .map(|seed| (format!("random_{seed}"), text(seed)))
+        .collect()
+}
 
 /// Dimensions around the edges of vectors and bytes: fewer, as many, more.
 fn atome_configs() -> Vec<AtomeConfig> {

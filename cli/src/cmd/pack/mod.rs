@@ -53,6 +53,10 @@ pub(crate) struct PackArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// The graph that float weights are the parameters of, as text
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "top_k", "max_seq"])]
+    graph: Option<PathBuf>,
+
     /// Positions that attention keeps, of float weights without a config
     #[arg(long, value_name = "K", value_parser = whole::<usize>, allow_negative_numbers = true)]
     top_k: Option<usize>,
@@ -148,7 +152,7 @@ pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
     let out = out.ok_or_else(|| Failure::OutFormat(args.output.clone()))?;
     let _claim = place::claim(args, out)?;
     match checkpoint::is_read_in_parts(&args.input) {
-        Ok(true) => parts::run(args, out),
+        Ok(true) if args.graph.is_none() => parts::run(args, out),
         // What is wrong with the file is said where it is read.
         _ => whole::run(args, out),
     }

@@ -19,7 +19,12 @@ pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
     let claim = place::claim(output)?;
     let beside = args.input.with_extension("json");
     let beside = beside.exists().then_some(&beside);
-    let inputs = [Some(&args.input), args.config.as_ref(), beside];
+    let inputs = [
+        Some(&args.input),
+        args.config.as_ref(),
+        args.graph.as_ref(),
+        beside,
+    ];
     let inputs = inputs.into_iter().flatten().cloned();
     if inputs
         .chain(inside(args))

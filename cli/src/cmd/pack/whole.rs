@@ -12,8 +12,11 @@ use ::atome::checkpoint::{Checkpoint, FloatOptions, Packable};
 use ::atome::families::Config;
 use ::atome::format;
 use ::atome::format::{ContainerOptions, ScaleRule, packed_bytes};
+use ::atome::graph::Graph;
 use ::atome::tensor::Tensor;
+use atome_spec::Activation;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Weights of which more than this share of the length is lost in quantising were hardly trained
 /// to be ternary: random numbers of a normal distribution lose 0.51.
@@ -26,12 +29,24 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
             architecture: "a model whose embedding table is ternary",
         });
     }
-    let packing = out.packing(args.packing)?;
+    if args.graph.is_some() && out != OutFormat::Container {
+        let format = out.format();
+        return Err(Failure::OnlyContainer { format });
+    }
     let mut floats = FloatOptions::default();
     let rule = args.scale.unwrap_or_default();
     (floats.scale, floats.top_k, floats.max_seq) = (rule, args.top_k, args.max_seq);
+    floats.graph = match &args.graph {
+        Some(path) => Some(Arc::new(Graph::from_file(path)?)),
+        None => None,
+    };
     let source = Packable::open(&args.input, args.config.as_deref(), &floats)?;
     refuse_unused(args, &source)?;
+    let packing = match (&floats.graph, source.model.config().activation()) {
+        // As of every container whose products are of int8.
+        (Some(_), Activation::I8) => args.packing.unwrap_or(Packing::Int2),
+        _ => out.packing(args.packing)?,
+    };
     let bytes = encode(args, &source, out, packing)?;
     let config = config_beside(&source.model, out, &args.output)?;
     atomic_file::write(&args.output, &bytes)?;
@@ -65,6 +80,7 @@ fn refuse_unused(args: &PackArgs, source: &Packable) -> Result<(), Failure> {
         ("--top-k", args.top_k.is_some()),
         ("--max-seq", args.max_seq.is_some()),
         ("--scale", args.scale.is_some()),
+        ("--graph", args.graph.is_some()),
     ];
     match flags.into_iter().find(|(_, given)| is_packed && *given) {
         None => Ok(()),
@@ -154,6 +170,15 @@ fn verify(source: &Checkpoint, path: &Path) -> Result<Verified, Failure> {
                 let bits = |v: &f32| v.to_bits();
                 a.iter().map(bits).eq(b.iter().map(bits))
             }
+            (Tensor::Table(a), Tensor::Table(b)) => {
+                let (rows, cols) = a.shape();
+                let (mut x, mut y) = (vec![0.0f32; rows * cols], vec![0.0f32; rows * cols]);
+                a.read(0..rows, &mut x)?;
+                b.read(0..rows, &mut y)?;
+                same.floats += x.len();
+                let bits = |v: &f32| v.to_bits();
+                x.iter().map(bits).eq(y.iter().map(bits))
+            }
             _ => false,
         };
         if !equal {
@@ -176,6 +201,10 @@ fn rows(source: &Packable, packing: Packing, out: OutFormat) -> Result<Vec<Row>,
                 let sparsity = zeros as f64 / w.trits.len() as f64;
                 let shape = format!("{rows} x {cols}");
                 (shape, bytes, Some(w.scale), Some(sparsity))
+            }
+            Tensor::Table(_) => {
+                let shape = format!("{rows} x {cols}");
+                (shape, 4 * (rows * cols) as u64, None, None)
             }
             _ => (rows.to_string(), 4 * (rows * cols) as u64, None, None),
         };

@@ -42,20 +42,12 @@ pub(crate) struct Metadata(BTreeMap<String, String>);
 
 impl Metadata {
     /// The entries of a container to be written, but for those of its tensors.
-    pub(crate) fn new(
-        architecture: &str,
-        config: &impl serde::Serialize,
-        encoding: Encoding,
-        info: ContainerInfo,
-    ) -> Self {
+    pub(crate) fn new(architecture: &str, encoding: Encoding, info: ContainerInfo) -> Self {
         let mut metadata = Self::default();
-        // Numbers always have a form in JSON.
-        let config = serde_json::to_string(config).unwrap_or_default();
         for (key, value) in [
             ("format", FORMAT),
             ("format_version", VERSION),
             ("architecture", architecture),
-            ("config", &config),
             ("packing", encoding.packing.name()),
             (LAYOUT, encoding.layout.name()),
             ("tokenizer", &info.tokenizer),

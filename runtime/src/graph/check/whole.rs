@@ -4,12 +4,14 @@ use super::super::fault::{GraphError, GraphFault};
 use super::super::{Arg, Call, Extent, Graph, Rows, What};
 use super::flow::Flow;
 use super::limits;
+use crate::tensor::{Kind, Param};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Token ids come in, logits go out; memory is in proportion to the parameters.
 pub(super) fn check(graph: &Graph, flow: &Flow) -> Result<(), GraphError> {
     let of_graph = |fault| GraphError::new(graph.name.as_str(), fault);
     vocabulary(graph)?;
+    scales(graph)?;
     logits(graph, flow).map_err(of_graph)?;
     output(graph, flow).map_err(of_graph)?;
     kernels(graph).map_err(of_graph)?;
@@ -40,6 +42,21 @@ fn vocabulary(graph: &Graph) -> Result<(), GraphError> {
     match first {
         Some(_) => Ok(()),
         None => Err(GraphError::new(graph.name.as_str(), GraphFault::NoLookup)),
+    }
+}
+
+/// A file has the scales of a table of int8 beside it.
+fn scales(graph: &Graph) -> Result<(), GraphError> {
+    let is_table = |param: &&Param| matches!(param.kind, Kind::Table { .. });
+    let tables = graph.params.iter().filter(is_table);
+    let taken: BTreeSet<String> = tables.map(|t| format!("{}.scales", t.name)).collect();
+    match graph
+        .params
+        .iter()
+        .find(|param| taken.contains(&param.name))
+    {
+        None => Ok(()),
+        Some(param) => Err(GraphError::new(&param.name, GraphFault::ScalesOfTable)),
     }
 }
 

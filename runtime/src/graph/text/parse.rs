@@ -3,9 +3,13 @@
 use super::cursor::Cursor;
 use super::error::{ParseError, Problem, shown};
 use super::lex::Token;
+use crate::error::FileError;
 use crate::graph::{Builder, Extent, Graph, Rows, typical};
+use crate::regular_file;
 use crate::tensor::Prepare;
+use std::io::Read;
 use std::ops::Range;
+use std::path::Path;
 use std::str::FromStr;
 
 /// Bytes of the longest text that is read.
@@ -21,10 +25,8 @@ impl FromStr for Graph {
     /// # Errors
     /// If the text does not follow the grammar, or what it says is no graph: with the line and the column.
     fn from_str(text: &str) -> Result<Graph, ParseError> {
-        let found = text.len();
-        if found > MAX_BYTES {
-            let max = MAX_BYTES;
-            return Err(Problem::TooLong { max, found }.at((1, 1)));
+        if let Some(fault) = too_long(text.len()) {
+            return Err(fault);
         }
         let mut parser = Parser::new(text)?;
         parser.statements(Within::Graph)?;
@@ -34,6 +36,33 @@ impl FromStr for Graph {
             _ => Err(parser.cursor.expected("the end")),
         }
     }
+}
+
+impl Graph {
+    /// Reads a graph from a file of text.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its text is no graph, with its path.
+    pub fn from_file(path: &Path) -> Result<Graph, FileError> {
+        let read = || {
+            let (file, found) = regular_file::open(path)?;
+            if let Some(fault) = too_long(usize::try_from(found).unwrap_or(usize::MAX)) {
+                return Err(fault.into());
+            }
+            let mut bytes = Vec::new();
+            file.take(MAX_BYTES as u64)
+                .read_to_end(&mut bytes)
+                .map_err(|cause| FileError::Io { cause })?;
+            // What is no text is a character that means nothing.
+            Ok(String::from_utf8_lossy(&bytes).parse()?)
+        };
+        read().map_err(|fault: FileError| fault.in_file(path))
+    }
+}
+
+fn too_long(found: usize) -> Option<ParseError> {
+    let max = MAX_BYTES;
+    (found > max).then(|| Problem::TooLong { max, found }.at((1, 1)))
 }
 
 /// What statements stand in.

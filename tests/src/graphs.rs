@@ -1,0 +1,207 @@
+//! Random graphs: whatever a builder records of these parts is one.
+
+use atome::graph::{Arg, Builder, Graph, Op, Prepare, Rows};
+use atome_codegen::testing::Rng;
+
+/// Widths around the edges of vectors.
+const WIDTHS: [u64; 12] = [1, 2, 7, 8, 15, 16, 17, 24, 31, 33, 48, 64];
+const EPS: f32 = 1e-5;
+
+/// A small graph, the same for the same seed on every machine.
+///
+/// # Panics
+/// If what was recorded is no graph.
+#[must_use]
+pub fn random(seed: u64) -> Graph {
+    let mut rng = Rng::new(seed);
+    let window = 1 + rng.below(20) as usize;
+    let mut g = Builder::new("random", window);
+    let (vocab, width) = (2 + rng.below(40) as usize, rng.pick(&WIDTHS) as usize);
+    let x = match rng.below(2) {
+        0 => g.embedding("embed", vocab, width),
+        _ => g.lookup("embed", vocab, width),
+    };
+    let layers = 1 + rng.below(3);
+    // Layers that are alike are a repetition in text; others are not.
+    let alike = rng.below(2) == 0;
+    let seeds: Vec<u64> = (0..layers).map(|i| if alike { 0 } else { i }).collect();
+    let base = rng.bits();
+    for (i, layer) in seeds.into_iter().enumerate() {
+        g.scope(format!("layers.{i}"), |g| {
+            self::layer(g, &mut Rng::new(base ^ layer), x);
+        });
+    }
+    let outputs = match rng.below(4) {
+        0 => 1 + rng.below(9) as usize,
+        _ => vocab,
+    };
+    g.head(|g| {
+        let normal = normal(g, &mut rng, "norm", x);
+        match rng.below(2) {
+            0 => g.linear("unembed", normal, outputs),
+            _ => g.bit_linear("unembed", normal, outputs, EPS),
+        }
+    });
+    match g.finish() {
+        Ok(graph) => graph,
+        Err(fault) => panic!("seed {seed}: {fault}"),
+    }
+}
+
+/// Adds what some parts make of `x` to it.
+fn layer(g: &mut Builder, rng: &mut Rng, x: Rows) {
+    let mut y = normal(g, rng, "norm", x);
+    for i in 0..1 + rng.below(3) {
+        y = g.scope(format!("part{i}"), |g| part(g, rng, y));
+    }
+    let y = match y.width() == x.width() && rng.below(2) == 0 {
+        true => y,
+        false => product(g, rng, "out", y, x.width()),
+    };
+    match rng.below(3) {
+        0 => {
+            let call = g.call("sum", Op::Residual);
+            call.arg("y", y).arg("x", x);
+        }
+        _ => g.residual("sum", y, x),
+    }
+}
+
+fn normal(g: &mut Builder, rng: &mut Rng, name: &str, x: Rows) -> Rows {
+    match rng.below(2) {
+        0 => g.rms_norm(name, x, EPS),
+        _ => g.layer_norm(name, x, EPS),
+    }
+}
+
+fn product(g: &mut Builder, rng: &mut Rng, name: &str, x: Rows, rows: usize) -> Rows {
+    match rng.below(2) {
+        0 => g.linear(name, x, rows),
+        _ => g.bit_linear(name, x, rows, EPS),
+    }
+}
+
+fn part(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
+    match rng.below(8) {
+        0 => {
+            let taps = 1 + rng.below(6) as usize;
+            g.conv1d("conv", x, taps)
+        }
+        1 => scan(g, x),
+        2 => attention(g, rng, x),
+        3 => selective_scan(g, rng, x),
+        4 => gated(g, rng, x),
+        5 => heads(g, rng, x),
+        6 => {
+            let out = g.rows("shares", x.width());
+            g.softmax("softmax", x, out, 1e-10);
+            out
+        }
+        _ => {
+            let rows = rng.pick(&WIDTHS) as usize;
+            product(g, rng, "product", x, rows)
+        }
+    }
+}
+
+fn scan(g: &mut Builder, x: Rows) -> Rows {
+    let [a, b, c] = ["a", "b", "c"].map(|n| g.floats(n, &[x.width()], (-1.0, 1.0)));
+    let decay = g.prepare(a, Prepare::Tanh);
+    let (h, out) = (g.state("h", x.width()), g.rows("y", x.width()));
+    let call = g.call("scan", Op::Scan);
+    call.arg("decay", decay).arg("b", b).arg("c", c);
+    call.arg("x", x).arg("state", h).arg("out", out);
+    out
+}
+
+fn attention(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
+    let (d_head, most) = (rng.pick(&WIDTHS) as usize, 1 + rng.below(4) as usize);
+    let most = most.min(g.window());
+    let [q, k] = ["q", "k"].map(|n| g.linear(n, x, d_head));
+    let (keys, values) = (g.cache("keys", d_head, 1), g.cache("values", 1, x.width()));
+    let (scores, out) = (g.positions("scores"), g.rows("y", x.width()));
+    let [chosen, picked, shares] = ["chosen", "picked", "shares"].map(|n| g.kept(n, most));
+    g.each_token(|g| {
+        let append = g.call("append", Op::KvAppend);
+        append.arg("k", k).arg("v", x);
+        append.arg("keys", keys).arg("values", values);
+        let dots = g.call("dots", Op::AttnScores);
+        dots.arg("q", q).arg("keys", keys).arg("scores", scores);
+        g.top_k("top_k", scores, chosen).arg("picked", picked);
+        g.softmax("softmax", picked, shares, 1e-10);
+        let mix = g.call("mix", Op::AttnMix);
+        mix.arg("chosen", chosen).arg("p", shares);
+        mix.arg("values", values).arg("out", out);
+    });
+    out
+}
+
+fn selective_scan(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
+    let (heads, head_dim) = (1 + rng.below(4) as usize, 1 + rng.below(20) as usize);
+    let (d_state, channels) = (1 + rng.below(3) as usize, heads * head_dim);
+    let widths = [channels, channels, heads * d_state, heads * d_state, heads];
+    let projected = product(g, rng, "in", x, widths.iter().sum());
+    let [z, input, b, c, dt] = projected.split(widths);
+    let [bias, a_log] = ["bias", "a_log"].map(|n| g.floats(n, &[heads], (-1.0, 1.0)));
+    let [step, decay] = ["step", "decay"].map(|n| g.rows(n, heads));
+    let call = g.call("discretize", Op::Discretize);
+    call.arg("dt", dt).arg("bias", bias).arg("a_log", a_log);
+    call.arg("step", step).arg("decay", decay);
+    let taps = 1 + rng.below(4) as usize;
+    let w = g.floats("w", &[channels, 1, taps], (-0.5, 0.5));
+    let w = g.prepare(w, Prepare::NewestTapFirst);
+    let shift = g.floats("shift", &[channels], (-0.5, 0.5));
+    let past = g.state("past", (taps - 1) * channels);
+    let mixed = g.rows("mixed", channels);
+    let call = g.call("conv", Op::ConvSilu);
+    call.arg("w", w).arg("bias", shift).arg("x", input);
+    call.arg("history", past).arg("out", mixed);
+    let d = g.floats("d", &[channels], (0.5, 1.5));
+    let (h, out) = (g.state("h", channels * d_state), g.rows("y", channels));
+    let call = g.call("scan", Op::SelectiveScan);
+    call.arg("x", mixed).arg("step", step).arg("decay", decay);
+    call.arg("b", b).arg("c", c).arg("z", z).arg("d", d);
+    call.arg("state", h).arg("out", out);
+    out
+}
+
+/// A gated recurrence over columns of a product.
+fn gated(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
+    let width = rng.pick(&WIDTHS) as usize;
+    let projected = product(g, rng, "in", x, 3 * width);
+    let [i, f, o] = projected.split([width; 3]);
+    let floor = g.floats("floor", &[width], (0.0, 0.9));
+    let (h, y) = (g.state("h", width), g.rows("y", width));
+    let bodies = [
+        "k = floor + (1 - floor) * sigmoid(f); h = k * h + silu(i) * (1 - k); y = h * tanh(o)",
+        "h = max(floor * h, i); y = select(h < f, squared_relu(o), -abs(h) / 2)",
+        "h = min(exp(-softplus(f)) * h + floor, 4); y = h - i * o",
+    ];
+    let operands: [(&str, Arg); 6] = [
+        ("i", i.into()),
+        ("f", f.into()),
+        ("o", o.into()),
+        ("floor", floor.into()),
+        ("h", h.into()),
+        ("y", y.into()),
+    ];
+    g.map("gate", rng.pick(&bodies), &operands);
+    y
+}
+
+/// Channels that share a number a head.
+fn heads(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
+    let (heads, head_dim) = (1 + rng.below(4) as usize, 2 + rng.below(9) as usize);
+    let values = product(g, rng, "v", x, heads * head_dim);
+    let gates = g.linear("gates", x, heads);
+    let bias = g.floats("bias", &[heads], (-1.0, 1.0));
+    let y = g.rows("y", heads * head_dim);
+    let operands: [(&str, Arg); 4] = [
+        ("v", values.into()),
+        ("g", gates.into()),
+        ("b", bias.into()),
+        ("y", y.into()),
+    ];
+    g.map("scaled", "y = v * sigmoid(g + b)", &operands);
+    y
+}
