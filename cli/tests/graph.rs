@@ -182,6 +182,21 @@ fn an_architecture_of_its_own_runs_from_its_file() {
             assert!(read.ternary(name).expect("there").trits == trits, "{name}");
         }
     }
+    let bench = [
+        "bench",
+        "--model",
+        "model.safetensors",
+        "--json",
+        "--filter",
+        "step",
+    ];
+    let said = fixture.run(&bench);
+    assert!(
+        said.out.contains("\"step-graph-"),
+        "{} {}",
+        said.out,
+        said.err
+    );
     let again = [
         "pack",
         "model.safetensors",

@@ -9,6 +9,7 @@ use atome::checkpoint::{
 };
 use atome::families::{AtomeConfig, BitMamba2Config, Config};
 use atome::format::ContainerOptions;
+use atome::graph::Graph;
 use atome::tensor::{EmbeddingType, Tensor};
 use atome_codegen::testing::random_function;
 use atome_codegen::{KernelSpec, compile_for};
@@ -155,8 +156,20 @@ fn container() -> Files {
             let name = format!("bitmamba2-{}-{packing}-{embedding}", config.d_model);
             files.push((name, packed(config, packing, embedding)));
         }
+        for (seed, graph) in small_graphs().take(3) {
+            let options = ContainerOptions::packing(packing);
+            let model = Checkpoint::random(graph, None, seed);
+            let bytes = write_container(&model, &options).expect("a model of our own");
+            files.push((format!("graph-{seed}-{packing}"), bytes));
+        }
     }
     files
+}
+
+/// Random graphs of few parameters, by their seeds.
+fn small_graphs() -> impl Iterator<Item = (u64, Graph)> {
+    let graphs = (0..).map(|seed| (seed, graphs::random(seed)));
+    graphs.filter(|(_, graph)| graph.parameters() < 2000)
 }
 
 fn packed(config: &BitMamba2Config, packing: Packing, embedding: EmbeddingType) -> Vec<u8> {
