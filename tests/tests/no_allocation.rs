@@ -7,6 +7,7 @@ use atome::families::{AtomeConfig, BitMamba2Config};
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};
+use atome_tests::graphs;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -100,6 +101,8 @@ fn main() {
     println!("test steps_prefill_sampling_and_classification_do_not_allocate ... ok");
     int8_steps_prefill_and_batches();
     println!("test int8_steps_prefill_and_batches_do_not_allocate ... ok");
+    random_graphs();
+    println!("test steps_prefill_and_batches_of_random_graphs_do_not_allocate ... ok");
     detokenising();
     println!("test detokenising_does_not_allocate ... ok");
 }
@@ -145,6 +148,33 @@ fn steps_prefill_sampling_and_classification() {
                 session.classify(&tokens[..32]).expect("bytes");
             });
             assert_eq!(count, 0, "{backend}, {threads} threads: a classification");
+        }
+    }
+}
+
+/// Every part that graphs are made of, expressions among them.
+fn random_graphs() {
+    for seed in 0..40 {
+        let source = Checkpoint::random(graphs::random(seed), None, seed);
+        for backend in [BackendKind::Aot, BackendKind::Jit] {
+            let options = Options {
+                backend,
+                threads: Some(1),
+                sessions: 2,
+                block: 8,
+                ..Options::default()
+            };
+            let model = Model::from_checkpoint(&source, &options).expect("loads");
+            let tokens: Vec<u32> = (0..20).map(|t| t % model.vocab() as u32).collect();
+            let [mut a, mut b] = [(); 2].map(|()| model.session().expect("a slot"));
+            let count = allocations(|| {
+                a.prefill(&tokens).expect("tokens");
+                tokens.iter().for_each(|t| a.step(*t).expect("a token"));
+                model
+                    .step_batch(&mut [&mut a, &mut b], &tokens[..2])
+                    .expect("two tokens");
+            });
+            assert_eq!(count, 0, "{backend}, seed {seed}");
         }
     }
 }
