@@ -294,13 +294,6 @@ fn what_does_not_fit_is_named() {
         "`--graph` is not for a packed model",
     );
     refused(floats, "graph.txt", &["--format", "atome01"], "ATOME01");
-    let embedding = ["--embedding", "int8"];
-    refused(
-        floats,
-        "graph.txt",
-        &embedding,
-        "not for float weights of a graph",
-    );
     let said = fixture.run(&[
         "logits",
         "model.safetensors",

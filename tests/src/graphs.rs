@@ -117,19 +117,7 @@ fn scan(g: &mut Builder, x: Rows) -> Rows {
 fn attention(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
     let (d_head, most) = (rng.pick(&WIDTHS) as usize, 1 + rng.below(4) as usize);
     let most = most.min(g.window());
-    let k = g.linear("k", x, d_head);
-    // The query for all tokens at once, or for one after the other.
-    let (at_once, int8) = (rng.below(2) == 0, rng.below(2) == 0);
-    let query = |g: &mut Builder| {
-        let x = g.rms_norm("q_norm", x, EPS);
-        let q = match int8 {
-            true => g.bit_linear("q", x, d_head, EPS),
-            false => g.linear("q", x, d_head),
-        };
-        g.map("q_gate", "q = q * sigmoid(q)", &[("q", q.into())]);
-        q
-    };
-    let before = at_once.then(|| query(g));
+    let [q, k] = ["q", "k"].map(|n| g.linear(n, x, d_head));
     let (keys, values) = (g.cache("keys", d_head, 1), g.cache("values", 1, x.width()));
     let (scores, out) = (g.positions("scores"), g.rows("y", x.width()));
     let [chosen, picked, shares] = ["chosen", "picked", "shares"].map(|n| g.kept(n, most));
@@ -137,7 +125,6 @@ fn attention(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
         let append = g.call("append", Op::KvAppend);
         append.arg("k", k).arg("v", x);
         append.arg("keys", keys).arg("values", values);
-        let q = before.unwrap_or_else(|| query(g));
         let dots = g.call("dots", Op::AttnScores);
         dots.arg("q", q).arg("keys", keys).arg("scores", scores);
         g.top_k("top_k", scores, chosen).arg("picked", picked);

@@ -107,12 +107,6 @@ pub enum GraphFault {
         /// The operand.
         operand: Name,
     },
-    /// The head looks at positions of one token, where it may be run for all of a block.
-    #[error("expected rows of tokens in the head, found `{name}`, which is of one token")]
-    PositionsInHead {
-        /// The row.
-        name: String,
-    },
     /// The head remembers something.
     #[error("expected no state in the head, which is not run for every token")]
     StateInHead,

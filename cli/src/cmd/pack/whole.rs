@@ -23,12 +23,6 @@ use std::sync::Arc;
 const LARGE_ERROR: f64 = 0.5;
 
 pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
-    if args.embedding.is_some() && args.graph.is_some() {
-        return Err(Failure::NotFor {
-            flag: "--embedding",
-            architecture: "float weights of a graph: pack what they become once more",
-        });
-    }
     if args.embedding.is_some() {
         return Err(Failure::NotFor {
             flag: "--embedding",

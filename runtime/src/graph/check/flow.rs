@@ -84,10 +84,6 @@ impl Flow {
             Place::Head if used.access != Access::In && self.in_body[rows.id] => {
                 return Err(GraphFault::HeadWrites { operand });
             }
-            Place::Head if info.extent != Extent::Tokens => {
-                let name = format!("%{}", info.name);
-                return Err(GraphFault::PositionsInHead { name });
-            }
             Place::Head => {}
         }
         if used.access != Access::In && rows.id == graph.ids.id {

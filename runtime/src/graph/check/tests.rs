@@ -380,7 +380,7 @@ fn bare(window: usize, record: fn(&mut Builder)) -> String {
 #[test]
 fn every_graph_has_token_ids_and_logits() {
     type Case = (&'static str, usize, fn(&mut Builder));
-    let cases: [Case; 10] = [
+    let cases: [Case; 9] = [
         ("nothing", 1, |_| {}),
         ("no window", 0, |_| {}),
         ("a window too long", 1 << 21, |_| {}),
@@ -408,24 +408,6 @@ fn every_graph_has_token_ids_and_logits() {
             g.head(|g| {
                 let h = g.state("h", 16);
                 scan(g, "ssm", x, h);
-                g.linear("unembed", x, 40)
-            });
-        }),
-        ("a head that looks at positions", 4, |g| {
-            let x = g.embedding("embed", 40, 16);
-            let (keys, values) = (g.cache("keys", 16, 1), g.cache("values", 1, 16));
-            let scores = g.positions("scores");
-            let [chosen, picked, shares] = ["chosen", "picked", "shares"].map(|n| g.kept(n, 2));
-            g.each_token(|g| {
-                let call = g.call("append", Op::KvAppend);
-                call.arg("k", x).arg("v", x);
-                call.arg("keys", keys).arg("values", values);
-                let call = g.call("scores", Op::AttnScores);
-                call.arg("q", x).arg("keys", keys).arg("scores", scores);
-                g.top_k("top_k", scores, chosen).arg("picked", picked);
-            });
-            g.head(|g| {
-                g.softmax("softmax", picked, shares, 1e-10);
                 g.linear("unembed", x, 40)
             });
         }),
