@@ -7,7 +7,7 @@ use atome::checkpoint::{
     Checkpoint, random_bit2, write_atome01, write_atome02, write_atomecl01, write_container,
     write_packed,
 };
-use atome::families::{AtomeConfig, BitMamba2Config, Config};
+use atome::families::{AtomeConfig, BitMamba2Config, Config, HgrnBitConfig};
 use atome::format::ContainerOptions;
 use atome::tensor::EmbeddingType;
 use atome::{Model, Packing, Session};
@@ -45,6 +45,8 @@ parts! {
     default_model by runs::all,
     random_atome by runs::all,
     random_bitmamba2 by runs::int8,
+    published_hgrn_bit by runs::int8,
+    random_hgrn_bit by runs::int8,
     written by interpreter,
 }
 
@@ -125,6 +127,18 @@ fn published_bitmamba2(run: &Run) -> Option<Hashes> {
     Some(hashes)
 }
 
+fn published_hgrn_bit(run: &Run) -> Option<Hashes> {
+    let folder = published::hgrn_bit_folder()?;
+    let mut hashes = Hashes::new();
+    for name in ["tiny_f32", "small_bf16_shards"] {
+        let model = Model::load(&folder.join(name), None, &run.options).expect("loads");
+        let mut session = model.session().expect("a slot");
+        let hash = hash_of_rows(&mut session, &sequence(model.vocab()));
+        hashes.insert(format!("published_hgrn_bit/{name}"), hash);
+    }
+    Some(hashes)
+}
+
 fn default_model(run: &Run) -> Option<Hashes> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/default.safetensors");
     let model = Model::load(&path, None, &run.options).expect("the model of this project");
@@ -187,6 +201,35 @@ fn bitmamba2_models() -> impl Iterator<Item = (String, Checkpoint)> {
     })
 }
 
+/// Vocabulary, width, layers and width of the feed-forward.
+const HGRN_BIT: [[usize; 4]; 4] = [
+    [3, 1, 1, 1],
+    [70, 36, 2, 50],
+    [257, 64, 3, 160],
+    [33, 17, 1, 65],
+];
+
+fn hgrn_bit_models() -> impl Iterator<Item = (String, Checkpoint)> {
+    (0..).zip(HGRN_BIT).map(|(seed, dims)| {
+        let [
+            vocab_size,
+            hidden_size,
+            num_hidden_layers,
+            intermediate_size,
+        ] = dims;
+        let config = HgrnBitConfig {
+            vocab_size,
+            hidden_size,
+            num_hidden_layers,
+            intermediate_size,
+            rms_norm_eps: 1e-6,
+            use_lower_bound: true,
+        };
+        let name = dims.map(|n| n.to_string()).join("-");
+        (name, Checkpoint::random(config, None, seed))
+    })
+}
+
 /// Thirty-seven tokens of a vocabulary.
 fn sequence(vocab: usize) -> Vec<u32> {
     let vocab = u32::try_from(vocab).expect("ids are u32");
@@ -213,6 +256,16 @@ fn random_bitmamba2(run: &Run) -> Option<Hashes> {
         (format!("random_bitmamba2/{name}"), hash)
     };
     Some(bitmamba2_models().map(hash).collect())
+}
+
+fn random_hgrn_bit(run: &Run) -> Option<Hashes> {
+    let hash = |(name, model): (String, Checkpoint)| {
+        let model = Model::from_checkpoint(&model, &run.options).expect("loads");
+        let mut session = model.session().expect("a slot");
+        let hash = hash_of_rows(&mut session, &sequence(model.vocab()));
+        (format!("random_hgrn_bit/{name}"), hash)
+    };
+    Some(hgrn_bit_models().map(hash).collect())
 }
 
 /// The random models in every format that is written.
@@ -255,6 +308,13 @@ fn written(_: &Run) -> Option<Hashes> {
                 let file = fs::read(&path).expect("just written");
                 add(format!("{name}-{packing}-{embedding}.safetensors"), file);
             }
+        }
+    }
+    for (name, model) in hgrn_bit_models() {
+        for packing in [Packing::Int2, Packing::Base3] {
+            let options = ContainerOptions::packing(packing);
+            let file = write_container(&model, &options).expect("a model of our own");
+            add(format!("hgrn_bit-{name}-{packing}.safetensors"), file);
         }
     }
     Some(hashes)

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
 use atome::checkpoint::Checkpoint;
-use atome::families::{AtomeConfig, BitMamba2Config};
+use atome::families::{AtomeConfig, BitMamba2Config, Config, HgrnBitConfig};
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};
@@ -180,14 +180,27 @@ fn random_graphs() {
 }
 
 fn int8_steps_prefill_and_batches() {
-    const SESSIONS: usize = 4;
-    let config = BitMamba2Config {
+    let bitmamba2 = BitMamba2Config {
         vocab_size: 300,
         d_model: 64,
         n_layers: 2,
         n_heads: 4,
     };
-    let source = Checkpoint::random(config.clone(), None, 5);
+    let hgrn_bit = HgrnBitConfig {
+        vocab_size: 300,
+        hidden_size: 70,
+        num_hidden_layers: 2,
+        intermediate_size: 130,
+        rms_norm_eps: 1e-6,
+        use_lower_bound: true,
+    };
+    for config in [Config::from(bitmamba2), hgrn_bit.into()] {
+        nothing_is_allocated(&Checkpoint::random(config, None, 5));
+    }
+}
+
+fn nothing_is_allocated(source: &Checkpoint) {
+    const SESSIONS: usize = 4;
     let tokens: Vec<u32> = (0..200).map(|t| t % 300).collect();
     for backend in [BackendKind::Aot, BackendKind::Jit] {
         for threads in [1, 2] {
@@ -197,7 +210,7 @@ fn int8_steps_prefill_and_batches() {
                 sessions: SESSIONS,
                 ..Options::default()
             };
-            let model = Model::from_checkpoint(&source, &options).expect("loads");
+            let model = Model::from_checkpoint(source, &options).expect("loads");
             let mut sessions: Vec<Session> = (0..SESSIONS)
                 .map(|_| model.session().expect("a slot"))
                 .collect();

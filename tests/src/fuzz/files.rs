@@ -62,6 +62,7 @@ pub(super) fn is_small(model: &Checkpoint) -> bool {
         Config::Atome(config) => is_shallow(config),
         Config::BitMamba2(config) => config.n_layers <= MAX_LAYERS,
         Config::Graph(graph) => super::graph::is_small(graph),
+        Config::HgrnBit(config) => config.num_hidden_layers <= MAX_LAYERS,
         _ => false,
     }
 }

@@ -1,8 +1,8 @@
-//! Plans of both families are proved, and none with something wrong in it.
+//! Plans of all families are proved, and none with something wrong in it.
 
 use super::{PlanError, Proved};
 use crate::checkpoint::Checkpoint;
-use crate::families::{AtomeConfig, BitMamba2Config};
+use crate::families::{AtomeConfig, BitMamba2Config, HgrnBitConfig};
 use crate::plan::{
     self, Call, DimValue, KernelCall, Operand, Plan, Products, Section, Stage, Tensor,
 };
@@ -29,6 +29,18 @@ fn bitmamba2() -> Checkpoint {
         d_model: 32,
         n_layers: 2,
         n_heads: 4,
+    };
+    Checkpoint::random(config, None, 1)
+}
+
+fn hgrn_bit() -> Checkpoint {
+    let config = HgrnBitConfig {
+        vocab_size: 50,
+        hidden_size: 32,
+        num_hidden_layers: 2,
+        intermediate_size: 48,
+        rms_norm_eps: 1e-6,
+        use_lower_bound: true,
     };
     Checkpoint::random(config, None, 1)
 }
@@ -76,9 +88,15 @@ fn refused(model: &Checkpoint, cases: &[Case]) {
 
 #[test]
 fn a_plan_on_a_page() {
-    for (name, model) in [("atome", &atome()), ("bitmamba2", &bitmamba2())] {
+    let models = [
+        ("atome", atome()),
+        ("bitmamba2", bitmamba2()),
+        ("hgrn_bit", hgrn_bit()),
+    ];
+    for (name, model) in &models {
+        assert_eq!(prove(model, |_| {}), Ok(()), "{name}");
         let planned = plan::plan(model.graph(), &model.tensors, 8, Products::default());
-        insta::assert_snapshot!(name, planned.expect("a plan").0);
+        insta::assert_snapshot!(*name, planned.expect("a plan").0);
     }
 }
 
