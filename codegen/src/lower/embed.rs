@@ -29,7 +29,7 @@ pub(super) const EMBED: Def = Def {
     scalars: &["scale"],
     forms: &[Form::ternary(
         Activation::F32,
-        &[Packing::Int2, Packing::Base3],
+        Packing::ALL,
         &[Method::Select],
         &[Choice {
             field: Field::Prefetch,

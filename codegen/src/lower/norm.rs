@@ -3,45 +3,35 @@
 use super::Lowering;
 use super::root::{MeanSquare, Squares};
 use crate::ir::{Address, Builder, Compare, Lanes, ReduceOp, Value};
-use crate::op::{Callers, Content, Def, Dim, dim, input, output};
+use crate::op::{BufferDef, Callers, Content, Def, Dims, dim, input, output};
 use atome_spec::numerics::THIN;
 
-/// The length of a row, and how many.
-const DIMS: &[Dim] = &[
-    dim("width").told_by(&["gamma"]),
-    dim("rows").told_by(&["x"]),
-];
-
-pub(super) const NORM: Def = Def {
-    dims: DIMS,
-    buffers: |d| {
-        let (width, all) = (d.get("width"), d.get("rows") * d.get("width"));
-        vec![
-            input("x", Content::F32, &all),
-            input("gamma", Content::F32, &width),
-            input("beta", Content::F32, &width),
-            output("out", Content::F32, &all),
-        ]
-    },
-    scalars: &["eps"],
-    callers: Callers::Programs,
-    ..Def::of(lower)
-};
-
 pub(super) const RMS_NORM: Def = Def {
-    dims: DIMS,
-    buffers: |d| {
-        let (width, all) = (d.get("width"), d.get("rows") * d.get("width"));
-        vec![
-            input("x", Content::F32, &all),
-            input("gamma", Content::F32, &width),
-            output("out", Content::F32, &all),
-        ]
-    },
+    dims: &[
+        dim("width").told_by(&["gamma"]),
+        dim("rows").told_by(&["x"]),
+    ],
+    buffers: |d| buffers(d, &["gamma"]),
     scalars: &["eps"],
     callers: Callers::Programs,
     ..Def::of(lower_rms)
 };
+
+pub(super) const NORM: Def = Def {
+    buffers: |d| buffers(d, &["gamma", "beta"]),
+    lower,
+    ..RMS_NORM
+};
+
+/// Rows in and out, and between them what has a number for each column.
+fn buffers(d: &Dims<'_>, of_columns: &[&'static str]) -> Vec<BufferDef> {
+    let (width, all) = (d.get("width"), d.get("rows") * d.get("width"));
+    let mut buffers = vec![input("x", Content::F32, &all)];
+    let of_columns = of_columns.iter();
+    buffers.extend(of_columns.map(|name| input(*name, Content::F32, &width)));
+    buffers.push(output("out", Content::F32, &all));
+    buffers
+}
 
 fn lower(l: &mut Lowering<'_>) {
     let (width, rows) = (l.dim("width"), l.dim("rows"));

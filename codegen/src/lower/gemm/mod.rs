@@ -66,7 +66,7 @@ pub(super) const GEMV: Def = Def {
         ),
         Form::ternary(
             Activation::I8,
-            &[Packing::Int2, Packing::Base3],
+            Packing::ALL,
             &[Method::Dot, Method::Lut, Method::Select],
             &[MR, ONE_TOKEN, PREFETCH],
         ),
@@ -94,7 +94,7 @@ pub(super) const GEMM: Def = Def {
         ),
         Form::ternary(
             Activation::I8,
-            &[Packing::Int2, Packing::Base3],
+            Packing::ALL,
             &[Method::Dot, Method::Lut, Method::Select],
             &[MR, NR, PREFETCH],
         ),

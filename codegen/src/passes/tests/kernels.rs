@@ -13,14 +13,7 @@ fn value(op: Op, dim: &str, case: usize) -> u64 {
     let wide = [[17, 64], [1, 65], [48, 37]][case % 3];
     match dim {
         "tokens" | "taps" | "k" => few,
-        "rows"
-            if matches!(
-                op,
-                Op::Norm | Op::Quantize | Op::RmsQuantize | Op::RmsQuantizeAway | Op::Softmax
-            ) =>
-        {
-            few
-        }
+        "rows" if op::dims(op).iter().any(|dim| dim.name == "width") => few,
         "capacity" => 16 * few,
         "slot" | "len" => 16 * few - 1,
         "rows" | "width" | "n" | "d_head" => wide[0],

@@ -26,14 +26,7 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
         };
         let value = match &*dim {
             "tokens" | "taps" | "k" => few,
-            "rows"
-                if matches!(
-                    spec.op,
-                    Op::Norm | Op::Quantize | Op::RmsQuantize | Op::RmsQuantizeAway | Op::Softmax
-                ) =>
-            {
-                few
-            }
+            "rows" if spec.dims().iter().any(|dim| dim.name == "width") => few,
             "capacity" => 16 * few,
             "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
             "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),
