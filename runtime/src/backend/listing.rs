@@ -1,6 +1,6 @@
 //! Which kernel runs which call of a plan.
 
-use super::aot;
+use super::aot::{self, Map};
 #[cfg(feature = "jit")]
 use super::jit;
 use crate::BackendKind;
@@ -95,7 +95,9 @@ fn kernel(
     }
     // What sessions share, and the logits of all rows, are walked call by call.
     let walks = kind == BackendKind::Aot || !matches!(run, Run::Step | Run::Block);
-    if call.expr.is_some() && (walks || tier.vector_bits() > 128) {
+    if let Some(expr) = &call.expr
+        && (walks || Map::pays(expr, tier))
+    {
         let name = format!("{}-{}", call.spec().name(), tier.baseline());
         return (name, BackendKind::Aot);
     }

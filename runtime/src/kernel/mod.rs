@@ -99,7 +99,8 @@ impl Kernel {
             BackendKind::Jit => compiled(spec, tier)?,
             BackendKind::Auto => match ahead(spec, tier) {
                 // Code made now has vectors of 128 bits.
-                Ok(ahead) if tier.vector_bits() > 128 => ahead,
+                Ok(kernel @ Code::Ahead(_)) if tier.vector_bits() > 128 => kernel,
+                Ok(map) if spec.expr.as_ref().is_some_and(|expr| Map::pays(expr, tier)) => map,
                 ahead => compiled(spec, tier).or(ahead)?,
             },
         };

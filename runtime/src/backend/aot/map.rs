@@ -51,6 +51,17 @@ struct Sizes {
 }
 
 impl Map {
+    /// Whether wide kernels, one after the other, are faster on a tier than code made now, whose vectors have 128 bits: where
+    /// there is more to compute than to move.
+    pub(crate) fn pays(expr: &Expr, tier: Tier) -> bool {
+        let is_long = |op| {
+            let functions = [Op::Exp, Op::Tanh, Op::Softplus, Op::Silu, Op::Sigmoid];
+            functions.contains(&op) || matches!(op, Op::Div | Op::Sqrt)
+        };
+        let mut steps = expr.chain().steps.iter();
+        tier.vector_bits() > 128 && steps.any(|step| is_long(step.op))
+    }
+
     /// By the kernels of a tier; `None` if there are none.
     pub(crate) fn new(expr: &Expr, tier: Tier) -> Option<Map> {
         let mut slots = Slots::default();
@@ -171,9 +182,16 @@ impl Map {
             if let Some(slot) = operand.spread {
                 let values = std::ptr::with_exposed_provenance::<f32>(*start as usize);
                 let to = std::ptr::with_exposed_provenance_mut::<f32>(tile.slot(slot) as usize);
-                for i in 0..tile.len {
+                let mut done = 0;
+                while done < tile.len {
+                    let (head, channel) = (tile.first + done, tile.first + done);
+                    let (head, channel) = (head / sizes.head_dim, channel % sizes.head_dim);
+                    let len = (sizes.head_dim - channel).min(tile.len - done);
                     // SAFETY: a value a head, and a slot as long as a tile.
-                    unsafe { *to.add(i) = *values.add((tile.first + i) / sizes.head_dim) };
+                    unsafe {
+                        std::slice::from_raw_parts_mut(to.add(done), len).fill(*values.add(head))
+                    };
+                    done += len;
                 }
             }
         }

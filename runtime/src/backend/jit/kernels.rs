@@ -143,13 +143,9 @@ impl<'p> Kernels<'p> {
         })
     }
 
-    /// An expression that ahead-of-time kernels run, where their vectors are wider than those of code made here.
+    /// An expression that ahead-of-time kernels run, where they are faster than code made here.
     fn map(&mut self, call: &KernelCall) -> Result<Option<*const Map>, PrepareError> {
-        let Some(expr) = call
-            .expr
-            .as_ref()
-            .filter(|_| calls_ahead_of_time(self.tier))
-        else {
+        let Some(expr) = call.expr.as_ref().filter(|expr| Map::pays(expr, self.tier)) else {
             return Ok(None);
         };
         if let Some(map) = self.maps.get(expr) {
