@@ -4,11 +4,11 @@ use super::{Lowering, math};
 use crate::ir::{BinaryOp, Builder, Compare, UnaryOp, Value};
 use crate::op::{Callers, Content, Def, Dim, Function, dim, input, output};
 
-pub(super) const EXP: Def = elementwise(1, |b, v| math::exp(b, v[0]));
-pub(super) const TANH: Def = elementwise(1, |b, v| math::tanh(b, v[0]));
-pub(super) const SOFTPLUS: Def = elementwise(1, |b, v| math::softplus(b, v[0]));
-pub(super) const SILU: Def = elementwise(1, |b, v| math::silu(b, v[0]));
-pub(super) const SIGMOID: Def = elementwise(1, |b, v| math::sigmoid(b, v[0]));
+pub(super) const EXP: Def = numeric(|b, v| math::exp(b, v[0]));
+pub(super) const TANH: Def = numeric(|b, v| math::tanh(b, v[0]));
+pub(super) const SOFTPLUS: Def = numeric(|b, v| math::softplus(b, v[0]));
+pub(super) const SILU: Def = numeric(|b, v| math::silu(b, v[0]));
+pub(super) const SIGMOID: Def = numeric(|b, v| math::sigmoid(b, v[0]));
 pub(super) const NEG: Def = elementwise(1, |b, v| b.unary(UnaryOp::Neg, v[0]));
 pub(super) const ABS: Def = elementwise(1, |b, v| b.unary(UnaryOp::Abs, v[0]));
 pub(super) const SQRT: Def = elementwise(1, |b, v| b.unary(UnaryOp::Sqrt, v[0]));
@@ -28,7 +28,24 @@ const DIMS: &[Dim] = &[dim("n").told_by(&["x"])];
 /// Names of the buffers that a function reads.
 const INPUTS: [&str; 4] = ["x", "y", "u", "v"];
 
+/// A function that says itself what it gives for NaN.
+const fn numeric(value: fn(&mut Builder, &[Value]) -> Value) -> Def {
+    of(Function {
+        arity: 1,
+        value,
+        is_canonical: true,
+    })
+}
+
 const fn elementwise(arity: usize, value: fn(&mut Builder, &[Value]) -> Value) -> Def {
+    of(Function {
+        arity,
+        value,
+        is_canonical: false,
+    })
+}
+
+const fn of(function: Function) -> Def {
     Def {
         dims: DIMS,
         buffers: |d| {
@@ -39,7 +56,7 @@ const fn elementwise(arity: usize, value: fn(&mut Builder, &[Value]) -> Value) -
             inputs.chain([output("out", Content::F32, &n)]).collect()
         },
         callers: Callers::Programs,
-        function: Some(Function { arity, value }),
+        function: Some(function),
         ..Def::of(lower)
     }
 }
@@ -58,10 +75,18 @@ fn lower(l: &mut Lowering<'_>) {
             .map(|x| b.load_vector(*x, at.clone(), lanes.clone()));
         let values: Vec<Value> = loads.collect();
         let y = (function.value)(b, &values);
-        let y = math::with_canonical_nan(b, y);
+        let y = canonical(b, &function, y);
         b.store(out, at, y, lanes);
         vec![]
     });
+}
+
+/// What a function gave, with the canonical NaN for any.
+pub(super) fn canonical(b: &mut Builder, function: &Function, value: Value) -> Value {
+    match function.is_canonical {
+        true => value,
+        false => math::with_canonical_nan(b, value),
+    }
 }
 
 /// NaN for NaN, since a maximum is its second operand then.

@@ -1,7 +1,8 @@
 //! Row-wise expressions: a lane a channel, all statements for sixteen channels before the next ones.
 //! A state is in memory between tokens, so a step is a block of one token.
 
-use super::{Lowering, math, strided};
+use super::elementwise::canonical;
+use super::{Lowering, strided};
 use crate::KernelSpec;
 use crate::expr::{Chain, Expr, Operand, Source};
 use crate::ir::{Access, Address, Buffer, Builder, Lanes, Size, Value};
@@ -182,7 +183,8 @@ impl Kernel<'_> {
         let results = self.results(b, &operands);
         for store in &self.chain.stores {
             let place = &self.places[store.operand];
-            let value = math::with_canonical_nan(b, results[store.step]);
+            let function = super::function(self.chain.steps[store.step].op);
+            let value = canonical(b, &function, results[store.step]);
             b.store(place.buffer, address(place), value, lanes.clone());
         }
     }

@@ -64,6 +64,8 @@ pub(crate) struct Function {
     pub(crate) arity: usize,
     /// Its value for so many.
     pub(crate) value: fn(&mut Builder, &[Value]) -> Value,
+    /// Whether it gives no NaN but the canonical one.
+    pub(crate) is_canonical: bool,
 }
 
 impl Def {
