@@ -91,29 +91,6 @@ impl Call {
         found.map(|(_, arg)| *arg).ok_or_else(missing)
     }
 
-    /// The operand of this name, of a call that was checked.
-    ///
-    /// # Panics
-    /// If the op has none; the calls of a graph have all that their ops have.
-    pub(crate) fn get(&self, name: &str) -> Arg {
-        let found = self.args.iter().find(|(arg, _)| *arg == name);
-        match found {
-            Some((_, arg)) => *arg,
-            None => unreachable!("`{}` was checked to have `{name}`", self.name),
-        }
-    }
-
-    /// The scalar of this name.
-    ///
-    /// # Panics
-    /// If the op has none, as [`Call::get`].
-    pub(crate) fn number(&self, name: &str) -> Scalar {
-        match self.scalars.iter().find(|(scalar, _)| *scalar == name) {
-            Some((_, scalar)) => *scalar,
-            None => unreachable!("`{}` was checked to have `{name}`", self.name),
-        }
-    }
-
     /// The parameters it reads.
     pub(crate) fn params(&self) -> impl Iterator<Item = ParamId> {
         self.args.iter().filter_map(|(_, arg)| match arg {

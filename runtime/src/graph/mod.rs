@@ -85,7 +85,6 @@ pub(crate) use call::{Name, What};
 use check::listed;
 pub(crate) use dims::DimValue;
 pub(crate) use functions::typical;
-pub(crate) use signature::{Names, names};
 
 use crate::tensor::{Kind, Param};
 

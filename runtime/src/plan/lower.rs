@@ -10,7 +10,7 @@ use super::{
     Stage, Tensor, TopKCall,
 };
 use crate::LoadError;
-use crate::graph::{self, Arg, Extent, Graph, Names, Part, Rows, Scalar, What, names};
+use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What};
 use crate::tensor::Tensors;
 use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Op, Packing};
@@ -101,13 +101,13 @@ impl Lowering<'_> {
     }
 
     fn call(&self, call: &graph::Call, each_token: bool) -> Call {
-        let Names { buffers, scalars } = names(&call.what);
-        let operands = buffers.iter().map(|name| call.get(name));
+        // A checked call has them in the order of its kernel.
+        let operands = call.args.iter();
         let mut operands: Vec<Operand> = operands
-            .flat_map(|arg| self.operands(arg, each_token))
+            .flat_map(|(_, arg)| self.operands(*arg, each_token))
             .collect();
-        let scalars = scalars.iter().map(|name| call.number(name));
-        let mut scalars: Vec<f32> = scalars.map(|s| self.scalar(s)).collect();
+        let scalars = call.scalars.iter();
+        let mut scalars: Vec<f32> = scalars.map(|(_, scalar)| self.scalar(*scalar)).collect();
         let (op, activation) = match call.what {
             What::Kernel(op, activation) => (op, activation),
             What::Map(_) => (Op::Map, Activation::F32),

@@ -42,13 +42,13 @@ impl<'p> Checker<'p> {
     /// # Errors
     /// The first thing that does not fit its op's signature or its tensors.
     pub(super) fn check(&mut self, call: &KernelCall, tokens: u64) -> Result<Vec<Used>, PlanFault> {
-        let spec = call.open_spec();
-        spec.check()
-            .map_err(|cause| PlanFault::Kernel(cause.to_string()))?;
-        let signature = match self.signatures.entry(spec) {
+        let signature = match self.signatures.entry(call.open_spec()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let signature = new.key().signature();
+                let spec = new.key();
+                spec.check()
+                    .map_err(|cause| PlanFault::Kernel(cause.to_string()))?;
+                let signature = spec.signature();
                 new.insert(signature)
             }
         };
