@@ -1,33 +1,63 @@
-//! `docs/ir.md` has the signatures of all kernels as the ops' definitions give them.
+//! `docs/ir.md` has the signatures and the numerics of all kernels as the ops' definitions give them.
 
 use atome_codegen::ir::VectorOp;
 use atome_codegen::op::{self, Callers};
 use atome_spec::Activation;
 use std::path::PathBuf;
 
-const BEGIN: &str = "<!-- signatures -->\n";
-const END: &str = "<!-- end of signatures -->\n";
+/// A part of the page that is made from the ops' definitions.
+struct Part {
+    begin: &'static str,
+    end: &'static str,
+    made: fn() -> String,
+}
+
+const PARTS: [Part; 2] = [
+    Part {
+        begin: "<!-- signatures -->\n",
+        end: "<!-- end of signatures -->\n",
+        made: op::table,
+    },
+    Part {
+        begin: "<!-- numerics -->\n",
+        end: "<!-- end of numerics -->\n",
+        made: op::numerics,
+    },
+];
 
 fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/ir.md")
 }
 
-/// The page before the table, the table, and the page after it.
-fn parts(text: &str) -> [&str; 3] {
-    let (before, rest) = text.split_once(BEGIN).expect("where the table begins");
-    let (table, after) = rest.split_once(END).expect("where the table ends");
-    [before, table, after]
+impl Part {
+    /// The page before the part, the part, and the page after it.
+    fn of<'t>(&self, text: &'t str) -> [&'t str; 3] {
+        let (before, rest) = text.split_once(self.begin).expect("where it begins");
+        let (part, after) = rest.split_once(self.end).expect("where it ends");
+        [before, part, after]
+    }
 }
 
 #[test]
-fn the_table_of_signatures_is_current() {
+fn what_is_made_from_definitions_is_current() {
     let text = std::fs::read_to_string(page()).expect("docs/ir.md");
-    let [_, found, _] = parts(&text);
-    assert!(
-        found == op::table(),
-        "the table of docs/ir.md is old: \
-         cargo test -p atome-codegen --test docs -- --ignored write_the_table"
-    );
+    for part in PARTS {
+        let [_, found, _] = part.of(&text);
+        assert!(
+            found == (part.made)(),
+            "a part of docs/ir.md is old: \
+             cargo test -p atome-codegen --test docs -- --ignored write_the_page"
+        );
+    }
+}
+
+#[test]
+fn every_op_says_what_it_gives() {
+    let list = op::numerics();
+    let silent = list
+        .lines()
+        .find(|line| line.starts_with("- ") && line.trim_end().ends_with(".**"));
+    assert_eq!(silent, None);
 }
 
 #[test]
@@ -85,9 +115,12 @@ fn the_tables_of_the_attribute_are_current() {
 
 #[test]
 #[ignore = "writes docs/ir.md"]
-fn write_the_table() {
-    let text = std::fs::read_to_string(page()).expect("docs/ir.md");
-    let [before, _, after] = parts(&text);
-    let text = format!("{before}{BEGIN}{}{END}{after}", op::table());
+fn write_the_page() {
+    let mut text = std::fs::read_to_string(page()).expect("docs/ir.md");
+    for part in PARTS {
+        let [before, _, after] = part.of(&text);
+        let (begin, made, end) = (part.begin, (part.made)(), part.end);
+        text = format!("{before}{begin}{made}{end}{after}");
+    }
     std::fs::write(page(), text).expect("docs/ir.md is written");
 }

@@ -13,6 +13,8 @@ use atome_spec::LANES;
 const CAPACITY: Dim = dim("capacity").multiple_of(LANES as u64);
 
 pub(super) const KV_APPEND: Def = Def {
+    numerics: "The key becomes column `slot` of `keys`, the value row `slot` of `values`; nothing is \
+        rounded.",
     dims: &[
         dim("d_head"),
         dim("d_model"),
@@ -31,6 +33,9 @@ pub(super) const KV_APPEND: Def = Def {
 };
 
 pub(super) const ATTN_SCORES: Def = Def {
+    numerics: "`scores[j] = sum(q[i] * keys[i, j]) / sqrt(d_head)`, and infinity where that is infinite \
+        or NaN, so that the position is chosen and its softmax is NaN. Keys lie transposed, \
+        `[d_head, capacity]`. Scores from `len` on are unspecified.",
     dims: &[
         dim("d_head"),
         CAPACITY,
@@ -53,6 +58,7 @@ pub(super) const ATTN_SCORES: Def = Def {
 };
 
 pub(super) const ATTN_MIX: Def = Def {
+    numerics: "`out[c]` adds `p[j] * values[chosen[j], c]` for j = 0, 1, .. in order.",
     dims: &[dim("d_model"), CAPACITY, dim("k")],
     buffers: |d| {
         vec![
@@ -66,6 +72,7 @@ pub(super) const ATTN_MIX: Def = Def {
 };
 
 pub(super) const ROUTER_MIX: Def = Def {
+    numerics: "`x = ((x + r0 * local) + r1 * state) + r2 * sparse`.",
     dims: &[dim("width"), dim("tokens")],
     buffers: |d| {
         let all = d.get("tokens") * d.get("width");

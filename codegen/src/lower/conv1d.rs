@@ -13,6 +13,9 @@ const SIGN: i32 = i32::MIN;
 pub(super) const TAPS: Dim = dim("taps").from(1, 4096);
 
 pub(super) const CONV1D: Def = Def {
+    numerics: "`out[t, c] = scale * acc`, where acc adds `select(w[c, k], x[t - k, c])` for tap k = 0, \
+        1, .. in order. Tokens before the first come from `history`: row 0 is the newest. At the \
+        end history holds the newest taps - 1 tokens.",
     dims: &[dim("channels"), TAPS, dim("tokens").told_by(&["x"])],
     buffers: |d| {
         let (channels, taps) = (d.get("channels"), d.get("taps"));

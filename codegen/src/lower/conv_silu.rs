@@ -8,6 +8,9 @@ use crate::schedule::{Choice, Field, unrolled};
 use atome_spec::numerics::CANONICAL_NAN;
 
 pub(super) const CONV_SILU: Def = Def {
+    numerics: "`out[t, c] = silu(acc)`, and 0x7fc00000 where acc is negative infinity; acc begins at \
+        `bias[c]` and adds `w[k, c] * x[t - k, c]` for tap k = 0, 1, .. in order; history as in \
+        `conv1d`.",
     dims: &[dim("channels"), TAPS, dim("tokens"), dim("x_stride")],
     buffers: |d| {
         let (channels, tokens) = (d.get("channels"), d.get("tokens"));

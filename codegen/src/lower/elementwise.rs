@@ -23,6 +23,11 @@ pub(super) const SELECT_LT: Def = elementwise(4, |b, v| select(b, Compare::Lt, v
 pub(super) const SELECT_LE: Def = elementwise(4, |b, v| select(b, Compare::Le, v));
 pub(super) const SELECT_EQ: Def = elementwise(4, |b, v| select(b, Compare::Eq, v));
 
+const NUMERIC: &str = "One definition, `lower/math.rs`, operation for operation the scalar one of \
+    `kernels/src/reference/math.rs`, which states ranges and errors. Any NaN gives 0x7fc00000.";
+const ONE_OPERATION: &str = "The instruction of the name; `squared_relu` is `p * p` with `p = max(0, x)`; `select_lt` is \
+    `x < y ? u : v`, `select_le` and `select_eq` alike. Any NaN gives 0x7fc00000.";
+
 const DIMS: &[Dim] = &[dim("n").told_by(&["x"])];
 
 /// Names of the buffers that a function reads.
@@ -30,23 +35,26 @@ const INPUTS: [&str; 4] = ["x", "y", "u", "v"];
 
 /// A function that says itself what it gives for NaN.
 const fn numeric(value: fn(&mut Builder, &[Value]) -> Value) -> Def {
-    of(Function {
+    let function = Function {
         arity: 1,
         value,
         is_canonical: true,
-    })
+    };
+    of(function, NUMERIC)
 }
 
 const fn elementwise(arity: usize, value: fn(&mut Builder, &[Value]) -> Value) -> Def {
-    of(Function {
+    let function = Function {
         arity,
         value,
         is_canonical: false,
-    })
+    };
+    of(function, ONE_OPERATION)
 }
 
-const fn of(function: Function) -> Def {
+const fn of(function: Function, numerics: &'static str) -> Def {
     Def {
+        numerics,
         dims: DIMS,
         buffers: |d| {
             let n = d.get("n");

@@ -12,6 +12,7 @@ const CACHE_LINE: u32 = 64;
 const MAX_TOKENS: u64 = 1 << 32;
 
 pub(super) const EMBED: Def = Def {
+    numerics: "`out[t, c] = select(table[ids[t], c], scale)`.",
     dims: &[
         dim("vocab").told_by(&["table"]),
         dim("d_model"),

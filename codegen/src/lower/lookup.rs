@@ -12,7 +12,11 @@ const LANES_U64: u64 = LANES as u64;
 
 const TOKENS: Dim = dim("tokens").told_by(&["ids"]);
 
+const NUMERICS: &str = "f32 rows are copied; an f16 becomes the same number (the tables hold finite ones); an int8 \
+    is multiplied by its row's scale.";
+
 pub(super) const LOOKUP_F32: Def = Def {
+    numerics: NUMERICS,
     dims: &[dim("vocab").told_by(&["table"]), dim("d_model"), TOKENS],
     buffers: |d| {
         let [ids, out] = rows(d);
@@ -23,6 +27,7 @@ pub(super) const LOOKUP_F32: Def = Def {
 };
 
 pub(super) const LOOKUP_F16: Def = Def {
+    numerics: NUMERICS,
     buffers: |d| {
         let [ids, out] = rows(d);
         vec![ids, table(d, Content::F16), out]
@@ -32,6 +37,7 @@ pub(super) const LOOKUP_F16: Def = Def {
 };
 
 pub(super) const LOOKUP_I8: Def = Def {
+    numerics: NUMERICS,
     dims: &[dim("vocab").told_by(&["scales"]), dim("d_model"), TOKENS],
     buffers: |d| {
         let [ids, out] = rows(d);

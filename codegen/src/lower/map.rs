@@ -10,6 +10,13 @@ use crate::op::{Bound, Callers, Content, Def, Dim, Dims, buffer, dim, named};
 use std::borrow::Cow;
 
 pub(super) const MAP: Def = Def {
+    numerics: "Its expression says what it computes: statements over operands, for each token in order \
+        and each channel. Each operation is the elementwise op of its name and rounds once; what \
+        is stored is 0x7fc00000 where it is NaN. A `row` operand has `NAME_stride` elements \
+        between tokens; one `per head` has a value for each of `heads`, which the `head_dim` \
+        channels of the head share. The dimensions are `tokens`, then `channels` or `heads, \
+        head_dim`, then the strides in the order of the rows; the buffers are the operands in \
+        order. A state holds what the token before left.",
     dims: &[dim("tokens")],
     more_dims: dims,
     buffers: |d| {

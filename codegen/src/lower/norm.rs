@@ -7,6 +7,7 @@ use crate::op::{BufferDef, Callers, Content, Def, Dims, dim, input, output};
 use atome_spec::numerics::THIN;
 
 pub(super) const RMS_NORM: Def = Def {
+    numerics: "`out = (x * (1 / root)) * gamma`, with the root of `t = x`.",
     dims: &[
         dim("width").told_by(&["gamma"]),
         dim("rows").told_by(&["x"]),
@@ -18,6 +19,11 @@ pub(super) const RMS_NORM: Def = Def {
 };
 
 pub(super) const NORM: Def = Def {
+    numerics: "`mean = sum(x) / width`; `square` is that of `t = x - mean`. Where `square + eps < (mean \
+        * 2^-8 * d)^2`, `rest = sum(t) / width`, else 0; `square` is less by `(rest * d)^2`, at \
+        least 0; `out = gamma * (((x - mean) - rest) * (1 / root)) + beta`. `rest` is what \
+        rounding took from the mean, which in a row of nearly equal numbers is as much as their \
+        deviation.",
     buffers: |d| buffers(d, &["gamma", "beta"]),
     lower,
     ..RMS_NORM

@@ -12,6 +12,11 @@ const LANES_U64: u64 = LANES as u64;
 const BLOCK: u64 = 4 * LANES_U64;
 
 pub(super) const QUANTIZE: Def = Def {
+    numerics: "`m` is the greatest magnitude of a row, NaN left out; `range = (m + 1e-5) + sum(x - x)`, \
+        which is NaN where an element is infinite or NaN; `q = round(x * (127 / range))`, half \
+        to even, limited to -128 .. 127, and 0 where the product is NaN; `q_scale = range / \
+        127`; `q_sum` is the sum of the row's `q`. Four `q` a word, the first lowest; a row is \
+        padded with 0 to a multiple of 16.",
     dims: &[
         dim("width").told_by(&["x"]),
         dim("rows").told_by(&["q_scale"]),

@@ -20,6 +20,20 @@ const UPPER_HALF: i32 = !0xfff;
 const HALF_ULP: f32 = f32::EPSILON / 2.0;
 
 pub(super) const RMS_QUANTIZE: Def = Def {
+    numerics: "`root` is that of `t = x`, plus `sum(x gamma - x gamma)`, which is NaN where a product \
+        is infinite or NaN, and otherwise 0; `q = round(127 x gamma / (m + 1e-5 root))`, half to \
+        even, in pairs of f32: in a chain of `rms_norm` and `quantize` each rounds, and a number \
+        within a few millionths of a half goes to either side. `x y` is the pair `(p, ((xu yu - \
+        p) + xu yl) + xl yu) + xl yl)` with `p = x y` rounded, and `xu` the x with its last 12 \
+        bits cleared, `xl = x - xu`, `yu` and `yl` alike. `m` is the greatest `p` of the pairs \
+        of `|x|` and `|gamma|`, NaN left out, at most the greatest finite number, and `m'` the \
+        greatest second part of those whose `p` is `m`, at least `-2^-24 m`. `e = 1e-5 root` and \
+        `r = m + e`, at most the greatest finite number, or NaN; `a = r - m`; `r' = ((m - (r - \
+        a)) + (e - a)) + m'`; `f = 127 / r`; with `(g, g')` the pair `f r`, `f' = (((127 - g) - \
+        g') - f r') / r`. For the pair `(p, p')` of an element, with `(t, t')` the pair `p f`: \
+        `n` is t limited to -128 .. 127 and rounded, `d = (t - n) + (t' + (p f' + p' f))`, and \
+        `q = n + round(d)`, d limited to -1 .. 1; 0 where d is NaN. `q_scale = (m (1 / root) + \
+        1e-5) / 127`; `q_sum` and the words as for `quantize`.",
     dims: &[
         dim("width").told_by(&["gamma"]),
         dim("rows").told_by(&["q_scale"]),
@@ -41,6 +55,11 @@ pub(super) const RMS_QUANTIZE: Def = Def {
 };
 
 pub(super) const RMS_QUANTIZE_AWAY: Def = Def {
+    numerics: "As `rms_quantize`, but for three things: `r` is `m`, or `e` where `m` is less, and then \
+        `r' = m'`, or 0; the last step is `q = n + s [s d >= 1/2] - s [s d < -1/2]`, where `s` \
+        is -1 if t is negative and else 1, so that halves, and what is within 2^-25 of one, go \
+        away from zero; `q_scale` is the greater of `m (1 / root)` and 1e-5, divided by 127. It \
+        is how MatMul-free LM rounds.",
     callers: Callers::Programs,
     lower: |l| lower(l, Rule::AWAY),
     ..RMS_QUANTIZE

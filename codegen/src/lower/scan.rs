@@ -4,6 +4,8 @@ use super::Lowering;
 use crate::op::{Callers, Content, Def, dim, in_out, input, output};
 
 pub(super) const SCAN: Def = Def {
+    numerics: "Per channel `h = decay * h + b * x` (two products, one sum), then `y = c * h`. `h` \
+        begins and ends in `state`.",
     dims: &[
         dim("channels").told_by(&["decay"]),
         dim("tokens").told_by(&["x"]),

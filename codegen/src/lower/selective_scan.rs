@@ -7,6 +7,9 @@ use crate::op::{Callers, Content, Def, dim, in_out, input, output};
 use atome_spec::numerics::SOFTPLUS_IS_EXP;
 
 pub(super) const DISCRETIZE: Def = Def {
+    numerics: "`step = softplus(dt + bias)`; `decay = exp(-(exp(a_log) * step))`, but `exp(-exp(a_log + \
+        (dt + bias)))` where `dt + bias` is below -80: there softplus is exp to the last bit, \
+        and its result may be 0 where `exp(a_log)` is infinite.",
     dims: &[dim("heads"), dim("tokens"), dim("stride")],
     buffers: |d| {
         let (heads, tokens) = (d.get("heads"), d.get("tokens"));
@@ -24,6 +27,9 @@ pub(super) const DISCRETIZE: Def = Def {
 };
 
 pub(super) const SELECTIVE_SCAN: Def = Def {
+    numerics: "State `[heads, d_state, head_dim]`. For each head, channel and n: `h = h * decay + x * \
+        (b[n] * step)`; `out = acc * silu(z)`, where acc begins at `d * x` and adds `h[n] * \
+        c[n]` for n = 0, 1, .. in order.",
     dims: &[
         dim("heads"),
         dim("head_dim"),
@@ -55,6 +61,7 @@ pub(super) const SELECTIVE_SCAN: Def = Def {
 };
 
 pub(super) const RESIDUAL: Def = Def {
+    numerics: "`x = x + y`.",
     dims: &[dim("width"), dim("tokens").told_by(&["x"])],
     buffers: |d| {
         let all = d.get("tokens") * d.get("width");

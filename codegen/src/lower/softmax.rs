@@ -6,6 +6,8 @@ use crate::op::{Callers, Content, Def, dim, input, output, read_back};
 use atome_spec::LANES;
 
 pub(super) const SOFTMAX: Def = Def {
+    numerics: "`m` is the greatest element, by `if best > x { best } else { x }` in sixteen partials \
+        from -inf and the same tree; `e = exp(x - m)`; `out = e / (sum(e) + eps)`.",
     dims: &[dim("width"), dim("rows").told_by(&["x"])],
     buffers: |d| {
         let all = d.get("rows") * d.get("width");
@@ -19,6 +21,8 @@ pub(super) const SOFTMAX: Def = Def {
 };
 
 pub(super) const ARGMAX: Def = Def {
+    numerics: "The greatest by `>`, the lowest index among equals. NaN is never greater; if all are \
+        NaN, or none is there, 0.",
     dims: &[dim("n")],
     buffers: |d| {
         vec![

@@ -1,5 +1,5 @@
 //! What each op is, declared once: its dimensions, buffers and scalars, what its weights and
-//! activations may be, what its schedules choose, who calls it, and its lowering.
+//! activations may be, what its schedules choose, who calls it, its numerics, and its lowering.
 //!
 //! A `Def` stands at the top of the op's file in [`lower`](mod@crate::lower), beside the code that
 //! it must agree with, and everything else derives from it: the parameters of the lowering and
@@ -10,7 +10,7 @@
 //! | `dim` | a dimension and its values |
 //! | `buffer` | a buffer, and what is in it |
 //! | `signature` | the parameters of a kernel |
-//! | `table` | the signatures as the table of `docs/ir.md` |
+//! | `table` | signatures and numerics as `docs/ir.md` has them |
 
 mod buffer;
 mod dim;
@@ -20,7 +20,7 @@ mod table;
 pub use buffer::{BufferDef, Content};
 pub use dim::{Bound, Dim};
 pub use signature::{Signature, signature};
-pub use table::table;
+pub use table::{numerics, table};
 
 pub(crate) use buffer::{buffer, in_out, input, output, read_back};
 pub(crate) use dim::{dim, named};
@@ -35,6 +35,8 @@ use atome_spec::{Activation, Isa, Kind, Method, Op, Packing};
 /// What an op is, but for its numerics.
 #[derive(Clone, Copy)]
 pub(crate) struct Def {
+    /// What it gives to the last bit, as `docs/ir.md` has it.
+    pub(crate) numerics: &'static str,
     /// Its dimensions, in the order of the kernel's parameters.
     pub(crate) dims: &'static [Dim],
     /// Dimensions that depend on the specification, after those.
@@ -72,6 +74,7 @@ impl Def {
     /// An op on f32 without dimensions, buffers or scalars, for plans alone.
     pub(crate) const fn of(lower: fn(&mut Lowering<'_>)) -> Def {
         Def {
+            numerics: "",
             dims: &[],
             more_dims: |_| Vec::new(),
             buffers: |_| Vec::new(),

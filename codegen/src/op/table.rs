@@ -1,5 +1,6 @@
 use super::{Signature, kinds, signature};
-use atome_spec::{Activation, Kind};
+use crate::lower;
+use atome_spec::{Activation, Kind, Op};
 use std::fmt::Write;
 
 /// The signatures of all kernels, as the table of `docs/ir.md`.
@@ -35,4 +36,41 @@ fn columns(signature: &Signature) -> String {
     let buffers: Vec<String> = buffers.map(|b| function.show(b).to_string()).collect();
     let (dims, scalars) = (function.dims.join(", "), signature.scalars.join(", "));
     format!("{dims} | {} | {scalars}", buffers.join("; "))
+}
+
+/// Columns of a line of the list.
+const WIDTH: usize = 150;
+
+/// What each op gives to the last bit, as the list of `docs/ir.md`; ops of the same numerics are one item.
+pub fn numerics() -> String {
+    let alike = |a: &Op, b: &Op| lower::def(*a).numerics == lower::def(*b).numerics;
+    let items = Op::ALL.chunk_by(alike).map(|ops| {
+        let names: Vec<&str> = ops.iter().map(|op| op.name()).collect();
+        let text = format!(
+            "- **{}.** {}",
+            names.join(", "),
+            lower::def(ops[0]).numerics
+        );
+        wrapped(&text)
+    });
+    items.collect()
+}
+
+/// Lines of about [`WIDTH`] columns, those after the first within the item; none begins with what would be a mark.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        match &mut lines[last] {
+            line if line.is_empty() => line.push_str(word),
+            line if line.chars().count() + word.chars().count() < WIDTH
+                || ["-", "+", "*", "=", ">"].contains(&word) =>
+            {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("  {word}")),
+        }
+    }
+    lines.join("\n") + "\n"
 }

@@ -53,7 +53,15 @@ const UNROLL: Choice = Choice {
 
 const COLS: Dim = dim("cols").summed();
 
+const NUMERICS: &str = "One accumulator a row: `acc = acc + select(w[r, c], x[c])` for c = 0, 1, .. in order; then \
+    `out = (acc + (acc - acc)) * scale`, which is NaN where acc is infinite or NaN. With int8 \
+    activations: `sum = sum_c w[r, c] * x[t, c]`, an exact i32; `out = to_float(sum) * \
+    (x_scale[t] * scale)`, so three roundings. `x_sum[t]` is the sum of the token's activations, \
+    which kernels subtract from a sum with codes in place of trits; padding of `x` is 0. `cols` \
+    is at most 2^18, so that no sum leaves an i32.";
+
 pub(super) const GEMV: Def = Def {
+    numerics: NUMERICS,
     dims: &[dim("rows").told_by(&["out"]), COLS.told_by(&["x"])],
     buffers: |d| Shape::of_vector(d).buffers(d),
     scalars: &["scale"],
@@ -77,6 +85,7 @@ pub(super) const GEMV: Def = Def {
 };
 
 pub(super) const GEMM: Def = Def {
+    numerics: NUMERICS,
     dims: &[
         dim("rows"),
         COLS,
