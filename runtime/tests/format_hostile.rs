@@ -377,7 +377,7 @@ fn paths_that_are_not_readable_files_are_refused() {
     assert!(matches!(
         refusal(here, None, here).fault(),
         FileError::Kind {
-            found: "a directory",
+            found: "a directory without `config.json`",
             ..
         }
     ));
