@@ -55,7 +55,7 @@ pub const MAX_STEPS: usize = 64;
 /// assert_eq!(gated.to_string().parse(), Ok(gated));
 ///
 /// let unknown = "(x: row) { x = x * scale }".parse::<Expr>();
-/// assert_eq!(unknown.unwrap_err().to_string(), "line 1, column 22: no operand is named `scale`");
+/// assert_eq!(unknown.unwrap_err().to_string(), "line 1, column 20: no operand is named `scale`");
 /// # Ok::<(), atome_codegen::expr::ExprError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
