@@ -31,6 +31,9 @@ pub enum ExprFault {
     /// A character that begins no token.
     #[error("a character that means nothing here: {0:?}")]
     Character(char),
+    /// A name that nobody would read to its end.
+    #[error("expected a name of at most {0} characters")]
+    LongName(usize),
     /// A number that is no finite f32.
     #[error("`{0}` is not a finite number")]
     Number(String),

@@ -2,6 +2,9 @@
 
 use super::{ExprError, ExprFault};
 
+/// Greatest length of a name.
+const MAX_NAME: usize = 200;
+
 const SYMBOLS: [&str; 17] = [
     "==", "<=", ">=", "<", ">", "=", "+", "-", "*", "/", "(", ")", "{", "}", ",", ":", ";",
 ];
@@ -80,7 +83,10 @@ fn token(text: &str) -> Result<(Token<'_>, usize), ExprFault> {
     let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if first.is_ascii_alphabetic() || first == '_' {
         let len = text.find(|c| !name(c)).unwrap_or(text.len());
-        return Ok((Token::Word(&text[..len]), len));
+        return match len <= MAX_NAME {
+            true => Ok((Token::Word(&text[..len]), len)),
+            false => Err(ExprFault::LongName(MAX_NAME)),
+        };
     }
     if first.is_ascii_digit() {
         let mut len = text.find(|c| !name(c) && c != '.').unwrap_or(text.len());

@@ -1,12 +1,12 @@
 //! The plan, call by call, watched for numbers that are not finite.
 
-use super::aot::Prepared;
+use super::aot::{Maps, Prepared};
 use super::frame::{Frame, Owner, Placed};
 use super::walk::Walk;
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::{PrepareError, RunError};
 use atome_codegen::ir::{Access, Size};
-use atome_codegen::op::{Content, Signature};
+use atome_codegen::op::Content;
 use atome_kernels::detect;
 use atome_spec::Op;
 
@@ -34,9 +34,8 @@ impl Trace {
     /// # Errors
     /// If there is no kernel for a call.
     pub(crate) fn new(plan: &Plan, stages: &[Stage]) -> Result<Trace, PrepareError> {
-        let walk = Walk::new(plan, stages, |call| {
-            Watched::new(plan, call, &call.open_spec().signature())
-        })?;
+        let mut maps = Maps::default();
+        let walk = Walk::new(plan, stages, |call| Watched::new(plan, call, &mut maps))?;
         Ok(Trace { walk })
     }
 
@@ -59,7 +58,8 @@ impl Trace {
 }
 
 impl Watched {
-    fn new(plan: &Plan, call: &KernelCall, signature: &Signature) -> Result<Watched, PrepareError> {
+    fn new(plan: &Plan, call: &KernelCall, maps: &mut Maps) -> Result<Watched, PrepareError> {
+        let signature = call.open_spec().signature();
         let written = |access| matches!(access, Access::Out | Access::InOut);
         let buffers = signature.buffers.iter().zip(&call.operands);
         let outputs = buffers.filter(|(b, _)| b.content == Content::F32 && written(b.access));
@@ -74,7 +74,7 @@ impl Watched {
         });
         Ok(Watched {
             label: call.label.clone(),
-            call: Prepared::new(plan, call, detect())?,
+            call: Prepared::new(plan, call, (detect(), maps))?,
             dims: call.dims.clone(),
             outputs: outputs.collect(),
         })

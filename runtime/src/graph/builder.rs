@@ -8,7 +8,7 @@ use super::{check, check::limits};
 use crate::tensor::{Kind, Param, Prepare, Role};
 use atome_codegen::expr::{Body, Expr, Operand, OperandKind};
 use atome_spec::{Activation, Op};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A graph that is being recorded.
@@ -23,6 +23,8 @@ pub struct Builder {
     names: BTreeMap<String, Named>,
     place: Place,
     fault: Option<GraphError>,
+    /// Expressions of maps so far.
+    exprs: BTreeSet<Arc<Expr>>,
     /// A call that is not recorded, because there is a fault already.
     dropped: Call,
     calls: usize,
@@ -72,6 +74,7 @@ impl Builder {
             names: BTreeMap::new(),
             place: Place::Block,
             fault: None,
+            exprs: BTreeSet::new(),
             dropped: Call::new(String::new(), What::Lookup),
             calls: 0,
         };
@@ -359,6 +362,9 @@ impl Builder {
 
     fn remember(&mut self, name: &str, rows: usize, width: usize, cache: bool) -> StateId {
         let name = self.named(name);
+        if matches!(self.place, Place::Head | Place::Nowhere) {
+            self.refuse(&name, GraphFault::StateInHead);
+        }
         let elems = rows.saturating_mul(width);
         if elems > limits::STATE {
             self.refuse(&name, GraphFault::limit("elements", limits::STATE));
@@ -395,13 +401,24 @@ impl Builder {
     pub(super) fn map_body(&mut self, name: &str, body: Body, operands: &[(&str, Arg)]) {
         match self.expr(body, operands) {
             Ok(expr) => {
-                let call = self.push(name, What::Map(Arc::new(expr)));
+                let expr = self.shared(expr);
+                let call = self.push(name, What::Map(expr));
                 for (name, arg) in operands {
                     call.arg((*name).to_owned(), *arg);
                 }
             }
             Err(fault) => self.refuse(name, fault),
         }
+    }
+
+    /// An expression that many calls may have, once.
+    fn shared(&mut self, expr: Expr) -> Arc<Expr> {
+        if let Some(known) = self.exprs.get(&expr) {
+            return Arc::clone(known);
+        }
+        let expr = Arc::new(expr);
+        self.exprs.insert(Arc::clone(&expr));
+        expr
     }
 
     fn expr(&self, body: Body, operands: &[(&str, Arg)]) -> Result<Expr, GraphFault> {
@@ -415,6 +432,7 @@ impl Builder {
         all_known.then_some(()).ok_or_else(foreign)?;
         let elems = operands.iter().map(|(_, arg)| self.graph.elems(*arg));
         let channels = elems.max().unwrap_or(0);
+        self.widths(channels, operands)?;
         let operands = operands.iter().map(|(name, arg)| {
             let kind = match arg {
                 Arg::Rows(_) => OperandKind::Row,
@@ -430,6 +448,27 @@ impl Builder {
             }
         });
         Ok(Expr::new(operands.collect(), body)?)
+    }
+
+    /// Operands of a map have as many elements as the widest, or one number of heads that divides it.
+    fn widths(&self, channels: usize, operands: &[(&str, Arg)]) -> Result<(), GraphFault> {
+        let mut heads = None;
+        for (name, arg) in operands {
+            let found = self.graph.elems(*arg);
+            if found == channels {
+                continue;
+            }
+            let first = *heads.get_or_insert(found);
+            if found != first || found == 0 || !channels.is_multiple_of(found) {
+                return Err(GraphFault::Heads {
+                    operand: (*name).to_owned().into(),
+                    channels,
+                    heads: (found != first).then_some(first),
+                    found,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Calls an op on f32 activations; operands and scalars are added to what this gives.

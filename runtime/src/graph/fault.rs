@@ -5,12 +5,19 @@ use atome_codegen::expr::ExprError;
 
 /// A recording or a text that is no graph: a call or a name, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("`{}`: {fault}", at.escape_debug())]
+#[error("`{}`: {fault}", cut(at).escape_debug())]
 pub struct GraphError {
     /// The call, the parameter, the rows or the state, by name.
     pub at: String,
     /// What is wrong with it.
     pub fault: Box<GraphFault>,
+}
+
+/// A name, or the beginning of one that nobody would read to its end.
+fn cut(name: &str) -> &str {
+    name.char_indices()
+        .nth(100)
+        .map_or(name, |(end, _)| &name[..end])
 }
 
 impl GraphError {
@@ -91,6 +98,21 @@ pub enum GraphFault {
         op: String,
         /// What to call instead.
         expected: &'static str,
+    },
+    /// An operand of a map that has a value neither for each channel nor for each head.
+    #[error(
+        "expected `{operand}` of {channels} elements, or of {}, found {found}",
+        heads.map_or("a number of heads that divides it".to_owned(), |heads| format!("{heads}, as another operand"))
+    )]
+    Heads {
+        /// The operand.
+        operand: Name,
+        /// Elements of the widest operand.
+        channels: usize,
+        /// Those of the first operand that is narrower, if that is not it.
+        heads: Option<usize>,
+        /// Elements of the operand.
+        found: usize,
     },
     /// A row-wise expression that is none, or does not fit its operands.
     #[error("{0}")]

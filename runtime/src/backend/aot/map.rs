@@ -4,7 +4,9 @@
 use atome_codegen::expr::{Chain, Expr, MAX_OPERANDS, MAX_STEPS, OperandKind, Source};
 use atome_kernels::{Kernel, find};
 use atome_spec::{Op, Tier};
+use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 /// Channels at a time.
 const TILE: usize = 256;
@@ -241,6 +243,27 @@ pub(in crate::backend) unsafe extern "C" fn run_map(
     let (operands, dims) = args.split_at(operands as usize);
     // SAFETY: the caller's promise, passed on.
     unsafe { map.run(operands, dims) }
+}
+
+/// The expressions of a plan, each made once.
+#[derive(Default)]
+pub(in crate::backend) struct Maps(BTreeMap<Arc<Expr>, Arc<Map>>);
+
+impl Maps {
+    /// By the kernels of a tier; `None` if there are none.
+    pub(in crate::backend) fn get(&mut self, expr: &Arc<Expr>, tier: Tier) -> Option<Arc<Map>> {
+        if let Some(known) = self.0.get(expr) {
+            return Some(Arc::clone(known));
+        }
+        let map = Arc::new(Map::new(expr, tier)?);
+        self.0.insert(Arc::clone(expr), Arc::clone(&map));
+        Some(map)
+    }
+
+    #[cfg(feature = "jit")]
+    pub(in crate::backend) fn into_values(self) -> Vec<Arc<Map>> {
+        self.0.into_values().collect()
+    }
 }
 
 /// The operand that the result of a step becomes, if nothing reads the old value from this step on.

@@ -3,6 +3,7 @@
 mod map;
 
 pub(crate) use map::Map;
+pub(super) use map::Maps;
 #[cfg(feature = "jit")]
 pub(super) use map::run_map;
 
@@ -41,7 +42,7 @@ pub(super) struct Prepared {
 enum Code {
     Kernel(&'static Kernel),
     /// Several kernels, as an expression says.
-    Map(Map),
+    Map(Arc<Map>),
 }
 
 impl Aot {
@@ -50,8 +51,11 @@ impl Aot {
         tier: Tier,
         pool: Option<Arc<Pool>>,
     ) -> Result<Aot, PrepareError> {
-        let calls =
-            |entry, one_token| Calls::new(plan, plan.stages(entry), tier, pool.clone(), one_token);
+        let mut maps = Maps::default();
+        let mut calls = |entry, one_token| {
+            let stages = plan.stages(entry);
+            Calls::new(plan, stages, (tier, &mut maps), pool.clone(), one_token)
+        };
         Ok(Aot {
             entries: PerEntry::new(|entry| calls(entry, entry == Entry::Head))?,
             step: calls(Entry::Block, true)?,
@@ -75,13 +79,13 @@ impl Calls {
     pub(super) fn new(
         plan: &Plan,
         stages: &[Stage],
-        tier: Tier,
+        (tier, maps): (Tier, &mut Maps),
         pool: Option<Arc<Pool>>,
         one_token: bool,
     ) -> Result<Calls, PrepareError> {
         let walk = Walk::new(plan, stages, |call| {
             let call = form(call, one_token, pool.is_some());
-            Prepared::new(plan, &call, tier)
+            Prepared::new(plan, &call, (tier, &mut *maps))
         })?;
         Ok(Calls { walk, pool })
     }
@@ -117,14 +121,14 @@ impl Prepared {
     pub(super) fn new(
         plan: &Plan,
         call: &KernelCall,
-        tier: Tier,
+        (tier, maps): (Tier, &mut Maps),
     ) -> Result<Prepared, PrepareError> {
         let missing = || PrepareError::NoKernel {
             kernel: call.open_spec().name(),
             tier,
         };
         let code = match &call.expr {
-            Some(expr) => Map::new(expr, tier).map(Code::Map),
+            Some(expr) => maps.get(expr, tier).map(Code::Map),
             None => kernel(call, tier).map(Code::Kernel),
         };
         let code = code.ok_or_else(missing)?;

@@ -5,7 +5,7 @@
 
 use super::entry::{EntryPoint, Node};
 use crate::PrepareError;
-use crate::backend::aot::{Map, form, kernel, run_map};
+use crate::backend::aot::{Map, Maps, form, kernel, run_map};
 use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
 use crate::backend::walk::{TopK, select_top_k};
@@ -13,7 +13,6 @@ use crate::jit::{self, Code, CodeBuilder, FuncId, calls_ahead_of_time};
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
-use atome_codegen::expr::Expr;
 use atome_codegen::{KernelSpec, compile_for, op};
 use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
@@ -39,7 +38,7 @@ pub(super) struct Kernels<'p> {
     pool: Option<&'p Pool>,
     compiled: BTreeMap<KernelSpec, FuncId>,
     imported: BTreeMap<&'static str, FuncId>,
-    maps: BTreeMap<Arc<Expr>, Arc<Map>>,
+    maps: Maps,
     tables: Vec<Box<[u64]>>,
 }
 
@@ -89,7 +88,7 @@ impl<'p> Kernels<'p> {
             pool,
             compiled,
             imported,
-            maps: BTreeMap::new(),
+            maps: Maps::default(),
             tables: Vec::new(),
         })
     }
@@ -148,14 +147,8 @@ impl<'p> Kernels<'p> {
         let Some(expr) = call.expr.as_ref().filter(|expr| Map::pays(expr, self.tier)) else {
             return Ok(None);
         };
-        if let Some(map) = self.maps.get(expr) {
-            return Ok(Some(std::ptr::from_ref(&**map)));
-        }
-        let Some(map) = Map::new(expr, self.tier) else {
-            return Ok(None);
-        };
-        let map = self.maps.entry(Arc::clone(expr)).or_insert(Arc::new(map));
-        Ok(Some(std::ptr::from_ref(&**map)))
+        let map = self.maps.get(expr, self.tier);
+        Ok(map.map(|map| Arc::as_ptr(&map)))
     }
 
     /// The function of the ahead-of-time kernel for a call, if it is one that pays.
@@ -201,7 +194,7 @@ impl<'p> Kernels<'p> {
         Ok(Finished {
             code: self.code.finish()?,
             tables: self.tables,
-            maps: self.maps.into_values().collect(),
+            maps: self.maps.into_values(),
         })
     }
 }

@@ -11,7 +11,7 @@ mod entry;
 mod kernels;
 mod layers;
 
-use super::aot::{Calls, Map};
+use super::aot::{Calls, Map, Maps};
 use super::frame::{Frame, Owner};
 use crate::PrepareError;
 use crate::jit::Code;
@@ -49,7 +49,11 @@ impl Jit {
         tier: Tier,
         pool: Option<Arc<Pool>>,
     ) -> Result<Jit, PrepareError> {
-        let calls = |entry| Calls::new(plan, plan.stages(entry), tier, pool.clone(), false);
+        let mut maps = Maps::default();
+        let mut calls = |entry| {
+            let stages = plan.stages(entry);
+            Calls::new(plan, stages, (tier, &mut maps), pool.clone(), false)
+        };
         let (rows, sessions) = (calls(Entry::Rows)?, calls(Entry::Sessions)?);
         let mut kernels = Kernels::new(tier, pool.as_deref())?;
         let step = kernels.prepare(plan, plan.stages(Entry::Block), true)?;

@@ -33,6 +33,11 @@ impl<'t> Cursor<'t> {
         self.place
     }
 
+    /// Bytes of the text behind the next token.
+    pub(super) fn left(&self) -> usize {
+        self.lexer.rest.len()
+    }
+
     /// Moves over the next token; the end stays next for ever.
     pub(super) fn advance(&mut self) {
         self.lexer.skip_blanks();

@@ -106,6 +106,12 @@ pub enum Problem {
         /// How many there may be.
         max: usize,
     },
+    /// Repetitions of long bodies.
+    #[error("expected repetitions of at most {max} bytes together, blanks and comments too")]
+    ReadAgain {
+        /// How many there may be.
+        max: usize,
+    },
     /// A text that is no graph, for what it says.
     #[error(transparent)]
     Graph(#[from] GraphError),

@@ -16,6 +16,8 @@ use std::str::FromStr;
 const MAX_BYTES: usize = 1 << 20;
 /// Statements that are read, those of a repetition once for each.
 const MAX_STATEMENTS: usize = 1 << 19;
+/// Bytes of scopes, those in each other and of repetitions each time.
+const MAX_READ: usize = 64 << 20;
 
 impl FromStr for Graph {
     type Err = ParseError;
@@ -81,6 +83,8 @@ pub(super) struct Parser<'t> {
     /// Where the graph begins.
     start: (u32, u32),
     statements: usize,
+    /// Bytes that scopes have read, those of repetitions each time.
+    read: usize,
     /// What the last call of the head writes.
     pub(super) logits: Option<Rows>,
 }
@@ -103,6 +107,7 @@ impl<'t> Parser<'t> {
             calls: Vec::new(),
             start,
             statements: 0,
+            read: 0,
             logits: None,
         };
         parser.check(start)?;
@@ -280,13 +285,24 @@ impl<'t> Parser<'t> {
             self.count()?;
             self.statements(within)?;
             self.g.close();
-            self.cursor.symbol("}")
+            self.cursor.symbol("}")?;
+            self.read_again(body)
         };
         match scopes {
             Scopes::One(name) => once(name.to_owned()),
             Scopes::Numbered(of, mut numbers) => {
                 numbers.try_for_each(|number| once(format!("{of}.{number}")))
             }
+        }
+    }
+
+    /// Bounds what repetitions read of the text, blanks and comments too.
+    fn read_again(&mut self, body: Cursor<'t>) -> Result<(), ParseError> {
+        self.read += body.left() - self.cursor.left();
+        let max = MAX_READ;
+        match self.read <= max {
+            true => Ok(()),
+            false => Err(body.error(Problem::ReadAgain { max })),
         }
     }
 

@@ -322,3 +322,59 @@ fn damaged_text_does_not_panic() {
     }
     assert!(read > 20, "{read}");
 }
+
+#[test]
+fn repetitions_are_read_within_bounds() {
+    let comment = "a".repeat(100_000);
+    let text = format!("graph g {{ q.0..500000 {{ #{comment}\n}} }}");
+    let message = text.parse::<Graph>().unwrap_err().to_string();
+    let expected =
+        "expected repetitions of at most 67108864 bytes together, blanks and comments too";
+    assert!(message.ends_with(expected), "{message}");
+}
+
+#[test]
+fn equal_expressions_are_one() {
+    let map = "m: map x=%x[64] { x = x * 0.5 + x }";
+    let text = format!(
+        "graph g {{ %x = embedding e(9, 64) q.0..2 {{ {map} }} head {{ %l = linear u(%x, 9) }} }}"
+    );
+    let graph: Graph = text.parse().unwrap();
+    let maps: Vec<_> = graph
+        .calls()
+        .filter_map(|call| match &call.what {
+            crate::graph::What::Map(expr) => Some(expr),
+            _ => None,
+        })
+        .collect();
+    assert!(std::sync::Arc::ptr_eq(maps[0], maps[1]));
+}
+
+#[test]
+fn operands_of_a_map_are_channels_or_heads() {
+    let with = |operands: &str| {
+        let text = format!(
+            "graph g {{ %x = embedding e(9, 64) param a: f32[3] param b: f32[2] param c: f32[4] \
+             m: map x=%x[64], {operands} }}"
+        );
+        text.parse::<Graph>().unwrap_err().to_string()
+    };
+    let odd = with("a=a { x = x * a }");
+    assert!(
+        odd.ends_with(
+            "expected `a` of 64 elements, or of a number of heads that divides it, found 3"
+        ),
+        "{odd}"
+    );
+    let two = with("b=b, c=c { x = x * b + c }");
+    assert!(
+        two.ends_with("expected `c` of 64 elements, or of 2, as another operand, found 4"),
+        "{two}"
+    );
+    let state = "graph g { %x = embedding e(9, 64) head { state h: f32[64] } }";
+    let refused = state.parse::<Graph>().unwrap_err().to_string();
+    assert!(
+        refused.contains("expected no state in the head"),
+        "{refused}"
+    );
+}
