@@ -72,7 +72,8 @@ impl Random {
     pub fn table(&mut self, packing: Packing, out: &mut [u32]) {
         for tile in out.as_chunks_mut().0 {
             with_tile!(packing, C => {
-                *tile = C::pack(&core::array::from_fn(|_| self.trit()));
+                let trits: [i8; C::COLS] = core::array::from_fn(|_| self.trit());
+                *tile = C::pack(&trits);
             });
         }
     }

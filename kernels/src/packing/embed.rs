@@ -36,7 +36,7 @@ pub fn pack_into(
 ) -> Result<(), PackError> {
     let expected = words(packing, rows, cols);
     check_lengths((rows, cols), trits.len(), (expected, out.len()))?;
-    with_tile!(packing, C => pack_rows::<C, _>(trits, cols, out))
+    with_tile!(packing, C => pack_rows::<C>(trits, cols, out))
 }
 
 /// Unpacks to row-major trits, after [`check`].
@@ -53,7 +53,7 @@ pub fn unpack_into(
     let expected = words(packing, rows, cols);
     check_lengths((rows, cols), trits.len(), (expected, packed.len()))?;
     check(packing, packed, rows, cols)?;
-    with_tile!(packing, C => unpack_rows::<C, _>(packed, cols, trits));
+    with_tile!(packing, C => unpack_rows::<C>(packed, cols, trits));
     Ok(())
 }
 
@@ -67,7 +67,7 @@ pub fn check(packing: Packing, packed: &[u32], rows: usize, cols: usize) -> Resu
     check_word_count((rows, cols), (expected, packed.len()))?;
     with_tile!(packing, C => {
         check_codes(packed, C::is_valid)?;
-        check_padding::<C, _>(packed, cols)
+        check_padding::<C>(packed, cols)
     })
 }
 
@@ -88,64 +88,46 @@ pub fn get(packing: Packing, packed: &[u32], rows: usize, cols: usize, r: usize,
 }
 
 /// Packs each row; the lengths are checked.
-fn pack_rows<C: Codec<COLS>, const COLS: usize>(
-    trits: &[i8],
-    cols: usize,
-    out: &mut [u32],
-) -> Result<(), PackError> {
+fn pack_rows<C: Codec>(trits: &[i8], cols: usize, out: &mut [u32]) -> Result<(), PackError> {
     if trits.is_empty() {
         return Ok(());
     }
-    let packed_rows = out.chunks_exact_mut(LANES * cols.div_ceil(COLS));
+    let packed_rows = out.chunks_exact_mut(LANES * cols.div_ceil(C::COLS));
     for (r, (row, packed)) in trits.chunks_exact(cols).zip(packed_rows).enumerate() {
         check_row(r, row)?;
-        let (full, rest) = row.as_chunks();
-        let tiles = packed.as_chunks_mut().0;
-        for (tile, trits) in tiles.iter_mut().zip(full) {
+        let tiles = packed.as_chunks_mut().0.iter_mut();
+        for (tile, trits) in tiles.zip(row.chunks(C::COLS)) {
             *tile = C::pack(trits);
-        }
-        if let Some(tile) = tiles.get_mut(full.len()) {
-            let mut last = [0; COLS];
-            last[..rest.len()].copy_from_slice(rest);
-            *tile = C::pack(&last);
         }
     }
     Ok(())
 }
 
 /// Unpacks each row; the lengths are checked.
-fn unpack_rows<C: Codec<COLS>, const COLS: usize>(packed: &[u32], cols: usize, trits: &mut [i8]) {
+fn unpack_rows<C: Codec>(packed: &[u32], cols: usize, trits: &mut [i8]) {
     if trits.is_empty() {
         return;
     }
-    let packed_rows = packed.chunks_exact(LANES * cols.div_ceil(COLS));
+    let packed_rows = packed.chunks_exact(LANES * cols.div_ceil(C::COLS));
     for (row, packed) in trits.chunks_exact_mut(cols).zip(packed_rows) {
-        let (full, rest) = row.as_chunks_mut();
-        let tiles = packed.as_chunks().0;
-        for (trits, tile) in full.iter_mut().zip(tiles) {
-            *trits = C::unpack(tile);
-        }
-        if let Some(tile) = tiles.get(full.len()) {
-            rest.copy_from_slice(&C::unpack(tile)[..rest.len()]);
+        let tiles = packed.as_chunks().0.iter();
+        for (trits, tile) in row.chunks_mut(C::COLS).zip(tiles) {
+            C::unpack(tile, trits);
         }
     }
 }
 
 /// The first word of a row's last tile whose columns beyond `cols` are not 0, as an error.
-fn check_padding<C: Codec<COLS>, const COLS: usize>(
-    packed: &[u32],
-    cols: usize,
-) -> Result<(), PackError> {
-    let used = cols % COLS;
+fn check_padding<C: Codec>(packed: &[u32], cols: usize) -> Result<(), PackError> {
+    let used = cols % C::COLS;
     if used == 0 || packed.is_empty() {
         return Ok(());
     }
-    let tiles_a_row = cols.div_ceil(COLS);
+    let tiles_a_row = cols.div_ceil(C::COLS);
     let tiles = packed.as_chunks().0.iter().enumerate();
     for (i, tile) in tiles.skip(tiles_a_row - 1).step_by(tiles_a_row) {
-        let padding = &C::unpack(tile)[used..];
-        if let Some(at) = padding.iter().position(|t| *t != 0) {
-            let lane = (used + at) % LANES;
+        if let Some(col) = C::beyond(tile, used) {
+            let lane = col % LANES;
             return Err(PackError::Padding {
                 word: i * LANES + lane,
                 bits: tile[lane],

@@ -1,13 +1,10 @@
 //! The codecs of one 64-byte embedding tile: 16 lanes of `u32`.
 
-use atome_spec::{LANES, Packing, layout};
+use atome_spec::layout::{self, ZERO_WORD};
+use atome_spec::{LANES, Packing};
 
 use super::{code, is_valid_int2, trit};
 
-/// Columns of an `int2` tile.
-const INT2_COLS: usize = layout::tile_cols(Packing::Int2);
-/// Columns of a `base3` tile.
-const BASE3_COLS: usize = layout::tile_cols(Packing::Base3);
 /// Bytes of a tile, each the digits of five columns in `base3`.
 const BYTES: usize = layout::TILE_BYTES;
 /// Values of five base-3 digits.
@@ -17,18 +14,24 @@ const VALUES: u16 = 243;
 pub(crate) type Tile = [u32; LANES];
 
 /// Columns to a tile and back. Trits are -1, 0 or +1.
-pub(crate) trait Codec<const COLS: usize> {
-    /// A tile of its columns.
-    fn pack(trits: &[i8; COLS]) -> Tile;
+pub(crate) trait Codec {
+    /// Columns of a tile.
+    const COLS: usize;
 
-    /// The inverse of [`Codec::pack`].
-    fn unpack(tile: &Tile) -> [i8; COLS];
+    /// A tile of at most [`Codec::COLS`] trits; zeros fill it up.
+    fn pack(trits: &[i8]) -> Tile;
+
+    /// The first trits of a tile, at most [`Codec::COLS`].
+    fn unpack(tile: &Tile, trits: &mut [i8]);
 
     /// The trit of one column.
     fn get(tile: &Tile, col: usize) -> i8;
 
     /// Whether a word is one of a tile that [`Codec::pack`] gives.
     fn is_valid(word: u32) -> bool;
+
+    /// The first column from `used` on that is not 0.
+    fn beyond(tile: &Tile, used: usize) -> Option<usize>;
 }
 
 /// An expression with the codec of a packing as the type of that name.
@@ -53,26 +56,26 @@ pub(crate) struct Int2;
 /// Five columns a byte.
 pub(crate) struct Base3;
 
-impl Codec<INT2_COLS> for Int2 {
+impl Codec for Int2 {
+    const COLS: usize = layout::tile_cols(Packing::Int2);
+
     /// Column `16 j + lane` goes to bit `2 j` of its lane.
-    fn pack(trits: &[i8; INT2_COLS]) -> Tile {
-        let mut tile = [0; LANES];
-        for (j, group) in trits.as_chunks::<LANES>().0.iter().enumerate() {
-            for (word, t) in tile.iter_mut().zip(group) {
-                *word |= u32::from(code(*t)) << (2 * j);
-            }
+    fn pack(trits: &[i8]) -> Tile {
+        let mut tile = [ZERO_WORD; LANES];
+        let (full, rest) = trits.as_chunks::<LANES>();
+        for (j, group) in full.iter().enumerate() {
+            Int2::pack_field(&mut tile, j, group);
         }
+        Int2::pack_field(&mut tile, full.len(), rest);
         tile
     }
 
-    fn unpack(tile: &Tile) -> [i8; INT2_COLS] {
-        let mut trits = [0; INT2_COLS];
-        for (j, group) in trits.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            for (t, word) in group.iter_mut().zip(tile) {
-                *t = trit((word >> (2 * j) & 3) as u8);
-            }
+    fn unpack(tile: &Tile, trits: &mut [i8]) {
+        let (full, rest) = trits.as_chunks_mut::<LANES>();
+        for (j, group) in full.iter_mut().enumerate() {
+            Int2::unpack_field(tile, j, group);
         }
-        trits
+        Int2::unpack_field(tile, full.len(), rest);
     }
 
     fn get(tile: &Tile, col: usize) -> i8 {
@@ -82,14 +85,51 @@ impl Codec<INT2_COLS> for Int2 {
     fn is_valid(word: u32) -> bool {
         is_valid_int2(word)
     }
+
+    fn beyond(tile: &Tile, used: usize) -> Option<usize> {
+        let first = |lane: usize| used.saturating_sub(lane).div_ceil(LANES);
+        let unused = |lane| u32::MAX.checked_shl(2 * first(lane) as u32).unwrap_or(0);
+        let words = tile.iter().enumerate();
+        // All of them without branches; the column is looked for only if there is one.
+        match words.fold(0, |any, (lane, word)| {
+            any | (word ^ ZERO_WORD) & unused(lane)
+        }) {
+            0 => None,
+            _ => (used..Self::COLS).find(|&col| Int2::get(tile, col) != 0),
+        }
+    }
 }
 
-impl Codec<BASE3_COLS> for Base3 {
+impl Int2 {
+    /// Columns `16 j` on, of which there are at most 16; each field holds the code of 0 before.
+    #[inline(always)]
+    fn pack_field(tile: &mut Tile, j: usize, trits: &[i8]) {
+        for (word, t) in tile.iter_mut().zip(trits) {
+            *word ^= u32::from(code(*t) ^ code(0)) << (2 * j);
+        }
+    }
+
+    #[inline(always)]
+    fn unpack_field(tile: &Tile, j: usize, trits: &mut [i8]) {
+        for (t, word) in trits.iter_mut().zip(tile) {
+            *t = trit((word >> (2 * j) & 3) as u8);
+        }
+    }
+}
+
+impl Codec for Base3 {
+    const COLS: usize = layout::tile_cols(Packing::Base3);
+
     /// Column `64 k + 16 b + lane` is digit `k` of byte `b` of its lane.
-    fn pack(trits: &[i8; BASE3_COLS]) -> Tile {
+    fn pack(trits: &[i8]) -> Tile {
+        let Ok(full) = <&[i8; Self::COLS]>::try_from(trits) else {
+            let mut full = [0; Self::COLS];
+            full[..trits.len()].copy_from_slice(trits);
+            return Base3::pack(&full);
+        };
         // Horner, the most significant digit first: at most 242.
         let mut values = [0u8; BYTES];
-        for digits in trits.as_chunks::<BYTES>().0 {
+        for digits in full.as_chunks::<BYTES>().0 {
             for (value, t) in values.iter_mut().zip(digits) {
                 *value = value.wrapping_mul(3).wrapping_add(code(*t));
             }
@@ -103,22 +143,25 @@ impl Codec<BASE3_COLS> for Base3 {
         tile
     }
 
-    fn unpack(tile: &Tile) -> [i8; BASE3_COLS] {
+    fn unpack(tile: &Tile, trits: &mut [i8]) {
+        let Ok(full) = <&mut [i8; Self::COLS]>::try_from(&mut *trits) else {
+            let mut full = [0; Self::COLS];
+            Base3::unpack(tile, &mut full);
+            return trits.copy_from_slice(&full[..trits.len()]);
+        };
         let mut fractions = [0u16; BYTES];
         for (b, group) in fractions.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
             for (fraction, word) in group.iter_mut().zip(tile) {
                 *fraction = (word >> (8 * b) & 0xFF) as u16;
             }
         }
-        let mut trits = [0; BASE3_COLS];
-        for digits in trits.as_chunks_mut::<BYTES>().0 {
+        for digits in full.as_chunks_mut::<BYTES>().0 {
             for (t, fraction) in digits.iter_mut().zip(&mut fractions) {
                 let tripled = *fraction * 3;
                 *t = trit((tripled >> 8) as u8);
                 *fraction = tripled & 0xFF;
             }
         }
-        trits
     }
 
     fn get(tile: &Tile, col: usize) -> i8 {
@@ -140,6 +183,13 @@ impl Codec<BASE3_COLS> for Base3 {
             u8::from(over >= VALUES as u8)
         });
         u32::from_le_bytes(invalid) == 0
+    }
+
+    fn beyond(tile: &Tile, used: usize) -> Option<usize> {
+        let mut trits = [0; Self::COLS];
+        Base3::unpack(tile, &mut trits);
+        let at = trits[used..].iter().position(|trit| *trit != 0);
+        at.map(|at| used + at)
     }
 }
 

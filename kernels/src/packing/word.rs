@@ -2,7 +2,7 @@
 
 use atome_spec::layout::{self, ZERO_WORD, gemv_bit};
 
-use super::{code, is_valid_int2, trit};
+use super::{is_valid_int2, trit};
 
 /// Columns to a word and back. Trits are -1, 0 or +1.
 pub(crate) trait Word {
@@ -64,6 +64,10 @@ const QUAD: usize = 4;
 /// The greatest magnitude of five balanced digits: 81 + 27 + 9 + 3 + 1.
 const GREATEST: u8 = 121;
 const SIGN: u8 = 0x80;
+/// A one in each byte.
+const ONES: u32 = u32::from_le_bytes([1; QUAD]);
+/// The bits of a code in each byte.
+const CODES: u32 = 3 * ONES;
 
 impl Word for Int2 {
     const COLS: usize = INT2_COLS;
@@ -79,14 +83,20 @@ impl Word for Int2 {
         };
         let quads = full.as_chunks::<QUAD>().0.iter().enumerate();
         quads.fold(0, |word, (q, quad)| {
-            word | u32::from_le_bytes(quad.map(code)) << (2 * q)
+            // A trit's low bits are one less than its code, modulo 4.
+            let low = u32::from_le_bytes(quad.map(|trit| trit as u8)) & CODES;
+            word | ((low + ONES) & CODES) << (2 * q)
         })
     }
 
     fn unpack(word: u32, trits: &mut [i8]) {
-        for (q, quad) in trits.chunks_mut(QUAD).enumerate() {
-            let codes = (word >> (2 * q) & 0x0303_0303).to_le_bytes().map(trit);
-            quad.copy_from_slice(&codes[..quad.len()]);
+        let Ok(full) = <&mut [i8; INT2_COLS]>::try_from(&mut *trits) else {
+            let mut full = [0; INT2_COLS];
+            Int2::unpack(word, &mut full);
+            return trits.copy_from_slice(&full[..trits.len()]);
+        };
+        for (q, quad) in full.as_chunks_mut::<QUAD>().0.iter_mut().enumerate() {
+            *quad = (word >> (2 * q) & CODES).to_le_bytes().map(trit);
         }
     }
 
@@ -146,9 +156,8 @@ impl Word for Base3 {
 
     /// All four bytes at once: no magnitude above 121, and no negative zero.
     fn is_valid(word: u32) -> bool {
-        const SIGNS: u32 = u32::from_le_bytes([SIGN; 4]);
-        const ONES: u32 = u32::from_le_bytes([1; 4]);
-        const ROOM: u32 = u32::from_le_bytes([SIGN - 1 - GREATEST; 4]);
+        const SIGNS: u32 = u32::from_le_bytes([SIGN; QUAD]);
+        const ROOM: u32 = u32::from_le_bytes([SIGN - 1 - GREATEST; QUAD]);
         let too_large = (word & !SIGNS) + ROOM;
         // A byte is 0 here where it is a negative zero there, and then the subtraction borrows.
         let flipped = word ^ SIGNS;
@@ -159,6 +168,7 @@ impl Word for Base3 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::code;
     use super::*;
 
     #[test]

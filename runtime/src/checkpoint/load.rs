@@ -209,11 +209,14 @@ impl Opened {
         let in_model = |fault: FileError| fault.in_file(path);
         let header = FileHeader::parse(&self.start).map_err(in_model)?;
         let config = config_for(path, self.format, config)?;
-        let empty = Checkpoint::empty(config.clone(), header.classes, header.format);
-        let fits = empty.and_then(|empty| header.check_size(empty.params(), self.bytes));
-        fits.map_err(in_model)?;
-        read_rest(&mut self.file, self.bytes, &mut self.start).map_err(in_model)?;
-        atome(&self.start, config).map_err(in_model)
+        let read = || {
+            let mut model = Checkpoint::empty(config, header.classes, header.format)?;
+            header.check_size(model.params(), self.bytes)?;
+            read_rest(&mut self.file, self.bytes, &mut self.start)?;
+            model.tensors = header.tensors(model.params(), &self.start)?;
+            Ok(model)
+        };
+        read().map_err(in_model)
     }
 }
 

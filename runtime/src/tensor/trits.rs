@@ -12,6 +12,9 @@ pub(crate) enum TritBytes {
     Fives,
 }
 
+/// Values of a base-3 byte.
+const BASE3_VALUES: u8 = 243;
+
 /// Why a byte is not packed trits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -44,17 +47,26 @@ impl TritBytes {
         trits.div_ceil(self.per_byte() as u64)
     }
 
+    /// Whether a byte stands for trits.
+    const fn is_code(self, byte: u8) -> bool {
+        match self {
+            // None of the four codes is 10.
+            Self::Fours => (byte >> 1) & !byte & 0x55 == 0,
+            Self::Fives => byte < BASE3_VALUES,
+        }
+    }
+
     /// Unpacks `count` trits; `bytes` holds exactly [`TritBytes::bytes`] of them.
     pub(crate) fn unpack(self, bytes: &[u8], count: usize) -> Result<Vec<i8>, Fault> {
-        let mut trits = Vec::with_capacity(bytes.len() * self.per_byte());
-        for (index, &byte) in bytes.iter().enumerate() {
-            let decoded = match self {
-                Self::Fours => int2_trits(byte).map(|t| trits.extend_from_slice(&t)),
-                Self::Fives => BASE3_TRITS
-                    .get(usize::from(byte))
-                    .map(|t| trits.extend_from_slice(t)),
-            };
-            decoded.ok_or(Fault::Code { index })?;
+        // Without branches, which vectorises; the byte is looked for only on failure.
+        let all = bytes.iter().fold(true, |all, b| all & self.is_code(*b));
+        if !all && let Some(index) = bytes.iter().position(|b| !self.is_code(*b)) {
+            return Err(Fault::Code { index });
+        }
+        let mut trits = vec![0; bytes.len() * self.per_byte()];
+        match self {
+            Self::Fours => look_up(bytes, &INT2_TRITS, &mut trits),
+            Self::Fives => look_up(bytes, &BASE3_TRITS, &mut trits),
         }
         let unused = trits.len().saturating_sub(count);
         if trits.drain(trits.len() - unused..).any(|trit| trit != 0) {
@@ -124,19 +136,29 @@ impl TritBytes {
     }
 }
 
-/// The four trits of an int2 byte, or `None` if one of its codes is 10.
-const fn int2_trits(byte: u8) -> Option<[i8; 4]> {
-    if (byte >> 1) & !byte & 0x55 != 0 {
-        return None;
+/// The trits of each byte, which the table has.
+fn look_up<const N: usize>(bytes: &[u8], table: &[[i8; N]; 256], trits: &mut [i8]) {
+    for (trits, &byte) in trits.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *trits = table[usize::from(byte)];
     }
-    let b = byte as i8;
-    // The two bits of a code are a two's complement number: shift them up to the sign, then back down.
-    Some([b << 6 >> 6, b << 4 >> 6, b << 2 >> 6, b >> 6])
 }
 
-/// The five trits of each base-3 byte.
-const BASE3_TRITS: [[i8; 5]; 243] = {
-    let mut table = [[0; 5]; 243];
+/// The four trits of each int2 byte; of one without a code, no matter what.
+const INT2_TRITS: [[i8; 4]; 256] = {
+    let mut table = [[0; 4]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let b = byte as i8;
+        // The two bits of a code are a two's complement number: shift them up to the sign, then back down.
+        table[byte] = [b << 6 >> 6, b << 4 >> 6, b << 2 >> 6, b >> 6];
+        byte += 1;
+    }
+    table
+};
+
+/// The five trits of each base-3 byte; of one without a value, no matter what.
+const BASE3_TRITS: [[i8; 5]; 256] = {
+    let mut table = [[0; 5]; 256];
     let mut byte = 0;
     while byte < table.len() {
         let (mut rest, mut k) = (byte, 0);
