@@ -1,10 +1,10 @@
 //! Looking up rows of the specification's table, 32,000 by 4,096.
 
 use crate::answer::same;
-use crate::ceiling;
 use crate::code::Choice;
 use crate::error::BenchError;
 use crate::kernels::{D_MODEL, Embed, VOCAB};
+use crate::limit;
 use crate::random::Random;
 use crate::record::{Measured, Record, rounded};
 use crate::time::time_of;
@@ -58,13 +58,14 @@ pub(crate) fn run(
     } else {
         1
     };
-    let limit = ceiling::store(tokens * ROW_BYTES);
+    let limit = limit::store(tokens * ROW_BYTES);
     let ns = match rows {
         Rows::Hot => time_hot(kernel, &tables[0]),
         Rows::Random | Rows::Batch(_) => time_random(kernel, tables, tokens),
     };
     let measured = Measured {
         ns,
+        threads: 1,
         macs: None,
         bytes: tokens * ROW_BYTES,
         limit,
@@ -74,10 +75,11 @@ pub(crate) fn run(
 
 /// A copy of a row's bytes, the yardstick of the lookups.
 pub(crate) fn run_copy(name: &str) -> Record {
-    let limit = ceiling::store(ROW_BYTES);
-    let ns = ceiling::copy(ROW_BYTES);
+    let limit = limit::store(ROW_BYTES);
+    let ns = limit::copy(ROW_BYTES);
     let measured = Measured {
         ns,
+        threads: 1,
         macs: None,
         bytes: ROW_BYTES,
         limit,

@@ -11,10 +11,12 @@
 //! | `settings` | what is asked for |
 //! | `time`, `timing` | how long something takes, and a whole model |
 //! | `answer` | whether an answer is the reference's |
-//! | `ceiling`, `dot_peak` | limits of the machine |
+//! | `limit` | what the machine can do at most |
+//! | `limits` | that as benchmarks of their own |
+//! | `pages` | memory on pages of some size |
 //! | `code` | a kernel's code: compiled ahead of time, or now by a schedule |
 //! | `kernels` | the kernels, behind functions that check their slices |
-//! | `embed`, `product`, `product_i8`, `models`, `load` | the benchmarks |
+//! | `embed`, `product`, `product_i8`, `from_memory`, `map`, `models`, `load` | the benchmarks |
 //! | `source` | the models that are timed |
 //! | `suite` | the list of them |
 //! | `random` | seeded numbers |
@@ -24,27 +26,26 @@
 //! use atome_benches::{Settings, suite};
 //!
 //! let (tier, backend) = (Tier::Portable, BackendKind::Aot);
-//! let settings = Settings { tier, backend, threads: 1, no_multiply: false, schedule: None, model: None };
+//! let settings = Settings { tier, backend, threads: None, no_multiply: false, schedule: None, model: None };
 //! let classify = suite(&settings)?.into_iter().find(|b| b.name.starts_with("classify-"));
 //! let record = classify.expect("it is in every list").run()?;
 //! assert!(record.ns > 0.0 && record.backend == "aot");
 //! # Ok::<(), atome_benches::BenchError>(())
 //! ```
-//!
-//! f32 `select` kernels are bound by arithmetic: of the memory limits that their records
-//! carry they reach only a part, the smaller the more columns share a weight.
 #![deny(unsafe_code)]
 
 mod answer;
-mod ceiling;
 mod code;
-mod dot_peak;
 mod embed;
 mod error;
+mod from_memory;
 mod kernels;
+mod limit;
+mod limits;
 mod load;
 mod map;
 mod models;
+mod pages;
 mod product;
 mod product_i8;
 mod random;
@@ -56,6 +57,7 @@ mod time;
 mod timing;
 
 pub use error::BenchError;
-pub use record::{Limit, LimitKind, Record};
+pub use limit::{Limit, LimitKind};
+pub use record::Record;
 pub use settings::{NamedModel, Settings};
 pub use suite::{Bench, suite};

@@ -1,12 +1,14 @@
 //! From a checkpoint to a model that is ready to run.
 
-use crate::ceiling;
 use crate::error::BenchError;
+use crate::limit::{Reading, read};
+use crate::pages::Pages;
 use crate::time::time;
 use crate::timing::Timing;
 use atome::checkpoint::{Checkpoint, write_atome01, write_atomecl01, write_packed};
 use atome::format::{ContainerOptions, Format};
 use atome::{Model, Options, Packing};
+use atome_spec::Isa;
 use std::fs;
 use std::hint::black_box;
 use std::io;
@@ -15,9 +17,14 @@ use tempfile::TempDir;
 
 /// From a file, which was just written and so is in memory already: of the format that fits the model, but for `BIT2`, in
 /// whose place is the container that is mapped.
-pub(crate) fn load(source: &Checkpoint, options: &Options) -> Result<Timing, BenchError> {
+pub(crate) fn load(source: &Checkpoint, isa: Isa, options: &Options) -> Result<Timing, BenchError> {
     let files = Files::write(source)?;
-    let limit = ceiling::read(files.bytes);
+    let limit = read(Reading {
+        isa,
+        bytes: files.bytes,
+        pages: Pages::Small,
+        threads: 1,
+    });
     let ns = time(|| {
         black_box(Model::load(&files.model, files.config.as_deref(), options)?);
         Ok::<_, BenchError>(())

@@ -1,8 +1,9 @@
 //! A chain of elementwise functions: in one pass as a row-wise expression, and function by function.
 
 use crate::answer::same;
-use crate::ceiling;
 use crate::error::BenchError;
+use crate::limit::{Reading, read, widest};
+use crate::pages::Pages;
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time_of;
@@ -56,16 +57,22 @@ pub(crate) fn run(
     call(&mut rows);
     same(name, &expected(&rows), &rows.out)?;
     let bytes = 5 * 4 * n;
-    let limit = ceiling::read(bytes);
+    let limit = read(Reading {
+        isa: widest(tier),
+        bytes,
+        pages: Pages::Small,
+        threads: 1,
+    });
     let ns = time_of(|| call(black_box(&mut rows)));
     let measured = Measured {
         ns,
+        threads: 1,
         macs: None,
         bytes,
         limit,
     };
     Ok(Record {
-        backend: backend.name(),
+        backend: backend.name().into(),
         ..measured.record(name)
     })
 }

@@ -1,17 +1,18 @@
 //! Whole models: a step, a prompt, a classification, loading.
 
 use crate::answer::same;
-use crate::ceiling;
 use crate::error::BenchError;
+use crate::limit::{self, Limit, Reading, Use};
 use crate::load::load;
+use crate::pages::Pages;
 use crate::random::Random;
-use crate::record::{Limit, Record};
+use crate::record::Record;
 use crate::time::{least_median, time};
 use crate::timing::Timing;
 use atome::checkpoint::Checkpoint;
 use atome::families::Config;
 use atome::{BackendKind, Model, Options, Session, Tier};
-use atome_spec::{Isa, Method};
+use atome_spec::{Isa, Method, Op};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -67,19 +68,31 @@ pub(crate) fn run(
         sessions,
         ..options.clone()
     };
-    let model = Model::from_checkpoint(source, &options)?;
-    let tokens = tokens(model.vocab());
-    check(name, source, &model, &tokens)?;
+    // What the check touches is resident, and so are the pages that a token reads.
+    let bytes = source.macs(1, 1) / 4;
+    let (checked, pages) = Pages::of(bytes, || {
+        let model = Model::from_checkpoint(source, &options)?;
+        let tokens = tokens(model.vocab());
+        check(name, source, &model, &tokens)?;
+        Ok::<_, BenchError>((model, tokens))
+    });
+    let (model, tokens) = checked?;
     let bound = |bytes, (tokens, heads)| {
-        let macs = source.macs(tokens, heads);
-        ceiling::product(isa, method, bytes, macs)
+        let op = if tokens == 1 { Op::Gemv } else { Op::Gemm };
+        let reading = Reading {
+            isa,
+            bytes,
+            pages,
+            threads: model.info().threads,
+        };
+        limit::product(Use::new(op, method), source.macs(tokens, heads), reading)
     };
     let timing = match what {
         What::Step => step(&model, &tokens, bound)?,
         What::Prefill => prefill(&model, &tokens[..prompt(source.config())], bound)?,
         What::Sessions => batch(&model, &tokens, bound)?,
         What::Classify => classify(&model, &tokens[..CLASSIFIED], bound)?,
-        What::Load => load(source, &options)?,
+        What::Load => load(source, isa, &options)?,
     };
     Ok(timing.record(name, source, &model, method))
 }

@@ -1,9 +1,10 @@
 //! Ternary matrix by one vector, and by several.
 
 use crate::answer::same;
-use crate::ceiling;
 use crate::error::BenchError;
 use crate::kernels::{Product, Shape};
+use crate::limit::{self, Reading, Use};
+use crate::pages::{Buffer, Pages};
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time_of;
@@ -22,20 +23,35 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
     let mut random = Random::new(SEED);
     let trits = random.trits(rows * cols);
     let x = random.floats(tokens * cols);
-    let mut w = vec![0; packing::gemv::words(rows, cols)];
-    packing::gemv::pack_into(&trits, rows, cols, &mut w)?;
+    let bytes = 4 * packing::gemv::words(rows, cols);
+    let mut w = Buffer::new(bytes, Pages::Small);
+    packing::gemv::pack_into(&trits, rows, cols, w.words_mut())?;
 
     let mut out = vec![f32::NAN; tokens * rows];
-    product.call(&w, &x, SCALE, &mut out);
+    product.call(w.words(), &x, SCALE, &mut out);
     let weights = reference::Ternary::new(&trits, rows, cols, SCALE);
     check(name, weights, &x, &out)?;
 
-    let bytes = 4 * w.len();
-    let limit = ceiling::read(bytes);
-    let ns = time_of(|| product.call(black_box(&w), black_box(&x), SCALE, black_box(&mut out)));
+    let macs = rows * cols * tokens;
+    let reading = Reading {
+        isa: shape.choice.isa(),
+        bytes,
+        pages: w.pages(),
+        threads: 1,
+    };
+    let limit = limit::product(Use::Select, macs, reading);
+    let ns = time_of(|| {
+        product.call(
+            black_box(w.words()),
+            black_box(&x),
+            SCALE,
+            black_box(&mut out),
+        )
+    });
     let measured = Measured {
         ns,
-        macs: Some(rows * cols * tokens),
+        threads: 1,
+        macs: Some(macs),
         bytes,
         limit,
     };

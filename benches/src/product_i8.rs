@@ -1,9 +1,10 @@
 //! Ternary matrix by one vector of int8 activations, and by several.
 
 use crate::answer::same;
-use crate::ceiling;
 use crate::error::BenchError;
 use crate::kernels::{Product, Shape};
+use crate::limit::{self, Reading, Use};
+use crate::pages::{Buffer, Pages};
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time_of;
@@ -26,8 +27,9 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
     let product = Product::new(shape)?;
     let mut random = Random::new(SEED);
     let trits = random.trits(rows * cols);
-    let mut w = vec![0; packing::matrix::words(packing, rows, cols)];
-    packing::matrix::pack_into(packing, &trits, rows, cols, &mut w)?;
+    let bytes = 4 * packing::matrix::words(packing, rows, cols);
+    let mut w = Buffer::new(bytes, Pages::Small);
+    packing::matrix::pack_into(packing, &trits, rows, cols, w.words_mut())?;
     let floats = random.floats(tokens * cols);
     let (mut q, mut x_scale, mut x_sum) =
         (vec![0; floats.len()], vec![0.0; tokens], vec![0; tokens]);
@@ -36,7 +38,7 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
     packing::int8::pack_into(&q, cols, &mut x);
 
     let mut out = vec![f32::NAN; tokens * rows];
-    product.call_i8(&w, (&x, &x_scale, &x_sum), SCALE, &mut out);
+    product.call_i8(w.words(), (&x, &x_scale, &x_sum), SCALE, &mut out);
     let checked = tokens.min(CHECKED);
     let mut expected = vec![0.0; checked * rows];
     let weights = reference::Ternary::new(&trits, rows, cols, SCALE);
@@ -49,14 +51,22 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
     );
     same(name, &expected, &out[..checked * rows])?;
 
-    let (bytes, macs) = (4 * w.len(), rows * cols * tokens);
-    let limit = ceiling::product(shape.choice.isa(), shape.choice.method(), bytes, macs);
+    let macs = rows * cols * tokens;
+    let reading = Reading {
+        isa: shape.choice.isa(),
+        bytes,
+        pages: w.pages(),
+        threads: 1,
+    };
+    let of = Use::new(shape.op, shape.choice.method());
+    let limit = limit::product(of, macs, reading);
     let ns = time_of(|| {
         let x = (&**black_box(&x), &x_scale[..], &x_sum[..]);
-        product.call_i8(black_box(&w), x, SCALE, black_box(&mut out));
+        product.call_i8(black_box(w.words()), x, SCALE, black_box(&mut out));
     });
     let measured = Measured {
         ns,
+        threads: 1,
         macs: Some(macs),
         bytes,
         limit,

@@ -1,9 +1,14 @@
 use crate::code::Choice;
+use crate::limit::Limit;
 use atome::BackendKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// How the names of limits begin.
+pub(crate) const LIMIT: &str = "limit-";
 
 /// What a benchmark says, one JSON object.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// `{op}-{packing}-{activation}-{isa}/{shape}`, or the whole model's equivalent.
     pub name: String,
@@ -13,7 +18,7 @@ pub struct Record {
     pub ns: f64,
     /// 10^9 multiply-accumulates a second: one weight times one activation.
     pub gmacs: Option<f64>,
-    /// 10^9 bytes a second, of the kind that the limit counts.
+    /// 10^9 bytes a second: those that the limit counts, or the weights' where it counts none.
     pub gbps: f64,
     /// What the machine can do at most.
     pub limit: Limit,
@@ -22,72 +27,21 @@ pub struct Record {
     /// Bits of memory a ternary weight takes.
     pub bits_per_weight: Option<f64>,
     /// How a ternary product is formed.
-    pub method: Option<&'static str>,
+    pub method: Option<Cow<'static, str>>,
     /// What ran it: `jit`, `aot` or `interp`.
-    pub backend: &'static str,
+    pub backend: Cow<'static, str>,
     /// How the kernel was laid out, if somebody asked for that.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
     /// Tokens a second, for whole models.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tok_s: Option<f64>,
 }
 
-/// A limit of the machine.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Limit {
-    /// Of what.
-    pub kind: LimitKind,
-    /// 10^9 bytes a second, or for [`LimitKind::DotPeak`] 10^9 multiply-accumulates a second, of one
-    /// thread: more threads may pass it.
-    pub value: f64,
-}
-
-/// What a limit is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LimitKind {
-    /// Reading what is in memory only.
-    DramRead,
-    /// Reading what is in the level 2 cache, or nearer.
-    L2,
-    /// Reading what is in the level 3 cache.
-    L3,
-    /// Multiplying and adding bytes that are in registers.
-    DotPeak,
-    /// Writing rows.
-    Store,
-}
-
-impl LimitKind {
-    /// The name in records.
-    pub const fn name(self) -> &'static str {
-        match self {
-            LimitKind::DramRead => "dram_read",
-            LimitKind::L2 => "l2",
-            LimitKind::L3 => "l3",
-            LimitKind::DotPeak => "dot_peak",
-            LimitKind::Store => "store",
-        }
-    }
-
-    /// What a limit's value counts, in units of 10^9 a second.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            LimitKind::DotPeak => "GMAC/s",
-            _ => "GB/s",
-        }
-    }
-}
-
-impl Limit {
-    /// What was reached, as a part of the limit.
-    pub(crate) fn part(self, gbps: f64, gmacs: Option<f64>) -> f64 {
-        match self.kind {
-            LimitKind::DotPeak => gmacs.unwrap_or(0.0) / self.value,
-            _ => gbps / self.value,
-        }
+impl Record {
+    /// Whether it says what the machine can do at most, and not what something did.
+    pub fn is_limit(&self) -> bool {
+        self.name.starts_with(LIMIT)
     }
 }
 
@@ -95,6 +49,8 @@ impl Limit {
 pub(crate) struct Measured {
     /// Nanoseconds a call.
     pub(crate) ns: f64,
+    /// Threads that worked on it.
+    pub(crate) threads: usize,
     /// Multiply-accumulates a call.
     pub(crate) macs: Option<usize>,
     /// Bytes a call, of the kind that the limit counts.
@@ -104,21 +60,22 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// The record of a kernel that runs alone.
+    /// The record of a kernel.
     pub(crate) fn kernel(self, name: &str, choice: &Choice, bits_per_weight: f64) -> Record {
         Record {
             bits_per_weight: Some(bits_per_weight),
-            method: Some(choice.method().name()),
-            backend: choice.backend().name(),
+            method: Some(choice.method().name().into()),
+            backend: choice.backend().name().into(),
             schedule: choice.schedule(),
             ..self.record(name)
         }
     }
 
-    /// The record of something else that runs alone, compiled ahead of time.
+    /// The record of something else, compiled ahead of time.
     pub(crate) fn record(self, name: &str) -> Record {
         let Measured {
             ns,
+            threads,
             macs,
             bytes,
             limit,
@@ -127,18 +84,18 @@ impl Measured {
         let gmacs = macs.map(|macs| macs as f64 / ns);
         Record {
             name: name.to_owned(),
-            threads: 1,
+            threads,
             ns: rounded(ns),
             gmacs: gmacs.map(rounded),
             gbps: rounded(gbps),
+            of_limit: rounded(limit.part(gbps, gmacs)),
             limit: Limit {
                 value: rounded(limit.value),
                 ..limit
             },
-            of_limit: rounded(limit.part(gbps, gmacs)),
             bits_per_weight: None,
             method: None,
-            backend: BackendKind::Aot.name(),
+            backend: BackendKind::Aot.name().into(),
             schedule: None,
             tok_s: None,
         }
@@ -153,6 +110,7 @@ pub(crate) fn rounded(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::LimitKind;
     use atome::Tier;
     use atome_kernels::{Kind, Packing};
     use atome_spec::Op;
@@ -162,9 +120,11 @@ mod tests {
         let limit = Limit {
             kind: LimitKind::L2,
             value: 100.0,
+            of: None,
         };
         let measured = Measured {
             ns: 1000.0,
+            threads: 1,
             macs: Some(65_536),
             bytes: 16_384,
             limit,
@@ -178,14 +138,6 @@ mod tests {
             r#""bits_per_weight":2.0,"method":"select","backend":"aot"}"#,
         );
         assert_eq!(serde_json::to_string(&record).unwrap(), json);
-        for kind in [
-            LimitKind::DramRead,
-            LimitKind::L2,
-            LimitKind::L3,
-            LimitKind::DotPeak,
-            LimitKind::Store,
-        ] {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
-        }
+        assert_eq!(serde_json::from_str::<Record>(json).unwrap(), record);
     }
 }

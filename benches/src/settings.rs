@@ -12,8 +12,9 @@ pub struct Settings {
     /// Backend of the models; [`BackendKind::Auto`] for both `jit` and `aot`. The kernels are those
     /// compiled ahead of time, so they are left out for another backend, unless there is a schedule.
     pub backend: BackendKind,
-    /// Threads of the models.
-    pub threads: usize,
+    /// Threads of the models, of the limits and of products by weights from memory; `None` for one, and for these
+    /// products two as well where there are two CPUs.
+    pub threads: Option<usize>,
     /// As [`Options::no_multiply`](atome::Options::no_multiply).
     pub no_multiply: bool,
     /// How kernels are laid out: those that can be are compiled so, and nothing else is timed. `None` for

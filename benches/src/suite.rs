@@ -3,9 +3,12 @@
 use crate::code::Choice;
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
+use crate::from_memory;
 use crate::kernels::{D_MODEL, GEMM, GEMV, Shape, VOCAB};
+use crate::limits::Of;
 use crate::map::{self, How};
 use crate::models::{self, SESSIONS, What, prompt};
+use crate::pages::Pages;
 use crate::product;
 use crate::product_i8;
 use crate::record::Record;
@@ -16,6 +19,7 @@ use atome_codegen::schedule::ScheduleError;
 use atome_kernels::{Kind, Packing, dispatch};
 use atome_spec::{Activation, Isa, Method, Op};
 use std::rc::Rc;
+use std::thread;
 
 /// Rows of a batch of lookups.
 const BATCH: usize = 64;
@@ -30,6 +34,8 @@ pub struct Bench {
     pub name: String,
     /// The backend of its record: more than one may run the same.
     pub backend: BackendKind,
+    /// Threads that work on it: the same may be timed with one and with several.
+    pub threads: usize,
     work: Work,
 }
 
@@ -45,8 +51,13 @@ impl Bench {
         Bench {
             name,
             backend,
+            threads: 1,
             work: Box::new(work),
         }
+    }
+
+    fn by(self, threads: usize) -> Bench {
+        Bench { threads, ..self }
     }
 
     /// Checks the answer, measures the limit, then the benchmark.
@@ -69,6 +80,7 @@ pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
     let mut kernels = Kernels::new(settings);
     let has_kernels = matches!(settings.backend, BackendKind::Auto | BackendKind::Aot);
     if has_kernels && settings.model.is_none() {
+        kernels.add_limits();
         kernels.add_copy();
         kernels.add();
         kernels.add_maps();
@@ -141,8 +153,19 @@ impl<'s> Kernels<'s> {
 
     fn add(&mut self) {
         self.add_embed();
+        self.add_from_memory();
         self.add_products();
         self.add_int8_products();
+    }
+
+    /// What the machine can do at most.
+    fn add_limits(&mut self) {
+        let threads = self.settings.threads.unwrap_or(1);
+        for of in Of::all(self.settings.tier) {
+            let work = move |name: &str| Ok(of.record(name, threads));
+            let bench = Bench::new(of.name(), BackendKind::Aot, work);
+            self.benches.push(bench.by(threads));
+        }
     }
 
     /// The yardstick of the lookups.
@@ -201,15 +224,19 @@ impl<'s> Kernels<'s> {
         }
     }
 
+    /// The kernel of an int8 product.
+    fn int8(&mut self, op: Op, packing: Packing) -> Option<Choice> {
+        let kind = Kind::new(op).packing(packing).activation(Activation::I8);
+        self.choice(match self.settings.no_multiply {
+            true => kind.method(Method::Lut),
+            false => kind,
+        })
+    }
+
     fn add_int8_products(&mut self) {
         for op in [Op::Gemv, Op::Gemm] {
             for &packing in Packing::ALL {
-                let kind = Kind::new(op).packing(packing).activation(Activation::I8);
-                let kind = match self.settings.no_multiply {
-                    true => kind.method(Method::Lut),
-                    false => kind,
-                };
-                let Some(choice) = self.choice(kind) else {
+                let Some(choice) = self.int8(op, packing) else {
                     continue;
                 };
                 let shapes = match (choice.method(), op) {
@@ -218,6 +245,28 @@ impl<'s> Kernels<'s> {
                     _ => &GEMM[..1],
                 };
                 self.add_shapes(choice, shapes, product_i8::run);
+            }
+        }
+    }
+
+    /// Products by weights from memory.
+    fn add_from_memory(&mut self) {
+        let cpus = thread::available_parallelism().map_or(1, usize::from);
+        let threads = match self.settings.threads {
+            Some(threads) => vec![threads],
+            None => (1..=cpus.min(2)).collect(),
+        };
+        for &packing in Packing::ALL {
+            let Some(choice) = self.int8(Op::Gemv, packing) else {
+                continue;
+            };
+            for pages in Pages::ALL.into_iter().filter(|pages| pages.are_given()) {
+                for &threads in &threads {
+                    let name = from_memory::name(&choice, pages);
+                    let work = move |name: &str| from_memory::run(name, choice, pages, threads);
+                    let bench = Bench::new(name, choice.backend(), work);
+                    self.benches.push(bench.by(threads));
+                }
             }
         }
     }
@@ -242,6 +291,7 @@ impl<'s> Kernels<'s> {
         }
     }
 }
+
 /// How products of int8 activations are formed, and the instructions for it on this machine.
 fn int8(settings: &Settings) -> (Method, Isa) {
     let tier = settings.tier;
@@ -271,6 +321,7 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
         (None, None) => &[What::Step, What::Prefill, What::Sessions, What::Load],
     };
     let family = config.architecture().name();
+    let threads = settings.threads.unwrap_or(1);
     for &what in whats {
         let name = match what {
             What::Step => format!("step-{family}-{isa}/{shape}"),
@@ -283,14 +334,15 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
             let options = Options {
                 backend,
                 tier: Some(settings.tier),
-                threads: Some(settings.threads),
+                threads: Some(threads),
                 no_multiply: settings.no_multiply,
                 ..Options::default()
             };
             let source = Rc::clone(source);
-            benches.push(Bench::new(name.clone(), backend, move |name| {
+            let bench = Bench::new(name.clone(), backend, move |name| {
                 models::run(name, &source.model, what, (method, isa), &options)
-            }));
+            });
+            benches.push(bench.by(threads));
         }
     }
 }
@@ -305,7 +357,7 @@ mod tests {
         Settings {
             tier: Tier::Portable,
             backend,
-            threads: 1,
+            threads: None,
             no_multiply: false,
             schedule: None,
             model: None,
@@ -317,7 +369,7 @@ mod tests {
         let benches = suite(&settings(BackendKind::Auto)).unwrap();
         let all = benches
             .iter()
-            .map(|bench| (&bench.name, bench.backend.name()));
+            .map(|bench| (&bench.name, bench.backend.name(), bench.threads));
         assert_eq!(all.collect::<BTreeSet<_>>().len(), benches.len());
         let interp = suite(&settings(BackendKind::Interp)).unwrap();
         assert!(

@@ -1,6 +1,7 @@
 //! What was measured of a whole model.
 
-use crate::record::{Limit, Record, rounded};
+use crate::limit::Limit;
+use crate::record::{Record, rounded};
 use atome::Model;
 use atome::checkpoint::Checkpoint;
 use atome_spec::Method;
@@ -45,14 +46,14 @@ impl Timing {
             ns: rounded(ns),
             gmacs: gmacs.map(rounded),
             gbps: rounded(gbps),
+            of_limit: rounded(limit.part(gbps, gmacs)),
             limit: Limit {
                 value: rounded(limit.value),
                 ..limit
             },
-            of_limit: rounded(limit.part(gbps, gmacs)),
             bits_per_weight: Some(2.0),
-            method: Some(method.name()),
-            backend: info.backend,
+            method: Some(method.name().into()),
+            backend: info.backend.into(),
             schedule: None,
             tok_s: ran.then(|| rounded(tokens as f64 * 1e9 / ns)),
         }

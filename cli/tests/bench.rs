@@ -15,6 +15,8 @@ fn records_are_printed() {
         "/32000x4096/random",
         "gemm-int2-f32-",
         "load-atome-",
+        "/98304x4096/4K",
+        "limit-dram-",
     ] {
         assert!(names.contains(part), "{part} in {names}");
     }
@@ -26,10 +28,12 @@ fn records_are_printed() {
     let backends: Vec<&Value> = records.iter().map(|record| &record["backend"]).collect();
     assert_eq!(backends, ["jit", "aot"]);
     for record in &records {
-        let gbps = record["gbps"].as_f64().unwrap();
-        let limit = record["limit"]["value"].as_f64().unwrap();
+        let is_peak = record["limit"]["kind"] == "select_peak";
+        let rate = if is_peak { "gmacs" } else { "gbps" };
+        let number = |value: &Value| value.as_f64().unwrap();
+        let part = number(&record[rate]) / number(&record["limit"]["value"]);
         assert!(
-            (record["of_limit"].as_f64().unwrap() - gbps / limit).abs() < 1e-3,
+            (number(&record["of_limit"]) - part).abs() < 1e-3,
             "{record}"
         );
         assert!(record["tok_s"].as_f64().unwrap() > 0.0, "{record}");
@@ -90,7 +94,11 @@ fn a_schedule_is_timed_and_named() {
     }
     let none = ["--no-multiply", "--filter", "gemv-int2-i8", "--list"];
     let without = fixture.ok(&[&bench[..], &["mr=16"], &none].concat());
-    assert_eq!(without.lines().count(), 1, "{without}");
+    let shape = |name: &'static str| move |line: &&str| line.split('/').nth(1) == Some(name);
+    let [cached, from_memory] =
+        ["1024x4096", "98304x4096"].map(|name| without.lines().filter(shape(name)).count());
+    assert!(cached == 1 && from_memory > 0, "{without}");
+    assert_eq!(without.lines().count(), 1 + from_memory, "{without}");
 }
 
 #[test]

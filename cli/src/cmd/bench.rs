@@ -18,10 +18,10 @@ const BUSY: f64 = 0.05;
 
 /// Time kernels and whole models, as parts of what the machine can do at most
 ///
-/// Every answer is checked against the reference before it is timed. Limits are measured in
-/// the same run, on one thread: of memory, or of int8 dot products where those take longer; f32
-/// `select` kernels are bound by arithmetic that no limit counts. With
-/// --backend auto, models are timed on `jit` and on `aot`; without --threads, on one thread.
+/// Every answer is checked against the reference before it is timed. The limit is measured just before, by as
+/// many threads: of reading the weights, or of this CPU's instructions for dot products, look-ups or selects
+/// where those take longer. With --backend auto, models are timed on `jit` and on `aot`; without --threads, on one
+/// thread, and products by weights from memory on two as well.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Run only the benchmarks that have S in their names
@@ -137,7 +137,7 @@ impl BenchArgs {
         Ok(Settings {
             tier,
             backend: options.backend,
-            threads: options.threads.unwrap_or(1),
+            threads: options.threads,
             no_multiply: options.no_multiply,
             schedule: self.schedule,
             model,

@@ -6,6 +6,9 @@ use atome_benches::{LimitKind, Record};
 /// Columns of the longest names of the list; a longer one, of a model's file, has a line of its own.
 const NAME: usize = 44;
 
+/// Columns of the name of a limit and its instructions.
+const LIMIT: usize = 57;
+
 /// A table whose first column fits the names.
 pub(crate) struct Table {
     width: usize,
@@ -32,6 +35,12 @@ impl Table {
             _ => String::new(),
         };
         self.rows += 1;
+        if record.is_limit() {
+            let of = record.limit.of.as_deref().unwrap_or_default();
+            let what = format!("{:<28}{of}", record.name);
+            let width = (width + 17).max(LIMIT);
+            return text + &format!("{what:<width$} {:>11}\n", rate(record));
+        }
         let mut name = record.name.as_str();
         if name.chars().count() > width {
             text.push_str(name);
@@ -46,11 +55,19 @@ impl Table {
         );
         text + &format!(
             "{name:<width$}  {:<6} {:>8} {:>11}  {:>3.0} % of {limit}\n",
-            record.backend,
+            with(record),
             nanoseconds(record.ns),
             rate(record),
             100.0 * record.of_limit,
         )
+    }
+}
+
+/// What ran it, and by how many threads if by several.
+fn with(record: &Record) -> String {
+    match record.threads {
+        1 => record.backend.to_string(),
+        threads => format!("{} x{threads}", record.backend),
     }
 }
 
@@ -61,6 +78,8 @@ fn limit_name(kind: LimitKind) -> &'static str {
         LimitKind::L2 => "L2",
         LimitKind::L3 => "L3",
         LimitKind::DotPeak => "dot",
+        LimitKind::LookUpPeak => "look-up",
+        LimitKind::SelectPeak => "select",
         LimitKind::Store => "stores",
         kind => kind.name(),
     }
@@ -91,11 +110,12 @@ mod tests {
             limit: Limit {
                 kind: LimitKind::DramRead,
                 value: 123.4,
+                of: Some("2M".into()),
             },
             of_limit: 1.0,
             bits_per_weight: None,
             method: None,
-            backend: "interp",
+            backend: "interp".into(),
             schedule: None,
             tok_s: None,
         }
@@ -115,5 +135,25 @@ mod tests {
         let rows: Vec<_> = text.lines().filter_map(columns).collect();
         assert!(rows.len() == 2 && rows[0] == rows[1], "{text}");
         assert!(text.contains(&format!("\n{long}\n")), "{text}");
+        let of = "vpandd+vpmaddubsw+vpaddw zmm";
+        let limit = Limit {
+            kind: LimitKind::DotPeak,
+            value: 123.4,
+            of: Some(of.into()),
+        };
+        let peak = Record {
+            limit,
+            ..record("limit-look_up-avx512vnni")
+        };
+        let row = table.row(&peak);
+        assert!(
+            row.contains(&format!("vnni    {of}")) && row.len() <= 100,
+            "{row}"
+        );
+        let shared = Record {
+            threads: 2,
+            ..record("gemv")
+        };
+        assert!(table.row(&shared).contains("  interp x2 "));
     }
 }
