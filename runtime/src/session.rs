@@ -5,7 +5,7 @@
 )]
 
 use crate::arena::as_f32;
-use crate::backend::Frame;
+use crate::backend::{Cache, Frame};
 use crate::overflow::{all_finite, trace};
 use crate::plan::{Entry, Tensor};
 use crate::{Model, RunError};
@@ -213,6 +213,7 @@ impl Session {
             row: 0,
             seen: self.position,
             window: inner.plan.window,
+            cache: Cache::default(),
         }
     }
 

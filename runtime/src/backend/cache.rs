@@ -18,8 +18,8 @@ pub(super) trait Arithmetic {
 }
 
 /// The attention cache as the current token sees it.
-#[derive(Clone, Copy)]
-pub(super) struct Cache<N> {
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cache<N> {
     /// Place of the current token.
     pub(super) slot: N,
     /// Cached positions, the current token included.
@@ -61,7 +61,8 @@ impl Arithmetic for Plain {
     }
 
     fn rem(&mut self, x: u64, y: u64) -> u64 {
-        x % y
+        // Most of the time nothing is to be divided, which would take longer than a small kernel's call.
+        if x < y { x } else { x % y }
     }
 
     fn if_above(&mut self, x: u64, y: u64, value: u64) -> u64 {

@@ -22,6 +22,8 @@ pub(crate) struct Frame {
     pub seen: u64,
     /// Cached positions that attention has room for.
     pub window: u64,
+    /// The attention cache as the current token sees it.
+    pub cache: Cache<u64>,
 }
 
 /// Whose state a row of a block belongs to, and how many tokens came before it.
@@ -32,11 +34,7 @@ impl Frame {
     pub(crate) fn go_to(&mut self, row: u64, owner: Owner<'_>) {
         self.row = row;
         (self.state, self.seen) = owner(row);
-    }
-
-    /// The attention cache as the current token sees it.
-    pub(super) fn cache(&self) -> Cache<u64> {
-        Cache::new(&mut Plain, self.seen, self.window)
+        self.cache = Cache::new(&mut Plain, self.seen, self.window);
     }
 
     /// The number a dimension has for the current token.
@@ -44,9 +42,9 @@ impl Frame {
         match dim {
             DimValue::Const(n) => n,
             DimValue::Tokens => self.tokens,
-            DimValue::Slot => self.cache().slot,
-            DimValue::Len => self.cache().len,
-            DimValue::Kept(k) => k.min(self.cache().len),
+            DimValue::Slot => self.cache.slot,
+            DimValue::Len => self.cache.len,
+            DimValue::Kept(k) => k.min(self.cache.len),
         }
     }
 }

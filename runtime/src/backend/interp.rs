@@ -20,7 +20,7 @@ pub(crate) struct Interp {
 }
 
 struct Prepared {
-    label: String,
+    label: Arc<str>,
     program: Arc<Program>,
     operands: Vec<Placed>,
     dims: Vec<DimValue>,

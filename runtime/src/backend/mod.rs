@@ -25,6 +25,7 @@ mod trace;
 mod walk;
 
 pub(crate) use aot::Map;
+pub(crate) use cache::Cache;
 pub(crate) use frame::{Frame, Owner};
 pub(crate) use listing::listing;
 pub use listing::{KernelUse, Run};

@@ -9,6 +9,7 @@ use atome_codegen::ir::{Access, Size};
 use atome_codegen::op::Content;
 use atome_kernels::detect;
 use atome_spec::Op;
+use std::sync::Arc;
 
 /// Stages, ready to be run until something is not finite.
 pub(crate) struct Trace {
@@ -17,7 +18,7 @@ pub(crate) struct Trace {
 
 /// A call and the f32 tensors that it writes.
 struct Watched {
-    label: String,
+    label: Arc<str>,
     call: Prepared,
     dims: Vec<DimValue>,
     outputs: Vec<Output>,
@@ -74,7 +75,7 @@ impl Watched {
         });
         Ok(Watched {
             label: call.label.clone(),
-            call: Prepared::new(plan, call, (detect(), maps))?,
+            call: Prepared::new(plan, call.clone(), (detect(), maps))?,
             dims: call.dims.clone(),
             outputs: outputs.collect(),
         })
@@ -98,7 +99,7 @@ impl Watched {
         };
         let output = self.outputs.iter().find(fault)?;
         Some(RunError::NotFinite {
-            call: self.label.clone(),
+            call: self.label.to_string(),
             tensor: output.tensor.clone(),
         })
     }

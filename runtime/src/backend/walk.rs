@@ -81,7 +81,7 @@ impl TopK {
     unsafe fn run(&self, frame: &Frame) {
         let [scores, chosen, picked] =
             [&self.scores, &self.chosen, &self.picked].map(|placed| placed.address(frame));
-        let Cache { len, start, .. } = frame.cache();
+        let Cache { len, start, .. } = frame.cache;
         // SAFETY: the plan placed three tensors of at least these lengths in the slot, none
         // overlapping another, because all are used in one stage.
         unsafe {

@@ -14,7 +14,7 @@ pub(crate) type Name = Cow<'static, str>;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// Where it stands in the model, such as `layers.3.ssm`.
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) what: What,
     /// Operands by the names of the op's buffers, in their order.
     pub(crate) args: Vec<(Name, Arg)>,
@@ -59,7 +59,7 @@ pub enum Scalar {
 
 impl Call {
     /// A call without operands and scalars, which are added to it.
-    pub(super) fn new(name: String, what: What) -> Call {
+    pub(super) fn new(name: Arc<str>, what: What) -> Call {
         Call {
             name,
             what,

@@ -66,7 +66,7 @@ impl<K, T> Stage<K, T> {
 #[derive(Clone, Debug)]
 pub(crate) struct KernelCall {
     /// What it is for, in the plan's listing.
-    pub label: String,
+    pub label: Arc<str>,
     /// The op; `gemm` stands for `gemv` where there is one token.
     pub op: Op,
     /// Packing of its weights.

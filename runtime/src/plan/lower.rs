@@ -102,10 +102,10 @@ impl Lowering<'_> {
 
     fn call(&self, call: &graph::Call, each_token: bool) -> Call {
         // A checked call has them in the order of its kernel.
-        let operands = call.args.iter();
-        let mut operands: Vec<Operand> = operands
-            .flat_map(|(_, arg)| self.operands(*arg, each_token))
-            .collect();
+        let mut operands = Vec::with_capacity(call.args.len() + 1);
+        for (_, arg) in &call.args {
+            self.place(*arg, each_token, &mut operands);
+        }
         let scalars = call.scalars.iter();
         let mut scalars: Vec<f32> = scalars.map(|(_, scalar)| self.scalar(*scalar)).collect();
         let (op, activation) = match call.what {
@@ -129,7 +129,7 @@ impl Lowering<'_> {
             }
         };
         Call::Kernel(KernelCall {
-            label: call.name.clone(),
+            label: Arc::clone(&call.name),
             op,
             packing: self.packing(call, op),
             activation,
@@ -144,12 +144,12 @@ impl Lowering<'_> {
         })
     }
 
-    /// Where an operand lies.
-    fn operands(&self, arg: Arg, each_token: bool) -> Vec<Operand> {
+    /// Appends where an operand lies.
+    fn place(&self, arg: Arg, each_token: bool, operands: &mut Vec<Operand>) {
         match arg {
-            Arg::Rows(rows) => vec![self.rows(rows, each_token)],
-            Arg::Param(id) => self.bound(id).tensors.iter().map(|t| t.whole()).collect(),
-            Arg::State(id) => vec![self.states[id.0].whole()],
+            Arg::Rows(rows) => operands.push(self.rows(rows, each_token)),
+            Arg::Param(id) => operands.extend(self.bound(id).tensors.iter().map(|t| t.whole())),
+            Arg::State(id) => operands.push(self.states[id.0].whole()),
         }
     }
 
@@ -262,7 +262,7 @@ impl Lowering<'_> {
 /// The call that finds the greatest of the logits.
 fn pick(logits: Operand, argmax: Tensor, classes: usize) -> Call {
     Call::Kernel(KernelCall {
-        label: "argmax".to_owned(),
+        label: "argmax".into(),
         op: Op::Argmax,
         packing: None,
         activation: Activation::F32,

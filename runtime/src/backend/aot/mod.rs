@@ -16,6 +16,7 @@ use crate::pool::Pool;
 use atome_kernels::{Kernel, find};
 use atome_spec::layout::word_cols;
 use atome_spec::{Activation, Op, Packing, Tier};
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 /// The calls of each entry, and those of a block of one token.
@@ -34,8 +35,10 @@ pub(super) struct Calls {
 pub(super) struct Prepared {
     code: Code,
     operands: Vec<Placed>,
-    dims: Vec<DimValue>,
-    scalars: Vec<f32>,
+    /// Dimensions, 0 where they follow the token, then the bits of the scalars.
+    rest: Vec<u64>,
+    /// The dimensions that follow the token, by their number.
+    open: Vec<(usize, DimValue)>,
 }
 
 /// What runs a call.
@@ -85,7 +88,7 @@ impl Calls {
     ) -> Result<Calls, PrepareError> {
         let walk = Walk::new(plan, stages, |call| {
             let call = form(call, one_token, pool.is_some());
-            Prepared::new(plan, &call, (tier, &mut *maps))
+            Prepared::new(plan, call, (tier, &mut *maps))
         })?;
         Ok(Calls { walk, pool })
     }
@@ -120,7 +123,7 @@ pub(super) fn kernel(call: &KernelCall, tier: Tier) -> Option<&'static Kernel> {
 impl Prepared {
     pub(super) fn new(
         plan: &Plan,
-        call: &KernelCall,
+        call: KernelCall,
         (tier, maps): (Tier, &mut Maps),
     ) -> Result<Prepared, PrepareError> {
         let missing = || PrepareError::NoKernel {
@@ -129,83 +132,85 @@ impl Prepared {
         };
         let code = match &call.expr {
             Some(expr) => maps.get(expr, tier).map(Code::Map),
-            None => kernel(call, tier).map(Code::Kernel),
+            None => kernel(&call, tier).map(Code::Kernel),
         };
         let code = code.ok_or_else(missing)?;
-        let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
-        let (dims, scalars) = (call.dims.clone(), call.scalars.clone());
+        let dims = call.dims.iter().map(|dim| match dim {
+            DimValue::Const(n) => *n,
+            _ => 0,
+        });
+        let scalars = call.scalars.iter().map(|x| u64::from(x.to_bits()));
+        let open = call.dims.iter().copied().enumerate();
         Ok(Prepared {
             code,
-            operands,
-            dims,
-            scalars,
+            operands: call.operands.iter().map(|o| Placed::new(plan, o)).collect(),
+            rest: dims.chain(scalars).collect(),
+            open: open
+                .filter(|(_, dim)| !matches!(dim, DimValue::Const(_)))
+                .collect(),
         })
     }
 
     /// # Safety
     /// As [`super::Backend::run`].
     pub(super) unsafe fn run(&self, frame: &Frame, pool: Option<&Pool>) {
-        if let (Code::Kernel(kernel), Some(pool)) = (&self.code, pool)
-            && kernel.kind.op == Op::Gemm
-        {
-            // SAFETY: the caller's promise, passed on.
-            return unsafe { self.product(kernel, frame).run(pool) };
+        let count = self.operands.len();
+        let mut args = [const { MaybeUninit::uninit() }; KernelCall::MAX_ARGUMENTS];
+        let args = &mut args[..count + self.rest.len()];
+        for (arg, operand) in args.iter_mut().zip(&self.operands) {
+            arg.write(operand.address(frame) as u64);
         }
-        let mut args = [0u64; KernelCall::MAX_ARGUMENTS];
-        let mut count = 0;
-        let mut push = |value: u64| {
-            args[count] = value;
-            count += 1;
-        };
-        self.operands
-            .iter()
-            .for_each(|o| push(o.address(frame) as u64));
-        self.dims.iter().for_each(|d| push(frame.dim(*d)));
-        self.scalars
-            .iter()
-            .for_each(|s| push(u64::from(s.to_bits())));
+        args[count..].write_copy_of_slice(&self.rest);
+        // SAFETY: an argument was written for each operand, and for each dimension and scalar behind them.
+        let args = unsafe { args.assume_init_mut() };
+        for (i, dim) in &self.open {
+            args[count + i] = frame.dim(*dim);
+        }
         // SAFETY: the plan was proved: each parameter of the kernel has an argument, and each buffer
         // a tensor of the length that the dimensions ask for; the caller vouches for the arena.
         unsafe {
-            match &self.code {
-                Code::Kernel(kernel) => kernel.call(&args[..count]),
-                Code::Map(map) => {
-                    let (operands, dims) = args[..count].split_at(self.operands.len());
+            match (&self.code, pool) {
+                (Code::Kernel(kernel), Some(pool)) if kernel.kind.op == Op::Gemm => {
+                    product(kernel, args.split_at(count)).run(pool);
+                }
+                (Code::Kernel(kernel), _) => kernel.call(args),
+                (Code::Map(map), _) => {
+                    let (operands, dims) = args.split_at(count);
                     map.run(operands, dims);
                 }
             }
         }
     }
+}
 
-    fn product(&self, kernel: &Kernel, frame: &Frame) -> Product {
-        let address = |i: usize| self.operands[i].address(frame);
-        let [rows, cols, tokens, out_stride] = [0, 1, 2, 3].map(|i| frame.dim(self.dims[i]));
-        let entry = kernel.entry();
-        let factor = match kernel.kind.activation {
-            Activation::F32 => Factor::F32 {
-                // SAFETY: the entry of such a `gemm` kernel has this signature.
-                kernel: unsafe { std::mem::transmute::<*const (), GemmFn>(entry) },
-                x: address(1).cast(),
-            },
-            Activation::I8 => Factor::I8 {
-                // SAFETY: the entry of such a `gemm` kernel has this signature.
-                kernel: unsafe { std::mem::transmute::<*const (), GemmI8Fn>(entry) },
-                x: address(1).cast(),
-                x_scale: address(2).cast(),
-                x_sum: address(3).cast(),
-            },
-        };
-        let packing = kernel.kind.packing.unwrap_or(Packing::Int2);
-        Product {
-            factor,
-            w: address(0).cast(),
-            word_cols: word_cols(packing) as u64,
-            out: address(self.operands.len() - 1).cast(),
-            rows,
-            cols,
-            tokens,
-            out_stride,
-            scale: self.scalars[0],
-        }
+/// A product of these operands, dimensions and scale, to be shared by threads.
+fn product(kernel: &Kernel, (operands, rest): (&[u64], &[u64])) -> Product {
+    let address = |i: usize| std::ptr::with_exposed_provenance_mut::<u8>(operands[i] as usize);
+    let entry = kernel.entry();
+    let factor = match kernel.kind.activation {
+        Activation::F32 => Factor::F32 {
+            // SAFETY: the entry of such a `gemm` kernel has this signature.
+            kernel: unsafe { std::mem::transmute::<*const (), GemmFn>(entry) },
+            x: address(1).cast(),
+        },
+        Activation::I8 => Factor::I8 {
+            // SAFETY: the entry of such a `gemm` kernel has this signature.
+            kernel: unsafe { std::mem::transmute::<*const (), GemmI8Fn>(entry) },
+            x: address(1).cast(),
+            x_scale: address(2).cast(),
+            x_sum: address(3).cast(),
+        },
+    };
+    let packing = kernel.kind.packing.unwrap_or(Packing::Int2);
+    Product {
+        factor,
+        w: address(0).cast(),
+        word_cols: word_cols(packing) as u64,
+        out: address(operands.len() - 1).cast(),
+        rows: rest[0],
+        cols: rest[1],
+        tokens: rest[2],
+        out_stride: rest[3],
+        scale: f32::from_bits(rest[4] as u32),
     }
 }

@@ -52,7 +52,7 @@ impl Builder {
         let name = self.named(name);
         self.expect(&name, limits::param(&kind, typical));
         let id = self.graph.params.len();
-        self.take(name.clone(), Named::Param(ParamId(id)));
+        self.take("", &name, Named::Param(ParamId(id)));
         if id >= limits::PARAMS {
             self.refuse(&name, GraphFault::limit("parameters", limits::PARAMS));
         }
@@ -95,6 +95,11 @@ impl Builder {
 
     pub(super) fn make(&mut self, name: &str, width: usize, extent: Extent) -> Rows {
         let name = self.named(name);
+        self.make_whole(name, width, extent)
+    }
+
+    /// Makes rows by a whole name.
+    pub(super) fn make_whole(&mut self, name: String, width: usize, extent: Extent) -> Rows {
         let max = match extent {
             Extent::Tokens => limits::WIDTH,
             Extent::Positions | Extent::Kept => self.graph.window,
@@ -106,7 +111,7 @@ impl Builder {
             first: 0,
             width,
         };
-        self.take(format!("%{name}"), Named::Rows(rows));
+        self.take("%", &name, Named::Rows(rows));
         if id >= limits::ROWS {
             self.refuse(&name, GraphFault::limit("rows", limits::ROWS));
         }
@@ -140,7 +145,7 @@ impl Builder {
             self.refuse(&name, GraphFault::limit("elements", limits::STATE));
         }
         let id = self.graph.states.len();
-        self.take(name.clone(), Named::State(StateId(id)));
+        self.take("", &name, Named::State(StateId(id)));
         if id >= limits::PARAMS {
             self.refuse(&name, GraphFault::limit("states", limits::PARAMS));
         }

@@ -2,13 +2,17 @@
 
 mod declare;
 mod map;
+mod names;
+
+pub(in crate::graph) use names::Named;
 
 use super::fault::{GraphError, GraphFault};
-use super::{Call, Extent, Graph, Item, ParamId, Part, Rows, RowsInfo, StateId, What};
+use super::{Call, Extent, Graph, Item, ParamId, Part, Rows, RowsInfo, What};
 use super::{check, check::limits};
 use atome_codegen::expr::Expr;
 use atome_spec::{Activation, Op};
-use std::collections::{BTreeMap, BTreeSet};
+use names::Names;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A graph that is being recorded.
@@ -17,10 +21,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Builder {
     graph: Graph,
-    /// The names of the scopes that are open.
-    scopes: Vec<String>,
-    /// What has a name; rows have it behind a `%`.
-    names: BTreeMap<String, Named>,
+    names: Names,
     place: Place,
     fault: Option<GraphError>,
     /// Expressions of maps so far.
@@ -28,14 +29,6 @@ pub struct Builder {
     /// A call that is not recorded, because there is a fault already.
     dropped: Call,
     calls: usize,
-}
-
-/// What a name names.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::graph) enum Named {
-    Param(ParamId),
-    State(StateId),
-    Rows(Rows),
 }
 
 /// Where calls go now.
@@ -70,12 +63,11 @@ impl Builder {
                 output: None,
                 log: Vec::new(),
             },
-            scopes: Vec::new(),
-            names: BTreeMap::new(),
+            names: Names::default(),
             place: Place::Block,
             fault: None,
             exprs: BTreeSet::new(),
-            dropped: Call::new(String::new(), What::Lookup),
+            dropped: Call::new("".into(), What::Lookup),
             calls: 0,
         };
         builder.expect(name, limits::name(name));
@@ -107,35 +99,23 @@ impl Builder {
 
     /// What a name names here: in the innermost scope that has it. One that begins with a dot is whole.
     pub(in crate::graph) fn find(&self, name: &str) -> Option<Named> {
-        self.find_as("", name)
+        self.names.find("", name)
     }
 
     /// The rows that a name names here.
     pub(in crate::graph) fn find_rows(&self, name: &str) -> Option<Named> {
-        self.find_as("%", name)
-    }
-
-    fn find_as(&self, sign: &str, name: &str) -> Option<Named> {
-        if let Some(whole) = name.strip_prefix('.') {
-            return self.names.get(&format!("{sign}{whole}")).copied();
-        }
-        let mut scopes = (0..=self.scopes.len()).rev();
-        scopes.find_map(|n| {
-            let scopes = self.scopes[..n].iter().map(String::as_str);
-            let whole = scopes.chain([name]).collect::<Vec<_>>().join(".");
-            self.names.get(&format!("{sign}{whole}")).copied()
-        })
+        self.names.find("%", name)
     }
 
     /// Rows by a name that may begin with a dot.
     pub(in crate::graph) fn declare(&mut self, name: &str, width: usize, extent: Extent) -> Rows {
-        let Some(whole) = name.strip_prefix('.') else {
-            return self.make(name, width, extent);
-        };
-        let scopes = std::mem::take(&mut self.scopes);
-        let rows = self.make(whole, width, extent);
-        self.scopes = scopes;
-        rows
+        match name.strip_prefix('.') {
+            None => self.make(name, width, extent),
+            Some(whole) => {
+                self.expect(whole, limits::name(whole));
+                self.make_whole(whole.to_owned(), width, extent)
+            }
+        }
     }
 
     pub(in crate::graph) fn rows_info(&self, rows: Rows) -> &RowsInfo {
@@ -143,7 +123,7 @@ impl Builder {
     }
 
     pub(in crate::graph) fn in_scope(&self) -> bool {
-        !self.scopes.is_empty()
+        self.names.depth() > 0
     }
 
     /// Token ids, which a lookup reads.
@@ -177,7 +157,7 @@ impl Builder {
 
     pub(in crate::graph) fn open(&mut self, name: String) {
         self.expect(&name, limits::name(&name));
-        if self.scopes.len() >= limits::DEPTH {
+        if self.names.depth() >= limits::DEPTH {
             self.refuse(
                 &name,
                 GraphFault::limit("scopes in each other", limits::DEPTH),
@@ -186,15 +166,15 @@ impl Builder {
         if name == HEAD {
             self.refuse(&name, GraphFault::Reserved);
         }
+        self.names.open(&name);
         // Calls for each token are one item of the log.
         if self.place != Place::EachToken {
-            self.record(Item::Scope(name.clone()));
+            self.record(Item::Scope(name));
         }
-        self.scopes.push(name);
     }
 
     pub(in crate::graph) fn close(&mut self) {
-        self.scopes.pop();
+        self.names.close();
         if self.place != Place::EachToken {
             self.end();
         }
@@ -210,8 +190,7 @@ impl Builder {
 
     fn named(&mut self, name: &str) -> String {
         self.expect(name, limits::name(name));
-        let scopes = self.scopes.iter().map(String::as_str);
-        let whole = scopes.chain([name]).collect::<Vec<_>>().join(".");
+        let whole = self.names.whole(name);
         if whole.len() > limits::NAME {
             self.refuse(name, GraphFault::limit("bytes of a name", limits::NAME));
         }
@@ -227,13 +206,10 @@ impl Builder {
         }
     }
 
-    /// Gives a name that is not taken.
-    fn take(&mut self, name: String, named: Named) {
-        if self.fault.is_none() && self.names.contains_key(&name) {
-            self.refuse(&name, GraphFault::Twice);
-        }
-        if self.fault.is_none() {
-            self.names.insert(name, named);
+    /// Gives a name that is not taken; those of rows have a sign.
+    fn take(&mut self, sign: &str, name: &str, named: Named) {
+        if self.fault.is_none() && !self.names.take(sign, name, named) {
+            self.refuse(&[sign, name].concat(), GraphFault::Twice);
         }
     }
 
@@ -255,7 +231,7 @@ impl Builder {
     }
 
     pub(in crate::graph) fn push(&mut self, name: &str, what: What) -> &mut Call {
-        let call = Call::new(self.named(name), what);
+        let call = Call::new(self.named(name).into(), what);
         self.calls += 1;
         if self.calls > limits::CALLS {
             self.refuse(name, GraphFault::limit("calls", limits::CALLS));

@@ -1,12 +1,13 @@
 //! What rows hold between two calls, and who touches what is remembered.
 
 use super::super::fault::GraphFault;
-use super::super::{Arg, Call, Extent, Graph, Rows};
+use super::super::{Arg, Call, Extent, Graph, Name, Rows};
 use super::Place;
 use super::call::{Holds, Used};
 use atome_codegen::ir::Access;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What all rows hold.
 pub(super) struct Flow {
@@ -24,7 +25,7 @@ pub(super) struct Flow {
 #[derive(Clone, Debug, Default)]
 struct Touched {
     /// The part, and the last call of it.
-    by: Option<(usize, String)>,
+    by: Option<(usize, Arc<str>)>,
     written: bool,
 }
 
@@ -53,14 +54,15 @@ impl Flow {
         used: &[Used],
         place: Place,
     ) -> Result<(), GraphFault> {
-        for used in used {
-            match used.arg {
-                Arg::Rows(rows) => self.rows(graph, call, (used, rows), place)?,
+        for ((name, arg), used) in call.args.iter().zip(used) {
+            match *arg {
+                Arg::Rows(rows) => self.rows(graph, call, (used, rows, name), place)?,
                 Arg::State(id) => self.state(graph, call, (used, id.0), place)?,
                 Arg::Param(_) => {}
             }
         }
-        used.iter().for_each(|used| self.write(used));
+        let args = call.args.iter().zip(used);
+        args.for_each(|((_, arg), used)| self.write(*arg, used));
         Ok(())
     }
 
@@ -68,26 +70,26 @@ impl Flow {
         &mut self,
         graph: &Graph,
         call: &Call,
-        (used, rows): (&Used, Rows),
+        (used, rows, name): (&Used, Rows, &Name),
         place: Place,
     ) -> Result<(), GraphFault> {
         let info = &graph.rows[rows.id];
-        let operand = used.name.clone();
+        let operand = || name.clone();
         match place {
             Place::Part { number, .. } => {
                 self.in_body[rows.id] = true;
                 if info.extent != Extent::Tokens {
                     let touched = &mut self.positions[rows.id];
-                    touched.by_part(&format!("%{}", info.name), call, (number, true))?;
+                    touched.by_part(("%", &info.name), call, (number, true))?;
                 }
             }
             Place::Head if used.access != Access::In && self.in_body[rows.id] => {
-                return Err(GraphFault::HeadWrites { operand });
+                return Err(GraphFault::HeadWrites { operand: operand() });
             }
             Place::Head => {}
         }
         if used.access != Access::In && rows.id == graph.ids.id {
-            return Err(GraphFault::WritesIds { operand });
+            return Err(GraphFault::WritesIds { operand: operand() });
         }
         if !used.takes {
             return Ok(());
@@ -121,7 +123,7 @@ impl Flow {
             return Err(GraphFault::StateInHead);
         };
         let (info, touched) = (&graph.states[id], &mut self.states[id]);
-        touched.by_part(&info.name, call, (number, each_token))?;
+        touched.by_part(("", &info.name), call, (number, each_token))?;
         // What of a cache was not written is what other sessions left there.
         if info.cache && used.access == Access::In && !touched.written {
             return Err(GraphFault::Holds {
@@ -134,8 +136,8 @@ impl Flow {
         Ok(())
     }
 
-    fn write(&mut self, used: &Used) {
-        let Arg::Rows(rows) = used.arg else { return };
+    fn write(&mut self, arg: Arg, used: &Used) {
+        let Arg::Rows(rows) = arg else { return };
         if used.access == Access::In {
             return;
         }
@@ -162,7 +164,7 @@ impl Touched {
     /// Refuses a second part, and a second call of a part that runs each over all tokens.
     fn by_part(
         &mut self,
-        name: &str,
+        (sign, name): (&str, &str),
         call: &Call,
         (part, each_token): (usize, bool),
     ) -> Result<(), GraphFault> {
@@ -170,11 +172,11 @@ impl Touched {
             && !(*other == part && each_token)
         {
             return Err(GraphFault::Parts {
-                name: name.to_owned(),
-                other: by.clone(),
+                name: format!("{sign}{name}"),
+                other: by.to_string(),
             });
         }
-        self.by = Some((part, call.name.clone()));
+        self.by = Some((part, Arc::clone(&call.name)));
         Ok(())
     }
 }

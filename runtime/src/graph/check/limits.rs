@@ -40,12 +40,13 @@ pub(super) const SPARE_STATE: usize = 1 << 20;
 
 /// Whether a text is a name: letters, digits and `_`, in parts between dots, of which the first begins with no digit.
 pub(in crate::graph) fn name(text: &str) -> Result<(), GraphFault> {
-    let word = |part: &str| {
-        let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        !part.is_empty() && part.chars().all(letter)
+    let word = |part: &[u8]| {
+        let letter = |c: &u8| c.is_ascii_alphanumeric() || *c == b'_';
+        !part.is_empty() && part.iter().all(letter)
     };
     let starts = !text.starts_with(|c: char| c.is_ascii_digit());
-    match text.len() <= NAME && starts && text.split('.').all(word) {
+    let mut parts = text.as_bytes().split(|c| *c == b'.');
+    match text.len() <= NAME && starts && parts.all(word) {
         true => Ok(()),
         false => Err(GraphFault::Name {
             found: text.chars().take(NAME).collect(),
@@ -67,13 +68,14 @@ pub(in crate::graph) fn size(
 
 /// Whether a parameter has a shape, and an interval.
 pub(in crate::graph) fn param(kind: &Kind, (low, high): (f32, f32)) -> Result<(), GraphFault> {
+    let (rows, cols) = kind.matrix();
     let dims = match kind {
-        Kind::Ternary { rows, cols, .. } | Kind::Table { rows, cols } => vec![*rows, *cols],
-        Kind::Floats(shape) => shape.clone(),
+        Kind::Ternary { .. } | Kind::Table { .. } => &[rows, cols],
+        Kind::Floats(shape) => shape.as_slice(),
     };
     size("dimensions", dims.len(), RANK)?;
     for dim in dims {
-        size("numbers in a dimension", dim, WIDTH)?;
+        size("numbers in a dimension", *dim, WIDTH)?;
     }
     if kind.elems() > ELEMS {
         return Err(GraphFault::limit("elements", ELEMS));

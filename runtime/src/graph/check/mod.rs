@@ -4,24 +4,30 @@
 //! | file | what holds |
 //! |---|---|
 //! | `limits` | names, and how large a graph may be |
-//! | `call` | the operands of a call are those of its op, in kind, width and number |
+//! | `call` | a call has what its op takes |
+//! | `arguments` | operands and scalars are those of the op, once each |
+//! | `takes` | an operand is of the kind that the op takes |
+//! | `sizes` | dimensions are such as the op takes, operands as long |
 //! | `roles` | a ternary parameter is packed in one way |
 //! | `flow` | what is read was written before, as what it is read as |
 //! | `whole` | token ids in, logits out; what is remembered is in proportion to the parameters |
 //!
 //! It takes time in proportion to the length of the graph. What holds of a graph in this way is proved again of its plan.
 
+mod arguments;
 mod call;
 mod flow;
 pub(super) mod limits;
 mod roles;
+mod sizes;
+mod takes;
 #[cfg(test)]
 mod tests;
 mod whole;
 
 use super::fault::{GraphError, GraphFault};
 use super::{Arg, Call, Graph, Name, Rows, RowsInfo};
-pub(super) use call::listed;
+pub(super) use arguments::listed;
 
 use call::Checker;
 use flow::Flow;
@@ -52,7 +58,7 @@ impl Place {
 pub(super) fn checked(mut graph: Graph) -> Result<Graph, (Option<usize>, GraphError)> {
     let mut body = std::mem::take(&mut graph.body);
     let mut head = std::mem::take(&mut graph.head);
-    let mut checker = Checker::default();
+    let mut checker = Checker::new(&graph);
     let (mut roles, mut flow) = (Roles::new(&graph), Flow::new(&graph));
     let in_body = body.iter_mut().enumerate().flat_map(|(number, part)| {
         let each_token = part.each_token;
@@ -61,11 +67,11 @@ pub(super) fn checked(mut graph: Graph) -> Result<Graph, (Option<usize>, GraphEr
     });
     let in_head = head.iter_mut().map(|call| (Place::Head, call));
     for (number, (place, call)) in in_body.chain(in_head).enumerate() {
-        let found = checker.check(&graph, call, place).and_then(|used| {
-            roles.read(call, &used)?;
-            flow.run(&graph, call, &used, place)
+        let found = checker.check(call, place).and_then(|used| {
+            roles.read(&graph, call, used)?;
+            flow.run(&graph, call, used, place)
         });
-        found.map_err(|fault| (Some(number), GraphError::new(&call.name, fault)))?;
+        found.map_err(|fault| (Some(number), GraphError::new(&*call.name, fault)))?;
     }
     roles.assign(&mut graph.params);
     (graph.body, graph.head) = (body, head);
@@ -80,7 +86,11 @@ fn number_rows(graph: &mut Graph) {
     let mut rows: Vec<RowsInfo> = Vec::new();
     let mut number = |at: &mut Rows| {
         let number = numbers[at.id].get_or_insert_with(|| {
-            rows.push(graph.rows[at.id].clone());
+            let info = &mut graph.rows[at.id];
+            rows.push(RowsInfo {
+                name: std::mem::take(&mut info.name),
+                ..*info
+            });
             rows.len() - 1
         });
         at.id = *number;

@@ -4,41 +4,37 @@ use super::super::fault::GraphFault;
 use super::super::{Arg, Call, Graph};
 use super::call::Used;
 use crate::tensor::{Kind, Param, Role};
+use std::sync::Arc;
 
 /// By the number of a parameter, what it is read as, and the first call that does.
-pub(super) struct Roles {
-    names: Vec<String>,
-    roles: Vec<Option<(Role, String)>>,
-}
+pub(super) struct Roles(Vec<Option<(Role, Arc<str>)>>);
 
 impl Roles {
     pub(super) fn new(graph: &Graph) -> Roles {
-        Roles {
-            names: graph
-                .params
-                .iter()
-                .map(|param| param.name.clone())
-                .collect(),
-            roles: vec![None; graph.params.len()],
-        }
+        Roles(vec![None; graph.params.len()])
     }
 
     /// A call reads its parameters.
     ///
     /// # Errors
     /// If another call reads one as something else.
-    pub(super) fn read(&mut self, call: &Call, used: &[Used]) -> Result<(), GraphFault> {
-        for used in used {
-            let (Arg::Param(id), Some(role)) = (used.arg, used.role) else {
+    pub(super) fn read(
+        &mut self,
+        graph: &Graph,
+        call: &Call,
+        used: &[Used],
+    ) -> Result<(), GraphFault> {
+        for ((_, arg), used) in call.args.iter().zip(used) {
+            let (Arg::Param(id), Some(role)) = (arg, used.role) else {
                 continue;
             };
-            let first = || (role, call.name.clone());
-            let (first, by) = self.roles[id.0].get_or_insert_with(first);
+            let first = || (role, Arc::clone(&call.name));
+            let (first, by) = self.0[id.0].get_or_insert_with(first);
             if *first != role {
                 return Err(GraphFault::Role {
-                    param: self.names[id.0].clone(),
+                    param: graph.params[id.0].name.clone(),
                     first: first.described(),
-                    by: by.clone(),
+                    by: by.to_string(),
                     second: role.described(),
                 });
             }
@@ -48,7 +44,7 @@ impl Roles {
 
     /// Tells the parameters.
     pub(super) fn assign(self, params: &mut [Param]) {
-        for (param, found) in params.iter_mut().zip(self.roles) {
+        for (param, found) in params.iter_mut().zip(self.0) {
             if let (Kind::Ternary { role, .. }, Some((read_as, _))) = (&mut param.kind, found) {
                 *role = read_as;
             }

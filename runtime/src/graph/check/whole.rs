@@ -27,9 +27,9 @@ fn vocabulary(graph: &Graph) -> Result<(), GraphError> {
             let (found, _) = graph.params[id.0].kind.matrix();
             let (expected, by) = *first.get_or_insert((found, call));
             if found != expected {
-                let by = by.name.clone();
+                let by = by.name.to_string();
                 return Err(GraphError::new(
-                    &call.name,
+                    &*call.name,
                     GraphFault::Vocabulary {
                         expected,
                         by,

@@ -29,19 +29,29 @@ pub(super) struct Used {
 pub(super) struct Checker<'p> {
     plan: &'p Plan,
     signatures: BTreeMap<KernelSpec, Signature>,
+    /// The least and the greatest value of each dimension of the last call, and the greatest alone.
+    values: Vec<RangeInclusive<u64>>,
+    most: Vec<u64>,
+    /// What it does with its operands.
+    used: Vec<Used>,
 }
 
 impl<'p> Checker<'p> {
     pub(super) fn new(plan: &'p Plan) -> Checker<'p> {
-        let signatures = BTreeMap::new();
-        Checker { plan, signatures }
+        Checker {
+            plan,
+            signatures: BTreeMap::new(),
+            values: Vec::new(),
+            most: Vec::new(),
+            used: Vec::new(),
+        }
     }
 
     /// The operands of a call in blocks of up to `tokens` tokens.
     ///
     /// # Errors
     /// The first thing that does not fit its op's signature or its tensors.
-    pub(super) fn check(&mut self, call: &KernelCall, tokens: u64) -> Result<Vec<Used>, PlanFault> {
+    pub(super) fn check(&mut self, call: &KernelCall, tokens: u64) -> Result<&[Used], PlanFault> {
         let signature = match self.signatures.entry(call.open_spec()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
@@ -54,30 +64,30 @@ impl<'p> Checker<'p> {
         };
         count("operands", signature.buffers.len(), call.operands.len())?;
         count("scalars", signature.scalars.len(), call.scalars.len())?;
-        let values = dims::values(call, signature, (tokens, self.plan.window))?;
-        let most: Vec<u64> = values.iter().map(|values| *values.end()).collect();
-        let used = signature.buffers.iter().zip(&call.operands);
-        let used = used.map(|(buffer, operand)| {
-            let rows = rows(buffer, signature, &values);
-            let len = buffer.len.eval(&most);
-            let bytes = bytes(self.plan, &buffer.name, operand, len, tokens)?;
-            Ok(Used {
+        let window = self.plan.window;
+        dims::values(call, signature, (tokens, window), &mut self.values)?;
+        self.most.clear();
+        self.most
+            .extend(self.values.iter().map(|values| *values.end()));
+        self.used.clear();
+        for (buffer, operand) in signature.buffers.iter().zip(&call.operands) {
+            let len = buffer.len.eval(&self.most);
+            self.used.push(Used {
                 name: buffer.name.clone(),
                 tensor: operand.tensor.0,
                 access: buffer.access,
                 takes: buffer.takes,
                 content: buffer.content,
-                bytes,
-                rows,
-            })
-        });
-        let used: Vec<Used> = used.collect::<Result<_, PlanFault>>()?;
-        apart(self.plan, &used)?;
-        Ok(used)
+                bytes: bytes(self.plan, &buffer.name, operand, len, tokens)?,
+                rows: rows(buffer, signature, &self.values),
+            });
+        }
+        apart(self.plan, &self.used)?;
+        Ok(&self.used)
     }
 
     /// The operands of a selection: numbers of cached positions, and their scores.
-    pub(super) fn check_top_k(&self, call: &TopKCall) -> Result<Vec<Used>, PlanFault> {
+    pub(super) fn check_top_k(&mut self, call: &TopKCall) -> Result<&[Used], PlanFault> {
         let window = self.plan.window;
         let positions = Content::Rows("capacity");
         let kept = call.k.min(window);
@@ -86,8 +96,9 @@ impl<'p> Checker<'p> {
             ("chosen", &call.chosen, Access::Out, positions, kept),
             ("picked", &call.picked, Access::Out, Content::F32, kept),
         ];
-        let used = operands.map(|(name, operand, access, content, len)| {
-            Ok(Used {
+        self.used.clear();
+        for (name, operand, access, content, len) in operands {
+            self.used.push(Used {
                 name: name.into(),
                 tensor: operand.tensor.0,
                 access,
@@ -95,11 +106,10 @@ impl<'p> Checker<'p> {
                 content,
                 bytes: bytes(self.plan, name, operand, Some(len), 1)?,
                 rows: window..=window,
-            })
-        });
-        let used: Vec<Used> = used.into_iter().collect::<Result<_, PlanFault>>()?;
-        apart(self.plan, &used)?;
-        Ok(used)
+            });
+        }
+        apart(self.plan, &self.used)?;
+        Ok(&self.used)
     }
 }
 

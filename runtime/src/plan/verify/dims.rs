@@ -2,7 +2,7 @@ use super::{DimValue, KernelCall, PlanFault};
 use atome_codegen::op::{Bound, Dim, Signature};
 use std::ops::RangeInclusive;
 
-/// The least and the greatest value of each dimension of a call, over all blocks of up to `tokens` tokens and all
+/// Gives `values` the least and the greatest value of each dimension of a call, over all blocks of up to `tokens` tokens and all
 /// positions, of which attention sees `window`.
 ///
 /// # Errors
@@ -11,7 +11,8 @@ pub(super) fn values(
     call: &KernelCall,
     signature: &Signature,
     (tokens, window): (u64, u64),
-) -> Result<Vec<RangeInclusive<u64>>, PlanFault> {
+    values: &mut Vec<RangeInclusive<u64>>,
+) -> Result<(), PlanFault> {
     let (expected, found) = (signature.dims.len(), call.dims.len());
     if expected != found {
         let what = "dimensions";
@@ -21,9 +22,9 @@ pub(super) fn values(
             found,
         });
     }
-    let values = call.dims.iter().map(|dim| taken(*dim, tokens, window));
-    let values: Vec<RangeInclusive<u64>> = values.collect();
-    for (dim, found) in signature.dims.iter().zip(&values) {
+    values.clear();
+    values.extend(call.dims.iter().map(|dim| taken(*dim, tokens, window)));
+    for (dim, found) in signature.dims.iter().zip(&*values) {
         let found = found.clone();
         let expected = dim.range(call.activation);
         let name = &dim.name;
@@ -40,9 +41,9 @@ pub(super) fn values(
             let dim = name.clone();
             return Err(PlanFault::Multiple { dim, of, found });
         }
-        bound(dim, found, signature, &values)?;
+        bound(dim, found, signature, values)?;
     }
-    Ok(values)
+    Ok(())
 }
 
 fn taken(dim: DimValue, tokens: u64, window: u64) -> RangeInclusive<u64> {

@@ -71,10 +71,10 @@ impl<'p> Flow<'p> {
     ) -> Result<Flow<'p>, PlanError> {
         for call in self.plan.stages(entry).iter().flat_map(Stage::calls) {
             let (label, used) = match call {
-                Call::Kernel(call) => (call.label.as_str(), calls.check(call, tokens)),
+                Call::Kernel(call) => (&*call.label, calls.check(call, tokens)),
                 Call::TopK(call) => ("top_k", calls.check_top_k(call)),
             };
-            let done = used.and_then(|used| self.call(&used));
+            let done = used.and_then(|used| self.call(used));
             done.map_err(|fault| PlanError::of(entry.name(), label, fault))?;
         }
         Ok(self)
