@@ -8,6 +8,8 @@
 //! | module | concept |
 //! |---|---|
 //! | `record` | what a benchmark says |
+//! | `record_file`, `machine` | a file of them, and what it was measured on |
+//! | `compare`, `roofline` | records beside older ones, and as a picture |
 //! | `settings` | what is asked for |
 //! | `time`, `timing` | how long something takes, and a whole model |
 //! | `answer` | whether an answer is the reference's |
@@ -36,6 +38,7 @@
 
 mod answer;
 mod code;
+mod compare;
 mod embed;
 mod error;
 mod from_memory;
@@ -43,6 +46,7 @@ mod kernels;
 mod limit;
 mod limits;
 mod load;
+mod machine;
 mod map;
 mod models;
 mod pages;
@@ -50,14 +54,20 @@ mod product;
 mod product_i8;
 mod random;
 mod record;
+mod record_file;
+mod roofline;
 mod settings;
 mod source;
 mod suite;
 mod time;
 mod timing;
 
+pub use compare::{Compared, compared, gone};
 pub use error::BenchError;
 pub use limit::{Limit, LimitKind};
+pub use machine::Machine;
 pub use record::Record;
+pub use record_file::{RecordFile, RecordFileError};
+pub use roofline::{is_roofline, roofline};
 pub use settings::{NamedModel, Settings};
-pub use suite::{Bench, suite};
+pub use suite::{Bench, limits, suite};

@@ -92,6 +92,13 @@ pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
     Ok(benches)
 }
 
+/// What the machine can do at most, as benchmarks: those of [`suite`], whatever else is asked for.
+pub fn limits(settings: &Settings) -> Vec<Bench> {
+    let mut kernels = Kernels::new(settings);
+    kernels.add_limits();
+    kernels.benches
+}
+
 /// The kernels that have the schedule of the settings.
 fn laid_out(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
     let backend = settings.backend;

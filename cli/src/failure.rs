@@ -92,10 +92,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "asm")]
     #[error("no machine code of `{kernel}` to show: {cause}; see --as rust or --as clif")]
     Assembly { kernel: String, cause: AsmError },
-    #[error("{}", NoBenchmark(filter, nearest.as_deref(), families))]
+    #[error("{}", NoBenchmark(filter, nearest, families))]
     NoBenchmark {
         filter: String,
-        nearest: Option<String>,
+        nearest: Vec<String>,
         families: Vec<String>,
     },
     #[error(
@@ -148,10 +148,12 @@ pub(crate) enum Failure {
     #[error("`{}` would be the model and its dimensions at once: choose another output", path.display())]
     OutputIsConfig { path: PathBuf },
     #[error(
-        "`{}` is there already and `atome pack` did not write it: choose another output, or replace it with --force",
+        "`{}` is there already and `{by}` did not write it: choose another output, or replace it with --force",
         path.display()
     )]
-    Stranger { path: PathBuf },
+    Stranger { path: PathBuf, by: &'static str },
+    #[error("cannot compare with `{}`: {cause}", path.display())]
+    OldRecords { path: PathBuf, cause: String },
     #[error(
         "`{}` is there already: choose another --output, or replace it with --force",
         path.display()
@@ -396,32 +398,32 @@ impl fmt::Display for Found<'_> {
     }
 }
 
-/// A part of a name that no benchmark has, the nearest family, and all of them.
-struct NoBenchmark<'s>(&'s str, Option<&'s str>, &'s [String]);
+/// A part of a name that no benchmark has, the nearest names, and all families.
+struct NoBenchmark<'s>(&'s str, &'s [String], &'s [String]);
 
 impl fmt::Display for NoBenchmark<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NoBenchmark(filter, nearest, families) = self;
         write!(f, "no benchmark has `{filter}` in its name")?;
-        if let Some(nearest) = nearest {
-            write!(f, ", perhaps `{nearest}`")?;
+        match nearest {
+            [] => write!(f, "; there are {}", families.join(", "))?,
+            names => write!(f, "; perhaps {}", Choices(names))?,
         }
-        let families = families.join(", ");
-        write!(f, "; there are {families}, and --list prints every name")
+        f.write_str("; --list prints every name")
     }
 }
 
-/// The packings an op has.
-struct Choices<'s>(&'s [Packing]);
+/// The packings an op has, or names to choose from.
+struct Choices<'s, T>(&'s [T]);
 
-impl fmt::Display for Choices<'_> {
+impl<T: fmt::Display> fmt::Display for Choices<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [] => f.write_str("none: it reads no ternary weights"),
             [first, rest @ ..] => {
                 write!(f, "`{first}`")?;
                 rest.iter()
-                    .try_for_each(|packing| write!(f, " or `{packing}`"))
+                    .try_for_each(|choice| write!(f, " or `{choice}`"))
             }
         }
     }

@@ -4,6 +4,7 @@
 mod support;
 
 use serde_json::Value;
+use std::fs;
 use support::Fixture;
 
 #[test]
@@ -125,4 +126,122 @@ fn a_schedule_of_no_kernel_is_refused_in_a_line() {
     assert!(field.contains("a schedule has no field `kc`"), "{field}");
     let model = fixture.run(&["bench", "--schedule", "mr=32", "--model", "lm.bin"]);
     assert_eq!(model.code, Some(2), "{model:?}");
+}
+
+/// Records go to a file with the machine, and later ones stand beside them.
+#[test]
+fn older_records_are_shown_beside() {
+    let fixture = Fixture::new();
+    let copy = ["bench", "--quiet", "--filter", "memcpy"];
+    let with = |args: &[&str]| fixture.run(&[&copy[..], args].concat());
+    assert_eq!(with(&["--record", "old.jsonl"]).code, Some(0));
+    let old = fs::read(fixture.path("old.jsonl")).unwrap();
+    let old = String::from_utf8(old).unwrap();
+    let lines: Vec<Value> = old
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2, "{old}");
+    assert!(
+        lines[0]["machine"]["isas"]
+            .as_array()
+            .unwrap()
+            .contains(&"portable".into())
+    );
+    assert_eq!(lines[1]["name"], "memcpy-f32/4096");
+
+    let gone = old
+        .lines()
+        .last()
+        .unwrap()
+        .replace("memcpy-f32", "memcpy-f16");
+    fixture.write("old.jsonl", format!("{old}{gone}\n").as_bytes());
+    let rows = fixture.ok(&[&copy[..], &["--compare", "old.jsonl", "--json"]].concat());
+    let rows: Vec<Value> = rows
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!(rows[0]["old_ns"], lines[1]["ns"]);
+    let number = |value: &Value| value.as_f64().unwrap();
+    let ratio = number(&rows[0]["old_ns"]) / number(&rows[0]["ns"]);
+    assert!((ratio - number(&rows[0]["ratio"])).abs() < 1e-3, "{rows:?}");
+    assert_eq!(
+        (&rows[1]["name"], &rows[1]["ns"]),
+        (&"memcpy-f16/4096".into(), &Value::Null)
+    );
+    let table = fixture.ok(&[&copy[..], &["--compare", "old.jsonl"]].concat());
+    let rest = table.split_once("only in the older records:\n").unwrap().1;
+    assert!(rest.starts_with("memcpy-f16/4096"), "{table}");
+
+    let noted = |text: &str| {
+        fixture.write("other.jsonl", text.as_bytes());
+        let said = fixture.run(&["bench", "--filter", "memcpy", "--compare", "other.jsonl"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said.err
+    };
+    let features = r#""features":["#;
+    let other = noted(&old.replacen(features, &format!(r#"{features}"tbm","#), 1));
+    assert!(other.contains("of another CPU, "), "{other}");
+    let bare = noted(&gone);
+    assert!(bare.contains("do not say of which CPU they are"), "{bare}");
+    assert!(!noted(&old).contains("CPU, "));
+
+    let refused = |args: &[&str], expected: &str| {
+        let said = with(args);
+        assert_eq!((said.code, &*said.out), (Some(2), ""), "{said:?}");
+        assert!(
+            said.err.contains(expected) && said.err.lines().count() == 1,
+            "{said:?}"
+        );
+    };
+    fixture.write("bad.jsonl", b"memcpy 12 us\n");
+    refused(
+        &["--compare", "bad.jsonl"],
+        "`bad.jsonl`: line 1: expected a record of a benchmark: ",
+    );
+    fixture.write("bad.jsonl", b"");
+    refused(&["--compare", "bad.jsonl"], "it has no records");
+    refused(
+        &["--compare", "none.jsonl"],
+        "cannot compare with `none.jsonl`: No such file",
+    );
+    refused(
+        &["--compare", "old.jsonl", "--record", "./old.jsonl"],
+        "the output would replace what is read",
+    );
+    refused(&["--record", "lm.json"], "`atome bench` did not write it");
+    // Before anything is timed or lost.
+    refused(&["--plot", "lm.bin"], "`atome bench` did not write it");
+}
+
+#[test]
+fn what_multiplies_is_drawn_under_its_roofs() {
+    let fixture = Fixture::new();
+    let name = "gemv-int2-f32-portable/256x256";
+    let draw = [
+        "bench", "--quiet", "--cpu", "portable", "--filter", name, "--plot", "roof.svg",
+    ];
+    for _ in 0..2 {
+        let table = fixture.ok(&draw);
+        assert!(
+            table.contains("limit-l2-portable") && table.contains(name),
+            "{table}"
+        );
+    }
+    let picture = String::from_utf8(fs::read(fixture.path("roof.svg")).unwrap()).unwrap();
+    assert!(
+        picture.starts_with("<svg ") && picture.contains(">gemv 256x256</text>"),
+        "{picture}"
+    );
+    assert!(picture.contains(">L2 "), "{picture}");
+    fixture.write("roof.svg", b"<svg></svg>");
+    let said = fixture.run(&draw);
+    assert!(
+        said.code == Some(2) && said.err.contains("replace it with --force"),
+        "{said:?}"
+    );
+    assert_eq!(fs::read(fixture.path("roof.svg")).unwrap(), b"<svg></svg>");
+    fixture.ok(&[&draw[..], &["--force"]].concat());
+    assert_ne!(fs::read(fixture.path("roof.svg")).unwrap(), b"<svg></svg>");
 }

@@ -215,8 +215,9 @@ fn benchmarks_that_do_not_exist() {
         &fixture,
         &[
             &["bench", "--filter", "nonesuch"],
-            &["bench", "--filter", "gemw-int2"],
-            &["bench", "--filter", "stpe"],
+            // Names are those of an instruction set.
+            &["bench", "--filter", "gemw-int2-f32", "--cpu", "portable"],
+            &["bench", "--filter", "stpe-944", "--cpu", "portable"],
             // With a model there is nothing else.
             &["bench", "--filter", "gemv", "--model", "lm.bin"],
             &[

@@ -21,7 +21,7 @@ pub(crate) fn caches() -> Caches {
 }
 
 /// Bytes of the first core's data cache of a level, if the system says so.
-fn level(wanted: u32) -> Option<usize> {
+pub(crate) fn level(wanted: u32) -> Option<usize> {
     let folder = Path::new("/sys/devices/system/cpu/cpu0/cache");
     (0..8).find_map(|i| {
         let read = |what: &str| fs::read_to_string(folder.join(format!("index{i}/{what}"))).ok();

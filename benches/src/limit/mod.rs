@@ -12,7 +12,7 @@ mod peak;
 mod read;
 mod store;
 
-pub(crate) use cache::caches;
+pub(crate) use cache::{caches, level};
 pub(crate) use peak::{Use, peak};
 pub(crate) use read::{Reading, read};
 pub(crate) use store::{copy, store};

@@ -2,7 +2,6 @@
 
 mod arena_map;
 pub(crate) mod bench;
-mod bench_table;
 pub(crate) mod classify;
 pub(crate) mod emit;
 pub(crate) mod eval;

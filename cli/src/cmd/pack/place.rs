@@ -42,7 +42,8 @@ pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
         return Ok(claim);
     }
     let path = output.clone();
-    Err(Failure::Stranger { path })
+    let by = WRITTEN_BY;
+    Err(Failure::Stranger { path, by })
 }
 
 /// The files of a directory that is read.

@@ -1,14 +1,29 @@
+//! `atome bench`.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `table`, `compare` | records for people, alone and beside older ones |
+//! | `nearest` | what a filter may have been meant for |
+//! | `files` | records in files, and pictures of them |
+
+mod compare;
+mod files;
+mod nearest;
+mod table;
+
 use crate::args::{MachineArgs, layout};
-use crate::cmd::bench_table;
 use crate::failure::Failure;
 use crate::{config, output};
 use atome::checkpoint;
-use atome_benches::{Bench, NamedModel, Settings};
+use atome_benches::{
+    Bench, Compared, NamedModel, Record, RecordFile, Settings, compared, gone, limits,
+};
 use atome_codegen::Schedule;
 use atome_kernels::{available, detect};
 use clap::Args;
+use files::Outputs;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::BTreeSet;
+use nearest::no_benchmark;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,6 +50,23 @@ pub(crate) struct BenchArgs {
     /// Print the names and run nothing
     #[arg(long, conflicts_with = "json")]
     list: bool,
+
+    /// Show each benchmark beside the one of the same name, backend and threads in a file of older records, how many
+    /// times as fast it is, and which are in one of them only
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    compare: Option<PathBuf>,
+
+    /// Draw what multiplies as a roofline, an SVG, under limits that are then measured too
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    plot: Option<PathBuf>,
+
+    /// Write the records to a file, after a line that describes the machine
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    record: Option<PathBuf>,
+
+    /// Replace the files that --plot and --record name, whoever wrote them; otherwise only what `bench` wrote
+    #[arg(long)]
+    force: bool,
 
     /// Time only the kernels that can be laid out so, compiled now: mr=32, or mr=32,nr=2 of a gemm; fields
     /// that are not given are as selected
@@ -68,22 +100,23 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
             "not an optimised build: the times mean little without --release",
         );
     }
-    let mut table = bench_table::Table::new(benches.iter().map(|bench| bench.name.as_str()));
+    let outputs = Outputs::claim(args)?;
+    let older = args.compare.as_ref().map(files::older).transpose()?;
+    if let Some(note) = older.as_ref().and_then(files::other_cpu) {
+        output::note(quiet, note);
+    }
+    let mut report = Report::new(args, &benches, older);
     let progress = progress(quiet, benches.len());
     let (start, waited_before) = (Instant::now(), waited());
     for bench in &benches {
         progress.set_message(format!("{} ({})", bench.name, bench.backend));
         let record = bench.run()?;
-        progress.suspend(|| {
-            if args.json {
-                output::print_json(&record)
-            } else {
-                output::print(&table.row(&record))
-            }
-        })?;
+        progress.suspend(|| report.add(record))?;
         progress.inc(1);
     }
     progress.finish_and_clear();
+    report.finish()?;
+    outputs.write(report.records)?;
     if let (Some(before), Some(after)) = (waited_before, waited()) {
         let share = after.saturating_sub(before).as_secs_f64() / start.elapsed().as_secs_f64();
         if share > BUSY {
@@ -93,6 +126,66 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What is said of the benchmarks as they come.
+struct Report<'a> {
+    args: &'a BenchArgs,
+    older: Option<RecordFile>,
+    table: table::Table,
+    /// Columns of the longest name.
+    width: usize,
+    records: Vec<Record>,
+}
+
+impl<'a> Report<'a> {
+    fn new(args: &'a BenchArgs, benches: &[Bench], older: Option<RecordFile>) -> Report<'a> {
+        let names = || benches.iter().map(|bench| bench.name.as_str());
+        Report {
+            args,
+            older,
+            table: table::Table::new(names()),
+            width: names().map(str::len).max().unwrap_or(0),
+            records: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, record: Record) -> Result<(), Failure> {
+        match &self.older {
+            None if self.args.json => output::print_json(&record)?,
+            None => output::print(&self.table.row(&record))?,
+            Some(older) => {
+                let row = compared(&older.records, &record);
+                if !self.args.json && self.records.is_empty() {
+                    output::print(&compare::heading(self.width))?;
+                }
+                self.show(&row)?;
+            }
+        }
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// What only the older records have, of those that the filter asks for.
+    fn finish(&self) -> Result<(), Failure> {
+        let Some(older) = &self.older else {
+            return Ok(());
+        };
+        let filter = self.args.filter.as_deref().unwrap_or_default();
+        let mut gone = gone(&older.records, &self.records);
+        gone.retain(|row| row.name.contains(filter));
+        if !gone.is_empty() && !self.args.json {
+            output::print(compare::GONE)?;
+        }
+        gone.iter().try_for_each(|row| self.show(row))
+    }
+
+    fn show(&self, row: &Compared) -> Result<(), Failure> {
+        match self.args.json {
+            true => output::print_json(row),
+            false => output::print(&compare::row(self.width, row)),
+        }
+    }
 }
 
 /// How long this thread has waited for a CPU that was doing something else, where the system
@@ -108,14 +201,21 @@ fn waited() -> Option<Duration> {
 
 impl BenchArgs {
     fn selected(&self) -> Result<Vec<Bench>, Failure> {
-        let mut benches = atome_benches::suite(&self.settings()?)?;
-        let Some(filter) = &self.filter else {
-            return Ok(benches);
-        };
-        if !benches.iter().any(|bench| bench.name.contains(filter)) {
-            return Err(no_benchmark(filter, &benches));
+        let settings = self.settings()?;
+        let mut benches = atome_benches::suite(&settings)?;
+        if let Some(filter) = &self.filter {
+            if !benches.iter().any(|bench| bench.name.contains(filter)) {
+                return Err(no_benchmark(filter, &benches));
+            }
+            benches.retain(|bench| bench.name.contains(filter));
         }
-        benches.retain(|bench| bench.name.contains(filter));
+        if self.plot.is_some() {
+            // Its roofs, whatever is asked for.
+            let mut limits = limits(&settings);
+            benches.retain(|bench| limits.iter().all(|limit| limit.name != bench.name));
+            limits.append(&mut benches);
+            return Ok(limits);
+        }
         Ok(benches)
     }
 
@@ -142,25 +242,6 @@ impl BenchArgs {
             schedule: self.schedule,
             model,
         })
-    }
-}
-
-/// What a name has at least in common with another that it may be meant for.
-const ALIKE: f64 = 0.7;
-
-fn no_benchmark(filter: &str, benches: &[Bench]) -> Failure {
-    let family = |name: &str| {
-        let end = name.find(['-', '/']).unwrap_or(name.len());
-        name[..end].to_owned()
-    };
-    let families: BTreeSet<String> = benches.iter().map(|bench| family(&bench.name)).collect();
-    let meant = family(filter);
-    let alike = |family: &&String| strsim::jaro_winkler(&meant, family);
-    let nearest = families.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    Failure::NoBenchmark {
-        filter: filter.to_owned(),
-        nearest: nearest.filter(|family| alike(family) >= ALIKE).cloned(),
-        families: families.into_iter().collect(),
     }
 }
 

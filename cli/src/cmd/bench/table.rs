@@ -4,7 +4,7 @@ use crate::units::{nanoseconds, significant};
 use atome_benches::{LimitKind, Record};
 
 /// Columns of the longest names of the list; a longer one, of a model's file, has a line of its own.
-const NAME: usize = 44;
+pub(super) const NAME: usize = 44;
 
 /// Columns of the name of a limit and its instructions.
 const LIMIT: usize = 57;
@@ -55,7 +55,7 @@ impl Table {
         );
         text + &format!(
             "{name:<width$}  {:<6} {:>8} {:>11}  {:>3.0} % of {limit}\n",
-            with(record),
+            with(&record.backend, record.threads),
             nanoseconds(record.ns),
             rate(record),
             100.0 * record.of_limit,
@@ -64,10 +64,10 @@ impl Table {
 }
 
 /// What ran it, and by how many threads if by several.
-fn with(record: &Record) -> String {
-    match record.threads {
-        1 => record.backend.to_string(),
-        threads => format!("{} x{threads}", record.backend),
+pub(super) fn with(backend: &str, threads: usize) -> String {
+    match threads {
+        1 => backend.to_owned(),
+        threads => format!("{backend} x{threads}"),
     }
 }
 
