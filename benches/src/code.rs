@@ -10,7 +10,7 @@ use atome::BackendKind;
 use atome::jit::{Compiled, target};
 #[cfg(not(feature = "jit"))]
 use atome::{LoadError, PrepareError};
-use atome_codegen::schedule::{ScheduleError, select};
+use atome_codegen::schedule::{ScheduleError, select_narrow};
 use atome_codegen::{KernelSpec, Schedule, op};
 use atome_kernels::{Kernel, Kind, Tier, dispatch};
 use atome_spec::{Isa, Method};
@@ -39,7 +39,7 @@ impl Choice {
         asked: Option<Schedule>,
     ) -> Result<Choice, ScheduleError> {
         let spec = KernelSpec::from(kind);
-        let whole = asked.map(|asked| asked.or(select(&spec, narrow())));
+        let whole = asked.map(|asked| asked.or(select_narrow(&spec, dispatch::best_isa())));
         whole.map_or(Ok(()), |schedule| schedule.check(&spec))?;
         Ok(Choice {
             kind,

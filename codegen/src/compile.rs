@@ -34,13 +34,22 @@ pub fn compile(spec: &KernelSpec, schedule: &Schedule) -> Result<Function, Codeg
 
 /// [`compile`] by the schedule that is [selected](schedule::select) for an instruction set.
 ///
-/// Give the one that the code is emitted for: an argument of `emit::rust::emit` too; for Cranelift
-/// it is that of 128-bit code, [`Isa::in_128_bits`]. A tier stands for what all its CPUs have.
+/// Give the one that the code is emitted for, an argument of `emit::rust::emit` too; for Cranelift there
+/// is [`compile_narrow`]. A tier stands for what all its CPUs have.
 ///
 /// # Errors
 /// If no kernel can be made from the specification.
 pub fn compile_for(spec: &KernelSpec, isa: impl Into<Isa>) -> Result<Function, CodegenError> {
     compile(spec, &schedule::select(spec, isa))
+}
+
+/// [`compile`] by the schedule that is [selected](schedule::select_narrow) for code of 128-bit vectors, as
+/// Cranelift makes it, on a machine that has an instruction set.
+///
+/// # Errors
+/// If no kernel can be made from the specification.
+pub fn compile_narrow(spec: &KernelSpec, isa: impl Into<Isa>) -> Result<Function, CodegenError> {
+    compile(spec, &schedule::select_narrow(spec, isa))
 }
 
 fn check(spec: &KernelSpec, function: &Function) -> Result<(), CodegenError> {

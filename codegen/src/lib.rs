@@ -47,7 +47,7 @@ pub mod spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use compile::{compile, compile_for};
+pub use compile::{compile, compile_for, compile_narrow};
 pub use error::CodegenError;
 pub use schedule::Schedule;
 pub use spec::KernelSpec;

@@ -3,7 +3,9 @@
 
 use atome_codegen::emit::{clif, rust};
 use atome_codegen::ir::{Function, parse};
-use atome_codegen::{KernelSpec, Schedule, compile_for, op, schedule};
+use atome_codegen::{
+    CodegenError, KernelSpec, Schedule, compile_for, compile_narrow, op, schedule,
+};
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 use std::collections::BTreeMap;
 
@@ -151,7 +153,16 @@ const CASES: &[Case] = &[
         BASE3,
         &[("rows", 16), ("cols", 4)],
         Target::X86_64V3,
-    ),
+    )
+    .only(Stages::NotClif),
+    // Sums of 16 bits, widened each eight words.
+    int8(
+        Op::Gemv,
+        INT2,
+        &[("rows", 16), ("cols", 128)],
+        Target::X86_64V3,
+    )
+    .only(Stages::NotClif),
     Case {
         method: Some(Method::Lut),
         ..int8(
@@ -219,10 +230,11 @@ impl Case {
     }
 
     fn function(&self, isa: Isa) -> Function {
-        match compile_for(&self.spec(), isa) {
-            Ok(function) => function,
-            Err(error) => panic!("{}: {error}", self.name()),
-        }
+        self.made(compile_for(&self.spec(), isa))
+    }
+
+    fn made(&self, function: Result<Function, CodegenError>) -> Function {
+        function.unwrap_or_else(|error| panic!("{}: {error}", self.name()))
     }
 
     fn machine(&self) -> String {
@@ -314,10 +326,10 @@ fn rust_source() {
 fn cranelift_ir() {
     let kept = |case: &&Case| case.target != Target::Interp && case.stages == Stages::All;
     for case in CASES.iter().filter(kept) {
-        let layout = case.isa().in_128_bits();
         let machine = case.extension.unwrap_or(case.isa());
         let isa = clif::isa_with(case.target, machine).expect("an instruction set Cranelift has");
-        match clif::emit(&case.function(layout), &*isa) {
+        let function = case.made(compile_narrow(&case.spec(), machine));
+        match clif::emit(&function, &*isa) {
             Ok(function) => case.keep("clif", &clif::text(&function)),
             Err(error) => panic!("{}: {error}", case.name()),
         }

@@ -1,7 +1,9 @@
 //! What the arithmetic instructions do to bits, for scalars (`N` = 1) and vectors (`N` = 16)
 //! alike. The passes fold constants with these same functions.
 
-use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp, VectorOp};
+use crate::ir::{
+    Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp, VectorOp,
+};
 use atome_spec::LANES;
 
 const SIGN: u32 = 1 << 31;
@@ -185,6 +187,7 @@ impl VectorOp {
             VectorOp::Narrow => narrow(operands),
             VectorOp::Base3(part) => base3(part, x),
             VectorOp::Lookup => lookup(x, y, bit),
+            VectorOp::Packed(op) => packed(op, [x, y, z]),
         }
     }
 }
@@ -242,6 +245,59 @@ fn base3(part: Base3Part, x: &[u32; LANES]) -> [u32; LANES] {
 #[inline]
 fn lookup(table: &[u32; LANES], index: &[u32; LANES], bit: u8) -> [u32; LANES] {
     map(index, |index| table[((index >> bit) & 15) as usize])
+}
+
+/// [`VectorOp::Packed`].
+#[inline]
+fn packed(op: PackedOp, [x, y, z]: [&[u32; LANES]; 3]) -> [u32; LANES] {
+    match op {
+        PackedOp::Pairs => zip(x, y, pairs),
+        PackedOp::Dot2 => std::array::from_fn(|i| dot2(x[i], y[i], z[i])),
+        PackedOp::Add16 => zip(x, y, |x, y| {
+            let halves = [0, 16].map(|at| ((x >> at) as u16).wrapping_add((y >> at) as u16));
+            u32::from(halves[0]) | u32::from(halves[1]) << 16
+        }),
+        PackedOp::Add8 => zip_bytes(x, y, i8::wrapping_add),
+        PackedOp::Sub8 => zip_bytes(x, y, i8::wrapping_sub),
+        PackedOp::Less8 => zip_bytes(x, y, |x, y| -i8::from(x < y)),
+        PackedOp::Sign8 => zip_bytes(x, y, |x, sign| x.wrapping_mul(sign.signum())),
+        PackedOp::Shuffle8 => shuffle8(x, y),
+    }
+}
+
+#[inline(always)]
+fn zip_bytes(x: &[u32; LANES], y: &[u32; LANES], f: impl Fn(i8, i8) -> i8) -> [u32; LANES] {
+    zip(x, y, |x, y| {
+        let (x, y) = (x.to_le_bytes(), y.to_le_bytes());
+        u32::from_le_bytes(std::array::from_fn(|i| f(x[i] as i8, y[i] as i8) as u8))
+    })
+}
+
+/// [`PackedOp::Pairs`] of a lane.
+fn pairs(codes: u32, x: u32) -> u32 {
+    let (codes, x) = (codes.to_le_bytes(), x.to_le_bytes());
+    let product = |i: usize| i32::from(codes[i]) * i32::from(x[i] as i8);
+    let half = |i| (product(i) + product(i + 1)).clamp(i16::MIN.into(), i16::MAX.into());
+    half(0) as u32 & 0xffff | (half(2) as u32) << 16
+}
+
+/// [`PackedOp::Dot2`] of a lane.
+fn dot2(acc: u32, x: u32, y: u32) -> u32 {
+    let product = |at: u32| i32::from((x >> at) as i16) * i32::from((y >> at) as i16);
+    let products = [0, 16].map(|at| product(at) as u32);
+    acc.wrapping_add(products[0]).wrapping_add(products[1])
+}
+
+/// [`PackedOp::Shuffle8`].
+fn shuffle8(table: &[u32; LANES], index: &[u32; LANES]) -> [u32; LANES] {
+    std::array::from_fn(|lane| {
+        let quarter = &table[lane & !3..][..4];
+        let byte = |index: u8| match index & 0x80 {
+            0 => (quarter[usize::from(index >> 2 & 3)] >> (8 * (index & 3))) as u8,
+            _ => 0,
+        };
+        u32::from_le_bytes(index[lane].to_le_bytes().map(byte))
+    })
 }
 
 /// [`crate::ir::Inst::Reduce`] of i32, a sum.

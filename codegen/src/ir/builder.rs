@@ -1,7 +1,7 @@
 use super::{
     Access, Address, Base3Part, BinaryOp, Block, Buffer, BufferParam, Carried, Compare, Dim, Elem,
-    Function, Inst, Lanes, Loop, ReduceOp, Scalar, ShiftOp, Size, Stmt, Type, UnaryOp, Value,
-    VectorInst, VectorOp,
+    Function, Inst, Lanes, Loop, PackedOp, ReduceOp, Scalar, ShiftOp, Size, Stmt, Type, UnaryOp,
+    Value, VectorInst, VectorOp,
 };
 use atome_spec::LANES;
 
@@ -304,6 +304,14 @@ impl Builder {
         self.vector(VectorOp::Lookup, &[table, index], bit)
     }
 
+    /// An operation on the bytes or the halves of lanes.
+    ///
+    /// # Panics
+    /// If these are not as many operands as it has.
+    pub fn packed(&mut self, op: PackedOp, operands: &[Value]) -> Value {
+        self.vector(VectorOp::Packed(op), operands, 0)
+    }
+
     /// A row number read as i32, as an index.
     pub fn to_index(&mut self, x: Value) -> Value {
         self.push(Type::Index, Inst::ToIndex(x))
@@ -443,6 +451,16 @@ impl Address {
     pub fn offset(mut self, offset: impl Into<Size>) -> Address {
         self.base = self.base + offset.into();
         self
+    }
+
+    /// This address, counted in units of `size` elements.
+    #[must_use]
+    pub fn times(&self, size: &Size) -> Address {
+        let terms = self.terms.iter();
+        Address {
+            base: self.base.clone() * size.clone(),
+            terms: terms.map(|(v, s)| (*v, s.clone() * size.clone())).collect(),
+        }
     }
 
     /// This address moved by `index * stride` elements.

@@ -36,5 +36,5 @@ pub use inst::{
 pub use size::{Dim, Size};
 pub use text::{ParseError, parse};
 pub use types::{Elem, Type};
-pub use vector::{VectorInst, VectorOp};
+pub use vector::{PackedOp, VectorInst, VectorOp};
 pub use verify::{Violations, verify};

@@ -19,6 +19,36 @@ pub enum VectorOp {
     /// For each lane, the lane of the first operand that four bits of the second name, from a bit
     /// on; those beyond bit 31 are 0.
     Lookup,
+    /// An operation on the bytes or the halves of each lane.
+    Packed(PackedOp),
+}
+
+/// Operations on lanes as four bytes or two halves of 16 bits.
+///
+/// Each bit of a result depends on no more than the same 128 bits of the operands, so a register of
+/// any width is worked on alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PackedOp {
+    /// For each half, the products of its two bytes in the first operand, unsigned, with those in
+    /// the second, signed, added up; the nearest number of 16 bits.
+    Pairs,
+    /// For each lane, the first operand and the products of the halves of the second with those of
+    /// the third, all signed, added up; the sum wraps.
+    Dot2,
+    /// The sum of halves; it wraps.
+    Add16,
+    /// The sum of bytes; it wraps.
+    Add8,
+    /// The difference of bytes; it wraps.
+    Sub8,
+    /// -1 where a byte of the first operand is below that of the second, signed; 0 elsewhere.
+    Less8,
+    /// Each byte of the first operand, negated where that of the second is negative, and 0 where
+    /// it is 0.
+    Sign8,
+    /// For each byte of the second operand, the byte of the first that its low four bits name, of
+    /// the sixteen in the same quarter; 0 where its bit 7 is set.
+    Shuffle8,
 }
 
 /// What a [`VectorOp`] is written as and takes.
@@ -37,6 +67,14 @@ impl VectorOp {
         VectorOp::Base3(Base3Part::Fields),
         VectorOp::Base3(Base3Part::Fifth),
         VectorOp::Lookup,
+        VectorOp::Packed(PackedOp::Pairs),
+        VectorOp::Packed(PackedOp::Dot2),
+        VectorOp::Packed(PackedOp::Add16),
+        VectorOp::Packed(PackedOp::Add8),
+        VectorOp::Packed(PackedOp::Sub8),
+        VectorOp::Packed(PackedOp::Less8),
+        VectorOp::Packed(PackedOp::Sign8),
+        VectorOp::Packed(PackedOp::Shuffle8),
     ];
 
     const fn row(self) -> Row {
@@ -46,6 +84,10 @@ impl VectorOp {
             VectorOp::Base3(Base3Part::Fields) => ("base3.fields", &["x"], None),
             VectorOp::Base3(Base3Part::Fifth) => ("base3.fifth", &["x"], None),
             VectorOp::Lookup => ("lookup", &["table", "index"], Some(31)),
+            VectorOp::Packed(op) => {
+                let (word, operands) = op.row();
+                (word, operands, None)
+            }
         };
         Row {
             word,
@@ -72,6 +114,21 @@ impl VectorOp {
     /// The operation of a word.
     pub(super) fn of_word(word: &str) -> Option<VectorOp> {
         VectorOp::ALL.iter().copied().find(|op| op.word() == word)
+    }
+}
+
+impl PackedOp {
+    const fn row(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            PackedOp::Pairs => ("pairs", &["codes", "x"]),
+            PackedOp::Dot2 => ("dot2", &["acc", "x", "y"]),
+            PackedOp::Add16 => ("add16", &["x", "y"]),
+            PackedOp::Add8 => ("add8", &["x", "y"]),
+            PackedOp::Sub8 => ("sub8", &["x", "y"]),
+            PackedOp::Less8 => ("lt8", &["x", "y"]),
+            PackedOp::Sign8 => ("sign8", &["x", "sign"]),
+            PackedOp::Shuffle8 => ("shuffle8", &["table", "index"]),
+        }
     }
 }
 

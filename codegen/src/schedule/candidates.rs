@@ -1,4 +1,4 @@
-use super::check::{all_fields, methods};
+use super::check::{all_fields, methods, sums};
 use super::{Choice, Field, Schedule, select};
 use crate::{KernelSpec, op};
 use atome_spec::{Isa, LANES};
@@ -27,7 +27,7 @@ pub fn candidates(spec: &KernelSpec, isa: impl Into<Isa>) -> Vec<Schedule> {
     all
 }
 
-/// Each method with each of its places for codes.
+/// Each method with each of its places for codes and each of their sums.
 fn with_methods(spec: &KernelSpec) -> Vec<Schedule> {
     let methods = methods(spec);
     if methods.is_empty() {
@@ -38,14 +38,19 @@ fn with_methods(spec: &KernelSpec) -> Vec<Schedule> {
             method: Some(method),
             ..Schedule::default()
         };
-        match all_fields(Some(method)) {
-            [] => vec![schedule],
-            fields => {
-                let fields = fields.iter().map(|fields| Some(*fields));
-                let each = fields.map(|fields| Schedule { fields, ..schedule });
-                each.collect()
-            }
+        let fields = all_fields(spec, Some(method));
+        if fields.is_empty() {
+            return vec![schedule];
         }
+        let with_sums = fields.into_iter().flat_map(|fields| {
+            let sums = sums(Some(method), Some(fields)).iter();
+            sums.map(move |sum| Schedule {
+                fields: Some(fields),
+                sum: Some(*sum),
+                ..schedule
+            })
+        });
+        with_sums.collect()
     });
     with_fields.collect()
 }
@@ -59,7 +64,7 @@ fn with_numbers(schedule: &Schedule, choice: &'static Choice) -> Vec<Schedule> {
             Field::Nr => schedule.nr = number,
             Field::Prefetch => schedule.prefetch = number,
             Field::Unroll => schedule.unroll = number,
-            Field::Method | Field::Fields => {}
+            Field::Method | Field::Fields | Field::Sum => {}
         }
         schedule
     };

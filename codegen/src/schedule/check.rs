@@ -1,6 +1,6 @@
-use super::{Choice, Field, Fields, Schedule};
+use super::{Choice, Field, Fields, Schedule, Sum};
 use crate::{KernelSpec, op};
-use atome_spec::{Method, Op};
+use atome_spec::{Method, Op, Packing};
 
 /// What is expected of a field that an op does not have.
 const NONE: &str = "none";
@@ -46,7 +46,7 @@ impl Schedule {
     /// Names the first field that does not fit, or is missing.
     pub fn check(&self, spec: &KernelSpec) -> Result<(), ScheduleError> {
         for field in Field::ALL {
-            let known = known(spec, self.method, field);
+            let known = known(spec, self, field);
             let found = self.value(field);
             let fits = match &found {
                 Some(found) => known.contains(found),
@@ -66,10 +66,17 @@ impl Schedule {
 }
 
 /// The values of a field that a kernel may have; none if it has no such field.
-fn known(spec: &KernelSpec, method: Option<Method>, field: Field) -> Vec<String> {
+fn known(spec: &KernelSpec, schedule: &Schedule, field: Field) -> Vec<String> {
     match field {
         Field::Method => methods(spec).iter().map(Method::to_string).collect(),
-        Field::Fields => all_fields(method).iter().map(Fields::to_string).collect(),
+        Field::Fields => {
+            let known = all_fields(spec, schedule.method).into_iter();
+            known.map(|fields| fields.to_string()).collect()
+        }
+        Field::Sum => {
+            let known = sums(schedule.method, schedule.fields).iter();
+            known.map(Sum::to_string).collect()
+        }
         Field::Mr | Field::Nr | Field::Prefetch | Field::Unroll => {
             let choices = op::choices(spec.op, spec.activation).iter();
             let choice: Option<&Choice> = choices.into_iter().find(|c| c.field == field);
@@ -87,10 +94,26 @@ pub(super) fn methods(spec: &KernelSpec) -> Vec<Method> {
 }
 
 /// Where a method may multiply the codes.
-pub(super) const fn all_fields(method: Option<Method>) -> &'static [Fields] {
+pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Fields> {
     match method {
-        Some(Method::Dot) => &Fields::ALL,
-        Some(Method::Select | Method::Lut) | None => &[],
+        Some(Method::Dot) => {
+            let has_digits = spec.packing == Some(Packing::Base3);
+            let known = Fields::ALL.into_iter();
+            known
+                .filter(|f| has_digits || *f != Fields::Digits)
+                .collect()
+        }
+        Some(Method::Select | Method::Lut) | None => Vec::new(),
+    }
+}
+
+/// What the products may be added up in. Sums of 16 bits have room for codes at the two lowest bits
+/// of a byte, and at the next two.
+pub(super) const fn sums(method: Option<Method>, fields: Option<Fields>) -> &'static [Sum] {
+    match (method, fields) {
+        (Some(Method::Dot), Some(Fields::Shifted | Fields::Halves | Fields::Digits)) => &Sum::ALL,
+        (Some(Method::Dot), Some(Fields::Separate | Fields::SeparateLow) | None) => &[Sum::I32],
+        (Some(Method::Select | Method::Lut) | None, _) => &[],
     }
 }
 
@@ -106,7 +129,7 @@ fn one_of(known: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::{CodegenError, compile, schedule};
-    use atome_spec::{Activation, Isa, Packing};
+    use atome_spec::{Activation, Isa};
 
     /// What is said of the selected schedule with some fields changed.
     fn said(spec: &KernelSpec, change: impl Fn(&mut Schedule)) -> String {
@@ -136,7 +159,7 @@ mod tests {
         );
         assert_eq!(
             said(&spec, |s| s.fields = None),
-            "`gemm`: `fields` of the schedule is missing, expected shifted, separate or separate-low"
+            "`gemm`: `fields` of the schedule is missing, expected shifted, separate, separate-low or halves"
         );
         let lut = spec.clone().method(Method::Lut);
         assert_eq!(

@@ -12,6 +12,8 @@ pub enum Field {
     Nr,
     /// Where the codes of a word are multiplied.
     Fields,
+    /// What products are added up in.
+    Sum,
     /// Bytes that weights are asked for ahead.
     Prefetch,
     /// Iterations that become straight code.
@@ -20,11 +22,12 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the text.
-    pub const ALL: [Field; 6] = [
+    pub const ALL: [Field; 7] = [
         Field::Method,
         Field::Mr,
         Field::Nr,
         Field::Fields,
+        Field::Sum,
         Field::Prefetch,
         Field::Unroll,
     ];
@@ -36,6 +39,7 @@ impl Field {
             Field::Mr => "mr",
             Field::Nr => "nr",
             Field::Fields => "fields",
+            Field::Sum => "sum",
             Field::Prefetch => "prefetch",
             Field::Unroll => "unroll",
         }
@@ -69,11 +73,23 @@ pub enum Fields {
     /// The same for three of them; the highest, which would make signed bytes negative, is
     /// shifted down into the lowest one's sum.
     SeparateLow,
+    /// Two of the four where they are and two shifted down to the same places, into two sums: one
+    /// shift a word.
+    Halves,
+    /// The digits of base 3, the highest first, each found in all bytes by two comparisons: no
+    /// fields.
+    Digits,
 }
 
 impl Fields {
     /// Every one.
-    pub const ALL: [Fields; 3] = [Fields::Shifted, Fields::Separate, Fields::SeparateLow];
+    pub const ALL: [Fields; 5] = [
+        Fields::Shifted,
+        Fields::Separate,
+        Fields::SeparateLow,
+        Fields::Halves,
+        Fields::Digits,
+    ];
 
     /// Its name in the text.
     pub const fn name(self) -> &'static str {
@@ -81,13 +97,16 @@ impl Fields {
             Fields::Shifted => "shifted",
             Fields::Separate => "separate",
             Fields::SeparateLow => "separate-low",
+            Fields::Halves => "halves",
+            Fields::Digits => "digits",
         }
     }
 
     /// Sums of a token and a group of rows.
     pub(crate) const fn sums(self) -> usize {
         match self {
-            Fields::Shifted => 1,
+            Fields::Shifted | Fields::Digits => 1,
+            Fields::Halves => 2,
             Fields::Separate => 4,
             Fields::SeparateLow => 3,
         }
@@ -101,6 +120,44 @@ impl Fields {
     /// The bit of a byte at which the codes of field `q` are multiplied.
     pub(crate) const fn shift_of(self, q: usize) -> u8 {
         2 * self.sum_of(q) as u8
+    }
+}
+
+/// What the products of activations with codes are added up in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sum {
+    /// Numbers of 32 bits.
+    I32,
+    /// Numbers of 16 bits for as many words as they surely hold, and then of 32: fewer
+    /// instructions where none multiplies bytes and adds to an i32.
+    I16,
+}
+
+impl Sum {
+    /// Every one.
+    pub const ALL: [Sum; 2] = [Sum::I32, Sum::I16];
+
+    /// Its name in the text.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Sum::I32 => "i32",
+            Sum::I16 => "i16",
+        }
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Sum {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Sum, ()> {
+        let found = Sum::ALL.into_iter().find(|sum| sum.name() == s);
+        found.ok_or(())
     }
 }
 
@@ -133,6 +190,10 @@ mod tests {
         assert_eq!(
             [0, 1, 2, 3].map(|q| Fields::SeparateLow.shift_of(q)),
             [0, 2, 4, 0]
+        );
+        assert_eq!(
+            [0, 1, 2, 3].map(|q| Fields::Halves.shift_of(q)),
+            [0, 2, 0, 2]
         );
     }
 }

@@ -1,7 +1,7 @@
 //! How a kernel is laid over a machine: pure choices, before any code.
 //!
 //! Every choice gives the same bits; only speed depends on it. A schedule has the choices that its
-//! op has, prints as `method=dot mr=64 nr=4 fields=shifted prefetch=4096`, and is read back:
+//! op has, prints as `method=dot mr=64 nr=4 fields=shifted sum=i32 prefetch=4096`, and is read back:
 //!
 //! | field | what |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `mr` | rows of a register tile of a product: 16 a vector |
 //! | `nr` | tokens of a register tile, which share one reading of the weights |
 //! | `fields` | where the codes of a word are multiplied, for the method `dot` |
+//! | `sum` | what these products are added up in |
 //! | `prefetch` | how far ahead weights are asked for, in bytes; 0 for not at all |
 //! | `unroll` | up to how many iterations a short loop of bound length becomes straight code |
 //!
@@ -31,8 +32,8 @@ mod text;
 
 pub use candidates::candidates;
 pub use check::ScheduleError;
-pub use choice::{Field, Fields};
-pub use table::{gains, is_ahead_of_time, select};
+pub use choice::{Field, Fields, Sum};
+pub use table::{gains, is_ahead_of_time, select, select_narrow};
 pub use text::ParseError;
 
 pub(crate) use choice::Choice;
@@ -51,6 +52,8 @@ pub struct Schedule {
     pub nr: Option<u32>,
     /// Where the codes of a word are multiplied.
     pub fields: Option<Fields>,
+    /// What these products are added up in.
+    pub sum: Option<Sum>,
     /// How far ahead weights are prefetched, in bytes; 0 for not at all. Of a look-up, which
     /// asks for the whole next row, only whether it is 0 matters.
     pub prefetch: Option<u32>,
@@ -78,6 +81,10 @@ impl Schedule {
         self.fields.unwrap_or(Fields::Shifted)
     }
 
+    pub(crate) fn sum(&self) -> Sum {
+        self.sum.unwrap_or(Sum::I32)
+    }
+
     /// Words between those that are read and those that are asked for; 0 if none are.
     pub(crate) fn prefetch_words(&self) -> u64 {
         u64::from(self.prefetch.unwrap_or(0)) / 4
@@ -100,15 +107,19 @@ impl Schedule {
     #[must_use]
     pub fn or(self, other: Schedule) -> Schedule {
         let method = self.method.or(other.method);
-        let fields = match method {
-            Some(Method::Dot) => self.fields.or(other.fields).or(Some(Fields::Shifted)),
-            Some(Method::Select | Method::Lut) | None => self.fields,
+        let (fields, sum) = match method {
+            Some(Method::Dot) => {
+                let fields = self.fields.or(other.fields).or(Some(Fields::Shifted));
+                (fields, self.sum.or(other.sum).or(Some(Sum::I32)))
+            }
+            Some(Method::Select | Method::Lut) | None => (self.fields, self.sum),
         };
         Schedule {
             method,
             mr: self.mr.or(other.mr),
             nr: self.nr.or(other.nr),
             fields,
+            sum,
             prefetch: self.prefetch.or(other.prefetch),
             unroll: self.unroll.or(other.unroll),
         }

@@ -1,4 +1,4 @@
-use super::{Fields, Schedule};
+use super::{Fields, Schedule, Sum};
 use crate::{KernelSpec, lower, op};
 use atome_spec::{Activation, Isa, Kind, LANES, Method, Packing};
 
@@ -9,6 +9,28 @@ pub fn select(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
         method: spec.method.or(usual.copied()),
         ..(lower::def(spec.op).select)(spec, isa.into())
     }
+}
+
+/// The choices for `spec` in code of 128-bit vectors, as Cranelift makes it, for a machine that has an
+/// instruction set.
+///
+/// ```
+/// use atome_codegen::{KernelSpec, schedule};
+/// use atome_spec::{Activation, Isa, Op, Packing};
+///
+/// let spec = KernelSpec::new(Op::Gemv).packing(Packing::Int2).activation(Activation::I8);
+/// let of = |isa| schedule::select_narrow(&spec, isa).to_string();
+/// assert_eq!(of(Isa::Avx2), "method=dot mr=16 nr=1 fields=shifted sum=i16 prefetch=0");
+/// assert_eq!(of(Isa::Avx512Vnni), "method=dot mr=16 nr=1 fields=shifted sum=i32 prefetch=0");
+/// ```
+pub fn select_narrow(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
+    let isa = isa.into();
+    let mut schedule = select(spec, isa.in_128_bits());
+    // The instruction that adds four products to an i32 is there for narrow vectors too.
+    if isa.has_dot() && schedule.sum.is_some() {
+        schedule.sum = Some(Sum::I32);
+    }
+    schedule
 }
 
 /// Whether an instruction set has an ahead-of-time kernel of its own: its tier's baseline has every
@@ -34,6 +56,7 @@ pub(crate) const fn unrolled(iterations: u32) -> Schedule {
         mr: None,
         nr: None,
         fields: None,
+        sum: None,
         prefetch: None,
         unroll: Some(iterations),
     }
@@ -42,19 +65,24 @@ pub(crate) const fn unrolled(iterations: u32) -> Schedule {
 /// The choices for a `gemv`.
 pub(crate) fn gemv(spec: &KernelSpec, isa: Isa) -> Schedule {
     let products = products(spec, isa);
-    products.tile(spec, (products.gemv, 1), products.fields)
+    products.schedule(spec, products.gemv)
 }
 
 /// The choices for a `gemm`.
 pub(crate) fn gemm(spec: &KernelSpec, isa: Isa) -> Schedule {
     let products = products(spec, isa);
-    let (groups, tokens) = products.gemm;
-    // Four times the code of `dot` for each token, and little to gain from a second one.
     let tokens = match spec.activation {
+        // Four times the code of `dot` for each token, and little to gain from a second one.
         Activation::I8 if !multiplies(spec) => 1,
-        Activation::I8 | Activation::F32 => tokens,
+        Activation::I8 | Activation::F32 => products.gemm.tokens,
     };
-    products.tile(spec, (groups, tokens), Fields::Shifted)
+    products.schedule(
+        spec,
+        Tile {
+            tokens,
+            ..products.gemm
+        },
+    )
 }
 
 /// Whether the method is, or is chosen to be, by dot products.
@@ -65,22 +93,30 @@ fn multiplies(spec: &KernelSpec) -> bool {
 /// The table's choices for products with one type of activations.
 #[derive(Clone, Copy)]
 struct Products {
-    /// Groups of 16 rows of a `gemv`.
-    gemv: u32,
-    /// How a `gemv` sums fields.
-    fields: Fields,
-    /// Groups of 16 rows and tokens of a `gemm`.
-    gemm: (u32, u32),
+    gemv: Tile,
+    gemm: Tile,
     prefetch: u32,
 }
 
+/// A register tile, and how it sums.
+#[derive(Clone, Copy)]
+struct Tile {
+    /// Groups of 16 rows.
+    groups: u32,
+    tokens: u32,
+    fields: Fields,
+    sum: Sum,
+}
+
 impl Products {
-    fn tile(self, spec: &KernelSpec, (groups, tokens): (u32, u32), fields: Fields) -> Schedule {
+    fn schedule(self, spec: &KernelSpec, tile: Tile) -> Schedule {
+        let dots = multiplies(spec);
         Schedule {
             method: None,
-            mr: Some(groups * LANES as u32),
-            nr: Some(tokens),
-            fields: multiplies(spec).then_some(fields),
+            mr: Some(tile.groups * LANES as u32),
+            nr: Some(tile.tokens),
+            fields: dots.then_some(tile.fields),
+            sum: dots.then_some(tile.sum),
             prefetch: Some(self.prefetch),
             unroll: match spec.activation {
                 Activation::F32 => Some(4),
@@ -93,15 +129,35 @@ impl Products {
 fn products(spec: &KernelSpec, isa: Isa) -> Products {
     match (spec.activation, spec.packing) {
         (Activation::F32, _) => float(isa),
-        (Activation::I8, None | Some(Packing::Int2)) => int8(isa),
+        // Look-ups and selections have tiles of their own size.
+        (Activation::I8, _) if !multiplies(spec) => by_word(spec, isa),
+        (Activation::I8, None | Some(Packing::Int2)) => int2(isa),
         (Activation::I8, Some(Packing::Base3)) => base3(isa),
     }
 }
 
-const fn products_of(gemv: u32, gemm: (u32, u32), prefetch: u32) -> Products {
+const fn tile(groups: u32, tokens: u32) -> Tile {
+    Tile {
+        groups,
+        tokens,
+        fields: Fields::Shifted,
+        sum: Sum::I32,
+    }
+}
+
+impl Tile {
+    const fn fields(self, fields: Fields) -> Tile {
+        Tile { fields, ..self }
+    }
+
+    const fn sum(self, sum: Sum) -> Tile {
+        Tile { sum, ..self }
+    }
+}
+
+const fn products_of(gemv: Tile, gemm: Tile, prefetch: u32) -> Products {
     Products {
         gemv,
-        fields: Fields::Shifted,
         gemm,
         prefetch,
     }
@@ -111,39 +167,66 @@ const fn products_of(gemv: u32, gemm: (u32, u32), prefetch: u32) -> Products {
 // room for the codes and the tables in the register file, `Isa::registers`.
 const fn float(isa: Isa) -> Products {
     match isa {
-        Isa::Avx512 | Isa::Avx512Vnni => products_of(4, (4, 4), 4096),
-        Isa::Avx2 => products_of(2, (2, 2), 4096),
-        Isa::Sse41 => products_of(1, (1, 2), 0),
-        Isa::Neon | Isa::Dotprod => products_of(2, (2, 2), 0),
-        Isa::Portable => products_of(1, (1, 1), 0),
+        Isa::Avx512 | Isa::Avx512Vnni => products_of(tile(4, 1), tile(4, 4), 4096),
+        Isa::Avx2 => products_of(tile(2, 1), tile(2, 2), 4096),
+        Isa::Sse41 => products_of(tile(1, 1), tile(1, 2), 0),
+        Isa::Neon | Isa::Dotprod => products_of(tile(2, 1), tile(2, 2), 0),
+        Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
 
-const fn int8(isa: Isa) -> Products {
+const fn int2(isa: Isa) -> Products {
     match isa {
-        Isa::Avx512Vnni => Products {
-            fields: Fields::Separate,
-            ..products_of(4, (4, 4), 4096)
-        },
-        Isa::Avx512 => products_of(4, (4, 4), 4096),
-        Isa::Avx2 => products_of(2, (2, 2), 4096),
-        Isa::Sse41 => products_of(1, (1, 2), 0),
-        Isa::Dotprod => Products {
-            fields: Fields::SeparateLow,
-            ..products_of(1, (1, 4), 0)
-        },
-        Isa::Neon => products_of(2, (2, 2), 0),
-        Isa::Portable => products_of(1, (1, 1), 0),
+        Isa::Avx512Vnni => products_of(tile(4, 1).fields(Fields::Separate), tile(4, 4), 4096),
+        // Without an instruction that adds products of bytes to an i32, sums of 16 bits spare two
+        // instructions of three. Sums of 32 bits are in registers between loops only.
+        Isa::Avx512 => products_of(
+            tile(4, 1).fields(Fields::Halves).sum(Sum::I16),
+            tile(2, 6).sum(Sum::I16),
+            4096,
+        ),
+        Isa::Avx2 => products_of(
+            tile(1, 1).fields(Fields::Halves).sum(Sum::I16),
+            tile(1, 4).sum(Sum::I16),
+            4096,
+        ),
+        Isa::Sse41 => products_of(tile(1, 1).sum(Sum::I16), tile(1, 2).sum(Sum::I16), 0),
+        Isa::Dotprod => products_of(tile(1, 1).fields(Fields::SeparateLow), tile(1, 4), 0),
+        Isa::Neon => products_of(tile(2, 1), tile(2, 2), 0),
+        Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
 
-/// Where base-3 codes are found by arithmetic, a group of rows is enough: its code is long, and
-/// further tokens share it.
+/// Where there is no table of 128 bytes, the digits of base 3 are found one by one; further tokens
+/// share them.
 const fn base3(isa: Isa) -> Products {
+    const fn digits(groups: u32, tokens: u32) -> Tile {
+        tile(groups, tokens).fields(Fields::Digits).sum(Sum::I16)
+    }
     match isa {
-        Isa::Avx512Vnni => int8(isa),
-        Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::Sse41 | Isa::Avx2 | Isa::Avx512 => {
-            products_of(1, (1, int8(isa).gemm.1), 0)
+        Isa::Avx512Vnni => int2(isa),
+        Isa::Avx512 => products_of(digits(4, 1), digits(2, 6), 4096),
+        Isa::Avx2 => products_of(digits(2, 1), digits(1, 6), 4096),
+        Isa::Sse41 => products_of(digits(1, 1), digits(1, 3), 0),
+        Isa::Portable | Isa::Neon | Isa::Dotprod => {
+            let tokens = int2(isa).gemm.tokens;
+            products_of(tile(1, 1), tile(1, tokens), 0)
         }
     }
+}
+
+/// Products of int8 without multiplications, which work on whole words.
+const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
+    let prefetch = match isa {
+        Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx2 => 4096,
+        Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::Sse41 => 0,
+    };
+    let groups = match (spec.packing, isa) {
+        (Some(Packing::Base3), Isa::Avx512Vnni) => 4,
+        (Some(Packing::Base3), _) => return products_of(tile(1, 1), tile(1, 1), 0),
+        (_, Isa::Avx512 | Isa::Avx512Vnni) => 4,
+        (_, Isa::Avx2 | Isa::Neon) => 2,
+        (_, Isa::Portable | Isa::Dotprod | Isa::Sse41) => 1,
+    };
+    products_of(tile(groups, 1), tile(groups, 1), prefetch)
 }

@@ -1,4 +1,4 @@
-use super::{Field, Fields, Schedule};
+use super::{Field, Fields, Schedule, Sum};
 use atome_spec::Method;
 use std::fmt;
 use std::str::FromStr;
@@ -42,6 +42,7 @@ fn expected(field: Field) -> String {
     match field {
         Field::Method => Method::NAMES.join(", "),
         Field::Fields => Fields::ALL.map(Fields::name).join(", "),
+        Field::Sum => Sum::ALL.map(Sum::name).join(", "),
         Field::Mr | Field::Nr | Field::Prefetch | Field::Unroll => "a number".to_owned(),
     }
 }
@@ -54,6 +55,7 @@ impl Schedule {
             Field::Mr => self.mr.map(|x| x.to_string()),
             Field::Nr => self.nr.map(|x| x.to_string()),
             Field::Fields => self.fields.map(|x| x.to_string()),
+            Field::Sum => self.sum.map(|x| x.to_string()),
             Field::Prefetch => self.prefetch.map(|x| x.to_string()),
             Field::Unroll => self.unroll.map(|x| x.to_string()),
         }
@@ -66,6 +68,7 @@ impl Schedule {
             Field::Mr => self.mr = Some(text.parse().ok()?),
             Field::Nr => self.nr = Some(text.parse().ok()?),
             Field::Fields => self.fields = Some(text.parse().ok()?),
+            Field::Sum => self.sum = Some(text.parse().ok()?),
             Field::Prefetch => self.prefetch = Some(text.parse().ok()?),
             Field::Unroll => self.unroll = Some(text.parse().ok()?),
         }
@@ -144,13 +147,13 @@ mod tests {
         );
         assert_eq!(
             said("mr=64 kc=16"),
-            "a schedule has no field `kc`, expected one of method, mr, nr, fields, prefetch, unroll"
+            "a schedule has no field `kc`, expected one of method, mr, nr, fields, sum, prefetch, unroll"
         );
         assert_eq!(said("mr=64 mr=32"), "`mr` is given twice");
         assert_eq!(said("nr=-1"), "`nr` is `-1`, expected a number");
         assert_eq!(
             said("fields=low"),
-            "`fields` is `low`, expected shifted, separate, separate-low"
+            "`fields` is `low`, expected shifted, separate, separate-low, halves, digits"
         );
     }
 }

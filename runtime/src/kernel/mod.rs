@@ -214,13 +214,14 @@ fn ahead(spec: &KernelSpec, tier: Tier) -> Result<Code, PrepareError> {
 #[cfg(feature = "jit")]
 fn compiled(spec: &KernelSpec, tier: Tier) -> Result<Code, PrepareError> {
     use crate::jit::{Compiled, target};
+    use atome_codegen::compile_narrow;
     let best = dispatch::best_isa();
     let isa = if best.tier() == tier {
         best
     } else {
         tier.baseline()
     };
-    let function = compile_for(spec, isa.in_128_bits())?;
+    let function = compile_narrow(spec, isa)?;
     let code = Compiled::new(&function, target(tier))?;
     Ok(Code::Compiled(Box::new(code)))
 }

@@ -3,7 +3,7 @@ use super::data::{Series, Values};
 use super::{Argument, Case};
 use atome_kernels::packing;
 use atome_kernels::reference::{self, Ternary};
-use atome_spec::{Activation, Op, Packing, layout};
+use atome_spec::{Activation, Method, Op, Packing, layout};
 
 pub(super) fn quantize() -> Vec<Case> {
     let mut series = Series::new(10);
@@ -147,7 +147,36 @@ pub(super) fn gemv_i8() -> Vec<Case> {
             ));
         }
     }
+    // Around the columns for which sums of 16 bits are kept, and further.
+    for cols in [128, 257, 491] {
+        let dims = [("rows", 17), ("cols", cols)];
+        cases.extend(greatest(&mut series, Op::Gemv, &dims, [17, cols, 1]));
+    }
     cases
+}
+
+/// Products whose sums are as great as can be, of both signs.
+fn greatest(
+    series: &mut Series,
+    op: Op,
+    dims: &[(&'static str, usize)],
+    [rows, cols, tokens]: [usize; 3],
+) -> Vec<Case> {
+    let each = [(1, -128), (1, 127)].into_iter().flat_map(|(trit, byte)| {
+        let product = Product {
+            op,
+            dims,
+            shape: [rows, cols, tokens],
+            out_stride: rows,
+            trits: vec![trit; rows * cols],
+            x: vec![byte; tokens * cols],
+            x_scale: vec![1.0; tokens],
+            scale: 1.0,
+        };
+        let cases = product.cases(series.method()).into_iter();
+        cases.map(move |case| case.values((trit, byte)))
+    });
+    each.collect()
 }
 
 pub(super) fn gemm_i8() -> Vec<Case> {
@@ -168,6 +197,13 @@ pub(super) fn gemm_i8() -> Vec<Case> {
             }
         }
     }
+    let dims = [
+        ("rows", 17),
+        ("cols", 257),
+        ("tokens", 7),
+        ("out_stride", 17),
+    ];
+    cases.extend(greatest(&mut series, Op::Gemm, &dims, [17, 257, 7]));
     cases
 }
 
@@ -187,32 +223,64 @@ fn products(
         Values::Edges => series.floats(values, tokens),
         _ => (0..tokens).map(|_| series.scale()).collect(),
     };
-    let sum = |t: usize| {
-        x[t * cols..][..cols]
-            .iter()
-            .map(|x| i32::from(*x))
-            .sum::<i32>()
+    let method = series.method();
+    let product = Product {
+        op,
+        dims,
+        shape: [rows, cols, tokens],
+        out_stride,
+        trits,
+        x,
+        x_scale,
+        scale,
     };
-    let x_sum: Vec<u32> = (0..tokens).map(|t| sum(t).cast_unsigned()).collect();
-    let w = Ternary::new(&trits, rows, cols, scale);
-    let mut out = blank(tokens.saturating_sub(1) * out_stride + rows);
-    reference::gemm_i8(w, &x, &x_scale, out_stride, &mut out);
-    let case = |packing| {
+    let cases = product.cases(method).into_iter();
+    cases
+        .map(|case| case.values((weights, values, scale)))
+        .collect()
+}
+
+/// What is multiplied.
+struct Product<'a> {
+    op: Op,
+    dims: &'a [(&'static str, usize)],
+    /// Rows, columns, tokens.
+    shape: [usize; 3],
+    out_stride: usize,
+    trits: Vec<i8>,
+    x: Vec<i8>,
+    x_scale: Vec<f32>,
+    scale: f32,
+}
+
+impl Product<'_> {
+    /// In both packings, by the usual method and by another.
+    fn cases(&self, method: Method) -> Vec<Case> {
+        let [rows, cols, tokens] = self.shape;
+        let w = Ternary::new(&self.trits, rows, cols, self.scale);
+        let mut out = blank(tokens.saturating_sub(1) * self.out_stride + rows);
+        reference::gemm_i8(w, &self.x, &self.x_scale, self.out_stride, &mut out);
+        let both = Packing::ALL.iter().map(|packing| self.case(*packing, &out));
+        both.flat_map(|case| [case.clone(), case.method(method)])
+            .collect()
+    }
+
+    fn case(&self, packing: Packing, out: &[f32]) -> Case {
+        let [rows, cols, tokens] = self.shape;
+        let sum = |t: usize| {
+            let x = self.x[t * cols..][..cols].iter();
+            x.map(|x| i32::from(*x)).sum::<i32>().cast_unsigned()
+        };
         let mut packed = vec![0; packing::matrix::words(packing, rows, cols)];
-        packing::matrix::pack_into(packing, &trits, rows, cols, &mut packed).expect("trits");
+        packing::matrix::pack_into(packing, &self.trits, rows, cols, &mut packed).expect("trits");
         let arguments = vec![
             Argument::words("w", packed),
-            Argument::words("x", words(&x, [tokens, cols])),
-            Argument::input("x_scale", &x_scale),
-            Argument::words("x_sum", x_sum.clone()),
-            Argument::output("out", &out),
+            Argument::words("x", words(&self.x, [tokens, cols])),
+            Argument::input("x_scale", &self.x_scale),
+            Argument::words("x_sum", (0..tokens).map(sum).collect()),
+            Argument::output("out", out),
         ];
-        let case = Case::new(op, dims, arguments).packing(packing);
-        let case = case.activation(Activation::I8).scalar(scale);
-        case.values((weights, values, scale))
-    };
-    let method = series.method();
-    let both = Packing::ALL.iter().map(|packing| case(*packing));
-    both.flat_map(|case| [case.clone(), case.method(method)])
-        .collect()
+        let case = Case::new(self.op, self.dims, arguments).packing(packing);
+        case.activation(Activation::I8).scalar(self.scale)
+    }
 }

@@ -15,9 +15,9 @@ fn code(kernel: &Kernel) -> Vec<Inst> {
     x86_64(bytes, |_| false)
 }
 
-fn find(op: Op, packing: Packing) -> &'static Kernel {
-    let name = format!("{op}-{packing}-{}-{}", Activation::I8, Isa::Avx512Vnni);
-    let mut kernels = kernels(Tier::X86_64V4).iter();
+fn find(op: Op, packing: Packing, isa: Isa) -> &'static Kernel {
+    let name = format!("{op}-{packing}-{}-{isa}", Activation::I8);
+    let mut kernels = kernels(isa.tier()).iter();
     kernels
         .find(|k| k.name == name)
         .expect("it is in the table")
@@ -37,12 +37,41 @@ fn vpdpbusd_loops_of_the_microkernels() {
         (Op::Gemm, Packing::Int2, 4 * 4 * 4),
         (Op::Gemm, Packing::Base3, 4 * 5 * 4),
     ] {
-        let kernel = find(op, packing);
+        let kernel = find(op, packing, Isa::Avx512Vnni);
         let insts = code(kernel);
         assert_eq!(count(dot_loop(&insts), "vpdpbusd"), dots, "{}", kernel.name);
     }
     // Codes of four groups, and a word of activations for each quad; nothing is spilled.
-    let insts = code(find(Op::Gemv, Packing::Int2));
+    let insts = code(find(Op::Gemv, Packing::Int2, Isa::Avx512Vnni));
     let facts = facts(dot_loop(&insts));
     assert_eq!((facts.loads, facts.stores, facts.stack), (4 + 4, 0, 0));
+}
+
+/// Without such an instruction the products of a quad are one instruction too, and a sum of 16 bits
+/// another; nothing is spilled, where pointers are not checked for being aligned.
+#[test]
+fn vpmaddubsw_loops_of_the_microkernels() {
+    if !cfg!(target_arch = "x86_64") {
+        println!("skipped: the kernels of x86-64 are not in this program");
+        return;
+    }
+    for (op, isa, registers) in [
+        // A group of rows, or one by four tokens, of two registers each.
+        (Op::Gemv, Isa::Avx2, 2),
+        (Op::Gemm, Isa::Avx2, 8),
+        // Four groups of rows, or two by six tokens.
+        (Op::Gemv, Isa::Avx512, 4),
+        (Op::Gemm, Isa::Avx512, 12),
+    ] {
+        let kernel = find(op, Packing::Int2, isa);
+        let insts = code(kernel);
+        let hot = dot_loop(&insts);
+        let products = count(hot, "vpmaddubsw");
+        assert_eq!(products, 4 * registers, "{}", kernel.name);
+        assert_eq!(count(hot, "vpaddw"), products, "{}", kernel.name);
+        assert_eq!(count(hot, "vpmaddwd"), 0, "{}", kernel.name);
+        if !cfg!(debug_assertions) {
+            assert_eq!(facts(hot).stack, 0, "{}", kernel.name);
+        }
+    }
 }

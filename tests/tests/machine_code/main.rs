@@ -16,13 +16,18 @@ mod int8;
 
 use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;
-use atome_codegen::{KernelSpec, lower, passes, schedule};
+use atome_codegen::{KernelSpec, Schedule, lower, passes, schedule};
 use atome_spec::{Isa, Target};
 use code::Inst;
 
 /// The function of a specification on the schedule for an instruction set.
 fn compiled(spec: &KernelSpec, isa: Isa) -> Function {
-    let mut function = lower::lower(spec, &schedule::select(spec, isa));
+    laid_out(spec, &schedule::select(spec, isa))
+}
+
+/// The function of a specification on a schedule.
+fn laid_out(spec: &KernelSpec, schedule: &Schedule) -> Function {
+    let mut function = lower::lower(spec, schedule);
     passes::optimise(&mut function);
     function
 }

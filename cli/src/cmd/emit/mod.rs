@@ -200,19 +200,29 @@ impl EmitArgs {
         }
     }
 
-    /// The instructions whose layout of the work suits the code: Cranelift's vectors have 128
-    /// bits.
+    /// Whether the code has vectors of 128 bits, as Cranelift makes it.
+    fn is_narrow(&self) -> bool {
+        match self.form {
+            Form::Clif | Form::Asm | Form::Object => true,
+            Form::Ir | Form::Rust | Form::Header => false,
+        }
+    }
+
+    /// The instructions whose vectors the code has.
     fn isa(&self) -> Isa {
         let isa = self.target_isa();
-        match self.form {
-            Form::Clif | Form::Asm | Form::Object => isa.in_128_bits(),
-            Form::Ir | Form::Rust | Form::Header => isa,
+        match self.is_narrow() {
+            true => isa.in_128_bits(),
+            false => isa,
         }
     }
 
     /// What was asked for, and what is selected where nothing was.
     fn schedule(&self, spec: &KernelSpec) -> Schedule {
-        let selected = schedule::select(spec, self.isa());
+        let selected = match self.is_narrow() {
+            true => schedule::select_narrow(spec, self.target_isa()),
+            false => schedule::select(spec, self.target_isa()),
+        };
         self.schedule.map_or(selected, |pinned| pinned.or(selected))
     }
 

@@ -203,7 +203,7 @@ impl Emitter<'_> {
                 return Repr::Vector(match inst.op {
                     VectorOp::Lookup => self.lookup(table, index, inst.bit),
                     VectorOp::Narrow => self.narrow(inst.all()),
-                    VectorOp::Dot4 | VectorOp::Base3(_) => {
+                    VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_) => {
                         unreachable!("lane-wise instructions are taken apart before")
                     }
                 });

@@ -65,7 +65,7 @@ impl Emitter<'_> {
     }
 
     /// Eight numbers of 16 bits as the four sums of neighbours.
-    fn sums_of_pairs(&mut self, x: clif::Value) -> clif::Value {
+    pub(super) fn sums_of_pairs(&mut self, x: clif::Value) -> clif::Value {
         let low = self.cur.ins().swiden_low(x);
         let high = self.cur.ins().swiden_high(x);
         self.cur.ins().iadd_pairwise(low, high)

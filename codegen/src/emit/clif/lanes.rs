@@ -24,7 +24,7 @@ pub(super) fn is_lane_wise(inst: &Inst) -> bool {
 /// Whether a part of the result depends on that part of the operands alone.
 const fn is_lane_wise_op(op: VectorOp) -> bool {
     match op {
-        VectorOp::Dot4 | VectorOp::Base3(_) => true,
+        VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_) => true,
         VectorOp::Narrow | VectorOp::Lookup => false,
     }
 }
@@ -61,6 +61,11 @@ impl Emitter<'_> {
                 VectorOp::Base3(kind) => {
                     let x = self.part(inst.operands()[0], part);
                     self.base3(kind, x)
+                }
+                VectorOp::Packed(op) => {
+                    let operands = inst.operands().iter().map(|v| self.part(*v, part));
+                    let operands: Vec<clif::Value> = operands.collect();
+                    self.packed(op, &operands)
                 }
                 VectorOp::Narrow | VectorOp::Lookup => {
                     unreachable!("`is_lane_wise` lists the instructions that come here")

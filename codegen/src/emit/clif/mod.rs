@@ -47,6 +47,7 @@ mod lanes;
 mod memory;
 #[cfg(feature = "object")]
 mod object;
+mod packed;
 
 pub use error::EmitError;
 pub use isa::{isa, isa_with};

@@ -1,7 +1,7 @@
 use super::isa::{Helper, Isa};
 use super::size::number;
 use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -37,10 +37,12 @@ impl Isa for Avx2 {
                 _mm256_cmpgt_epi32(n, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
             }
         };
-        vec![Helper {
+        let mut helpers = vec![Helper {
             name: "first",
             item,
-        }]
+        }];
+        helpers.extend(YMM.helpers("avx2"));
+        helpers
     }
 
     fn register(&self, elem: Elem) -> TokenStream {
@@ -205,6 +207,10 @@ impl Isa for Avx2 {
             let half = #half;
             #chosen
         }}
+    }
+
+    fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
+        YMM.packed(op, operands)
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {

@@ -2,7 +2,7 @@ use super::isa::{Helper, Isa};
 use super::size::number;
 use super::x86::{Width, extract_quarter, reduce_quarter};
 use crate::interp::lanes::base3_byte;
-use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -77,12 +77,14 @@ impl Isa for Avx512 {
             }
         };
         let helper = |name, item| Helper { name, item };
-        vec![
+        let mut helpers = vec![
             helper("first", item),
             helper("FIELDS", tables),
             helper("FIFTHS", fifth),
             helper("base3", base3),
-        ]
+        ];
+        helpers.extend(ZMM.helpers("avx512f,avx512bw"));
+        helpers
     }
 
     fn register(&self, elem: Elem) -> TokenStream {
@@ -266,6 +268,20 @@ impl Isa for Avx512 {
             _ => ZMM.shift(ShiftOp::Right, index, bit),
         };
         quote!(_mm512_permutexvar_epi32(#index, #table))
+    }
+
+    /// Comparisons give masks, and nothing takes a sign.
+    fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
+        match (op, operands) {
+            (PackedOp::Less8, [x, y]) => quote!(_mm512_movm_epi8(_mm512_cmplt_epi8_mask(#x, #y))),
+            (PackedOp::Sign8, [x, sign]) => quote! {
+                _mm512_maskz_mov_epi8(
+                    _mm512_test_epi8_mask(#sign, #sign),
+                    _mm512_mask_sub_epi8(#x, _mm512_movepi8_mask(#sign), _mm512_setzero_si512(), #x),
+                )
+            },
+            _ => ZMM.packed(op, operands),
+        }
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {

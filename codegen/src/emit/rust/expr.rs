@@ -30,7 +30,9 @@ impl Walk<'_> {
                     let [table, index, ..] = of.all();
                     Ok(self.lookup(value, table, index, of.bit))
                 }
-                VectorOp::Dot4 | VectorOp::Base3(_) => self.vector(value, inst),
+                VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_) => {
+                    self.vector(value, inst)
+                }
             },
             _ if self.function.type_of(value).is_vector() => self.vector(value, inst),
             _ => self.scalar(value, inst),
@@ -137,6 +139,7 @@ impl Walk<'_> {
                     let native = isa.base3(part, x);
                     native.unwrap_or_else(|| base3::call(part, x))
                 }
+                (VectorOp::Packed(op), operands) => isa.packed(op, operands),
                 _ => return Err(EmitError::IllTyped { value }),
             },
             (Inst::Keep(v, n), [x]) => self.keep(elem(v)?, x, n, first as u64),

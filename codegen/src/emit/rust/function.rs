@@ -3,7 +3,7 @@ use super::isa::Isa;
 use super::names::{Names, parameter};
 use super::{base3, size};
 use crate::emit::bytes::SmallBytes;
-use crate::ir::{Access, Block, Elem, Function, Loop, Stmt, Type, Value};
+use crate::ir::{Access, Block, Elem, Function, Inst, Loop, Stmt, Type, Value};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,10 +160,36 @@ impl Walk<'_> {
         }
     }
 
+    /// Scalars of buffers that are only read are loaded where they are wanted, so that few registers
+    /// hold them: LLVM keeps the order of loads.
     fn block(&mut self, block: &Block) -> Result<TokenStream, EmitError> {
         let outer = self.shared.clone();
         let mut tokens = TokenStream::new();
+        let mut later: Vec<(Value, &Inst)> = Vec::new();
         for stmt in block {
+            match stmt {
+                Stmt::Let(value, inst @ Inst::Load(buffer, ..))
+                    if !self.function.type_of(*value).is_vector()
+                        && self.function.buffers[buffer.0 as usize].access == Access::In =>
+                {
+                    later.push((*value, inst));
+                    continue;
+                }
+                Stmt::Let(_, inst) => {
+                    let mut used = BTreeSet::new();
+                    inst.for_each_value(|value| {
+                        used.insert(value);
+                    });
+                    for (value, inst) in later.extract_if(.., |(value, _)| used.contains(value)) {
+                        tokens.extend(self.definition(value, inst)?);
+                    }
+                }
+                Stmt::Store { .. } | Stmt::Prefetch(..) | Stmt::For(_) => {
+                    for (value, inst) in later.drain(..) {
+                        tokens.extend(self.definition(value, inst)?);
+                    }
+                }
+            }
             tokens.extend(match stmt {
                 Stmt::Let(value, inst) => self.definition(*value, inst)?,
                 Stmt::Store {
@@ -175,6 +201,9 @@ impl Walk<'_> {
                 Stmt::Prefetch(buffer, address) => self.prefetch(*buffer, address),
                 Stmt::For(l) => self.for_loop(l)?,
             });
+        }
+        for (value, inst) in later {
+            tokens.extend(self.definition(value, inst)?);
         }
         self.shared = outer;
         Ok(tokens)

@@ -1,4 +1,4 @@
-use crate::ir::{Base3Part, BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 
 /// The registers of one tier: an expression for each IR operation over one register.
@@ -117,6 +117,9 @@ pub(super) trait Isa {
 
     /// [`crate::ir::Inst::Lookup`] of one register of indices, in all registers of the table.
     fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream;
+
+    /// [`crate::ir::VectorOp::Packed`] of one register of each operand, as many as it has.
+    fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream;
 
     /// The wrapping sum of the lanes of an i32 register.
     fn sum_i32(&self, x: &Ident) -> TokenStream;

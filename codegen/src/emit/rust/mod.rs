@@ -31,6 +31,7 @@ mod isa;
 mod memory;
 mod names;
 mod neon;
+mod packed;
 mod portable;
 mod scalar;
 mod size;

@@ -1,7 +1,8 @@
 use super::isa::{Helper, Isa};
+use super::packed;
 use super::scalar::i32_literal;
 use super::size::number;
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -268,6 +269,10 @@ impl Isa for Neon {
         quote!(lookup([#(#table),*], #index))
     }
 
+    fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
+        packed::neon(op, operands)
+    }
+
     fn sum_i32(&self, x: &Ident) -> TokenStream {
         quote!(vaddvq_s32(#x))
     }
@@ -401,7 +406,7 @@ fn helpers() -> Vec<Helper> {
         }
     };
     let helper = |name, item| Helper { name, item };
-    vec![
+    let mut helpers = vec![
         helper("sums", sums),
         helper("dot4_small", dot4_small),
         helper("dot4", dot4),
@@ -411,5 +416,7 @@ fn helpers() -> Vec<Helper> {
         helper("first", first),
         helper("load_first", load),
         helper("store_first", store),
-    ]
+    ];
+    helpers.extend(packed::neon_helpers());
+    helpers
 }

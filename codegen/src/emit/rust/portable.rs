@@ -1,7 +1,7 @@
 use super::isa::{Helper, Isa};
-use super::scalar;
 use super::size::number;
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use super::{packed, scalar};
+use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -172,6 +172,10 @@ impl Isa for Portable {
         quote!(lookup(&#table, &#index, #bit))
     }
 
+    fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
+        packed::portable(op, operands)
+    }
+
     fn sum_i32(&self, x: &Ident) -> TokenStream {
         quote!(sum(#x))
     }
@@ -256,7 +260,7 @@ fn helpers() -> Vec<Helper> {
         }
     };
     let helper = |name, item| Helper { name, item };
-    vec![
+    let mut helpers = vec![
         helper("reduce", reduce),
         helper("sum", sum),
         helper("load_first", load),
@@ -265,7 +269,9 @@ fn helpers() -> Vec<Helper> {
         helper("lookup", lookup),
         helper("narrow", narrow),
         helper("sqrt", sqrt()),
-    ]
+    ];
+    helpers.extend(packed::portable_helpers());
+    helpers
 }
 
 /// `core` has no square root, and a kernel takes at most one a row: an exact integer root.

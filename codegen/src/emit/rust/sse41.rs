@@ -1,6 +1,6 @@
 use super::isa::{Helper, Isa};
 use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -27,7 +27,9 @@ impl Isa for Sse41 {
     }
 
     fn helpers(&self) -> Vec<Helper> {
-        helpers()
+        let mut helpers = helpers();
+        helpers.extend(XMM.helpers("sse4.1"));
+        helpers
     }
 
     fn register(&self, elem: Elem) -> TokenStream {
@@ -171,6 +173,10 @@ impl Isa for Sse41 {
             _ => XMM.shift(ShiftOp::Right, index, bit),
         };
         quote!(lookup(&[#(#table),*], #index))
+    }
+
+    fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
+        XMM.packed(op, operands)
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {

@@ -1,6 +1,7 @@
+use super::isa::Helper;
 use super::scalar::i32_literal;
 use super::size::number;
-use crate::ir::{BinaryOp, Compare, Elem, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -183,6 +184,60 @@ impl Width {
                 ),
             )
         }
+    }
+
+    /// Sums of halves, in the order in which they are written: LLVM would add up products before it
+    /// adds them to a sum, and keep more of them than there are registers.
+    pub(super) fn helpers(&self, features: &str) -> Vec<Helper> {
+        let (ty, add) = (self.register(Elem::I32), self.name("add_epi16"));
+        let class = match self.bits {
+            512 => quote!(zmm_reg),
+            256 => quote!(ymm_reg),
+            _ => quote!(xmm_reg),
+        };
+        let item = quote! {
+            /// The sums of halves; no instruction, but none that looks through it.
+            #[inline]
+            #[target_feature(enable = #features)]
+            fn add16(x: #ty, y: #ty) -> #ty {
+                let mut sum = #add(x, y);
+                unsafe {
+                    ::core::arch::asm!(
+                        "/* {} */",
+                        inout(#class) sum,
+                        options(pure, nomem, nostack, preserves_flags)
+                    )
+                };
+                sum
+            }
+        };
+        vec![Helper {
+            name: "add16",
+            item,
+        }]
+    }
+
+    /// Each is an instruction, `dot2` two.
+    pub(super) fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
+        let intrinsic = match op {
+            PackedOp::Dot2 => {
+                let (acc, rest) = (&operands[0], &operands[1..]);
+                let [add, madd] = ["add_epi32", "madd_epi16"].map(|op| self.name(op));
+                return quote!(#add(#acc, #madd(#(#rest),*)));
+            }
+            PackedOp::Less8 => {
+                let (greater, x, y) = (self.name("cmpgt_epi8"), &operands[0], &operands[1]);
+                return quote!(#greater(#y, #x));
+            }
+            PackedOp::Add16 => return quote!(add16(#(#operands),*)),
+            PackedOp::Pairs => "maddubs_epi16",
+            PackedOp::Add8 => "add_epi8",
+            PackedOp::Sub8 => "sub_epi8",
+            PackedOp::Sign8 => "sign_epi8",
+            PackedOp::Shuffle8 => "shuffle_epi8",
+        };
+        let intrinsic = self.name(intrinsic);
+        quote!(#intrinsic(#(#operands),*))
     }
 
     pub(super) fn sqrt(&self, x: &Ident) -> TokenStream {

@@ -6,11 +6,13 @@
 //! | `float` | f32 activations |
 //! | `int8` | int8 activations |
 //! | `product` | the methods of an int8 product |
+//! | `word` | the codes of a packed word |
 
 mod float;
 mod int8;
 mod product;
 mod walk;
+mod word;
 
 use super::quantize::row_words;
 use super::{Lowering, strided};

@@ -1,18 +1,22 @@
 //! How the product of a quad of codes and a word of activations is formed.
 
-use crate::ir::{BinaryOp, Builder, ShiftOp, Value};
-use crate::schedule::{Fields, Schedule};
-use atome_spec::Method;
+use super::word::Word;
+use crate::ir::{BinaryOp, Builder, PackedOp, ShiftOp, Value};
+use crate::schedule::{Fields, Schedule, Sum};
+use atome_spec::{Method, Packing, layout};
 
-/// The lowest field of every byte.
-const FIELD: i32 = 0x0303_0303;
 /// Bytes of a word.
 const BYTES: u8 = 4;
+/// The greatest sum of two products of a code with an activation.
+const GREATEST_PAIR: u64 = 2 * 2 * 128;
 
 /// A method and how it sums.
 pub(super) struct Product {
     method: Method,
     fields: Fields,
+    sum: Sum,
+    /// Quads of a word.
+    quads: usize,
 }
 
 /// A quad's codes of some groups of rows, as the method wants them.
@@ -33,10 +37,12 @@ impl Codes {
 }
 
 impl Product {
-    pub(super) fn new(schedule: &Schedule) -> Product {
+    pub(super) fn new(schedule: &Schedule, packing: Packing) -> Product {
         Product {
             method: schedule.method(),
             fields: schedule.fields(),
+            sum: schedule.sum(),
+            quads: layout::word_cols(packing) / usize::from(BYTES),
         }
     }
 
@@ -46,6 +52,44 @@ impl Product {
             Method::Dot => self.fields.sums(),
             Method::Select | Method::Lut => 1,
         }
+    }
+
+    /// How many words the accumulators hold before they have to be [flushed](Product::flush); `None`
+    /// if they hold all that there are.
+    pub(super) fn words_held(&self) -> Option<u64> {
+        let sums = match self.sum {
+            Sum::I32 => return None,
+            Sum::I16 => 0..self.sums(),
+        };
+        let of_a_word = |sum| {
+            let quads = (0..self.quads).filter(|q| self.fields.sum_of(q % 4) == sum);
+            quads
+                .map(|q| GREATEST_PAIR << self.fields.shift_of(q % 4))
+                .sum::<u64>()
+        };
+        sums.map(of_a_word).max().map(|most| (1 << 15) / most)
+    }
+
+    /// Sums of a token and a group of rows that last for all columns.
+    pub(super) fn totals(&self) -> usize {
+        match self.sum {
+            Sum::I32 => self.sums(),
+            Sum::I16 => 1,
+        }
+    }
+
+    /// Adds accumulators of 16 bits to the totals, each times the power of two that makes it as great
+    /// as the greatest.
+    pub(super) fn flush(&self, b: &mut Builder, sums: &[Value], totals: &[Value]) -> Vec<Value> {
+        let each = sums.chunks(self.sums()).zip(totals);
+        let added = each.map(|(sums, total)| {
+            let greatest = sums.len() - 1;
+            sums.iter().enumerate().fold(*total, |total, (i, sum)| {
+                let power = b.i32_like(total, 0x0001_0001 << (2 * (greatest - i)));
+                b.packed(PackedOp::Dot2, &[total, *sum, power])
+            })
+        });
+        added.collect()
     }
 
     /// Whether a sum is of products with codes, so that it exceeds the one with trits by the
@@ -62,28 +106,19 @@ impl Product {
         }
     }
 
-    /// The codes of a quad: words and the field they are in, a group of rows each.
-    pub(super) fn codes(&self, b: &mut Builder, quads: &[(Value, usize)]) -> Codes {
+    /// The codes of quad `q` of words, one of each group of rows.
+    pub(super) fn codes(&self, b: &mut Builder, words: &mut [Word], q: usize) -> Codes {
         match self.method {
-            Method::Dot => Codes::Bytes(
-                quads
-                    .iter()
-                    .map(|&(codes, q)| self.field(b, codes, q))
-                    .collect(),
-            ),
+            Method::Dot => {
+                let words = words.iter_mut();
+                Codes::Bytes(words.map(|w| w.bytes(b, self.fields, q)).collect())
+            }
             Method::Select | Method::Lut => {
-                let bit = quads.first().map_or(0, |(_, q)| 2 * *q as u8);
-                Codes::Words(quads.iter().map(|(codes, _)| *codes).collect(), bit)
+                let fields = words.iter().map(|word| word.field(q));
+                let bit = words.first().map_or(0, |word| 2 * word.field(q).1 as u8);
+                Codes::Words(fields.map(|(codes, _)| codes).collect(), bit)
             }
         }
-    }
-
-    /// The codes of field `q`, times the power of two that [`Fields::shift_of`] gives.
-    fn field(&self, b: &mut Builder, codes: Value, q: usize) -> Value {
-        let left = self.fields.shift_of(q);
-        let codes = b.shift(ShiftOp::Right, codes, 2 * q as u8 - left);
-        let mask = b.i32_like(codes, FIELD << left);
-        b.and(codes, mask)
     }
 
     /// Adds the products of quad `q` of a word, and of the next one, with four activations of
@@ -102,7 +137,13 @@ impl Product {
                 let sum = self.fields.sum_of(q % 4);
                 let x = b.splat(x[0]);
                 for (codes, acc) in codes.iter().zip(acc.chunks_mut(self.sums())) {
-                    acc[sum] = b.dot4(acc[sum], *codes, x);
+                    acc[sum] = match self.sum {
+                        Sum::I32 => b.dot4(acc[sum], *codes, x),
+                        Sum::I16 => {
+                            let products = b.packed(PackedOp::Pairs, &[*codes, x]);
+                            b.packed(PackedOp::Add16, &[acc[sum], products])
+                        }
+                    };
                 }
             }
             Codes::Words(codes, bit) => {
@@ -143,9 +184,12 @@ impl Product {
         }
     }
 
-    /// The sum of a group's accumulators.
+    /// The sum of a group's totals.
     pub(super) fn total(&self, b: &mut Builder, sums: &[Value]) -> Value {
         let mut total = sums[0];
+        if self.sum == Sum::I16 {
+            return b.shift(ShiftOp::RightSigned, total, 2 * (self.sums() - 1) as u8);
+        }
         for (i, &sum) in sums.iter().enumerate().skip(1) {
             let sum = b.shift(ShiftOp::RightSigned, sum, 2 * i as u8);
             total = b.add(total, sum);

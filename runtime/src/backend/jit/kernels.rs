@@ -13,7 +13,7 @@ use crate::jit::{self, Code, CodeBuilder, FuncId, calls_ahead_of_time};
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
-use atome_codegen::{KernelSpec, compile_for, op};
+use atome_codegen::{KernelSpec, compile_narrow, op};
 use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
 use atome_spec::{Activation, Op, Packing, Tier};
@@ -171,7 +171,7 @@ impl<'p> Kernels<'p> {
         }
         let function = self
             .code
-            .define(&compile_for(&spec, dispatch::best_isa().in_128_bits())?)?;
+            .define(&compile_narrow(&spec, dispatch::best_isa())?)?;
         self.compiled.insert(spec, function);
         Ok(function)
     }
