@@ -123,8 +123,44 @@ fn all_tokens(seen: usize) -> Vec<u32> {
 fn a_state_depends_on_the_model_alone() {
     let model = atome(1);
     check(|options| Model::from_checkpoint(&model, options).unwrap());
+    // Keys and values of several blocks of positions.
+    let config = AtomeConfig {
+        max_seq: 20,
+        ..ATOME
+    };
+    let model = Checkpoint::random(config, None, 1);
+    check(|options| Model::from_checkpoint(&model, options).unwrap());
     let model = bitmamba2(1);
     check(|options| Model::from_checkpoint(&model, options).unwrap());
+}
+
+/// Whatever order kernels read them in: `[d_head, max_seq]`, the position of a token its place modulo `max_seq`.
+#[test]
+fn keys_are_saved_element_by_element() {
+    let config = AtomeConfig {
+        max_seq: 40,
+        ..ATOME
+    };
+    let model = Checkpoint::random(config, None, 1);
+    let model = Model::from_checkpoint(&model, &Options::default()).unwrap();
+    let mut session = model.session().unwrap();
+    // Behind the inputs of the convolution and the state of the scan.
+    let start = HEADER + 4 * (3 * ATOME.d_model + ATOME.d_model);
+    let bytes = start..start + 4 * ATOME.d_head * 40;
+    let mut before = vec![0; bytes.len()];
+    for n in 0..50 {
+        session.step(7).unwrap();
+        let keys = saved(&session)[bytes.clone()].to_vec();
+        let (rows, rows_before) = (keys.chunks_exact(4 * 40), before.chunks_exact(4 * 40));
+        for (row, before) in rows.zip(rows_before) {
+            let places = row.as_chunks::<4>().0.iter().zip(before.as_chunks::<4>().0);
+            for (place, (key, before)) in places.enumerate() {
+                assert_eq!(key != before, place == n % 40 && n < 40, "{n}: {place}");
+                assert_eq!(*key != [0; 4], place <= n, "{n}: {place}");
+            }
+        }
+        before = keys;
+    }
 }
 
 fn pack(folder: &Path, packing: Packing, embedding: EmbeddingType) -> std::path::PathBuf {

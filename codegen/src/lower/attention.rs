@@ -1,7 +1,8 @@
 //! The pieces of top-k causal attention over a cache, and the mix of the pathways.
 //!
-//! Keys are stored transposed, `[d_head, capacity]`, so that a lane is a cached position and
-//! the 16 partial sums of a dot product are 16 vectors: the fixed tree needs no shuffles.
+//! Keys lie in blocks of 16 positions, `[capacity / 16, d_head, 16]`, so that a lane is a cached
+//! position and the 16 partial sums of a dot product are 16 vectors: the fixed tree needs no
+//! shuffles, and a block is one stream.
 
 use super::{Lowering, any};
 use crate::ir::{Address, Buffer, Builder, Compare, Lanes, Size, UnaryOp, Value};
@@ -13,8 +14,8 @@ use atome_spec::LANES;
 const CAPACITY: Dim = dim("capacity").multiple_of(LANES as u64);
 
 pub(super) const KV_APPEND: Def = Def {
-    numerics: "The key becomes column `slot` of `keys`, the value row `slot` of `values`; nothing is \
-        rounded.",
+    numerics: "The key becomes lane `slot % 16` of block `slot / 16` of `keys`, \
+        `[capacity / 16, d_head, 16]`; the value becomes row `slot` of `values`. Nothing is rounded.",
     dims: &[
         dim("d_head"),
         dim("d_model"),
@@ -33,9 +34,9 @@ pub(super) const KV_APPEND: Def = Def {
 };
 
 pub(super) const ATTN_SCORES: Def = Def {
-    numerics: "`scores[j] = sum(q[i] * keys[i, j]) / sqrt(d_head)`, and infinity where that is infinite \
-        or NaN, so that the position is chosen and its softmax is NaN. Keys lie transposed, \
-        `[d_head, capacity]`. Scores from `len` on are unspecified.",
+    numerics: "`scores[j] = sum(q[i] * keys[j / 16, i, j % 16]) / sqrt(d_head)`, and infinity where that \
+        is infinite or NaN, so that the position is chosen and its softmax is NaN. Keys lie in blocks \
+        of 16 positions, `[capacity / 16, d_head, 16]`. Scores from `len` on are unspecified.",
     dims: &[
         dim("d_head"),
         CAPACITY,
@@ -91,18 +92,25 @@ fn keys_len(d: &Dims<'_>) -> Size {
     d.get("d_head") * d.get("capacity")
 }
 
+/// Elements of a block of keys.
+fn block_len(d_head: &Size) -> Size {
+    d_head.clone() * LANES as u64
+}
+
 fn values_len(d: &Dims<'_>) -> Size {
     d.get("capacity") * d.get("d_model")
 }
 
 fn lower_append(l: &mut Lowering<'_>) {
     let (d_head, d_model) = (l.dim("d_head"), l.dim("d_model"));
-    let (capacity, slot) = (l.dim("capacity"), l.dim("slot"));
+    let slot = l.dim("slot");
     let [k, v, keys, values] = ["k", "v", "keys", "values"].map(|name| l.buffer(name));
     let b = &mut l.b;
+    let lanes = LANES as u64;
+    let lane = slot.clone().div(lanes) * block_len(&d_head) + slot.clone().rem(lanes);
     b.for_loop(d_head, &[], |b, i, _| {
         let element = b.load(k, Address::of(&[(i, Size::ONE)]));
-        let to = Address::of(&[(i, capacity)]).offset(slot.clone());
+        let to = Address::of(&[(i, lanes.into())]).offset(lane);
         b.store(keys, to, element, Lanes::All);
         vec![]
     });
@@ -119,7 +127,7 @@ fn lower_append(l: &mut Lowering<'_>) {
 }
 
 fn lower_scores(l: &mut Lowering<'_>) {
-    let (d_head, capacity, len) = (l.dim("d_head"), l.dim("capacity"), l.dim("len"));
+    let (d_head, len) = (l.dim("d_head"), l.dim("len"));
     let unroll = u64::from(l.schedule.unroll());
     let [q, keys, scores] = ["q", "keys", "scores"].map(|name| l.buffer(name));
     let b = &mut l.b;
@@ -128,19 +136,15 @@ fn lower_scores(l: &mut Lowering<'_>) {
     let root = b.splat(root);
     let lanes = LANES as u64;
     b.for_loop(len.div_ceil(lanes), &[], |b, group, _| {
-        let positions = Address::of(&[(group, lanes.into())]);
-        let dot = Dot {
-            q,
-            keys,
-            capacity,
-            positions: positions.clone(),
-        };
+        let block = (group, block_len(&d_head));
+        let dot = Dot { q, keys, block };
         let sum = match d_head.as_const() {
-            Some(n) if n <= unroll => dot.unrolled(b, n, 0, 1),
+            Some(n) if n <= unroll => dot.unrolled(b, n),
             _ => dot.looped(b, &d_head),
         };
         let score = b.div(sum, root);
         let score = finite_or_first(b, score);
+        let positions = Address::of(&[(group, lanes.into())]);
         b.store(scores, positions, score, Lanes::All);
         vec![]
     });
@@ -155,62 +159,64 @@ fn finite_or_first(b: &mut Builder, score: Value) -> Value {
     b.select(finite, score, infinity)
 }
 
-/// Dot products of the query with sixteen keys at once.
+/// Dot products of the query with the sixteen keys of a block at once.
 struct Dot {
     q: Buffer,
     keys: Buffer,
-    capacity: Size,
-    positions: Address,
+    /// The block's number, and the distance between blocks.
+    block: (Value, Size),
 }
+
+/// Partial sums that are carried through a loop at once: with what is added up already, they fit the
+/// sixteen registers of half a vector each that AVX2 has.
+const TOGETHER: u64 = 4;
 
 impl Dot {
     /// `sum + q[i] * keys[i]`, where `i` is the element at `at(stride)` for elements that lie
     /// `stride` apart.
-    fn add_product(&self, b: &mut Builder, sum: Value, at: &dyn Fn(Size) -> Address) -> Value {
-        let query = b.load(self.q, at(Size::ONE));
+    fn add_product(&self, b: &mut Builder, sum: Value, at: &dyn Fn(u64) -> Address) -> Value {
+        let query = b.load(self.q, at(1));
         let query = b.splat(query);
-        let key = at(self.capacity.clone());
-        let mut key = Address {
-            base: key.base,
-            terms: key.terms,
-        };
-        key.terms.extend(self.positions.terms.iter().cloned());
+        let (block, stride) = self.block.clone();
+        let key = at(LANES as u64).step(block, stride);
         let key = b.load_vector(self.keys, key, Lanes::All);
         let product = b.mul(query, key);
         b.add(sum, product)
     }
 
-    /// The subtree over the partial sums `first`, `first + step`, .. of `n` elements. Walking
-    /// the tree depth first keeps five vectors alive instead of sixteen.
-    fn unrolled(&self, b: &mut Builder, n: u64, first: u64, step: u64) -> Value {
-        if step == LANES as u64 {
+    /// All of `n` elements one by one.
+    fn unrolled(&self, b: &mut Builder, n: u64) -> Value {
+        tree(b, (0, 1), LANES as u64, &|b, first| {
             let mut sum = b.splat_f32(0.0);
             for i in (first..n).step_by(LANES) {
                 sum = self.add_product(b, sum, &|stride| Address::at(stride * i));
             }
-            return sum;
-        }
-        let low = self.unrolled(b, n, first, 2 * step);
-        let high = self.unrolled(b, n, first + step, 2 * step);
-        b.add(low, high)
+            sum
+        })
     }
 
-    /// Sixteen carried partial sums, for a head that is long or not known.
+    /// In loops, for a head that is long or not known.
     fn looped(&self, b: &mut Builder, n: &Size) -> Value {
+        tree(b, (0, 1), TOGETHER, &|b, first| self.together(b, n, first))
+    }
+
+    /// The subtree over the partial sums `first`, `first + 4`, `first + 8` and `first + 12`.
+    fn together(&self, b: &mut Builder, n: &Size, first: u64) -> Value {
         let lanes = LANES as u64;
+        let numbers: Vec<u64> = (first..lanes).step_by(TOGETHER as usize).collect();
         let zero = b.splat_f32(0.0);
+        let zeros = vec![zero; numbers.len()];
         let full = n.clone().div(lanes);
-        let mut sums = b.for_loop(full.clone(), &[zero; LANES], |b, i, sums| {
-            let add = |(j, &sum): (usize, &Value)| {
+        let mut sums = b.for_loop(full.clone(), &zeros, |b, i, sums| {
+            let add = |(&j, &sum): (&u64, &Value)| {
                 self.add_product(b, sum, &|stride| {
-                    Address::of(&[(i, stride.clone() * lanes)]).offset(stride * j as u64)
+                    Address::of(&[(i, (stride * lanes).into())]).offset(stride * j)
                 })
             };
-            sums.iter().enumerate().map(add).collect()
+            numbers.iter().zip(sums).map(add).collect()
         });
         let rest = n.clone().rem(lanes);
-        for (j, sum) in sums.iter_mut().enumerate() {
-            let j = j as u64;
+        for (&j, sum) in numbers.iter().zip(&mut sums) {
             let next = b.for_loop(any(rest.clone().sub(j), lanes), &[*sum], |b, _, sum| {
                 vec![self.add_product(b, sum[0], &|stride| {
                     Address::at((full.clone() * lanes + j) * stride)
@@ -218,15 +224,26 @@ impl Dot {
             });
             *sum = next[0];
         }
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            sums = (0..width)
-                .map(|j| b.add(sums[j], sums[j + width]))
-                .collect();
-        }
-        sums[0]
+        tree(b, (0, 1), sums.len() as u64, &|_, number| {
+            sums[number as usize]
+        })
     }
+}
+
+/// The fixed tree over values that lie `step` apart from `first` on, `leaf` of each where they are `stop` apart. Depth
+/// first, few of them are alive at once.
+fn tree(
+    b: &mut Builder,
+    (first, step): (u64, u64),
+    stop: u64,
+    leaf: &dyn Fn(&mut Builder, u64) -> Value,
+) -> Value {
+    if step == stop {
+        return leaf(b, first);
+    }
+    let low = tree(b, (first, 2 * step), stop, leaf);
+    let high = tree(b, (first + step, 2 * step), stop, leaf);
+    b.add(low, high)
 }
 
 fn lower_mix(l: &mut Lowering<'_>) {

@@ -1,14 +1,15 @@
 use super::reduce::sum;
+use atome_spec::LANES;
 
 /// Writes one token's key and value into the attention cache.
 ///
-/// - `k`: `d_head`; `v`: `d_model`; `slot`: the token's place, below `capacity`.
-/// - `keys`: `[d_head, capacity]`, so that a vector holds one element of several keys;
-///   `keys[i, slot]` is written.
+/// - `k`: `d_head`; `v`: `d_model`; `slot`: the token's place, below `capacity`, a multiple of 16.
+/// - `keys`: `[capacity / 16, d_head, 16]`, so that a vector holds one element of 16 keys, and those
+///   of 16 keys lie together; `keys[slot / 16, i, slot % 16]` is written.
 /// - `values`: `[capacity, d_model]`; row `slot` is written.
 ///
 /// # Panics
-/// If a length is wrong or `slot` is not below `capacity`.
+/// If a length is wrong, `capacity` no multiple of 16 or `slot` not below it.
 pub fn kv_append(
     k: &[f32],
     v: &[f32],
@@ -16,26 +17,34 @@ pub fn kv_append(
     keys: &mut [f32],
     values: &mut [f32],
 ) {
+    assert!(capacity.is_multiple_of(LANES), "capacity {capacity}");
     assert!(slot < capacity, "slot {slot} of {capacity}");
     assert_eq!(keys.len(), k.len() * capacity, "length of keys");
     assert_eq!(values.len(), v.len() * capacity, "length of values");
+    let d_head = k.len();
     for (i, k) in k.iter().enumerate() {
-        keys[i * capacity + slot] = *k;
+        keys[place(d_head, i, slot)] = *k;
     }
     values[slot * v.len()..][..v.len()].copy_from_slice(v);
 }
 
+/// Where element `i` of the key in `slot` lies.
+fn place(d_head: usize, i: usize, slot: usize) -> usize {
+    (slot / LANES * d_head + i) * LANES + slot % LANES
+}
+
 /// Scores one query against the cached keys:
-/// `scores[j] = (sum_i q[i] * keys[i, j]) / sqrt(d_head)`.
+/// `scores[j] = (sum_i q[i] * keys[j / 16, i, j % 16]) / sqrt(d_head)`.
 ///
-/// - `q`: `d_head`; `keys`: `[d_head, capacity]`; `scores`: the first `len` slots, overwritten.
+/// - `q`: `d_head`; `keys`: `[capacity / 16, d_head, 16]`; `scores`: the first `len` slots, overwritten.
 ///
 /// Product `i` goes into partial sum `i mod 16`, and the fixed tree folds the partials. A score that is no
 /// finite number becomes infinity: so it is chosen, and seen, and not passed over.
 ///
 /// # Panics
-/// If a length is wrong or `scores` is longer than `capacity`.
+/// If a length is wrong, `capacity` no multiple of 16 or `scores` longer.
 pub fn attn_scores(q: &[f32], keys: &[f32], capacity: usize, scores: &mut [f32]) {
+    assert!(capacity.is_multiple_of(LANES), "capacity {capacity}");
     assert_eq!(keys.len(), q.len() * capacity, "length of keys");
     assert!(scores.len() <= capacity, "length of scores");
     let root = libm::sqrtf(q.len() as f32);
@@ -43,7 +52,7 @@ pub fn attn_scores(q: &[f32], keys: &[f32], capacity: usize, scores: &mut [f32])
         let products = q
             .iter()
             .enumerate()
-            .map(|(i, q)| q * keys[i * capacity + j]);
+            .map(|(i, q_i)| q_i * keys[place(q.len(), i, j)]);
         let found = sum(products) / root;
         *score = if found.is_finite() {
             found

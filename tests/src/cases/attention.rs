@@ -8,7 +8,7 @@ pub(super) fn kv_append() -> Vec<Case> {
     let mut series = Series::new(10);
     let mut cases = Vec::new();
     for (d_head, d_model) in [(0, 0), (1, 1), (3, 15), (8, 16), (17, 33), (64, 50)] {
-        for (capacity, slot) in [(1, 0), (16, 0), (16, 15), (37, 20)] {
+        for (capacity, slot) in [(16, 0), (16, 15), (48, 20), (48, 47)] {
             let (_, values) = series.kinds();
             let k = series.floats(values, d_head);
             let v = series.floats(values, d_model);

@@ -119,23 +119,22 @@ pub(super) fn selective_scan(call: &Call<'_>) -> Result<(), String> {
 }
 
 pub(super) fn kv_append(call: &Call<'_>) -> Result<(), String> {
-    let [d_head, d_model, capacity, slot] =
-        ["d_head", "d_model", "capacity", "slot"].map(|name| call.dim(name));
+    let [d_head, d_model, slot] = ["d_head", "d_model", "slot"].map(|name| call.dim(name));
     let (k, v) = (balls(&call.input("k")), balls(&call.input("v")));
     let (mut keys, mut values) = (balls(&call.input("keys")), balls(&call.input("values")));
-    (0..d_head).for_each(|i| keys[i * capacity + slot] = k[i]);
+    (0..d_head).for_each(|i| keys[16 * (slot / 16 * d_head + i) + slot % 16] = k[i]);
     (0..d_model).for_each(|i| values[slot * d_model + i] = v[i]);
     judge_all(call, "keys", &keys)?;
     judge_all(call, "values", &values)
 }
 
 pub(super) fn attn_scores(call: &Call<'_>) -> Result<(), String> {
-    let [d_head, capacity, len] = ["d_head", "capacity", "len"].map(|name| call.dim(name));
+    let [d_head, len] = ["d_head", "len"].map(|name| call.dim(name));
     let (q, keys) = (balls(&call.input("q")), balls(&call.input("keys")));
     let inverse = 1.0 / (d_head as f64).sqrt();
-    let score = |j| {
+    let score = |j: usize| {
         let terms: Vec<Ball> = (0..d_head)
-            .map(|i| q[i].mul(keys[i * capacity + j]))
+            .map(|i| q[i].mul(keys[16 * (j / 16 * d_head + i) + j % 16]))
             .collect();
         let sum = Ball::sum(&terms);
         Ball::rounded(sum.mid * inverse, sum.radius * inverse, &[sum.peak])

@@ -142,7 +142,7 @@ impl<'g> Sizes<'g> {
     }
 }
 
-/// A cache has keys an element of all positions after the other, and values a position after the other.
+/// A cache of keys has a row for each element, one of values a row of whole positions.
 fn cache(operand: &Name, state: &StateInfo, width: u64) -> Result<(), GraphFault> {
     let expected = match &**operand {
         "keys" => (width, 1),

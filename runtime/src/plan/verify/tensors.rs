@@ -87,7 +87,7 @@ fn ports(plan: &Plan) -> Result<(), PlanError> {
 
 /// Every piece of a saved state is part of a tensor that lasts.
 fn saved(plan: &Plan, lasting: &[&TensorInfo]) -> Result<(), PlanError> {
-    for span in plan.saved.spans(u64::MAX) {
+    for span in plan.saved.extents() {
         let after = lasting.partition_point(|tensor| tensor.offset <= span.slot.start);
         let tensor = after.checked_sub(1).map(|i| lasting[i]);
         let inside = tensor.is_some_and(|t| span.slot.end <= t.offset + t.bytes);
