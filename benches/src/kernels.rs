@@ -110,6 +110,11 @@ impl Product {
         Ok(Product { shape, code })
     }
 
+    /// By code that was made for the matrix, or for any.
+    pub(crate) fn with(shape: Shape, code: Code) -> Product {
+        Product { shape, code }
+    }
+
     /// `out[t, r] = scale * sum_c w[r, c] * x[t, c]`
     pub(crate) fn call(&self, w: &[u32], x: &[f32], scale: f32, out: &mut [f32]) {
         let tokens = out.len() / self.shape.rows;

@@ -21,14 +21,24 @@
 //! | `embed`, `product`, `product_i8`, `from_memory`, `map`, `models`, `load` | the benchmarks |
 //! | `source` | the models that are timed |
 //! | `suite` | the list of them |
+//! | `tune` | which kernels and how many threads suit a model |
 //! | `random` | seeded numbers |
 //!
 //! ```
+//! use atome::tune::Tuning;
 //! use atome::{BackendKind, Tier};
 //! use atome_benches::{Settings, suite};
 //!
 //! let (tier, backend) = (Tier::Portable, BackendKind::Aot);
-//! let settings = Settings { tier, backend, threads: None, no_multiply: false, schedule: None, model: None };
+//! let settings = Settings {
+//!     tier,
+//!     backend,
+//!     threads: None,
+//!     no_multiply: false,
+//!     tuning: Tuning::Off,
+//!     schedule: None,
+//!     model: None,
+//! };
 //! let classify = suite(&settings)?.into_iter().find(|b| b.name.starts_with("classify-"));
 //! let record = classify.expect("it is in every list").run()?;
 //! assert!(record.ns > 0.0 && record.backend == "aot");
@@ -61,6 +71,7 @@ mod source;
 mod suite;
 mod time;
 mod timing;
+mod tune;
 
 pub use compare::{Compared, compared, gone};
 pub use error::BenchError;
@@ -71,3 +82,4 @@ pub use record_file::{RecordFile, RecordFileError};
 pub use roofline::{is_roofline, roofline};
 pub use settings::{NamedModel, Settings};
 pub use suite::{Bench, limits, suite};
+pub use tune::{Outcome, Timed, TriedProduct, TriedThreads, tune};

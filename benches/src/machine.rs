@@ -1,6 +1,7 @@
 //! The machine that records are of.
 
 use crate::limit::level;
+use atome::tune::Cpu;
 use atome_kernels::{dispatch, tiers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -42,10 +43,10 @@ impl Machine {
         let isas = tiers().iter().flat_map(|tier| tier.isas());
         let isas: Vec<_> = isas.filter(|isa| dispatch::has(*isa)).collect();
         let features: BTreeSet<_> = isas.iter().flat_map(|isa| isa.features()).collect();
-        let info = CpuInfo::read();
+        let cpu = Cpu::this();
         Machine {
-            cpu: info.name(),
-            model: info.model(),
+            cpu: cpu.name,
+            model: cpu.model,
             isas: isas.iter().map(|isa| isa.name().to_owned()).collect(),
             features: features.iter().map(|f| f.name().to_owned()).collect(),
             cpus: thread::available_parallelism().map_or(1, usize::from),
@@ -57,7 +58,7 @@ impl Machine {
             }),
             kernel: line("/proc/sys/kernel/osrelease"),
             governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-            is_virtual: info.is_virtual(),
+            is_virtual: cpu.is_virtual,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -78,44 +79,6 @@ impl Machine {
             Some(model) => format!("{} ({model}), {isa}", self.cpu),
             None => format!("{}, {isa}", self.cpu),
         }
-    }
-}
-
-/// The first CPU of `/proc/cpuinfo`.
-struct CpuInfo(String);
-
-impl CpuInfo {
-    fn read() -> CpuInfo {
-        let all = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        CpuInfo(all.split("\n\n").next().unwrap_or_default().to_owned())
-    }
-
-    fn get(&self, wanted: &str) -> Option<&str> {
-        let mut lines = self.0.lines().filter_map(|line| line.split_once(':'));
-        let found = lines.find(|(name, _)| name.trim() == wanted)?;
-        Some(found.1.trim()).filter(|value| !value.is_empty())
-    }
-
-    fn name(&self) -> String {
-        let name = self.get("model name").or(self.get("Model"));
-        name.unwrap_or(std::env::consts::ARCH).to_owned()
-    }
-
-    fn model(&self) -> Option<String> {
-        let of = |keys: [&str; 3]| {
-            let parts: Option<Vec<&str>> = keys.into_iter().map(|key| self.get(key)).collect();
-            parts.map(|parts| parts.join("/"))
-        };
-        of(["cpu family", "model", "stepping"]).or(of([
-            "CPU implementer",
-            "CPU part",
-            "CPU revision",
-        ]))
-    }
-
-    fn is_virtual(&self) -> Option<bool> {
-        let flags = self.get("flags")?;
-        Some(flags.split_whitespace().any(|flag| flag == "hypervisor"))
     }
 }
 
@@ -150,23 +113,5 @@ mod tests {
         };
         assert!(!machine.is_alike(&other));
         assert!(other.cpu_in_words().contains("(another), "), "{other:?}");
-    }
-
-    #[test]
-    fn cpus_of_both_architectures_are_named() {
-        let x86 = "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\nstepping\t: 1\nflags\t\t: fpu hypervisor";
-        let x86 = CpuInfo(x86.to_owned());
-        assert_eq!(
-            (x86.name(), x86.model()),
-            ("AMD EPYC".to_owned(), Some("26/2/1".to_owned()))
-        );
-        assert_eq!(x86.is_virtual(), Some(true));
-        let arm = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\nCPU revision\t: 1";
-        let arm = CpuInfo(arm.to_owned());
-        assert_eq!(arm.model(), Some("0x41/0xd0b/1".to_owned()));
-        assert_eq!(
-            (CpuInfo(String::new()).model(), arm.is_virtual()),
-            (None, None)
-        );
     }
 }

@@ -1,6 +1,7 @@
 //! What is asked for.
 
 use atome::checkpoint::Checkpoint;
+use atome::tune::Tuning;
 use atome::{BackendKind, Tier};
 use atome_codegen::Schedule;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// As [`Options::no_multiply`](atome::Options::no_multiply).
     pub no_multiply: bool,
+    /// How models are tuned: records are of the defaults, unless somebody asks for a model of theirs.
+    pub tuning: Tuning,
     /// How kernels are laid out: those that can be are compiled so, and nothing else is timed. `None` for
     /// those compiled ahead of time.
     pub schedule: Option<Schedule>,

@@ -343,6 +343,7 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
                 tier: Some(settings.tier),
                 threads: Some(threads),
                 no_multiply: settings.no_multiply,
+                tuning: settings.tuning.clone(),
                 ..Options::default()
             };
             let source = Rc::clone(source);
@@ -358,6 +359,7 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
 mod tests {
     use super::*;
     use atome::Tier;
+    use atome::tune::Tuning;
     use std::collections::BTreeSet;
 
     fn settings(backend: BackendKind) -> Settings {
@@ -366,6 +368,7 @@ mod tests {
             backend,
             threads: None,
             no_multiply: false,
+            tuning: Tuning::Off,
             schedule: None,
             model: None,
         }

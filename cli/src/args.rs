@@ -1,7 +1,8 @@
 //! Flags that commands share, and the values of flags.
 
 use crate::failure::Failure;
-use crate::{config, progress};
+use crate::{config, output, progress};
+use atome::tune::Tuning;
 use atome::{BackendKind, Model, Options, Tier};
 use atome_codegen::Schedule;
 use atome_codegen::schedule::ParseError;
@@ -49,6 +50,10 @@ pub(crate) struct MachineArgs {
     #[arg(long)]
     pub(crate) no_multiply: bool,
 
+    /// Run by the default kernels and threads, whatever `atome tune` has found
+    #[arg(long)]
+    pub(crate) no_tune: bool,
+
     /// Say nothing on standard error unless something fails
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -62,6 +67,10 @@ impl MachineArgs {
             tier: self.cpu,
             threads: self.threads,
             no_multiply: self.no_multiply,
+            tuning: match self.no_tune {
+                true => Tuning::Off,
+                false => Tuning::Find,
+            },
             ..Options::default()
         }
     }
@@ -80,13 +89,17 @@ impl LoadArgs {
         options: &Options,
     ) -> Result<Model, Failure> {
         let config = config::needed(self.config.as_deref(), model, self.machine.quiet)?;
-        match model {
-            Some(model) => self.load_file(model, config, options),
+        let loaded = match model {
+            Some(model) => self.load_file(model, config, options)?,
             #[cfg(feature = "default-model")]
-            None => Ok(Model::default_model(options)?),
+            None => Model::default_model(options)?,
             #[cfg(not(feature = "default-model"))]
-            None => Err(Failure::NoModel),
+            None => return Err(Failure::NoModel),
+        };
+        if let Some(why) = &loaded.info().tune_ignored {
+            output::note(self.machine.quiet, why);
         }
+        Ok(loaded)
     }
 
     /// Loads a model file, with a bar if it is large.

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "train")]
 use crate::cmd::train;
-use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run};
+use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run, tune};
 use crate::failure::Failure;
 use crate::output;
 use clap::error::ErrorKind;
@@ -46,6 +46,7 @@ pub(crate) enum Command {
     #[cfg(feature = "train")]
     Train(Box<train::TrainArgs>),
     Bench(bench::BenchArgs),
+    Tune(tune::TuneArgs),
 }
 
 impl Command {
@@ -62,6 +63,7 @@ impl Command {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(&args),
             Command::Bench(args) => bench::run(&args),
+            Command::Tune(args) => tune::run(&args),
         }
     }
 }

@@ -68,6 +68,7 @@ mod session;
 mod state;
 pub mod tensor;
 pub mod tokenizer;
+pub mod tune;
 
 pub use atome_spec::{Packing, Tier};
 pub use backend::{KernelUse, Run};

@@ -1,22 +1,23 @@
 //! A loaded model: an arena, a plan, and the backend that runs it.
 
 use crate::arena::{Arena, Weights};
-use crate::backend::{Backend, KernelUse, listing};
+use crate::backend::{Backend, KernelUse, Pick, listing};
 use crate::checkpoint::{self, Checkpoint};
 use crate::cores;
 use crate::families::Config;
 use crate::fill::fill;
 use crate::graph::Graph;
-use crate::plan::{self, Image, Products, Proved, Section, Tensor, TensorInfo};
+use crate::plan::{self, Image, Plan, Products, Proved, Section, Tensor, TensorInfo};
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::state::state_bytes;
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind};
+use crate::tune::{self, Choice, Product, Tuned, Tuning};
 use crate::{
     BackendKind, FileError, Fingerprint, LoadError, Options, PrepareError, RunError, Session,
 };
 use atome_kernels::{available, detect};
-use atome_spec::Tier;
+use atome_spec::{Op, Tier};
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) plan: Proved,
     pub(crate) backend: Backend,
     tier: Tier,
+    tuned: Option<Arc<Tuned>>,
     pub(crate) vocab: usize,
     graph: Arc<Graph>,
     pub(crate) info: ModelInfo,
@@ -65,6 +67,12 @@ pub struct ModelInfo {
     pub cpu: &'static str,
     /// Threads that share matrix products.
     pub threads: usize,
+    /// What was measured to be better than the defaults on this CPU: each product and its kernel, threads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tuned: Vec<String>,
+    /// Why what was measured is not used, if there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tune_ignored: Option<String>,
     /// Sessions the arena has room for.
     pub sessions: usize,
     /// Bytes of the whole arena.
@@ -174,13 +182,22 @@ impl Model {
         let fingerprint = Fingerprint::new(source, &plan, &checksums);
         let load_time = start.elapsed();
         let start = Instant::now();
-        let threads = options
-            .threads
+        let (tuned, tune_ignored) = find_tuned(&options.tuning, tier);
+        let tuned = tuned.filter(|_| options.backend != BackendKind::Interp);
+        let key = tune::model_key(&plan);
+        let found = tuned.as_deref().and_then(|tuned| tuned.threads(&key));
+        let found = found.filter(|_| options.threads.is_none());
+        let threads = options.threads.or(found);
+        let threads = threads
             .unwrap_or_else(|| default_threads(parameters))
             .max(1);
         let pool = (threads > 1).then(|| Pool::new(threads)).transpose();
         let pool = pool.map_err(|cause| PrepareError::Threads { threads, cause })?;
-        let (backend, jit_refused) = Backend::new(options.backend, &plan, tier, pool)?;
+        let pick = Pick {
+            tier,
+            tuned: tuned.as_deref(),
+        };
+        let (backend, jit_refused) = Backend::new(options.backend, &plan, pick, pool)?;
         let compile_time = start.elapsed();
         let info = ModelInfo {
             architecture: source.architecture().name(),
@@ -198,6 +215,8 @@ impl Model {
             } else {
                 threads
             },
+            tuned: what_is_tuned(&plan, pick, found, (backend.kind(), threads > 1)),
+            tune_ignored,
             sessions: arena.slots(),
             arena_bytes: arena.bytes(),
             mapped_bytes: plan.image.as_ref().map_or(0, |_| plan.sizes.weights),
@@ -215,6 +234,7 @@ impl Model {
                 plan,
                 backend,
                 tier,
+                tuned,
                 vocab: config.vocab_size(),
                 graph: Arc::clone(source.graph()),
                 info,
@@ -241,10 +261,27 @@ impl Model {
             plan,
             backend,
             tier,
+            tuned,
             info,
             ..
         } = &*self.inner;
-        listing(plan, backend.kind(), *tier, info.threads > 1)
+        let pick = Pick {
+            tier: *tier,
+            tuned: tuned.as_deref(),
+        };
+        listing(plan, backend.kind(), pick, info.threads > 1)
+    }
+
+    /// The ternary products of the model, each once, as backends call them: alone, or shared by threads.
+    pub fn products(&self, shared: bool) -> Vec<Product> {
+        tune::products(&self.inner.plan, shared)
+            .into_iter()
+            .collect()
+    }
+
+    /// What models have in common whose steps take as long: their products, and how often these come.
+    pub fn tune_key(&self) -> String {
+        tune::model_key(&self.inner.plan)
     }
 
     /// The model's plan as text: every tensor and its place, then every call with its dimensions,
@@ -316,6 +353,47 @@ fn default_threads(parameters: usize) -> usize {
         return 1;
     }
     cores::physical()
+}
+
+/// What was measured on this CPU, and why it is left aside if it is.
+fn find_tuned(tuning: &Tuning, tier: Tier) -> (Option<Arc<Tuned>>, Option<String>) {
+    match tuning {
+        Tuning::Off => (None, None),
+        Tuning::Given(tuned) => (Some(Arc::clone(tuned)), None),
+        Tuning::Find => {
+            let Some(path) = Tuned::path(tier) else {
+                return (None, None);
+            };
+            match Tuned::load(&path, tier) {
+                Ok(found) => (found.map(Arc::new), None),
+                Err(why) => {
+                    let why = format!("`{}` is left aside: {why}", path.display());
+                    (None, Some(why))
+                }
+            }
+        }
+    }
+}
+
+/// A line for each product of a plan whose kernel is not the default, and for threads.
+fn what_is_tuned(
+    plan: &Plan,
+    pick: Pick<'_>,
+    threads: Option<usize>,
+    (kind, shared): (BackendKind, bool),
+) -> Vec<String> {
+    let makes = kind == BackendKind::Jit;
+    let products = tune::products(plan, shared).into_iter();
+    let chosen = products.filter_map(|product| {
+        let choice = pick.tuned?.choice(&product)?;
+        let is_shared = shared && product.op == Op::Gemm;
+        if matches!(choice, Choice::Made(_)) && (!makes || is_shared) {
+            return None;
+        }
+        Some(format!("{product} by {choice}"))
+    });
+    let threads = threads.map(|threads| format!("threads {threads}"));
+    chosen.chain(threads).collect()
 }
 
 fn choose_tier(asked: Option<Tier>) -> Result<Tier, PrepareError> {

@@ -1,4 +1,5 @@
 use crate::PrepareError;
+use crate::tune::Tuning;
 use atome_spec::{Packing, Tier, UnknownName};
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +21,8 @@ pub struct Options {
     /// Refuses kernels that multiply by a weight: products of int8 activations are then looked up. The
     /// f32 kernels never multiply.
     pub no_multiply: bool,
+    /// Whether kernels and threads are those that were measured to be best on this CPU. The logits do not depend on it.
+    pub tuning: Tuning,
     /// How matrices that multiply int8 activations are kept: base3 takes a fifth less memory, and
     /// more instructions. `None` leaves them as a container has them, which is then mapped, and makes
     /// int2 of others.
@@ -54,6 +57,7 @@ impl Default for Options {
             sessions: 1,
             block: 32,
             no_multiply: false,
+            tuning: Tuning::default(),
             packing: None,
         }
     }

@@ -70,7 +70,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
         });
     }
     if args.plan {
-        return output::print(&model.plan().to_string());
+        let tuned = info.tuned.iter().map(|what| format!("; tuned: {what}\n"));
+        let tuned: String = tuned.collect();
+        return output::print(&format!("{tuned}{}", model.plan()));
     }
     if args.graph {
         return output::print(&model.graph().to_string());
@@ -105,7 +107,7 @@ fn facts(model: &Model) -> String {
         0 => String::new(),
         bytes => format!(", {} bytes of code", grouped(bytes)),
     };
-    let lines = [
+    let mut lines = vec![
         (
             "architecture",
             format!("{}, {kind}, from {}", info.architecture, info.format),
@@ -117,6 +119,8 @@ fn facts(model: &Model) -> String {
         ("load", duration(info.load_time)),
         ("compile", format!("{}{code}", duration(info.compile_time))),
     ];
+    let tuned = info.tuned.iter().enumerate();
+    lines.extend(tuned.map(|(i, what)| (if i == 0 { "tuned" } else { "" }, what.clone())));
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text

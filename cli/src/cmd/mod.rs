@@ -13,6 +13,7 @@ mod prefill;
 pub(crate) mod run;
 #[cfg(feature = "train")]
 pub(crate) mod train;
+pub(crate) mod tune;
 
 use crate::failure::Failure;
 use atome::Model;

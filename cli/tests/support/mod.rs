@@ -132,10 +132,13 @@ pub(crate) fn language_model() -> Checkpoint {
     Checkpoint::random(CONFIG, None, 1)
 }
 
-/// The command, reading nothing.
+/// The command, reading nothing, and running models by the defaults whatever somebody tuned here.
 pub(crate) fn atome(args: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_atome"));
-    command.args(args).stdin(Stdio::null());
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .env("ATOME_TUNE", "");
     command
 }
 

@@ -1,11 +1,11 @@
 //! Which kernel runs which call of a plan.
 
-use super::aot::{self, Map};
-#[cfg(feature = "jit")]
-use super::jit;
+use super::aot::{Map, form};
+use super::pick::Pick;
 use crate::BackendKind;
 use crate::plan::{Call, Entry, KernelCall, Plan, Stage};
-use atome_spec::Tier;
+#[cfg(feature = "jit")]
+use atome_spec::Op;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,12 @@ impl Run {
 }
 
 /// What runs each call of a plan, in the plan's order.
-pub(crate) fn listing(plan: &Plan, kind: BackendKind, tier: Tier, pooled: bool) -> Vec<KernelUse> {
+pub(crate) fn listing(
+    plan: &Plan,
+    kind: BackendKind,
+    pick: Pick<'_>,
+    pooled: bool,
+) -> Vec<KernelUse> {
     let mut list = List::default();
     for (run, entry) in [
         (Run::Step, Entry::Block),
@@ -64,7 +69,7 @@ pub(crate) fn listing(plan: &Plan, kind: BackendKind, tier: Tier, pooled: bool) 
         for call in plan.stages(entry).iter().flat_map(Stage::calls) {
             match call {
                 Call::Kernel(call) => {
-                    let (kernel, by) = kernel(call, run, kind, tier, pooled);
+                    let (kernel, by) = kernel(call, run, kind, pick, pooled);
                     list.add(without_layer(&call.label), run, kernel, by);
                 }
                 Call::TopK(_) => {
@@ -86,7 +91,7 @@ fn kernel(
     call: &KernelCall,
     run: Run,
     kind: BackendKind,
-    tier: Tier,
+    pick: Pick<'_>,
     pooled: bool,
 ) -> (String, BackendKind) {
     if kind == BackendKind::Interp {
@@ -96,16 +101,16 @@ fn kernel(
     // What sessions share, and the logits of all rows, are walked call by call.
     let walks = kind == BackendKind::Aot || !matches!(run, Run::Step | Run::Block);
     if let Some(expr) = &call.expr
-        && (walks || Map::pays(expr, tier))
+        && (walks || Map::pays(expr, pick.tier))
     {
-        let name = format!("{}-{}", call.spec().name(), tier.baseline());
+        let name = format!("{}-{}", call.spec().name(), pick.tier.baseline());
         return (name, BackendKind::Aot);
     }
-    let call = aot::form(call, run == Run::Step, pooled);
+    let call = form(call, run == Run::Step, pooled);
     let compiled = match kind {
         #[cfg(feature = "jit")]
-        BackendKind::Jit if !walks => jit::microkernel(&call, tier),
-        _ => aot::kernel(&call, tier),
+        BackendKind::Jit if !walks => pick.microkernel(&call, pooled && call.op == Op::Gemm),
+        _ => pick.kernel(&call),
     };
     match compiled {
         Some(kernel) => (kernel.name.to_owned(), BackendKind::Aot),

@@ -9,6 +9,7 @@
 //! | `interp` | the interpreter |
 //! | `jit` | the plan compiled to machine code at load, with the feature `jit` |
 //! | `listing` | which kernel runs which call |
+//! | `pick` | which kernel runs a call |
 //! | `parallel` | a matrix product split over threads |
 //! | `trace` | the plan watched for numbers that are not finite |
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
@@ -21,20 +22,21 @@ mod interp;
 mod jit;
 mod listing;
 mod parallel;
+mod pick;
 mod trace;
 mod walk;
 
-pub(crate) use aot::Map;
+pub(crate) use aot::{Map, form};
 pub(crate) use cache::Cache;
 pub(crate) use frame::{Frame, Owner};
 pub(crate) use listing::listing;
 pub use listing::{KernelUse, Run};
+pub(crate) use pick::Pick;
 pub(crate) use trace::Trace;
 
 use crate::plan::{Entry, Proved};
 use crate::pool::Pool;
 use crate::{BackendKind, PrepareError};
-use atome_spec::Tier;
 use std::sync::Arc;
 
 impl BackendKind {
@@ -73,35 +75,47 @@ impl Backend {
     pub(crate) fn new(
         kind: BackendKind,
         plan: &Proved,
-        tier: Tier,
+        pick: Pick<'_>,
         pool: Option<Pool>,
     ) -> Result<(Backend, Option<String>), PrepareError> {
         let pool = pool.map(Arc::new);
         let (backend, refused) = match kind {
-            BackendKind::Auto => match Backend::jit(plan, tier, pool.clone()) {
+            BackendKind::Auto => match Backend::jit(plan, pick, pool.clone()) {
                 Ok(jit) => (jit, None),
-                Err(why) => (Backend::aot(plan, tier, pool)?, Some(why.in_one_line())),
+                Err(why) => (Backend::aot(plan, pick, pool)?, Some(why.in_one_line())),
             },
-            BackendKind::Jit => (Backend::jit(plan, tier, pool)?, None),
-            BackendKind::Aot => (Backend::aot(plan, tier, pool)?, None),
-            BackendKind::Interp => (Backend::Interp(interp::Interp::new(plan, tier)?), None),
+            BackendKind::Jit => (Backend::jit(plan, pick, pool)?, None),
+            BackendKind::Aot => (Backend::aot(plan, pick, pool)?, None),
+            BackendKind::Interp => (Backend::Interp(interp::Interp::new(plan, pick.tier)?), None),
         };
         Ok((backend, refused))
     }
 
     #[cfg(feature = "jit")]
-    fn jit(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, PrepareError> {
-        let jit = jit::Jit::new(plan, tier, pool)?;
+    fn jit(
+        plan: &Proved,
+        pick: Pick<'_>,
+        pool: Option<Arc<Pool>>,
+    ) -> Result<Backend, PrepareError> {
+        let jit = jit::Jit::new(plan, pick, pool)?;
         Ok(Backend::Jit(Box::new(jit)))
     }
 
     #[cfg(not(feature = "jit"))]
-    fn jit(_plan: &Proved, _tier: Tier, _pool: Option<Arc<Pool>>) -> Result<Backend, PrepareError> {
+    fn jit(
+        _plan: &Proved,
+        _pick: Pick<'_>,
+        _pool: Option<Arc<Pool>>,
+    ) -> Result<Backend, PrepareError> {
         Err(PrepareError::NoJit)
     }
 
-    fn aot(plan: &Proved, tier: Tier, pool: Option<Arc<Pool>>) -> Result<Backend, PrepareError> {
-        Ok(Backend::Aot(aot::Aot::new(plan, tier, pool)?))
+    fn aot(
+        plan: &Proved,
+        pick: Pick<'_>,
+        pool: Option<Arc<Pool>>,
+    ) -> Result<Backend, PrepareError> {
+        Ok(Backend::Aot(aot::Aot::new(plan, pick, pool)?))
     }
 
     /// Which backend it is.

@@ -2,6 +2,7 @@
 
 use super::aot::{Maps, Prepared};
 use super::frame::{Frame, Owner, Placed};
+use super::pick::Pick;
 use super::walk::Walk;
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::{PrepareError, RunError};
@@ -75,7 +76,7 @@ impl Watched {
         });
         Ok(Watched {
             label: call.label.clone(),
-            call: Prepared::new(plan, call.clone(), (detect(), maps))?,
+            call: Prepared::new(plan, call.clone(), (Pick::default_of(detect()), maps))?,
             dims: call.dims.clone(),
             outputs: outputs.collect(),
         })

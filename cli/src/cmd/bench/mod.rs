@@ -15,6 +15,7 @@ use crate::args::{MachineArgs, layout};
 use crate::failure::Failure;
 use crate::{config, output};
 use atome::checkpoint;
+use atome::tune::Tuning;
 use atome_benches::{
     Bench, Compared, NamedModel, Record, RecordFile, Settings, compared, gone, limits,
 };
@@ -239,6 +240,10 @@ impl BenchArgs {
             backend: options.backend,
             threads: options.threads,
             no_multiply: options.no_multiply,
+            tuning: match &model {
+                Some(_) => options.tuning,
+                None => Tuning::Off,
+            },
             schedule: self.schedule,
             model,
         })

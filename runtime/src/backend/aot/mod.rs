@@ -9,13 +9,14 @@ pub(super) use map::run_map;
 
 use super::frame::{Frame, Owner, Placed};
 use super::parallel::{Factor, GemmFn, GemmI8Fn, Product};
+use super::pick::Pick;
 use super::walk::Walk;
 use crate::PrepareError;
 use crate::plan::{DimValue, Entry, KernelCall, PerEntry, Plan, Stage};
 use crate::pool::Pool;
-use atome_kernels::{Kernel, find};
+use atome_kernels::Kernel;
 use atome_spec::layout::word_cols;
-use atome_spec::{Activation, Op, Packing, Tier};
+use atome_spec::{Activation, Op, Packing};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -51,13 +52,13 @@ enum Code {
 impl Aot {
     pub(crate) fn new(
         plan: &Plan,
-        tier: Tier,
+        pick: Pick<'_>,
         pool: Option<Arc<Pool>>,
     ) -> Result<Aot, PrepareError> {
         let mut maps = Maps::default();
         let mut calls = |entry, one_token| {
             let stages = plan.stages(entry);
-            Calls::new(plan, stages, (tier, &mut maps), pool.clone(), one_token)
+            Calls::new(plan, stages, (pick, &mut maps), pool.clone(), one_token)
         };
         Ok(Aot {
             entries: PerEntry::new(|entry| calls(entry, entry == Entry::Head))?,
@@ -78,17 +79,17 @@ impl Aot {
 }
 
 impl Calls {
-    /// The kernels of `tier` for `stages`, by the simplest ops if blocks have one token.
+    /// The kernels for `stages`, by the simplest ops if blocks have one token.
     pub(super) fn new(
         plan: &Plan,
         stages: &[Stage],
-        (tier, maps): (Tier, &mut Maps),
+        (pick, maps): (Pick<'_>, &mut Maps),
         pool: Option<Arc<Pool>>,
         one_token: bool,
     ) -> Result<Calls, PrepareError> {
         let walk = Walk::new(plan, stages, |call| {
             let call = form(call, one_token, pool.is_some());
-            Prepared::new(plan, call, (tier, &mut *maps))
+            Prepared::new(plan, call, (pick, &mut *maps))
         })?;
         Ok(Calls { walk, pool })
     }
@@ -106,7 +107,7 @@ impl Calls {
 }
 
 /// A call as it runs in blocks of one token, or of any number, with or without threads.
-pub(super) fn form(call: &KernelCall, one_token: bool, pooled: bool) -> KernelCall {
+pub(crate) fn form(call: &KernelCall, one_token: bool, pooled: bool) -> KernelCall {
     // A split product needs the distance between outputs, which only `gemm` has.
     match (one_token, call.op == Op::Gemm && pooled) {
         (false, _) => call.clone(),
@@ -115,24 +116,19 @@ pub(super) fn form(call: &KernelCall, one_token: bool, pooled: bool) -> KernelCa
     }
 }
 
-/// The kernel of a tier for a call in its form.
-pub(super) fn kernel(call: &KernelCall, tier: Tier) -> Option<&'static Kernel> {
-    find(call.open_spec().kind(), tier)
-}
-
 impl Prepared {
     pub(super) fn new(
         plan: &Plan,
         call: KernelCall,
-        (tier, maps): (Tier, &mut Maps),
+        (pick, maps): (Pick<'_>, &mut Maps),
     ) -> Result<Prepared, PrepareError> {
         let missing = || PrepareError::NoKernel {
             kernel: call.open_spec().name(),
-            tier,
+            tier: pick.tier,
         };
         let code = match &call.expr {
-            Some(expr) => maps.get(expr, tier).map(Code::Map),
-            None => kernel(&call, tier).map(Code::Kernel),
+            Some(expr) => maps.get(expr, pick.tier).map(Code::Map),
+            None => pick.kernel(&call).map(Code::Kernel),
         };
         let code = code.ok_or_else(missing)?;
         let dims = call.dims.iter().map(|dim| match dim {

@@ -5,18 +5,19 @@
 
 use super::entry::{EntryPoint, Node};
 use crate::PrepareError;
-use crate::backend::aot::{Map, Maps, form, kernel, run_map};
+use crate::backend::aot::{Map, Maps, form, run_map};
 use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
+use crate::backend::pick::Pick;
 use crate::backend::walk::{TopK, select_top_k};
 use crate::jit::{self, Code, CodeBuilder, FuncId, calls_ahead_of_time};
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::emit::clif;
-use atome_codegen::{KernelSpec, compile_narrow, op};
+use atome_codegen::{KernelSpec, Schedule, compile, compile_narrow, op};
 use atome_kernels::{Kernel, dispatch};
 use atome_spec::layout::word_cols;
-use atome_spec::{Activation, Op, Packing, Tier};
+use atome_spec::{Activation, Op, Packing};
 use cranelift_codegen::ir::Type;
 use cranelift_codegen::ir::types::{F32, I64};
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ const MAP: &str = "atome_map";
 /// The functions of one module, made as calls ask for them.
 pub(super) struct Kernels<'p> {
     code: CodeBuilder,
-    tier: Tier,
+    pick: Pick<'p>,
     pool: Option<&'p Pool>,
     compiled: BTreeMap<KernelSpec, FuncId>,
     imported: BTreeMap<&'static str, FuncId>,
@@ -70,21 +71,25 @@ pub(super) struct Parallel {
 }
 
 impl<'p> Kernels<'p> {
-    pub(super) fn new(tier: Tier, pool: Option<&'p Pool>) -> Result<Kernels<'p>, PrepareError> {
-        let isa = clif::isa(jit::target(tier)).map_err(|e| PrepareError::Jit(e.into()))?;
+    pub(super) fn new(pick: Pick<'p>, pool: Option<&'p Pool>) -> Result<Kernels<'p>, PrepareError> {
+        let isa = clif::isa(jit::target(pick.tier)).map_err(|e| PrepareError::Jit(e.into()))?;
         let mut symbols: Vec<(&str, *const u8)> = vec![
             (TOP_K, select_top_k as *const u8),
             (PARALLEL_GEMM, parallel_gemm as *const u8),
             (PARALLEL_GEMM_I8, parallel_gemm_i8 as *const u8),
             (MAP, run_map as *const u8),
         ];
-        symbols.extend(microkernels(tier).map(|k| (k.name, k.entry().cast())));
+        symbols.extend(
+            microkernels(pick)
+                .into_iter()
+                .map(|k| (k.name, k.entry().cast())),
+        );
         // SAFETY: these are functions of this program, and none of them unwinds.
         let code = unsafe { CodeBuilder::new(isa, &symbols) }?;
         let (compiled, imported) = (BTreeMap::new(), BTreeMap::new());
         Ok(Kernels {
             code,
-            tier,
+            pick,
             pool,
             compiled,
             imported,
@@ -118,14 +123,20 @@ impl<'p> Kernels<'p> {
         let parallel = call.op == Op::Gemm && self.pool.is_some();
         let call = form(call, one_token, parallel);
         let map = self.map(&call)?;
-        let (function, dims) = match self.imported(&call)? {
+        let (function, dims) = match self.imported(&call, parallel)? {
             Some(function) => (function, call.dims.clone()),
             None if map.is_some() => (
                 self.code.declare_symbol(MAP, &MAP_PARAMS)?,
                 call.dims.clone(),
             ),
-            None if parallel => (self.compiled(call.open_spec())?, call.dims.clone()),
-            None => (self.compiled(call.spec())?, call.open_dims().collect()),
+            None if parallel => (self.compiled(call.open_spec(), None)?, call.dims.clone()),
+            None => {
+                let schedule = self.pick.schedule(&call);
+                (
+                    self.compiled(call.spec(), schedule)?,
+                    call.open_dims().collect(),
+                )
+            }
         };
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
         let parallel = parallel.then(|| Parallel {
@@ -144,16 +155,24 @@ impl<'p> Kernels<'p> {
 
     /// An expression that ahead-of-time kernels run, where they are faster than code made here.
     fn map(&mut self, call: &KernelCall) -> Result<Option<*const Map>, PrepareError> {
-        let Some(expr) = call.expr.as_ref().filter(|expr| Map::pays(expr, self.tier)) else {
+        let Some(expr) = call
+            .expr
+            .as_ref()
+            .filter(|expr| Map::pays(expr, self.pick.tier))
+        else {
             return Ok(None);
         };
-        let map = self.maps.get(expr, self.tier);
+        let map = self.maps.get(expr, self.pick.tier);
         Ok(map.map(|map| Arc::as_ptr(&map)))
     }
 
     /// The function of the ahead-of-time kernel for a call, if it is one that pays.
-    fn imported(&mut self, call: &KernelCall) -> Result<Option<FuncId>, PrepareError> {
-        let Some(kernel) = microkernel(call, self.tier) else {
+    fn imported(
+        &mut self,
+        call: &KernelCall,
+        shared: bool,
+    ) -> Result<Option<FuncId>, PrepareError> {
+        let Some(kernel) = self.pick.microkernel(call, shared) else {
             return Ok(None);
         };
         if let Some(&function) = self.imported.get(kernel.name) {
@@ -165,13 +184,20 @@ impl<'p> Kernels<'p> {
         Ok(Some(function))
     }
 
-    fn compiled(&mut self, spec: KernelSpec) -> Result<FuncId, PrepareError> {
+    /// Code for a specification, laid out so or as is selected.
+    fn compiled(
+        &mut self,
+        spec: KernelSpec,
+        schedule: Option<Schedule>,
+    ) -> Result<FuncId, PrepareError> {
         if let Some(&function) = self.compiled.get(&spec) {
             return Ok(function);
         }
-        let function = self
-            .code
-            .define(&compile_narrow(&spec, dispatch::best_isa())?)?;
+        let function = match schedule {
+            Some(schedule) => compile(&spec, &schedule)?,
+            None => compile_narrow(&spec, dispatch::best_isa())?,
+        };
+        let function = self.code.define(&function)?;
         self.compiled.insert(spec, function);
         Ok(function)
     }
@@ -223,14 +249,12 @@ const fn params<const N: usize>() -> [Type; N] {
     params
 }
 
-/// The ahead-of-time kernel that runs a call in its form; `None` if its code is made here.
-pub(in crate::backend) fn microkernel(call: &KernelCall, tier: Tier) -> Option<&'static Kernel> {
-    calls_ahead_of_time(tier)
-        .then(|| kernel(call, tier))
-        .flatten()
-}
-
-fn microkernels(tier: Tier) -> impl Iterator<Item = &'static Kernel> {
-    let kernels = calls_ahead_of_time(tier).then(|| atome_kernels::kernels(tier));
-    kernels.unwrap_or_default().iter()
+/// The kernels compiled ahead of time that code may call.
+fn microkernels(pick: Pick<'_>) -> Vec<&'static Kernel> {
+    let mut kernels = Vec::new();
+    if calls_ahead_of_time(pick.tier) {
+        kernels.extend(atome_kernels::kernels(pick.tier));
+    }
+    kernels.extend(pick.tuned.into_iter().flat_map(|tuned| tuned.kernels()));
+    kernels
 }

@@ -13,13 +13,12 @@ mod layers;
 
 use super::aot::{Calls, Map, Maps};
 use super::frame::{Frame, Owner};
+use super::pick::Pick;
 use crate::PrepareError;
 use crate::jit::Code;
 use crate::plan::{Entry, Plan};
 use crate::pool::Pool;
-use atome_spec::Tier;
 use entry::EntryPoint;
-pub(super) use kernels::microkernel;
 use kernels::{Finished, Kernels};
 use std::sync::Arc;
 
@@ -46,16 +45,16 @@ pub(crate) struct Jit {
 impl Jit {
     pub(crate) fn new(
         plan: &Plan,
-        tier: Tier,
+        pick: Pick<'_>,
         pool: Option<Arc<Pool>>,
     ) -> Result<Jit, PrepareError> {
         let mut maps = Maps::default();
         let mut calls = |entry| {
             let stages = plan.stages(entry);
-            Calls::new(plan, stages, (tier, &mut maps), pool.clone(), false)
+            Calls::new(plan, stages, (pick, &mut maps), pool.clone(), false)
         };
         let (rows, sessions) = (calls(Entry::Rows)?, calls(Entry::Sessions)?);
-        let mut kernels = Kernels::new(tier, pool.as_deref())?;
+        let mut kernels = Kernels::new(pick, pool.as_deref())?;
         let step = kernels.prepare(plan, plan.stages(Entry::Block), true)?;
         let block = kernels.prepare(plan, plan.stages(Entry::Block), false)?;
         let head = kernels.prepare(plan, plan.stages(Entry::Head), true)?;
