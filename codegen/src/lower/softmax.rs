@@ -11,7 +11,6 @@ pub(super) const SOFTMAX: Def = Def {
     dims: &[dim("width"), dim("rows").told_by(&["x"])],
     buffers: |d| {
         let all = d.get("rows") * d.get("width");
-        // The exponentials are kept where the result goes, and divided there.
         let out = read_back("out", Content::F32, &all);
         vec![input("x", Content::F32, &all), out]
     },
@@ -50,19 +49,27 @@ fn lower(l: &mut Lowering<'_>) {
         let greatest = b.reduce(ReduceOp::Max, greatest[0]);
         let greatest = b.splat(greatest);
         let zero = b.splat_f32(0.0);
-        let sums = b.for_each_vector(&width, &[zero], |b, at, lanes, sums| {
+        // Whole vectors of exponentials are kept where the result goes. The last ones, which are all of a
+        // short row, are carried: what was stored in part cannot be read back at once.
+        let carried = b.for_each_vector(&width, &[zero; 2], |b, at, lanes, carried| {
             let value = b.load_vector(x, at_row(at.clone()), lanes.clone());
             let below = b.sub(value, greatest);
             let e = math::exp(b, below);
-            b.store(out, at_row(at), e, lanes.clone());
+            if lanes == Lanes::All {
+                b.store(out, at_row(at), e, lanes.clone());
+            }
             let e = b.keep(e, &lanes);
-            vec![b.add(sums[0], e)]
+            vec![b.add(carried[0], e), e]
         });
-        let sum = b.reduce(ReduceOp::Add, sums[0]);
+        let (sums, last) = (carried[0], carried[1]);
+        let sum = b.reduce(ReduceOp::Add, sums);
         let sum = b.add(sum, eps);
         let sum = b.splat(sum);
         b.for_each_vector(&width, &[], |b, at, lanes, _| {
-            let e = b.load_vector(out, at_row(at.clone()), lanes.clone());
+            let e = match lanes {
+                Lanes::All => b.load_vector(out, at_row(at.clone()), lanes.clone()),
+                _ => last,
+            };
             let p = b.div(e, sum);
             b.store(out, at_row(at), p, lanes);
             vec![]

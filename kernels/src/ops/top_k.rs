@@ -1,5 +1,7 @@
-/// Scores compared with the worst chosen one before any is looked at alone.
+/// Scores compared at once before any is looked at alone.
 const CHUNK: usize = 16;
+/// Scores up to which looking for [`at_least`] takes longer than it saves.
+const FEW: usize = 2 * CHUNK;
 
 /// Chooses the slots with the greatest scores, the best first, and gives how many there are:
 /// the least of `k`, `scores.len()`, `chosen.len()` and `values.len()`.
@@ -10,8 +12,8 @@ const CHUNK: usize = 16;
 /// - `chosen`: the slots. `values`: their scores. Elements beyond the number given are left
 ///   alone.
 ///
-/// NaN ranks below every number, and -0.0 equals +0.0. Once `k` are chosen most scores
-/// cost a sixteenth of one comparison of vectors; one that enters costs up to `k` moves.
+/// NaN ranks below every number, and -0.0 equals +0.0. Most scores cost a sixteenth of a few
+/// comparisons of vectors; one that enters costs up to `k` moves.
 ///
 /// ```
 /// use atome_kernels::ops::top_k;
@@ -37,8 +39,14 @@ pub fn top_k(
         values: &mut values[..k],
         count: 0,
     };
-    best.take_all(start, &scores[start..]);
-    best.take_all(0, &scores[..start]);
+    let least = at_least(scores, k);
+    let (before, from) = scores.split_at(start);
+    for (first, scores) in [(start, from), (0, before)] {
+        match least {
+            Some(least) => best.take_from(least, first, scores),
+            None => best.take_all(first, scores),
+        }
+    }
     best.count
 }
 
@@ -47,6 +55,35 @@ struct Best<'a> {
     chosen: &'a mut [i32],
     values: &'a mut [f32],
     count: usize,
+}
+
+/// A number that the `k` greatest scores are not below, and few others are: the `k`-th of the greatest in each of sixteen
+/// lanes. `None` where there are not so many, or too few scores.
+fn at_least(scores: &[f32], k: usize) -> Option<f32> {
+    if k > CHUNK || scores.len() <= FEW {
+        return None;
+    }
+    let mut greatest = [f32::NEG_INFINITY; CHUNK];
+    // NaN is never greater.
+    let greater = |best: f32, score: f32| if score > best { score } else { best };
+    let (full, rest) = scores.as_chunks::<CHUNK>();
+    for scores in full {
+        greatest = core::array::from_fn(|lane| greater(greatest[lane], scores[lane]));
+    }
+    for (best, score) in greatest.iter_mut().zip(rest) {
+        *best = greater(*best, *score);
+    }
+    // By lane, how many are as great, itself among them.
+    let mut ranks = [0; CHUNK];
+    for other in greatest {
+        for (rank, best) in ranks.iter_mut().zip(greatest) {
+            *rank += u32::from(other >= best);
+        }
+    }
+    let enough = ranks.iter().zip(greatest);
+    let enough = enough.filter(|(rank, _)| **rank >= k as u32);
+    let found = enough.fold(f32::NEG_INFINITY, |found, (_, best)| greater(found, best));
+    (found > f32::NEG_INFINITY).then_some(found)
 }
 
 impl Best<'_> {
@@ -63,6 +100,19 @@ impl Best<'_> {
         }
     }
 
+    /// Considers those slots among `first`, `first + 1`, .. whose scores are at least so great.
+    fn take_from(&mut self, least: f32, first: usize, scores: &[f32]) {
+        for (chunk, scores) in scores.chunks(CHUNK).enumerate() {
+            let first = first + chunk * CHUNK;
+            let mut entering = which(scores, |score| score >= least);
+            while entering != 0 {
+                let i = entering.trailing_zeros() as usize;
+                entering &= entering - 1;
+                self.take(first + i, scores[i]);
+            }
+        }
+    }
+
     /// Whether none of the scores can enter.
     fn rejects(&self, scores: &[f32]) -> bool {
         let worst = self.values[self.values.len() - 1];
@@ -75,6 +125,8 @@ impl Best<'_> {
             .fold(false, |any, &score| any | (score > worst))
     }
 
+    // Out of line it takes a sixth longer.
+    #[inline(always)]
     fn take(&mut self, slot: usize, score: f32) {
         let k = self.values.len();
         if self.count == k {
@@ -93,6 +145,24 @@ impl Best<'_> {
         self.values[at] = score;
         self.count += 1;
     }
+}
+
+/// A bit for each of at most sixteen scores that is so. Nothing ends it early: sixteen comparisons in a few instructions.
+fn which(scores: &[f32], is: impl Fn(f32) -> bool) -> u32 {
+    match <&[f32; CHUNK]>::try_from(scores) {
+        Ok(scores) => bits(scores, is),
+        Err(_) => bits(scores, is),
+    }
+}
+
+#[inline(always)]
+fn bits(scores: &[f32], is: impl Fn(f32) -> bool) -> u32 {
+    let bit = |(i, &score): (usize, &f32)| u32::from(is(score)) << i;
+    scores
+        .iter()
+        .enumerate()
+        .map(bit)
+        .fold(0, |all, bit| all | bit)
 }
 
 /// Whether a later score goes before an earlier one.
