@@ -14,7 +14,14 @@ pub struct Registers {
     pub(super) vectors: Vec<[u32; LANES]>,
     pub(super) sizes: Vec<u64>,
     pub(super) buffers: Vec<Bound>,
+    pub(super) scratch: Vec<u8>,
 }
+
+/// The number that stands for the part of the memory that is the call's own.
+pub(super) const SCRATCH: usize = usize::MAX;
+
+/// What scratch memory begins with.
+const UNWRITTEN: u8 = 0xa5;
 
 /// A buffer of the current call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,7 +81,11 @@ impl Registers {
         grow(&mut self.scalars, counts.scalars as usize);
         grow(&mut self.vectors, counts.vectors as usize);
         grow(&mut self.sizes, program.sizes.len());
-        grow(&mut self.buffers, program.buffers.len());
+        grow(
+            &mut self.buffers,
+            program.buffers.len() + program.scratch.len(),
+        );
+        grow(&mut self.scratch, program.scratch_bytes());
     }
 }
 
@@ -84,6 +95,20 @@ impl Program {
         let mut registers = Registers::default();
         registers.fit(self);
         registers
+    }
+
+    /// The name of a buffer, or of scratch memory, by number.
+    pub(super) fn name(&self, number: u32) -> String {
+        let buffers = self.buffers.iter().map(|(name, _)| name);
+        let names = buffers.chain(self.scratch.iter().map(|(name, _)| name));
+        let mut from = names.skip(number as usize);
+        from.next().cloned().unwrap_or_default()
+    }
+
+    /// Bytes of all scratch memory.
+    fn scratch_bytes(&self) -> usize {
+        let elements: u64 = self.scratch.iter().map(|(_, len)| len).sum();
+        elements as usize * ELEM_BYTES
     }
 
     /// Runs the program. Allocates only to report a trap, and where `registers` were never
@@ -165,6 +190,17 @@ impl Program {
             let bytes = memory.parts.get(part).map(|part| part.bytes().len());
             let (start, len) = self.bind(i, range, registers, bytes)?;
             registers.buffers[i] = Bound { part, start, len };
+        }
+        // What a function reads before it writes it must not pass for zeros.
+        registers.scratch.fill(UNWRITTEN);
+        let mut start = 0;
+        for ((_, len), bound) in self.scratch.iter().zip(&mut registers.buffers[buffers..]) {
+            *bound = Bound {
+                part: SCRATCH,
+                start,
+                len: *len,
+            };
+            start += *len as usize * ELEM_BYTES;
         }
         let mut run = Run {
             program: self,

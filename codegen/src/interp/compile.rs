@@ -3,7 +3,7 @@
 use super::op::{self, LaneOp, Op, Slot};
 use super::slots::{Files, deaths};
 use super::{Program, ProgramError};
-use crate::ir::{Block, Carried, Function, Lanes, Loop, Size, Stmt, Type, Value};
+use crate::ir::{Block, Carried, Function, Lanes, Loop, MOST_SCRATCH, Size, Stmt, Type, Value};
 use std::collections::HashMap;
 
 impl Program {
@@ -27,6 +27,17 @@ impl Program {
             .iter()
             .map(|b| Ok((b.name.clone(), compiler.size(&b.len)?)))
             .collect::<Result<_, ProgramError>>()?;
+        let scratch = function
+            .scratch
+            .iter()
+            .map(|memory| (memory.name.clone(), memory.len.as_const().unwrap_or(0)));
+        let scratch: Vec<(String, u64)> = scratch.collect();
+        let elements = scratch
+            .iter()
+            .fold(0u64, |sum, (_, len)| sum.saturating_add(*len));
+        if elements > MOST_SCRATCH {
+            return Err(ProgramError::TooMany("elements of scratch memory"));
+        }
         compiler.block(&function.body, &[])?;
         Ok(Program {
             ops: compiler.ops,
@@ -34,6 +45,7 @@ impl Program {
             terms: compiler.terms,
             sizes: compiler.sizes,
             buffers,
+            scratch,
             dims: function.dims.len(),
             scalars: function.scalars.len(),
             registers: compiler.files.counts(),

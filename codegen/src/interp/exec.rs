@@ -1,6 +1,6 @@
 //! Running a program.
 
-use super::call::Bound;
+use super::call::{Bound, SCRATCH};
 use super::op::{LaneOp, Op, Place, Slot};
 use super::{Memory, Part, Program, Registers, Trap, lanes};
 use atome_spec::LANES;
@@ -167,13 +167,19 @@ impl Run<'_, '_> {
     #[inline(always)]
     fn readable(&self, place: Place, count: u64) -> Result<&[u8], Trap> {
         let (part, bytes) = self.bytes(place, count)?;
-        Ok(&self.memory.parts[part].bytes()[bytes])
+        match part {
+            SCRATCH => Ok(&self.registers.scratch[bytes]),
+            _ => Ok(&self.memory.parts[part].bytes()[bytes]),
+        }
     }
 
     /// The bytes of `count` elements to be written.
     #[inline(always)]
     fn writable(&mut self, place: Place, count: u64) -> Result<&mut [u8], Trap> {
         let (part, bytes) = self.bytes(place, count)?;
+        if part == SCRATCH {
+            return Ok(&mut self.registers.scratch[bytes]);
+        }
         match &mut self.memory.parts[part] {
             Part::Own(own) => Ok(&mut own[bytes]),
             Part::Shared(_) => {
@@ -211,7 +217,7 @@ impl Run<'_, '_> {
 
     #[cold]
     fn out_of_bounds(&self, buffer: u32, index: Option<u64>, len: u64) -> Trap {
-        let buffer = self.program.buffers[buffer as usize].0.clone();
+        let buffer = self.program.name(buffer);
         match index {
             None => Trap::AddressOverflow { buffer },
             Some(index) => Trap::OutOfBounds {

@@ -123,7 +123,7 @@ impl Compiler<'_> {
         buffer: Buffer,
         address: &Address,
     ) -> Result<Place, ProgramError> {
-        if buffer.0 as usize >= self.function.buffers.len() {
+        if self.function.buffer(buffer).is_none() {
             return Err(ProgramError::UnknownBuffer(buffer));
         }
         let first_term = number(self.terms.len(), "address terms")?;

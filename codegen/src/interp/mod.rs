@@ -60,6 +60,8 @@ pub struct Program {
     sizes: Vec<Size>,
     /// Each buffer's name and the slot of its length.
     buffers: Vec<(String, op::Slot)>,
+    /// Scratch memory: each one's name and its length in elements.
+    scratch: Vec<(String, u64)>,
     dims: usize,
     scalars: usize,
     registers: slots::Counts,

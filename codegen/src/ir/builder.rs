@@ -37,6 +37,7 @@ impl Builder {
                 name: name.into(),
                 dims: Vec::new(),
                 buffers: Vec::new(),
+                scratch: Vec::new(),
                 scalars: Vec::new(),
                 types: Vec::new(),
                 body: Block::new(),
@@ -70,6 +71,9 @@ impl Builder {
     }
 
     /// Adds a buffer of `len` elements.
+    ///
+    /// # Panics
+    /// If there is scratch memory already, which is numbered after the buffers.
     pub fn buffer(
         &mut self,
         name: &str,
@@ -77,6 +81,7 @@ impl Builder {
         elem: Elem,
         len: impl Into<Size>,
     ) -> Buffer {
+        assert!(self.function.scratch.is_empty(), "buffers come first");
         let (name, len) = (name.to_owned(), len.into());
         self.function.buffers.push(BufferParam {
             name,
@@ -85,6 +90,17 @@ impl Builder {
             len,
         });
         Buffer(self.function.buffers.len() as u32 - 1)
+    }
+
+    /// Adds memory of the call's own, which begins with anything.
+    pub fn scratch(&mut self, name: &str, elem: Elem, len: u64) -> Buffer {
+        self.function.scratch.push(BufferParam {
+            name: name.to_owned(),
+            access: Access::InOut,
+            elem,
+            len: len.into(),
+        });
+        Buffer(self.function.memories().count() as u32 - 1)
     }
 
     /// The buffer of a name.
@@ -312,6 +328,11 @@ impl Builder {
         self.vector(VectorOp::Packed(op), operands, 0)
     }
 
+    fn elem_of(&self, buffer: Buffer) -> Elem {
+        let param = self.function.buffer(buffer);
+        param.expect("it is of this function").elem
+    }
+
     /// A row number read as i32, as an index.
     pub fn to_index(&mut self, x: Value) -> Value {
         self.push(Type::Index, Inst::ToIndex(x))
@@ -324,13 +345,13 @@ impl Builder {
 
     /// Loads one element.
     pub fn load(&mut self, buffer: Buffer, at: Address) -> Value {
-        let elem = self.function.buffers[buffer.0 as usize].elem;
+        let elem = self.elem_of(buffer);
         self.push(Type::Scalar(elem), Inst::Load(buffer, at, Lanes::All))
     }
 
     /// Loads up to sixteen elements.
     pub fn load_vector(&mut self, buffer: Buffer, at: Address, lanes: Lanes) -> Value {
-        let elem = self.function.buffers[buffer.0 as usize].elem;
+        let elem = self.elem_of(buffer);
         self.push(Type::Vector(elem), Inst::Load(buffer, at, lanes))
     }
 
@@ -461,6 +482,14 @@ impl Address {
             base: self.base.clone() * size.clone(),
             terms: terms.map(|(v, s)| (*v, s.clone() * size.clone())).collect(),
         }
+    }
+
+    /// The sum of two addresses.
+    #[must_use]
+    pub fn plus(mut self, other: &Address) -> Address {
+        self.base = self.base + other.base.clone();
+        self.terms.extend(other.terms.iter().cloned());
+        self
     }
 
     /// This address moved by `index * stride` elements.

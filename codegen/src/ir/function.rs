@@ -1,8 +1,11 @@
 use super::{Address, Elem, Inst, Lanes, Size, Type, Value};
 
-/// A buffer parameter, by position in [`Function::buffers`].
+/// A buffer parameter, by position in [`Function::buffers`], or scratch memory, counted on after them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Buffer(pub u32);
+
+/// The most elements of scratch memory of a function: 64 KB, of any thread's stack.
+pub const MOST_SCRATCH: u64 = 1 << 14;
 
 /// What a function does with a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +50,9 @@ pub struct Function {
     pub dims: Vec<String>,
     /// Buffer parameters.
     pub buffers: Vec<BufferParam>,
+    /// Memory of the call's own, which begins with anything: a function writes what it reads. Access
+    /// [`Access::InOut`], constant lengths.
+    pub scratch: Vec<BufferParam>,
     /// Scalar parameters.
     pub scalars: Vec<Scalar>,
     /// Type of each value, by number.
@@ -110,6 +116,22 @@ pub struct Carried {
 }
 
 impl Function {
+    /// What a number stands for, if for anything: a buffer, or scratch memory.
+    pub fn buffer(&self, buffer: Buffer) -> Option<&BufferParam> {
+        self.memories().nth(buffer.0 as usize)
+    }
+
+    /// The buffers, and then the scratch memory.
+    pub fn memories(&self) -> impl Iterator<Item = &BufferParam> {
+        self.buffers.iter().chain(&self.scratch)
+    }
+
+    /// Whether nothing ever writes to a buffer.
+    pub(crate) fn is_only_read(&self, buffer: Buffer) -> bool {
+        self.buffer(buffer)
+            .is_some_and(|param| param.access == Access::In)
+    }
+
     /// The type of a value.
     ///
     /// # Panics

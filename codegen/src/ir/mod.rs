@@ -29,7 +29,9 @@ mod vector;
 pub mod verify;
 
 pub use builder::Builder;
-pub use function::{Access, Block, Buffer, BufferParam, Carried, Function, Loop, Scalar, Stmt};
+pub use function::{
+    Access, Block, Buffer, BufferParam, Carried, Function, Loop, MOST_SCRATCH, Scalar, Stmt,
+};
 pub use inst::{
     Address, Base3Part, BinaryOp, Compare, Inst, Lanes, ReduceOp, ShiftOp, UnaryOp, Value,
 };

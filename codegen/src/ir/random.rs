@@ -29,6 +29,10 @@ pub(crate) fn function(seed: u64) -> Function {
             random.buffers.push((buffer, access, elem));
         }
     }
+    for elem in [Elem::F32, Elem::I32] {
+        let scratch = b.scratch(&format!("own_{elem}"), elem, SCRATCH);
+        random.buffers.push((scratch, Access::InOut, elem));
+    }
     random.values.extend([b.scalar("s0"), b.scalar("s1")]);
     let start = b.i32(0);
     random.values.extend([start, b.to_index(start), b.iota()]);
@@ -37,6 +41,9 @@ pub(crate) fn function(seed: u64) -> Function {
     random.block(&mut b, 3);
     b.finish()
 }
+
+/// Elements of scratch memory.
+const SCRATCH: u64 = 50;
 
 struct Random {
     mix: SplitMix64,
@@ -104,6 +111,10 @@ impl Random {
             .filter(|x| x.1 != without)
             .collect();
         let (buffer, _, elem) = self.pick(&allowed);
+        // Constant, so that the verifier knows whether it is inside.
+        if buffer.0 as usize >= self.buffers.len() - 2 {
+            return (buffer, elem, Address::at(self.next() % (SCRATCH - 16)));
+        }
         let mut address = Address::at(self.size(2));
         for _ in 0..self.below(3) {
             address = address.step(self.value(b, Type::Index), self.size(2));

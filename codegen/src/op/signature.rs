@@ -72,6 +72,7 @@ impl Signature {
             name: name.to_owned(),
             dims: self.dims.iter().map(|dim| dim.name.to_string()).collect(),
             buffers: buffers.collect(),
+            scratch: Vec::new(),
             scalars: scalars.collect(),
             types: Vec::new(),
             body: Block::new(),

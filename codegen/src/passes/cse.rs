@@ -7,7 +7,7 @@
 //! What a loop computes is not available after it, for the loop may not run.
 
 use super::walk::Aliases;
-use crate::ir::{Access, BinaryOp, Block, Compare, Function, Inst, Stmt, Type};
+use crate::ir::{BinaryOp, Block, Compare, Function, Inst, Stmt, Type};
 use std::collections::HashMap;
 
 /// Runs the pass.
@@ -75,12 +75,7 @@ impl Cse<'_> {
         let mut inst = inst.clone();
         let elem = |v| self.function.type_of(v).elem();
         match &mut inst {
-            Inst::Load(buffer, ..) => {
-                let param = self.function.buffers.get(buffer.0 as usize)?;
-                if param.access != Access::In {
-                    return None;
-                }
-            }
+            Inst::Load(buffer, ..) if !self.function.is_only_read(*buffer) => return None,
             Inst::Binary(op, x, y)
                 if *op != BinaryOp::Sub && elem(*x) == Some(crate::ir::Elem::I32) && *x > *y =>
             {

@@ -10,7 +10,7 @@
 //!   [`LOADS`] out of one loop: beyond that, reading memory again is cheaper than the
 //!   registers.
 
-use crate::ir::{Access, Block, Function, Inst, Loop, Stmt, Value};
+use crate::ir::{Block, Function, Inst, Loop, Stmt, Value};
 
 /// The most loads that leave one loop.
 pub const LOADS: u32 = 16;
@@ -94,8 +94,7 @@ impl Hoist<'_> {
         inst.for_each_value(|v| operands = operands.max(self.depths[v.0 as usize]));
         match inst {
             Inst::Load(buffer, ..) => {
-                let param = self.function.buffers.get(buffer.0 as usize);
-                if param.is_none_or(|b| b.access != Access::In) {
+                if !self.function.is_only_read(*buffer) {
                     return here;
                 }
                 let mut to = here;

@@ -97,11 +97,13 @@ pub(super) fn methods(spec: &KernelSpec) -> Vec<Method> {
 pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Fields> {
     match method {
         Some(Method::Dot) => {
-            let has_digits = spec.packing == Some(Packing::Base3);
-            let known = Fields::ALL.into_iter();
-            known
-                .filter(|f| has_digits || *f != Fields::Digits)
-                .collect()
+            let is_known = |fields: &Fields| match fields {
+                Fields::Digits => spec.packing == Some(Packing::Base3),
+                // With one token there is nothing to share.
+                Fields::Panel => spec.op == Op::Gemm,
+                Fields::Shifted | Fields::Separate | Fields::SeparateLow | Fields::Halves => true,
+            };
+            Fields::ALL.into_iter().filter(is_known).collect()
         }
         Some(Method::Select | Method::Lut) | None => Vec::new(),
     }
@@ -111,7 +113,10 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
 /// of a byte, and at the next two.
 pub(super) const fn sums(method: Option<Method>, fields: Option<Fields>) -> &'static [Sum] {
     match (method, fields) {
-        (Some(Method::Dot), Some(Fields::Shifted | Fields::Halves | Fields::Digits)) => &Sum::ALL,
+        (
+            Some(Method::Dot),
+            Some(Fields::Shifted | Fields::Halves | Fields::Panel | Fields::Digits),
+        ) => &Sum::ALL,
         (Some(Method::Dot), Some(Fields::Separate | Fields::SeparateLow) | None) => &[Sum::I32],
         (Some(Method::Select | Method::Lut) | None, _) => &[],
     }
@@ -159,7 +164,7 @@ mod tests {
         );
         assert_eq!(
             said(&spec, |s| s.fields = None),
-            "`gemm`: `fields` of the schedule is missing, expected shifted, separate, separate-low or halves"
+            "`gemm`: `fields` of the schedule is missing, expected shifted, separate, separate-low, halves or panel"
         );
         let lut = spec.clone().method(Method::Lut);
         assert_eq!(

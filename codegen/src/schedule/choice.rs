@@ -76,6 +76,8 @@ pub enum Fields {
     /// Two of the four where they are and two shifted down to the same places, into two sums: one
     /// shift a word.
     Halves,
+    /// Unpacked once for many tokens, into memory that stays in the first cache.
+    Panel,
     /// The digits of base 3, the highest first, each found in all bytes by two comparisons: no
     /// fields.
     Digits,
@@ -83,11 +85,12 @@ pub enum Fields {
 
 impl Fields {
     /// Every one.
-    pub const ALL: [Fields; 5] = [
+    pub const ALL: [Fields; 6] = [
         Fields::Shifted,
         Fields::Separate,
         Fields::SeparateLow,
         Fields::Halves,
+        Fields::Panel,
         Fields::Digits,
     ];
 
@@ -98,6 +101,7 @@ impl Fields {
             Fields::Separate => "separate",
             Fields::SeparateLow => "separate-low",
             Fields::Halves => "halves",
+            Fields::Panel => "panel",
             Fields::Digits => "digits",
         }
     }
@@ -105,7 +109,7 @@ impl Fields {
     /// Sums of a token and a group of rows.
     pub(crate) const fn sums(self) -> usize {
         match self {
-            Fields::Shifted | Fields::Digits => 1,
+            Fields::Shifted | Fields::Panel | Fields::Digits => 1,
             Fields::Halves => 2,
             Fields::Separate => 4,
             Fields::SeparateLow => 3,

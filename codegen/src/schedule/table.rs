@@ -187,7 +187,7 @@ const fn int2(isa: Isa) -> Products {
         ),
         Isa::Avx2 => products_of(
             tile(1, 1).fields(Fields::Halves).sum(Sum::I16),
-            tile(1, 4).sum(Sum::I16),
+            tile(1, 4).fields(Fields::Panel).sum(Sum::I16),
             4096,
         ),
         Isa::Sse41 => products_of(tile(1, 1).sum(Sum::I16), tile(1, 2).sum(Sum::I16), 0),
@@ -197,21 +197,23 @@ const fn int2(isa: Isa) -> Products {
     }
 }
 
-/// Where there is no table of 128 bytes, the digits of base 3 are found one by one; further tokens
-/// share them.
+/// Where there is no table of 128 bytes, the digits of base 3 are found one by one, for several tokens
+/// once.
 const fn base3(isa: Isa) -> Products {
-    const fn digits(groups: u32, tokens: u32) -> Tile {
-        tile(groups, tokens).fields(Fields::Digits).sum(Sum::I16)
+    const fn digits(groups: u32) -> Tile {
+        tile(groups, 1).fields(Fields::Digits).sum(Sum::I16)
+    }
+    const fn panel(tokens: u32, sum: Sum) -> Tile {
+        tile(1, tokens).fields(Fields::Panel).sum(sum)
     }
     match isa {
         Isa::Avx512Vnni => int2(isa),
-        Isa::Avx512 => products_of(digits(4, 1), digits(2, 6), 4096),
-        Isa::Avx2 => products_of(digits(2, 1), digits(1, 6), 4096),
-        Isa::Sse41 => products_of(digits(1, 1), digits(1, 3), 0),
-        Isa::Portable | Isa::Neon | Isa::Dotprod => {
-            let tokens = int2(isa).gemm.tokens;
-            products_of(tile(1, 1), tile(1, tokens), 0)
-        }
+        Isa::Avx512 => products_of(digits(4), panel(8, Sum::I16), 4096),
+        Isa::Avx2 => products_of(digits(2), panel(4, Sum::I16), 4096),
+        Isa::Sse41 => products_of(digits(1), panel(3, Sum::I16), 0),
+        Isa::Dotprod => products_of(tile(1, 1), panel(4, Sum::I32), 0),
+        Isa::Neon => products_of(tile(1, 1), panel(2, Sum::I32), 0),
+        Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
 

@@ -49,7 +49,12 @@ pub(super) struct Generator {
     /// Values in scope, outer ones first.
     pub(super) known: Vec<Known>,
     pub(super) sites: Vec<Site>,
+    /// Scratch memory of i32, all of it written at the start.
+    scratch: Buffer,
 }
+
+/// Elements of scratch memory.
+const SCRATCH: u64 = 40;
 
 /// A loop carries f32 values of at most this magnitude (a power of two), and memory keeps them.
 pub(super) const KEPT_LIMIT: u32 = 20;
@@ -87,16 +92,21 @@ pub fn random_function(seed: u64) -> Function {
             });
         }
     }
+    let n = rng.pick(&dims);
+    let from = b.buffer("walk_in", Access::In, Elem::F32, n.clone());
+    let to = b.buffer("walk_out", Access::Out, Elem::F32, n.clone());
+    let scratch = b.scratch("scratch", Elem::I32, SCRATCH);
     let mut generator = Generator {
         rng,
         dims,
         memory,
         known: Vec::new(),
         sites: Vec::new(),
+        scratch,
     };
     generator.start(&mut b);
     generator.block(&mut b, 0);
-    generator.walk(&mut b);
+    generator.walk(&mut b, (n, from, to));
     let mut function = b.finish();
     for memory in &generator.memory {
         let needs = memory.needs.iter().cloned();
@@ -123,6 +133,9 @@ impl Generator {
         self.learn(b, x, Kind::F32 { limit: 4 });
         let x = b.i32_like(iota, 0);
         self.learn(b, x, Kind::Mask);
+        for at in [0, 16, SCRATCH - 16] {
+            b.store(self.scratch, Address::at(at), iota, Lanes::All);
+        }
     }
 
     /// Notes a value that is in scope from here.
@@ -169,11 +182,28 @@ impl Generator {
                 0 | 1 if depth < 3 => self.for_loop(b, depth),
                 0..=2 => self.store(b),
                 3 => self.prefetch(b),
+                4 | 5 if self.rng.one_in(3) => self.scratch(b),
                 4 | 5 => self.load(b),
                 6 => self.index(b),
                 _ => self.arithmetic(b),
             }
         }
+    }
+
+    /// A vector into scratch memory, or a vector or a scalar out of it.
+    fn scratch(&mut self, b: &mut Builder) {
+        let at = Address::at(self.rng.below(SCRATCH - 15));
+        let loaded = match self.rng.below(3) {
+            0 => {
+                let x = self.pick(|k| k.kind == Kind::I32 && k.vector).value;
+                let lanes = Lanes::First(self.size());
+                let lanes = self.rng.pick(&[Lanes::All, lanes]);
+                return b.store(self.scratch, at, x, lanes);
+            }
+            1 => b.load(self.scratch, at),
+            _ => b.load_vector(self.scratch, at, Lanes::All),
+        };
+        self.learn(b, loaded, Kind::I32);
     }
 
     fn for_loop(&mut self, b: &mut Builder, depth: u64) {
@@ -236,10 +266,7 @@ impl Generator {
     }
 
     /// A pass over two buffers of exactly `n` elements, tail included: the idiom of kernels.
-    fn walk(&mut self, b: &mut Builder) {
-        let n = self.rng.pick(&self.dims);
-        let from = b.buffer("walk_in", Access::In, Elem::F32, n.clone());
-        let to = b.buffer("walk_out", Access::Out, Elem::F32, n.clone());
+    fn walk(&mut self, b: &mut Builder, (n, from, to): (Size, Buffer, Buffer)) {
         let factor = self
             .pick(|k| !k.vector && matches!(k.kind, Kind::F32 { limit } if limit <= KEPT_LIMIT));
         // Neutral for some zeros only.

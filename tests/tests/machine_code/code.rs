@@ -69,6 +69,13 @@ pub(crate) fn dot_loop(insts: &[Inst]) -> &[Inst] {
     most.expect("the kernel has a loop")
 }
 
+/// The innermost loop with so many of an instruction.
+pub(crate) fn loop_of<'i>(insts: &'i [Inst], name: &str, times: usize) -> &'i [Inst] {
+    let mut loops = innermost_loops(insts);
+    let found = loops.find(|insts| count(insts, name) == times);
+    found.unwrap_or_else(|| panic!("the kernel has a loop of {times} {name}"))
+}
+
 fn innermost_loops(insts: &[Inst]) -> impl Iterator<Item = &[Inst]> {
     let loops = insts
         .iter()

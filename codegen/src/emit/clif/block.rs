@@ -8,7 +8,7 @@ use super::address::equal_or_apart;
 use super::emitter::{Emitter, PART_BYTES, PART_LANES, PARTS, Repr};
 use super::lanes::is_lane_wise;
 use super::memory::{Reach, reach};
-use crate::ir::{Access, Address, Buffer, Inst, Lanes, ReduceOp, Stmt, Value, VectorOp};
+use crate::ir::{Address, Buffer, Inst, Lanes, ReduceOp, Stmt, Value, VectorOp};
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
 
 /// Consecutive lane-wise statements on vectors.
@@ -62,7 +62,7 @@ impl Emitter<'_> {
                 if !run.admits(buffer, address, store) {
                     self.run(std::mem::take(&mut run));
                 }
-                if self.source.buffers[buffer.0 as usize].access != Access::In {
+                if !self.source.is_only_read(buffer) {
                     run.accesses.push((buffer, address, store));
                 }
             }

@@ -1,8 +1,11 @@
 use super::base3::Split;
 use crate::emit::bytes::SmallBytes;
-use crate::ir::{Dim, Elem, Function, Size, Type, Value};
+use crate::ir::{BufferParam, Dim, Elem, Function, Size, Type, Value};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
-use cranelift_codegen::ir::{self as clif, AbiParam, InstBuilder, Signature, UserFuncName, types};
+use cranelift_codegen::ir::{
+    self as clif, AbiParam, InstBuilder, Signature, StackSlotData, StackSlotKind, UserFuncName,
+    types,
+};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_codegen::settings;
 use std::collections::HashMap;
@@ -104,6 +107,15 @@ pub(super) fn translate(source: &Function, isa: &dyn TargetIsa) -> clif::Functio
     function
 }
 
+/// Memory on the stack.
+fn stack(cur: &mut FuncCursor<'_>, memory: &BufferParam) -> clif::Value {
+    const ELEM_BYTES: u64 = 4;
+    let bytes = memory.len.as_const().unwrap_or(0) * ELEM_BYTES;
+    let data = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes as u32, 4);
+    let slot = cur.func.create_sized_stack_slot(data);
+    cur.ins().stack_addr(types::I64, slot, 0)
+}
+
 impl<'a> Emitter<'a> {
     fn enter(
         source: &'a Function,
@@ -123,13 +135,14 @@ impl<'a> Emitter<'a> {
         let (dims, scalars) = rest.split_at(source.dims.len());
         let body = function.dfg.make_block();
         let mut cur = FuncCursor::new(function).at_bottom(entry);
+        let scratch: Vec<clif::Value> = source.scratch.iter().map(|m| stack(&mut cur, m)).collect();
         let jump = cur.ins().jump(body, &[]);
         cur.func.layout.append_block(body);
         cur.goto_bottom(body);
         Emitter {
             source,
             cur,
-            buffers: buffers.to_vec(),
+            buffers: [buffers, &scratch].concat(),
             dims: dims.to_vec(),
             scalars: scalars.to_vec(),
             values: vec![None; source.types.len()],

@@ -70,6 +70,9 @@ fn flags() -> Result<Flags, EmitError> {
     // Kernels refer to nothing outside themselves but by absolute address.
     builder.set("is_pic", "false")?;
     builder.set("use_colocated_libcalls", "false")?;
+    // Scratch memory may be larger than the page that guards a stack.
+    builder.set("enable_probestack", "true")?;
+    builder.set("probestack_strategy", "inline")?;
     // Nothing unwinds through a kernel.
     builder.set("unwind_info", "false")?;
     let verify = if cfg!(debug_assertions) {

@@ -28,6 +28,7 @@ pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, Em
         .features()
         .map(|features| quote!(#[target_feature(enable = #features)]));
     let docs = docs(function, isa, &names);
+    let scratch = scratch(function, &names);
     Ok(quote! {
         #(#[doc = #docs])*
         #feature
@@ -35,6 +36,7 @@ pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, Em
             #imports
             #(#helpers)*
             #dims
+            #scratch
             #body
         }
     })
@@ -62,6 +64,34 @@ pub(super) fn parameters(function: &Function, names: &Names) -> (TokenStream, To
         list.extend(quote!(#name: f32,));
     }
     (list, dims)
+}
+
+/// Scratch memory, on the stack and not written yet.
+fn scratch(function: &Function, names: &Names) -> TokenStream {
+    let first = function.buffers.len() as u32;
+    let memories = function
+        .scratch
+        .iter()
+        .zip(first..)
+        .map(|(memory, number)| {
+            let name = names.buffer(crate::ir::Buffer(number));
+            let elem = elem_type(memory.elem);
+            let len = size::number(memory.len.as_const().unwrap_or(0));
+            quote! {
+                let mut #name = Lines(::core::mem::MaybeUninit::<[#elem; #len]>::uninit());
+                let #name = #name.0.as_mut_ptr().cast::<#elem>();
+            }
+        });
+    let memories: TokenStream = memories.collect();
+    match memories.is_empty() {
+        true => memories,
+        false => quote! {
+            /// Begins with a cache line.
+            #[repr(align(64))]
+            struct Lines<T>(T);
+            #memories
+        },
+    }
 }
 
 pub(super) fn docs(function: &Function, isa: &dyn Isa, names: &Names) -> Vec<String> {
@@ -170,7 +200,7 @@ impl Walk<'_> {
             match stmt {
                 Stmt::Let(value, inst @ Inst::Load(buffer, ..))
                     if !self.function.type_of(*value).is_vector()
-                        && self.function.buffers[buffer.0 as usize].access == Access::In =>
+                        && self.function.is_only_read(*buffer) =>
                 {
                     later.push((*value, inst));
                     continue;

@@ -26,7 +26,7 @@ impl Walk<'_> {
     ) -> Result<TokenStream, EmitError> {
         let ty = self.function.type_of(value);
         let elem = ty.elem().ok_or(EmitError::IllTyped { value })?;
-        if self.function.buffers[buffer.0 as usize].elem != elem {
+        if self.function.buffer(buffer).map(|b| b.elem) != Some(elem) {
             return Err(EmitError::IllTyped { value });
         }
         let variable_type = self.variable_type(ty);
@@ -63,7 +63,7 @@ impl Walk<'_> {
     ) -> Result<TokenStream, EmitError> {
         let ty = self.function.type_of(value);
         let elem = ty.elem().ok_or(EmitError::IllTyped { value })?;
-        if self.function.buffers[buffer.0 as usize].elem != elem {
+        if self.function.buffer(buffer).map(|b| b.elem) != Some(elem) {
             return Err(EmitError::IllTyped { value });
         }
         let mut tokens = TokenStream::new();

@@ -19,7 +19,7 @@ impl Names {
             names.map(|n| parameter(n)).collect::<Result<Vec<_>, _>>()
         };
         Ok(Names {
-            buffers: idents(&mut function.buffers.iter().map(|b| &b.name))?,
+            buffers: idents(&mut function.memories().map(|b| &b.name))?,
             dims: idents(&mut function.dims.iter())?,
             scalars: idents(&mut function.scalars.iter().map(|s| &s.name))?,
         })

@@ -159,7 +159,7 @@ impl Operands<'_, '_> {
     /// `buffer[address]`
     pub(super) fn place(&mut self) -> Result<(Buffer, Address), ParseError> {
         let buffer = self.name("buffer", "the name of a buffer", |function, name| {
-            function.buffers.iter().position(|b| b.name == name)
+            function.memories().position(|b| b.name == name)
         })?;
         self.cursor.symbol("[")?;
         let address = self.address()?;

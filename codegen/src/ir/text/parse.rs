@@ -4,7 +4,9 @@ use super::cursor::Cursor;
 use super::error::{ParseError, Problem};
 use super::lex::Token;
 use super::operand::Operands;
-use crate::ir::{Access, Block, BufferParam, Carried, Function, Loop, Scalar, Stmt, Type, Value};
+use crate::ir::{
+    Access, Block, BufferParam, Carried, Elem, Function, Loop, Scalar, Size, Stmt, Type, Value,
+};
 
 /// Loops that may be nested.
 const MAX_LOOP_DEPTH: usize = 64;
@@ -80,6 +82,7 @@ fn header(cursor: &mut Cursor<'_>) -> Result<Function, ParseError> {
         name,
         dims,
         buffers: Vec::new(),
+        scratch: Vec::new(),
         scalars,
         types: Vec::new(),
         body: Block::new(),
@@ -102,16 +105,11 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Lines such as `in x: f32[cols]`.
+    /// Lines such as `in x: f32[cols]`, then those such as `scratch panel: i32[4096]`.
     fn buffers(&mut self) -> Result<(), ParseError> {
         while let Token::Word("in" | "out" | "inout") = self.cursor.peek() {
             let access: Access = self.cursor.mnemonic("in, out or inout")?;
-            let name = self.cursor.any_word("the name of a buffer")?.to_owned();
-            self.cursor.symbol(":")?;
-            let elem = self.cursor.mnemonic("f32 or i32")?;
-            self.cursor.symbol("[")?;
-            let len = self.operands().size()?;
-            self.cursor.symbol("]")?;
+            let (name, elem, len) = self.memory()?;
             self.function.buffers.push(BufferParam {
                 name,
                 access,
@@ -119,7 +117,27 @@ impl<'a> Parser<'a> {
                 len,
             });
         }
+        while self.cursor.word_if("scratch") {
+            let (name, elem, len) = self.memory()?;
+            self.function.scratch.push(BufferParam {
+                name,
+                access: Access::InOut,
+                elem,
+                len,
+            });
+        }
         Ok(())
+    }
+
+    /// `x: f32[cols]`
+    fn memory(&mut self) -> Result<(String, Elem, Size), ParseError> {
+        let name = self.cursor.any_word("the name of a buffer")?.to_owned();
+        self.cursor.symbol(":")?;
+        let elem = self.cursor.mnemonic("f32 or i32")?;
+        self.cursor.symbol("[")?;
+        let len = self.operands().size()?;
+        self.cursor.symbol("]")?;
+        Ok((name, elem, len))
     }
 
     /// Statements up to `}`, and what a `yield` before it lists.

@@ -33,7 +33,7 @@ impl Function {
     }
 
     fn buffer_name(&self, buffer: crate::ir::Buffer) -> &str {
-        let param = self.buffers.get(buffer.0 as usize);
+        let param = self.buffer(buffer);
         param.map_or("?", |p| p.name.as_str())
     }
 }
@@ -50,7 +50,16 @@ impl Display for Function {
         for buffer in &self.buffers {
             writeln!(f, "  {}", self.shown(buffer))?;
         }
-        if !self.buffers.is_empty() && !self.body.is_empty() {
+        for memory in &self.scratch {
+            writeln!(
+                f,
+                "  scratch {}: {}[{}]",
+                memory.name,
+                memory.elem,
+                self.shown(&memory.len)
+            )?;
+        }
+        if self.memories().next().is_some() && !self.body.is_empty() {
             f.write_str("\n")?;
         }
         write_block(f, self, &self.body, 1)?;

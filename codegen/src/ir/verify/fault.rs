@@ -1,6 +1,6 @@
 //! What the verifier reports.
 
-use crate::ir::{Elem, Type, Value, VectorOp};
+use crate::ir::{Elem, MOST_SCRATCH, Type, Value, VectorOp};
 use std::fmt;
 
 /// All that is wrong with a function; never empty.
@@ -86,6 +86,15 @@ pub enum Fault {
         number: u32,
         /// How many there are.
         count: usize,
+    },
+    /// Scratch memory whose length is no constant, or that is too much, or that is not read and
+    /// written (3).
+    #[error(
+        "scratch memory `{name}`, expected a constant length, at most {MOST_SCRATCH} elements in all, read and written"
+    )]
+    Scratch {
+        /// Its name.
+        name: String,
     },
     /// A scalar that does not exist (2).
     #[error("there is no scalar {number}, the function has {count}")]

@@ -38,7 +38,9 @@ mod types;
 
 pub use fault::{Expected, Fault, Violation, Violations};
 
-use crate::ir::{Block, BufferParam, Function, Loop, Size, Stmt, Type, Value};
+use crate::ir::{
+    Access, Block, BufferParam, Function, Loop, MOST_SCRATCH, Size, Stmt, Type, Value,
+};
 use bounds::Ranges;
 use scope::Scope;
 use std::collections::BTreeSet;
@@ -138,7 +140,7 @@ impl<'a> Verifier<'a> {
         let function = self.function;
         self.name(&function.name);
         let dims = function.dims.iter();
-        let buffers = function.buffers.iter().map(|b| &b.name);
+        let buffers = function.memories().map(|b| &b.name);
         let scalars = function.scalars.iter().map(|s| &s.name);
         let mut names = BTreeSet::new();
         for name in dims.chain(buffers).chain(scalars) {
@@ -149,6 +151,15 @@ impl<'a> Verifier<'a> {
         for buffer in &function.buffers {
             self.part = Part::Buffer(buffer);
             self.size(&buffer.len);
+        }
+        let mut elements = 0u64;
+        for memory in &function.scratch {
+            self.part = Part::Buffer(memory);
+            elements = elements.saturating_add(memory.len.as_const().unwrap_or(u64::MAX));
+            let fits = elements <= MOST_SCRATCH && memory.access == Access::InOut;
+            self.require(fits, || Fault::Scratch {
+                name: memory.name.clone(),
+            });
         }
     }
 

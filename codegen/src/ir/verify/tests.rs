@@ -230,6 +230,36 @@ fn sizes_are_folded_and_finite() {
     }
 }
 
+#[test]
+fn scratch_memory_is_of_constant_length_and_little() {
+    let with = |scratch: &str| {
+        let text = format!("kernel k(n) {{ out out: f32[n] {scratch} }}");
+        faults_of(&parse(&text).expect("it is a function"))
+    };
+    assert_eq!(with("scratch a: i32[16000] scratch b: f32[384]"), []);
+    for (scratch, name) in [
+        ("scratch a: i32[16000] scratch b: f32[385]", "b"),
+        ("scratch a: i32[n]", "a"),
+    ] {
+        let name = name.to_owned();
+        assert_eq!(with(scratch), [Fault::Scratch { name }], "{scratch}");
+    }
+    let taken = Fault::NameTaken {
+        name: "out".to_owned(),
+    };
+    assert_eq!(with("scratch out: i32[1]"), [taken]);
+    let mut read = parse("kernel k() { scratch a: i32[1] }").expect("it is a function");
+    read.scratch[0].access = Access::In;
+    let name = "a".to_owned();
+    assert_eq!(faults_of(&read), [Fault::Scratch { name }]);
+    let beyond = "kernel k() { scratch a: i32[16] %0: i32x16 = load a[1] }";
+    let found = faults_of(&parse(beyond).expect("it is a function"));
+    assert!(
+        matches!(found[..], [Fault::OutOfBounds { .. }]),
+        "{found:?}"
+    );
+}
+
 // 4, 5
 
 #[test]

@@ -199,10 +199,10 @@ impl<'a> Verifier<'a> {
             self.size(stride);
         }
         self.size(&address.base);
-        let param = self.function.buffers.get(buffer.0 as usize);
+        let param = self.function.buffer(buffer);
         self.require(param.is_some(), || Fault::NoSuchBuffer {
             number: buffer.0,
-            count: self.function.buffers.len(),
+            count: self.function.memories().count(),
         });
         param
     }

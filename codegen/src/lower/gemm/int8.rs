@@ -4,13 +4,14 @@
 //! a word of activations. `product` turns quads into sums, by one method or another.
 
 use super::Shape;
+use super::panel::Panel;
 use super::product::{Codes, Product};
 use super::walk::{Rows, Tokens, Walk};
 use super::word::Word;
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, Size, UnaryOp, Value};
 use crate::lower::quantize::row_words;
 use crate::lower::{Lowering, any};
-use crate::schedule::Schedule;
+use crate::schedule::{Fields, Schedule};
 use atome_spec::{Packing, layout};
 
 /// Activations in a word.
@@ -24,6 +25,7 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let names = ["w", "x", "x_scale", "x_sum", "out"];
     let [w, x, x_scale, x_sum, out] = names.map(|name| l.buffer(name));
     let scale = l.scalar("scale");
+    let panel = (l.schedule.fields() == Fields::Panel).then(|| Panel::new(&mut l.b));
     let b = &mut l.b;
     let gemm = Gemm {
         packing,
@@ -47,23 +49,27 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         row_groups: l.schedule.row_groups(),
         token_tile: l.schedule.tokens(),
     };
-    walk.run(b, &|b, rows, tokens| gemm.tile(b, rows, tokens));
+    let tile = |b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>| gemm.tile(b, rows, tokens);
+    match panel {
+        Some(panel) => panel.run(b, &gemm, &walk, &tile),
+        None => walk.run(b, &tile),
+    }
 }
 
-struct Gemm {
-    packing: Packing,
-    w: Buffer,
-    x: Buffer,
+pub(super) struct Gemm {
+    pub(super) packing: Packing,
+    pub(super) w: Buffer,
+    pub(super) x: Buffer,
     x_scale: Buffer,
     x_sum: Buffer,
-    out: Buffer,
+    pub(super) out: Buffer,
     scale: Value,
-    cols: Size,
+    pub(super) cols: Size,
     /// Words of activations a token.
-    x_words: Size,
-    out_stride: Size,
+    pub(super) x_words: Size,
+    pub(super) out_stride: Size,
     schedule: Schedule,
-    product: Product,
+    pub(super) product: Product,
     prefetch_words: u64,
 }
 
@@ -101,7 +107,7 @@ impl Gemm {
 
     /// Words whose columns are all there: activations are padded to whole words of int2, which so
     /// has no rest.
-    fn full_words(&self) -> Size {
+    pub(super) fn full_words(&self) -> Size {
         let cols = self.quads() as u64 * PER_WORD;
         match self.packing {
             Packing::Int2 => self.cols.clone().div_ceil(cols),
@@ -110,7 +116,7 @@ impl Gemm {
     }
 
     /// Quads of a word.
-    fn quads(&self) -> usize {
+    pub(super) fn quads(&self) -> usize {
         layout::word_cols(self.packing) / PER_WORD as usize
     }
 
@@ -200,8 +206,7 @@ impl Gemm {
         x: &Address,
     ) -> Vec<Vec<Value>> {
         let of_token = |t| {
-            let mut at = tokens.offset(t, &self.x_words).offset(x.base.clone());
-            at.terms.extend(x.terms.iter().cloned());
+            let at = tokens.offset(t, &self.x_words).plus(x);
             let word = |i| b.load(self.x, at.clone().offset(i as u64));
             (0..count).map(word).collect()
         };
@@ -216,16 +221,25 @@ impl Gemm {
     }
 
     fn load_codes(&self, b: &mut Builder, rows: &Rows, word: &Address) -> Vec<Word> {
-        (0..rows.groups)
-            .map(|g| {
-                let at = rows.codes(g, word);
-                if self.prefetch_words > 0 {
-                    b.prefetch(self.w, at.clone().offset(self.prefetch_words));
-                }
-                let packed = b.load_vector(self.w, at, Lanes::All);
-                Word::new(b, &self.schedule, self.packing, packed)
-            })
+        let groups = 0..rows.groups;
+        groups
+            .map(|g| self.load_word(b, rows.codes(g, word)))
             .collect()
+    }
+
+    /// The word at an address.
+    pub(super) fn load_word(&self, b: &mut Builder, at: Address) -> Word {
+        if self.prefetch_words > 0 {
+            b.prefetch(self.w, at.clone().offset(self.prefetch_words));
+        }
+        let packed = b.load_vector(self.w, at, Lanes::All);
+        Word::new(b, &self.schedule, self.packing, packed)
+    }
+
+    /// Words of a block of rows.
+    pub(super) fn block_words(&self) -> Size {
+        let of_row = layout::word_cols(self.packing) as u64;
+        self.cols.clone().div_ceil(of_row) * layout::BLOCK_ROWS as u64
     }
 
     /// Scales and stores the sums of token `t`.
@@ -237,23 +251,40 @@ impl Gemm {
         t: usize,
         totals: &[Value],
     ) {
-        let each = Size::ONE;
-        let x_scale = b.load(self.x_scale, tokens.offset(t, &each));
+        let at = |stride: &Size| tokens.offset(t, stride);
+        let (scale, excess) = self.scale_of(b, &at(&Size::ONE));
+        let out = at(&self.out_stride);
+        for (g, sums) in totals.chunks(self.product.totals()).enumerate() {
+            let scaled = self.scaled(b, sums, scale, excess);
+            b.store(self.out, rows.out(g, &out), scaled, rows.lanes(g));
+        }
+    }
+
+    /// What the sums of a token are multiplied by, and what they exceed those with trits by.
+    pub(super) fn scale_of(&self, b: &mut Builder, token: &Address) -> (Value, Option<Value>) {
+        let x_scale = b.load(self.x_scale, token.clone());
         let scale = b.mul(x_scale, self.scale);
         let scale = b.splat(scale);
         let excess = self.product.sums_codes().then(|| {
-            let x_sum = b.load(self.x_sum, tokens.offset(t, &each));
+            let x_sum = b.load(self.x_sum, token.clone());
             b.splat(x_sum)
         });
-        let out = tokens.offset(t, &self.out_stride);
-        for (g, sums) in totals.chunks(self.product.totals()).enumerate() {
-            let mut sum = self.product.total(b, sums);
-            if let Some(excess) = excess {
-                sum = b.binary(BinaryOp::Sub, sum, excess);
-            }
-            let sum = b.unary(UnaryOp::ToFloat, sum);
-            let scaled = b.mul(sum, scale);
-            b.store(self.out, rows.out(g, &out), scaled, rows.lanes(g));
+        (scale, excess)
+    }
+
+    /// The results of a group of rows.
+    pub(super) fn scaled(
+        &self,
+        b: &mut Builder,
+        sums: &[Value],
+        scale: Value,
+        excess: Option<Value>,
+    ) -> Value {
+        let mut sum = self.product.total(b, sums);
+        if let Some(excess) = excess {
+            sum = b.binary(BinaryOp::Sub, sum, excess);
         }
+        let sum = b.unary(UnaryOp::ToFloat, sum);
+        b.mul(sum, scale)
     }
 }

@@ -5,11 +5,13 @@
 //! | `walk` | blocks of rows and tiles of tokens |
 //! | `float` | f32 activations |
 //! | `int8` | int8 activations |
+//! | `panel` | int8 activations by codes that are unpacked once for many tokens |
 //! | `product` | the methods of an int8 product |
 //! | `word` | the codes of a packed word |
 
 mod float;
 mod int8;
+mod panel;
 mod product;
 mod walk;
 mod word;

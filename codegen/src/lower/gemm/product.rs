@@ -137,13 +137,7 @@ impl Product {
                 let sum = self.fields.sum_of(q % 4);
                 let x = b.splat(x[0]);
                 for (codes, acc) in codes.iter().zip(acc.chunks_mut(self.sums())) {
-                    acc[sum] = match self.sum {
-                        Sum::I32 => b.dot4(acc[sum], *codes, x),
-                        Sum::I16 => {
-                            let products = b.packed(PackedOp::Pairs, &[*codes, x]);
-                            b.packed(PackedOp::Add16, &[acc[sum], products])
-                        }
-                    };
+                    acc[sum] = self.add_products(b, acc[sum], *codes, x);
                 }
             }
             Codes::Words(codes, bit) => {
@@ -155,6 +149,33 @@ impl Product {
                         *acc = b.add(*acc, term);
                     }
                 }
+            }
+        }
+    }
+
+    /// Adds the products of codes, a byte each, with the activations of a word.
+    pub(super) fn add_bytes(&self, b: &mut Builder, sum: Value, codes: Value, x: Value) -> Value {
+        let x = b.splat(x);
+        self.add_products(b, sum, codes, x)
+    }
+
+    /// Codes out of memory, so that they are seen to be small: signed bytes multiply them too.
+    pub(super) fn known_codes(&self, b: &mut Builder, codes: Value) -> Value {
+        match self.sum {
+            Sum::I32 => {
+                let field = b.i32_like(codes, 0x0303_0303);
+                b.and(codes, field)
+            }
+            Sum::I16 => codes,
+        }
+    }
+
+    fn add_products(&self, b: &mut Builder, sum: Value, codes: Value, x: Value) -> Value {
+        match self.sum {
+            Sum::I32 => b.dot4(sum, codes, x),
+            Sum::I16 => {
+                let products = b.packed(PackedOp::Pairs, &[codes, x]);
+                b.packed(PackedOp::Add16, &[sum, products])
             }
         }
     }

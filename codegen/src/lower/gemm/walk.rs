@@ -9,6 +9,7 @@ const LANES_U64: u64 = LANES as u64;
 const BLOCK_ROWS_U64: u64 = BLOCK_ROWS as u64;
 
 /// The shape of a product and of its tiles.
+#[derive(Clone)]
 pub(super) struct Walk {
     pub(super) rows: Size,
     /// Words a row.
@@ -55,9 +56,7 @@ impl Rows {
 }
 
 fn moved(at: &Address, by: &Address) -> Address {
-    let mut at = at.clone().offset(by.base.clone());
-    at.terms.extend(by.terms.iter().cloned());
-    at
+    at.clone().plus(by)
 }
 
 /// The tokens of a tile.
@@ -84,11 +83,12 @@ pub(super) type Tile<'a> = dyn Fn(&mut Builder, &Rows, &Tokens<'_>) + 'a;
 impl Walk {
     /// Every tile, row blocks first.
     pub(super) fn run(&self, b: &mut Builder, tile: &Tile<'_>) {
-        self.full_blocks(b, tile);
+        self.full_blocks(b, (Size::ZERO, self.tokens.clone()), tile);
         self.last_block(b, tile);
     }
 
-    fn full_blocks(&self, b: &mut Builder, tile: &Tile<'_>) {
+    /// The tiles of whole blocks, for so many tokens from one on.
+    pub(super) fn full_blocks(&self, b: &mut Builder, tokens: (Size, Size), tile: &Tile<'_>) {
         let groups = self.row_groups;
         let tile_rows = (groups * LANES) as u64;
         let block_words = self.words.clone() * BLOCK_ROWS_U64;
@@ -101,7 +101,7 @@ impl Walk {
                     groups,
                     last: Lanes::All,
                 };
-                self.all_tokens(b, &part, tile);
+                self.some_tokens(b, &part, tokens.clone(), tile);
                 vec![]
             });
             vec![]
@@ -110,7 +110,7 @@ impl Walk {
 
     /// The block of fewer than 64 rows. Its number of groups sets its stride, so when it is
     /// not known the groups are walked one by one.
-    fn last_block(&self, b: &mut Builder, tile: &Tile<'_>) {
+    pub(super) fn last_block(&self, b: &mut Builder, tile: &Tile<'_>) {
         let rows = &self.rows;
         let rest = rows.clone().rem(BLOCK_ROWS_U64);
         let first_row = rows.clone().div(BLOCK_ROWS_U64) * BLOCK_ROWS_U64;
@@ -168,18 +168,31 @@ impl Walk {
     }
 
     fn all_tokens(&self, b: &mut Builder, rows: &Rows, tile: &Tile<'_>) {
+        self.some_tokens(b, rows, (Size::ZERO, self.tokens.clone()), tile);
+    }
+
+    /// The tiles of so many tokens from one on.
+    fn some_tokens(
+        &self,
+        b: &mut Builder,
+        rows: &Rows,
+        (from, count): (Size, Size),
+        tile: &Tile<'_>,
+    ) {
         let size = self.token_tile as u64;
-        let full = self.tokens.clone().div(size);
+        let full = count.clone().div(size);
         if size > 1 {
             b.for_loop(full.clone(), &[], |b, t, _| {
-                let first = |stride: &Size| Address::of(&[(t, stride.clone() * size)]);
+                let first = |stride: &Size| {
+                    Address::of(&[(t, stride.clone() * size)]).offset(from.clone() * stride.clone())
+                };
                 tile(b, rows, &Tokens::new(self.token_tile, &first));
                 vec![]
             });
         }
         let (done, rest) = match size {
-            1 => (Size::ZERO, self.tokens.clone()),
-            _ => (full * size, self.tokens.clone().rem(size)),
+            1 => (from, count),
+            _ => (from + full * size, count.rem(size)),
         };
         if rest == Size::ONE && done == Size::ZERO {
             return tile(b, rows, &Tokens::new(1, &|_| Address::at(0)));

@@ -25,7 +25,7 @@ impl Word {
                 fields: word,
                 fifth: None,
             },
-            (Packing::Base3, Fields::Digits) => Word::Digits(fraction(b, word)),
+            (Packing::Base3, Fields::Digits | Fields::Panel) => Word::Digits(fraction(b, word)),
             (Packing::Base3, _) => Word::Fields {
                 fields: b.base3(Base3Part::Fields, word),
                 fifth: Some(b.base3(Base3Part::Fifth, word)),

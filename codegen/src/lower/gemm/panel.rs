@@ -1,0 +1,258 @@
+//! int8 activations, by a panel: the codes of a block of rows and as many quads as sums of 16 bits
+//! hold are unpacked once, into memory that stays in the first cache, and multiplied by the
+//! activations of a pass of tokens. Rows that fill no block are multiplied as they are without a
+//! panel, and so are the tokens that fill no pass, unless it takes longer to unpack their codes
+//! than to write and to read them.
+
+use super::int8::Gemm;
+use super::walk::{Tile, Walk};
+use crate::ir::{Address, Buffer, Builder, Elem, Lanes, Size, Value};
+use crate::lower::any;
+use crate::schedule::Fields;
+use atome_spec::layout::BLOCK_ROWS;
+use atome_spec::{LANES, Packing};
+
+const LANES_U64: u64 = LANES as u64;
+const BLOCK_ROWS_U64: u64 = BLOCK_ROWS as u64;
+/// Groups of rows of a block.
+const GROUPS: u64 = BLOCK_ROWS_U64 / LANES_U64;
+/// Quads of a panel: the products of so many fit a sum of 16 bits.
+const QUADS: u64 = 64;
+/// Most tokens of a pass.
+const PASS: u64 = 32;
+
+/// The panel, and the sums of a pass so far.
+pub(super) struct Panel {
+    /// `[group][quad][16 rows]`, four codes each.
+    codes: Buffer,
+    /// `[token][group][16 rows]`
+    totals: Buffer,
+}
+
+/// A block of rows.
+#[derive(Clone, Copy)]
+struct Rows {
+    block: Value,
+}
+
+/// A pass of tokens.
+struct Pass {
+    first: Address,
+    /// How many tiles.
+    tiles: Size,
+    /// Tokens of a tile.
+    tile: u64,
+}
+
+/// Words whose codes are in the panel at a time.
+struct Part<'a> {
+    /// The first of them.
+    first: &'a Address,
+    /// How many.
+    words: Size,
+    /// Their quads, and those of columns that fill no word.
+    quads: Size,
+}
+
+impl Panel {
+    pub(super) fn new(b: &mut Builder) -> Panel {
+        Panel {
+            codes: b.scratch("panel", Elem::I32, GROUPS * QUADS * LANES_U64),
+            totals: b.scratch("totals", Elem::I32, PASS * BLOCK_ROWS_U64),
+        }
+    }
+
+    /// The whole product; `tile` is that of what is left over.
+    pub(super) fn run(&self, b: &mut Builder, gemm: &Gemm, walk: &Walk, tile: &Tile<'_>) {
+        let tile_tokens = walk.token_tile as u64;
+        let tiles = PASS / tile_tokens;
+        let of_pass = tiles * tile_tokens;
+        let passes = walk.tokens.clone().div(of_pass);
+        let rest = walk.tokens.clone().rem(of_pass);
+        let in_passes = passes.clone() * of_pass;
+        let shares = gemm.packing == Packing::Base3;
+        b.for_loop(walk.rows.clone().div(BLOCK_ROWS_U64), &[], |b, block, _| {
+            let rows = Rows { block };
+            b.for_loop(passes.clone(), &[], |b, number, _| {
+                let pass = Pass {
+                    first: Address::of(&[(number, of_pass.into())]),
+                    tiles: tiles.into(),
+                    tile: tile_tokens,
+                };
+                self.pass(b, gemm, rows, &pass);
+                vec![]
+            });
+            if shares {
+                b.for_loop(any(rest.clone().div(tile_tokens), tiles), &[], |b, _, _| {
+                    let pass = Pass {
+                        first: Address::at(in_passes.clone()),
+                        tiles: rest.clone().div(tile_tokens),
+                        tile: tile_tokens,
+                    };
+                    self.pass(b, gemm, rows, &pass);
+                    vec![]
+                });
+            }
+            vec![]
+        });
+        if shares {
+            let done = in_passes + rest.clone().div(tile_tokens) * tile_tokens;
+            let alone = Walk {
+                token_tile: 1,
+                ..walk.clone()
+            };
+            alone.full_blocks(b, (done, rest.rem(tile_tokens)), tile);
+        } else {
+            walk.full_blocks(b, (in_passes, rest), tile);
+        }
+        walk.last_block(b, tile);
+    }
+
+    fn pass(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, pass: &Pass) {
+        self.clear(b, pass);
+        let of_word = gemm.quads() as u64;
+        let held = QUADS / of_word;
+        let full = gemm.full_words();
+        let parts = full.clone().div(held);
+        b.for_loop(parts.clone(), &[], |b, part, _| {
+            let part = Part {
+                first: &Address::of(&[(part, held.into())]),
+                words: held.into(),
+                quads: (held * of_word).into(),
+            };
+            self.unpack(b, gemm, rows, &part);
+            self.multiply(b, gemm, pass, &part);
+            vec![]
+        });
+        let words = full.clone().rem(held);
+        let columns = match gemm.packing {
+            Packing::Int2 => Size::ZERO,
+            Packing::Base3 => gemm.cols.clone().rem(4 * of_word).div_ceil(4),
+        };
+        let part = Part {
+            first: &Address::at(parts * held),
+            words: words.clone(),
+            quads: words.clone() * of_word + columns.clone(),
+        };
+        self.unpack(b, gemm, rows, &part);
+        b.for_loop(any(columns, of_word), &[], |b, _, _| {
+            let word = Address::at(full);
+            let at = Address::at(words * (of_word * LANES_U64));
+            self.unpack_word(b, gemm, rows, &word, &at);
+            vec![]
+        });
+        self.multiply(b, gemm, pass, &part);
+        self.finish(b, gemm, rows, pass);
+    }
+
+    fn clear(&self, b: &mut Builder, pass: &Pass) {
+        let zero = b.splat_i32(0);
+        b.for_loop(
+            pass.tiles.clone() * (pass.tile * GROUPS),
+            &[],
+            |b, at, _| {
+                let at = Address::of(&[(at, LANES_U64.into())]);
+                b.store(self.totals, at, zero, Lanes::All);
+                vec![]
+            },
+        );
+    }
+
+    fn unpack(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, part: &Part<'_>) {
+        let of_word = gemm.quads() as u64 * LANES_U64;
+        b.for_loop(part.words.clone(), &[], |b, word, _| {
+            let at = Address::of(&[(word, of_word.into())]);
+            self.unpack_word(b, gemm, rows, &part.first.clone().step(word, 1), &at);
+            vec![]
+        });
+    }
+
+    /// Unpacks a word of each group to `at` in the group's part of the panel.
+    fn unpack_word(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, word: &Address, at: &Address) {
+        let block = gemm.block_words();
+        let first = word.times(&BLOCK_ROWS_U64.into()).step(rows.block, block);
+        for group in 0..GROUPS {
+            let mut word = gemm.load_word(b, first.clone().offset(group * LANES_U64));
+            for quad in 0..gemm.quads() {
+                let codes = word.bytes(b, Fields::Shifted, quad);
+                let at = at.clone().offset((group * QUADS + quad as u64) * LANES_U64);
+                b.store(self.codes, at, codes, Lanes::All);
+            }
+        }
+    }
+
+    /// Adds the products of the panel with the activations of each token.
+    fn multiply(&self, b: &mut Builder, gemm: &Gemm, pass: &Pass, part: &Part<'_>) {
+        b.for_loop(pass.tiles.clone(), &[], |b, tile, _| {
+            b.for_loop(GROUPS, &[], |b, group, _| {
+                self.tile(b, gemm, pass, part, (tile, group));
+                vec![]
+            });
+            vec![]
+        });
+    }
+
+    fn tile(
+        &self,
+        b: &mut Builder,
+        gemm: &Gemm,
+        pass: &Pass,
+        part: &Part<'_>,
+        (tile, group): (Value, Value),
+    ) {
+        let total = |t: u64| {
+            let at = Address::of(&[
+                (tile, (pass.tile * BLOCK_ROWS_U64).into()),
+                (group, LANES_U64.into()),
+            ]);
+            at.offset(t * BLOCK_ROWS_U64)
+        };
+        let load = |b: &mut Builder, t| b.load_vector(self.totals, total(t), Lanes::All);
+        let zero = b.splat_i32(0);
+        let begun: Vec<Value> = match gemm.product.words_held() {
+            Some(_) => vec![zero; pass.tile as usize],
+            None => (0..pass.tile).map(|t| load(b, t)).collect(),
+        };
+        let first = part.first.times(&(gemm.quads() as u64).into());
+        let sums = b.for_loop(part.quads.clone(), &begun, |b, quad, sums| {
+            let at = Address::of(&[
+                (group, (QUADS * LANES_U64).into()),
+                (quad, LANES_U64.into()),
+            ]);
+            let codes = b.load_vector(self.codes, at, Lanes::All);
+            let codes = gemm.product.known_codes(b, codes);
+            let quad = first.clone().step(quad, 1);
+            let added = sums.iter().zip(0..).map(|(sum, t)| {
+                let token = pass.first.clone().step(tile, pass.tile).offset(t);
+                let x = b.load(gemm.x, token.times(&gemm.x_words).plus(&quad));
+                gemm.product.add_bytes(b, *sum, codes, x)
+            });
+            added.collect()
+        });
+        for (t, sum) in (0..).zip(sums) {
+            let sum = match gemm.product.words_held() {
+                Some(_) => {
+                    let before = load(b, t);
+                    gemm.product.flush(b, &[sum], &[before])[0]
+                }
+                None => sum,
+            };
+            b.store(self.totals, total(t), sum, Lanes::All);
+        }
+    }
+
+    fn finish(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, pass: &Pass) {
+        b.for_loop(pass.tiles.clone() * pass.tile, &[], |b, token, _| {
+            let of = pass.first.clone().step(token, 1);
+            let (scale, excess) = gemm.scale_of(b, &of);
+            for group in 0..GROUPS {
+                let at = Address::of(&[(token, BLOCK_ROWS_U64.into())]).offset(group * LANES_U64);
+                let total = b.load_vector(self.totals, at, Lanes::All);
+                let scaled = gemm.scaled(b, &[total], scale, excess);
+                let out = of.times(&gemm.out_stride).step(rows.block, BLOCK_ROWS_U64);
+                b.store(gemm.out, out.offset(group * LANES_U64), scaled, Lanes::All);
+            }
+            vec![]
+        });
+    }
+}
