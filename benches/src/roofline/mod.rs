@@ -17,10 +17,10 @@ use labels::{LINE, Rect};
 use std::collections::BTreeSet;
 use svg::{MARK, Svg};
 
-const WIDTH: f64 = 1120.0;
+const WIDTH: f64 = 1160.0;
 const HEIGHT: f64 = 700.0;
 /// What lies around the axes: above, at the right, below, at the left.
-const MARGINS: [f64; 4] = [64.0, 232.0, 52.0, 60.0];
+const MARGINS: [f64; 4] = [64.0, 262.0, 52.0, 60.0];
 /// Points of a kernel that are so near to each other have one label.
 const NEAR: f64 = 10.0;
 
@@ -43,7 +43,7 @@ pub fn roofline(name: &str, records: &[Record]) -> String {
     // So that the roofs of memory are seen where they begin.
     let ys = ys.chain(roofs.bandwidths.iter().map(|(_, value)| 2.0 * value));
     // And a little air above.
-    let (least, most) = around(ys.map(|value| 1.2 * value), 2.0);
+    let (least, most) = around(ys.flat_map(|value| [value, 1.2 * value]), 2.0);
     let y = Axis::new((least, most), (HEIGHT - below, above));
     let mut chart = Chart {
         svg: Svg::new(WIDTH, HEIGHT, name),
@@ -51,8 +51,8 @@ pub fn roofline(name: &str, records: &[Record]) -> String {
         y,
     };
     chart.grid(name);
-    chart.roofs(&roofs);
-    chart.points(&points, &roofs);
+    let written = chart.roofs(&roofs);
+    chart.points(&points, &roofs, written);
     chart.key(&points);
     chart.svg.finish()
 }
@@ -243,7 +243,9 @@ impl Chart {
         self.svg.text(("muted", "middle"), middle, -90.0, what);
     }
 
-    fn roofs(&mut self, roofs: &Roofs) {
+    /// Draws them; where their names are written.
+    fn roofs(&mut self, roofs: &Roofs) -> Vec<Rect> {
+        let mut written = Vec::new();
         let (x, y) = (self.x, self.y);
         let (left, right) = (x.least(), x.most());
         let highest = match roofs.highest() {
@@ -269,6 +271,16 @@ impl Chart {
             let (x0, y0) = ends[0];
             let at = (x0 + 12.0 * cos + 5.0 * sin, y0 + 12.0 * sin - 5.0 * cos);
             self.svg.text(("muted halo", "start"), at, slope, &text);
+            let steps = (labels::width(&text) / 8.0) as usize;
+            written.extend((0..steps).map(|step| {
+                let along = 8.0 * step as f64;
+                Rect {
+                    x: at.0 + along * cos - 2.0,
+                    y: at.1 + along * sin - 9.0,
+                    width: 8.0,
+                    height: 10.0,
+                }
+            }));
         }
         let fastest = roofs.fastest();
         let mut labels: Vec<(f64, String)> = Vec::new();
@@ -292,9 +304,10 @@ impl Chart {
             self.svg
                 .text(("", "start"), (edge + 11.0, to + 4.0), 0.0, &text);
         }
+        written
     }
 
-    fn points(&mut self, points: &[Point<'_>], roofs: &Roofs) {
+    fn points(&mut self, points: &[Point<'_>], roofs: &Roofs, written: Vec<Rect>) {
         let (x, y) = (self.x, self.y);
         let at = |point: &Point<'_>| (x.at(point.x), y.at(point.y));
         let area = Rect {
@@ -317,7 +330,7 @@ impl Chart {
             height: 1.0,
             ..area
         });
-        let taken: Vec<Rect> = markers.chain(peaks).collect();
+        let taken: Vec<Rect> = markers.chain(peaks).chain(written).collect();
         let groups = groups(points, at);
         let named: Vec<(f64, f64, &str)> = groups
             .iter()
