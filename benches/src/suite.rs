@@ -16,7 +16,7 @@ use crate::settings::Settings;
 use crate::source::{Source, sources};
 use atome::{BackendKind, LoadError, Options};
 use atome_codegen::schedule::ScheduleError;
-use atome_kernels::{Kind, Packing, dispatch};
+use atome_kernels::{Kind, Packing};
 use atome_spec::{Activation, Isa, Method, Op};
 use std::rc::Rc;
 use std::thread;
@@ -305,9 +305,12 @@ fn int8(settings: &Settings) -> (Method, Isa) {
     if settings.no_multiply {
         return (Method::Lut, tier.baseline());
     }
-    let extension = |isa: &Isa| isa.is_extension() && dispatch::has(*isa);
-    let found = tier.isas().find(extension);
-    (Method::Dot, found.unwrap_or(tier.baseline()))
+    let product = Kind::new(Op::Gemv).packing(Packing::Int2);
+    let found = atome_kernels::find(product.activation(Activation::I8), tier);
+    (
+        Method::Dot,
+        found.map_or(tier.baseline(), |kernel| kernel.isa),
+    )
 }
 
 fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>) {

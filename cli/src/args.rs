@@ -6,6 +6,8 @@ use atome::tune::Tuning;
 use atome::{BackendKind, Model, Options, Tier};
 use atome_codegen::Schedule;
 use atome_codegen::schedule::ParseError;
+use atome_kernels::dispatch;
+use atome_spec::Feature;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
@@ -46,6 +48,11 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_name = "TIER", value_parser = named::<Tier>(Tier::NAMES))]
     pub(crate) cpu: Option<Tier>,
 
+    /// Run as on a CPU that lacks these features, to compare kinds of CPU: avxvnni, avx512vbmi,avx512vnni
+    #[arg(long, value_name = "FEATURE,..", value_delimiter = ',', value_parser = named::<Feature>(Feature::NAMES))]
+    #[arg(hide_possible_values = true)]
+    pub(crate) without: Vec<Feature>,
+
     /// Use no kernel that multiplies by a weight
     #[arg(long)]
     pub(crate) no_multiply: bool,
@@ -60,8 +67,9 @@ pub(crate) struct MachineArgs {
 }
 
 impl MachineArgs {
-    /// The options for the library.
+    /// The options for the library; the features to do without are forgone.
     pub(crate) fn options(&self) -> Options {
+        self.without.iter().copied().for_each(dispatch::forgo);
         Options {
             backend: self.backend,
             tier: self.cpu,

@@ -245,3 +245,17 @@ fn what_multiplies_is_drawn_under_its_roofs() {
     fixture.ok(&[&draw[..], &["--force"]].concat());
     assert_ne!(fs::read(fixture.path("roof.svg")).unwrap(), b"<svg></svg>");
 }
+
+/// What a CPU of another kind would run is found on this one.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn features_are_done_without() {
+    let fixture = Fixture::new();
+    let names = fixture.ok(&["bench", "--list", "--without", "avx2,sse4.2"]);
+    assert!(names.contains("gemv-int2-i8-portable/"), "{names}");
+    for isa in ["avx", "sse"] {
+        assert!(!names.contains(&format!("gemv-int2-i8-{isa}")), "{names}");
+    }
+    let said = fixture.fails(&["bench", "--list", "--without", "avx3"]);
+    assert!(said.contains("avx3") && said.contains("avx2"), "{said}");
+}

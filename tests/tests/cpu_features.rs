@@ -63,13 +63,13 @@ fn implied(triple: &str, features: &Names) -> Names {
     found.difference(&rustc("")).cloned().collect()
 }
 
-/// What Cranelift is told of, by rustc's names without their dots.
+/// What Cranelift is told of, by rustc's names without their dots: its own have `_` in some.
 fn told_to_cranelift(target: Target, isa: Isa) -> Names {
     let built = clif::isa_with(target, isa).expect("a target with a back end");
     let flags = built.isa_flags();
     let on = flags.iter().filter(|flag| flag.as_bool() == Some(true));
     let names = on.filter_map(|flag| flag.name.strip_prefix("has_"));
-    names.map(str::to_owned).collect()
+    names.map(|name| name.replace('_', "")).collect()
 }
 
 #[test]

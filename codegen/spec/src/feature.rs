@@ -19,6 +19,7 @@ pub enum Feature {
     Lzcnt,
     Fma,
     F16c,
+    Avxvnni,
     Avx512f,
     Avx512bw,
     Avx512cd,
@@ -33,7 +34,7 @@ pub enum Feature {
 named!(Feature, "CPU feature", {
     Sse3 => "sse3", Ssse3 => "ssse3", Sse41 => "sse4.1", Sse42 => "sse4.2", Popcnt => "popcnt",
     Avx => "avx", Avx2 => "avx2", Bmi1 => "bmi1", Bmi2 => "bmi2", Lzcnt => "lzcnt",
-    Fma => "fma", F16c => "f16c", Avx512f => "avx512f", Avx512bw => "avx512bw",
+    Fma => "fma", F16c => "f16c", Avxvnni => "avxvnni", Avx512f => "avx512f", Avx512bw => "avx512bw",
     Avx512cd => "avx512cd", Avx512dq => "avx512dq", Avx512vl => "avx512vl",
     Avx512vbmi => "avx512vbmi", Avx512vnni => "avx512vnni",
     Neon => "neon", Dotprod => "dotprod",
@@ -59,6 +60,8 @@ pub enum Cpuid {
     ExtendedB,
     /// `ecx` of leaf 7.
     ExtendedC,
+    /// `eax` of leaf 7, subleaf 1.
+    Extended1A,
     /// `ecx` of leaf 0x8000_0001.
     Amd,
 }
@@ -78,7 +81,7 @@ impl Feature {
     /// Cranelift's setting for it, `None` if it takes it for granted or has no instructions of it;
     /// and where a CPU says that it has it.
     const fn row(self) -> (Option<&'static str>, Sign) {
-        use Cpuid::{Amd, Basic, ExtendedB, ExtendedC};
+        use Cpuid::{Amd, Basic, Extended1A, ExtendedB, ExtendedC};
         use Saved::{Always, Ymm, Zmm};
         const fn cpuid(leaf: Cpuid, bit: u32, saved: Saved) -> Sign {
             Sign::Cpuid(leaf, bit, saved)
@@ -96,6 +99,7 @@ impl Feature {
             Feature::Lzcnt => (Some("has_lzcnt"), cpuid(Amd, 5, Always)),
             Feature::Fma => (Some("has_fma"), cpuid(Basic, 12, Ymm)),
             Feature::F16c => (None, cpuid(Basic, 29, Ymm)),
+            Feature::Avxvnni => (Some("has_avx_vnni"), cpuid(Extended1A, 4, Ymm)),
             Feature::Avx512f => (Some("has_avx512f"), cpuid(ExtendedB, 16, Zmm)),
             Feature::Avx512bw => (None, cpuid(ExtendedB, 30, Zmm)),
             Feature::Avx512cd => (None, cpuid(ExtendedB, 28, Zmm)),

@@ -19,15 +19,20 @@ pub enum Isa {
     Sse41,
     /// AVX2 in 256-bit vectors.
     Avx2,
+    /// AVX2 with dot products in 256-bit vectors.
+    AvxVnni,
     /// AVX-512 F, BW, CD, DQ, VL.
     Avx512,
-    /// AVX-512 with VBMI's byte permutations and VNNI's dot products.
+    /// AVX-512 with VNNI's dot products.
     Avx512Vnni,
+    /// These with VBMI's byte permutations too.
+    Avx512Vbmi,
 }
 
 named!(Isa, "instruction set", {
     Portable => "portable", Neon => "neon", Dotprod => "dotprod", Sse41 => "sse4.1",
-    Avx2 => "avx2", Avx512 => "avx512f", Avx512Vnni => "avx512vnni",
+    Avx2 => "avx2", AvxVnni => "avxvnni", Avx512 => "avx512f", Avx512Vnni => "avx512vnni",
+    Avx512Vbmi => "avx512vbmi",
 });
 
 /// What there is to know of an instruction set, but for its name.
@@ -43,6 +48,8 @@ struct Row {
     registers: usize,
     /// Whether an instruction adds four products of bytes to an i32.
     has_dot: bool,
+    /// Whether an instruction looks bytes up among 128.
+    has_byte_table: bool,
     /// What an assembler has to be told to take its code; nothing on x86-64, where it takes all.
     arch: Option<&'static str>,
 }
@@ -59,6 +66,7 @@ impl Isa {
                 enables: &[],
                 registers: 16,
                 has_dot: false,
+                has_byte_table: false,
                 arch: None,
             },
             Isa::Neon => Row {
@@ -68,6 +76,7 @@ impl Isa {
                 enables: &[Neon],
                 registers: 32,
                 has_dot: false,
+                has_byte_table: false,
                 arch: Some("armv8-a"),
             },
             Isa::Dotprod => Row {
@@ -77,6 +86,7 @@ impl Isa {
                 enables: &[Neon, Dotprod],
                 registers: 32,
                 has_dot: true,
+                has_byte_table: false,
                 arch: Some("armv8.2-a+fp16+dotprod"),
             },
             Isa::Sse41 => Row {
@@ -86,6 +96,7 @@ impl Isa {
                 enables: &[Sse41],
                 registers: 16,
                 has_dot: false,
+                has_byte_table: false,
                 arch: None,
             },
             Isa::Avx2 => Row {
@@ -95,6 +106,17 @@ impl Isa {
                 enables: &[Avx2],
                 registers: 16,
                 has_dot: false,
+                has_byte_table: false,
+                arch: None,
+            },
+            Isa::AvxVnni => Row {
+                tier: Tier::X86_64V3,
+                extends: Some(Isa::Avx2),
+                adds: &[Avxvnni],
+                enables: &[Avx2, Avxvnni],
+                registers: 16,
+                has_dot: true,
+                has_byte_table: false,
                 arch: None,
             },
             Isa::Avx512 => Row {
@@ -104,17 +126,29 @@ impl Isa {
                 enables: &[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl],
                 registers: 32,
                 has_dot: false,
+                has_byte_table: false,
                 arch: None,
             },
             Isa::Avx512Vnni => Row {
                 tier: Tier::X86_64V4,
                 extends: Some(Isa::Avx512),
-                adds: &[Avx512vbmi, Avx512vnni],
+                adds: &[Avx512vnni],
+                enables: &[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl, Avx512vnni],
+                registers: 32,
+                has_dot: true,
+                has_byte_table: false,
+                arch: None,
+            },
+            Isa::Avx512Vbmi => Row {
+                tier: Tier::X86_64V4,
+                extends: Some(Isa::Avx512Vnni),
+                adds: &[Avx512vbmi],
                 enables: &[
-                    Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl, Avx512vbmi, Avx512vnni,
+                    Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl, Avx512vnni, Avx512vbmi,
                 ],
                 registers: 32,
                 has_dot: true,
+                has_byte_table: true,
                 arch: None,
             },
         }
@@ -173,6 +207,11 @@ impl Isa {
     /// What the GNU assembler's `.arch` has to say for its code; `None` where it takes all that there is.
     pub const fn arch(self) -> Option<&'static str> {
         self.row().arch
+    }
+
+    /// Whether there is an instruction that looks bytes up among 128.
+    pub const fn has_byte_table(self) -> bool {
+        self.row().has_byte_table
     }
 
     /// Whether there is an instruction that adds four products of bytes to an i32.

@@ -44,9 +44,14 @@ pub fn is_ahead_of_time(kind: Kind, isa: Isa) -> bool {
     }
 }
 
-/// Whether a kernel gains from what an extension has beyond its tier: dot products.
+/// Whether a kernel gains from what an extension has beyond what it extends: dot products, or a table
+/// for base 3.
 pub fn gains(spec: &KernelSpec, isa: Isa) -> bool {
-    isa.has_dot() && select(spec, isa).method == Some(Method::Dot)
+    let base = isa.extends().unwrap_or(isa);
+    let is_base3 = spec.packing == Some(Packing::Base3);
+    let has_more = isa.has_dot() && !base.has_dot()
+        || is_base3 && isa.has_byte_table() && !base.has_byte_table();
+    has_more && select(spec, isa).method == Some(Method::Dot)
 }
 
 /// Asks for code without loops where a length is bound, up to `iterations`.
@@ -167,8 +172,10 @@ const fn products_of(gemv: Tile, gemm: Tile, prefetch: u32) -> Products {
 // room for the codes and the tables in the register file, `Isa::registers`.
 const fn float(isa: Isa) -> Products {
     match isa {
-        Isa::Avx512 | Isa::Avx512Vnni => products_of(tile(4, 1), tile(4, 4), 4096),
-        Isa::Avx2 => products_of(tile(2, 1), tile(2, 2), 4096),
+        Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi => {
+            products_of(tile(4, 1), tile(4, 4), 4096)
+        }
+        Isa::Avx2 | Isa::AvxVnni => products_of(tile(2, 1), tile(2, 2), 4096),
         Isa::Sse41 => products_of(tile(1, 1), tile(1, 2), 0),
         Isa::Neon | Isa::Dotprod => products_of(tile(2, 1), tile(2, 2), 0),
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
@@ -177,7 +184,10 @@ const fn float(isa: Isa) -> Products {
 
 const fn int2(isa: Isa) -> Products {
     match isa {
-        Isa::Avx512Vnni => products_of(tile(4, 1).fields(Fields::Separate), tile(4, 4), 4096),
+        Isa::Avx512Vnni | Isa::Avx512Vbmi => {
+            products_of(tile(4, 1).fields(Fields::Separate), tile(4, 4), 4096)
+        }
+        Isa::AvxVnni => products_of(tile(1, 1).fields(Fields::Separate), tile(1, 4), 4096),
         // Without an instruction that adds products of bytes to an i32, sums of 16 bits spare two
         // instructions of three. Sums of 32 bits are in registers between loops only.
         Isa::Avx512 => products_of(
@@ -207,7 +217,9 @@ const fn base3(isa: Isa) -> Products {
         tile(1, tokens).fields(Fields::Panel).sum(sum)
     }
     match isa {
-        Isa::Avx512Vnni => int2(isa),
+        Isa::Avx512Vbmi => int2(isa),
+        Isa::Avx512Vnni => products_of(digits(4).sum(Sum::I32), panel(8, Sum::I32), 4096),
+        Isa::AvxVnni => products_of(digits(2).sum(Sum::I32), panel(4, Sum::I32), 4096),
         Isa::Avx512 => products_of(digits(4), panel(8, Sum::I16), 4096),
         Isa::Avx2 => products_of(digits(2), panel(4, Sum::I16), 4096),
         Isa::Sse41 => products_of(digits(1), panel(3, Sum::I16), 0),
@@ -220,14 +232,14 @@ const fn base3(isa: Isa) -> Products {
 /// Products of int8 without multiplications, which work on whole words.
 const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
     let prefetch = match isa {
-        Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx2 => 4096,
+        Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi | Isa::Avx2 | Isa::AvxVnni => 4096,
         Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::Sse41 => 0,
     };
     let groups = match (spec.packing, isa) {
-        (Some(Packing::Base3), Isa::Avx512Vnni) => 4,
+        (Some(Packing::Base3), Isa::Avx512Vbmi) => 4,
         (Some(Packing::Base3), _) => return products_of(tile(1, 1), tile(1, 1), 0),
-        (_, Isa::Avx512 | Isa::Avx512Vnni) => 4,
-        (_, Isa::Avx2 | Isa::Neon) => 2,
+        (_, Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi) => 4,
+        (_, Isa::Avx2 | Isa::AvxVnni | Isa::Neon) => 2,
         (_, Isa::Portable | Isa::Dotprod | Isa::Sse41) => 1,
     };
     products_of(tile(groups, 1), tile(groups, 1), prefetch)

@@ -2,7 +2,7 @@
 
 use atome_spec::{Feature, Sign};
 
-pub(super) fn has_feature(feature: Feature) -> bool {
+pub(super) fn finds(feature: Feature) -> bool {
     match feature.sign() {
         Sign::Architecture => true,
         Sign::Hwcap(bit) => is_told(feature, bit),

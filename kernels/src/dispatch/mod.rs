@@ -18,6 +18,7 @@ mod aarch64;
 mod x86_64;
 
 use atome_spec::{Feature, Isa, Tier};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// The best tier this machine runs.
 pub fn detect() -> Tier {
@@ -54,6 +55,29 @@ pub fn best_isa() -> Isa {
     found.unwrap_or(tier.baseline())
 }
 
+/// Counts this machine as one that lacks a feature, from now on: kernels that need it are not found. For
+/// comparing kinds of CPU on one of them. What was found before stays as it was.
+///
+/// ```
+/// use atome_kernels::dispatch;
+/// use atome_spec::{Feature, Tier};
+///
+/// dispatch::forgo(Feature::Sse42);
+/// assert!(!dispatch::available(Tier::X86_64V2));
+/// assert!(dispatch::available(Tier::Portable));
+/// ```
+pub fn forgo(feature: Feature) {
+    FORGONE.fetch_or(1 << feature as u32, Ordering::Relaxed);
+}
+
+/// The features that are not looked for any more, as bits.
+static FORGONE: AtomicU32 = AtomicU32::new(0);
+const _: () = assert!(Feature::ALL.len() <= 32);
+
+fn has_feature(feature: Feature) -> bool {
+    FORGONE.load(Ordering::Relaxed) >> feature as u32 & 1 == 0 && finds(feature)
+}
+
 /// Every tier this machine runs, best first; the last is [`Tier::Portable`].
 ///
 /// A tier implies all that come after it.
@@ -82,12 +106,12 @@ fn tiers_with(has: impl Fn(Feature) -> bool) -> &'static [Tier] {
 }
 
 #[cfg(target_arch = "aarch64")]
-use aarch64::has_feature;
+use aarch64::finds;
 #[cfg(target_arch = "x86_64")]
-use x86_64::has_feature;
+use x86_64::finds;
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn has_feature(_feature: Feature) -> bool {
+fn finds(_feature: Feature) -> bool {
     false
 }
 
@@ -122,6 +146,6 @@ mod tests {
         }
         same!("sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "avx" "avx2" "bmi1" "bmi2" "lzcnt" "fma");
         same!("f16c" "avx512f" "avx512bw" "avx512cd" "avx512dq" "avx512vl" "avx512vbmi");
-        same!("avx512vnni");
+        same!("avx512vnni" "avxvnni");
     }
 }

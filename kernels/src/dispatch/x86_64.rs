@@ -10,7 +10,7 @@ const ASKED: u32 = 1 << 31;
 const _: () = assert!(Feature::ALL.len() < 31);
 
 /// Asked once: in a virtual machine the question takes microseconds.
-pub(super) fn has_feature(feature: Feature) -> bool {
+pub(super) fn finds(feature: Feature) -> bool {
     static FOUND: AtomicU32 = AtomicU32::new(0);
     let mut found = FOUND.load(Ordering::Relaxed);
     if found == 0 {
@@ -43,8 +43,8 @@ fn ask() -> u32 {
 struct Cpu {
     /// `ecx` of leaf 1.
     basic: u32,
-    /// `ebx` and `ecx` of leaf 7.
-    extended: [u32; 2],
+    /// `ebx` and `ecx` of leaf 7, and `eax` of its subleaf 1.
+    extended: [u32; 3],
     /// `ecx` of leaf 0x8000_0001.
     amd: u32,
     /// The registers that the operating system saves on a context switch.
@@ -61,9 +61,13 @@ impl Cpu {
         let extended = match __cpuid(0).eax {
             leaves if leaves >= EXTENDED => {
                 let found = __cpuid_count(EXTENDED, 0);
-                [found.ebx, found.ecx]
+                let more = match found.eax {
+                    0 => 0,
+                    _ => __cpuid_count(EXTENDED, 1).eax,
+                };
+                [found.ebx, found.ecx, more]
             }
-            _ => [0, 0],
+            _ => [0; 3],
         };
         let amd = match __cpuid(0x8000_0000).eax {
             leaves if leaves >= AMD => __cpuid(AMD).ecx,
@@ -91,6 +95,7 @@ impl Cpu {
             Cpuid::Basic => self.basic,
             Cpuid::ExtendedB => self.extended[0],
             Cpuid::ExtendedC => self.extended[1],
+            Cpuid::Extended1A => self.extended[2],
             Cpuid::Amd => self.amd,
         };
         let saved = saved_bits(saved);

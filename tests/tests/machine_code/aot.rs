@@ -31,13 +31,18 @@ fn vpdpbusd_loops_of_the_microkernels() {
         println!("skipped: this CPU does not run {}", Isa::Avx512Vnni);
         return;
     }
-    for (op, packing, dots) in [
-        (Op::Gemv, Packing::Int2, 4 * 4),
-        (Op::Gemv, Packing::Base3, 4 * 5),
-        (Op::Gemm, Packing::Int2, 4 * 4 * 4),
-        (Op::Gemm, Packing::Base3, 4 * 5 * 4),
+    for (op, packing, isa, dots) in [
+        (Op::Gemv, Packing::Int2, Isa::Avx512Vnni, 4 * 4),
+        (Op::Gemm, Packing::Int2, Isa::Avx512Vnni, 4 * 4 * 4),
+        // The digits of two groups of rows of two registers each, and the fields of four of one.
+        (Op::Gemv, Packing::Base3, Isa::AvxVnni, 2 * 2 * 5),
+        (Op::Gemv, Packing::Base3, Isa::Avx512Vbmi, 4 * 5),
+        (Op::Gemm, Packing::Base3, Isa::Avx512Vbmi, 4 * 5 * 4),
+        // A group of two registers by four places, or by four tokens and four quads.
+        (Op::Gemv, Packing::Int2, Isa::AvxVnni, 2 * 4),
+        (Op::Gemm, Packing::Int2, Isa::AvxVnni, 2 * 4 * 4),
     ] {
-        let kernel = find(op, packing, Isa::Avx512Vnni);
+        let kernel = find(op, packing, isa);
         let insts = code(kernel);
         assert_eq!(count(dot_loop(&insts), "vpdpbusd"), dots, "{}", kernel.name);
     }

@@ -374,7 +374,7 @@ fn dot(isa: &dyn TargetIsa) -> Dot {
         Architecture::X86_64 if has("has_avx512vnni") && has("has_avx512vl") => {
             Dot::UnsignedBySigned
         }
-        Architecture::X86_64 if has("has_avxvnni") => Dot::UnsignedBySigned,
+        Architecture::X86_64 if has("has_avx_vnni") => Dot::UnsignedBySigned,
         Architecture::X86_64 if has("has_ssse3") => Dot::Pairs,
         Architecture::Aarch64(_) if has("has_dotprod") => Dot::Signed,
         _ => Dot::Widened,

@@ -7,7 +7,18 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 /// AVX2: two registers a vector. No fused multiply-add.
-pub(super) struct Avx2;
+struct Avx2 {
+    /// Whether there is AVX-VNNI too.
+    vnni: bool,
+}
+
+/// The one for an instruction set of the tier.
+pub(super) const fn of(isa: Set) -> &'static dyn Isa {
+    match isa.has_dot() {
+        true => &Avx2 { vnni: true },
+        false => &Avx2 { vnni: false },
+    }
+}
 
 const YMM: Width = Width {
     prefix: "_mm256",
@@ -20,7 +31,10 @@ impl Isa for Avx2 {
     }
 
     fn set(&self) -> Set {
-        Set::Avx2
+        match self.vnni {
+            true => Set::AvxVnni,
+            false => Set::Avx2,
+        }
     }
 
     fn imports(&self) -> TokenStream {
@@ -175,7 +189,10 @@ impl Isa for Avx2 {
     }
 
     fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
-        YMM.dot4(acc, codes, x, small)
+        match self.vnni {
+            true => quote!(_mm256_dpbusd_avx_epi32(#acc, #codes, #x)),
+            false => YMM.dot4(acc, codes, x, small),
+        }
     }
 
     /// Packing stays inside halves, so the dwords of the result are put in order.

@@ -9,15 +9,19 @@ use quote::{format_ident, quote};
 
 /// AVX-512: one register a vector, partial accesses by mask.
 struct Avx512 {
-    /// Whether there are VNNI and VBMI too.
-    vnni: bool,
+    set: Set,
 }
 
 /// The one for an instruction set of the tier.
 pub(super) const fn of(isa: Set) -> &'static dyn Isa {
-    match isa.has_dot() {
-        true => &Avx512 { vnni: true },
-        false => &Avx512 { vnni: false },
+    match (isa.has_dot(), isa.has_byte_table()) {
+        (false, _) => &Avx512 { set: Set::Avx512 },
+        (true, false) => &Avx512 {
+            set: Set::Avx512Vnni,
+        },
+        (true, true) => &Avx512 {
+            set: Set::Avx512Vbmi,
+        },
     }
 }
 
@@ -32,10 +36,7 @@ impl Isa for Avx512 {
     }
 
     fn set(&self) -> Set {
-        match self.vnni {
-            true => Set::Avx512Vnni,
-            false => Set::Avx512,
-        }
+        self.set
     }
 
     fn imports(&self) -> TokenStream {
@@ -228,7 +229,7 @@ impl Isa for Avx512 {
     }
 
     fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
-        if self.vnni {
+        if self.set.has_dot() {
             quote!(_mm512_dpbusd_epi32(#acc, #codes, #x))
         } else {
             ZMM.dot4(acc, codes, x, small)
@@ -252,7 +253,7 @@ impl Isa for Avx512 {
     }
 
     fn base3(&self, part: Base3Part, x: &Ident) -> Option<TokenStream> {
-        self.vnni.then(|| match part {
+        self.set.has_byte_table().then(|| match part {
             Base3Part::Fields => {
                 quote!(base3(&FIELDS, _mm512_set1_epi32(0xaaaaaaaau32 as i32), #x))
             }

@@ -132,7 +132,7 @@ fn tier(isa: atome_spec::Isa) -> &'static dyn Isa {
         Tier::Portable => &portable::Portable,
         Tier::Neon => neon::of(isa),
         Tier::X86_64V2 => &sse41::Sse41,
-        Tier::X86_64V3 => &avx2::Avx2,
+        Tier::X86_64V3 => avx2::of(isa),
         Tier::X86_64V4 => avx512::of(isa),
     }
 }
