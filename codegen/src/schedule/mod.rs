@@ -10,7 +10,7 @@
 //! | `nr` | tokens of a register tile, which share one reading of the weights |
 //! | `fields` | where the codes of a word are multiplied, for the method `dot` |
 //! | `sum` | what these products are added up in |
-//! | `prefetch` | how far ahead weights are asked for, in bytes; 0 for not at all |
+//! | `prefetch` | how far ahead weights are asked for, in bytes, and of one token read as one stream; 0 for neither |
 //! | `unroll` | up to how many iterations a short loop of bound length becomes straight code |
 //!
 //! All columns of a panel of [`BLOCK_ROWS`](atome_spec::layout::BLOCK_ROWS) rows are summed in one

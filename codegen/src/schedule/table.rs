@@ -185,20 +185,20 @@ const fn float(isa: Isa) -> Products {
 const fn int2(isa: Isa) -> Products {
     match isa {
         Isa::Avx512Vnni | Isa::Avx512Vbmi => {
-            products_of(tile(4, 1).fields(Fields::Separate), tile(4, 4), 4096)
+            products_of(tile(4, 1).fields(Fields::Separate), tile(4, 4), 8192)
         }
-        Isa::AvxVnni => products_of(tile(1, 1).fields(Fields::Separate), tile(1, 4), 4096),
+        Isa::AvxVnni => products_of(tile(1, 1).fields(Fields::Separate), tile(1, 4), 8192),
         // Without an instruction that adds products of bytes to an i32, sums of 16 bits spare two
         // instructions of three. Sums of 32 bits are in registers between loops only.
         Isa::Avx512 => products_of(
             tile(4, 1).fields(Fields::Halves).sum(Sum::I16),
             tile(2, 6).sum(Sum::I16),
-            4096,
+            8192,
         ),
         Isa::Avx2 => products_of(
-            tile(1, 1).fields(Fields::Halves).sum(Sum::I16),
+            tile(2, 1).fields(Fields::Halves).sum(Sum::I16),
             tile(1, 4).fields(Fields::Panel).sum(Sum::I16),
-            4096,
+            8192,
         ),
         Isa::Sse41 => products_of(tile(1, 1).sum(Sum::I16), tile(1, 2).sum(Sum::I16), 0),
         Isa::Dotprod => products_of(tile(1, 1).fields(Fields::SeparateLow), tile(1, 4), 0),
@@ -217,11 +217,14 @@ const fn base3(isa: Isa) -> Products {
         tile(1, tokens).fields(Fields::Panel).sum(sum)
     }
     match isa {
-        Isa::Avx512Vbmi => int2(isa),
-        Isa::Avx512Vnni => products_of(digits(4).sum(Sum::I32), panel(8, Sum::I32), 4096),
-        Isa::AvxVnni => products_of(digits(2).sum(Sum::I32), panel(4, Sum::I32), 4096),
-        Isa::Avx512 => products_of(digits(4), panel(8, Sum::I16), 4096),
-        Isa::Avx2 => products_of(digits(2), panel(4, Sum::I16), 4096),
+        Isa::Avx512Vbmi => Products {
+            prefetch: 16384,
+            ..int2(isa)
+        },
+        Isa::Avx512Vnni => products_of(digits(4).sum(Sum::I32), panel(8, Sum::I32), 8192),
+        Isa::AvxVnni => products_of(digits(2).sum(Sum::I32), panel(4, Sum::I32), 8192),
+        Isa::Avx512 => products_of(digits(4), panel(8, Sum::I16), 8192),
+        Isa::Avx2 => products_of(digits(2), panel(4, Sum::I16), 8192),
         Isa::Sse41 => products_of(digits(1), panel(3, Sum::I16), 0),
         Isa::Dotprod => products_of(tile(1, 1), panel(4, Sum::I32), 0),
         Isa::Neon => products_of(tile(1, 1), panel(2, Sum::I32), 0),

@@ -61,8 +61,8 @@ fn vpmaddubsw_loops_of_the_microkernels() {
         return;
     }
     for (op, isa, registers) in [
-        // A group of rows, or one by four tokens, of two registers each.
-        (Op::Gemv, Isa::Avx2, 2),
+        // Two groups of rows, or one by four tokens, of two registers each.
+        (Op::Gemv, Isa::Avx2, 4),
         (Op::Gemm, Isa::Avx2, 8),
         // Four groups of rows, or two by six tokens.
         (Op::Gemv, Isa::Avx512, 4),

@@ -12,8 +12,10 @@ use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, Size, UnaryOp, Value}
 use crate::lower::quantize::row_words;
 use crate::lower::{Lowering, any};
 use crate::schedule::{Fields, Schedule};
-use atome_spec::{Packing, layout};
+use atome_spec::{LANES, Packing, layout};
 
+/// Words of a part of the columns, where sums would hold more: 4 KB of a block of rows.
+const PART_WORDS: u64 = 16;
 /// Activations in a word.
 const PER_WORD: u64 = 4;
 
@@ -42,11 +44,17 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         product: Product::new(l.schedule, packing),
         prefetch_words: l.schedule.prefetch_words(),
     };
+    // Memory that is asked for ahead is read as one stream: see `Gemm::by_parts`.
+    let streams = gemm.product.sums_codes() && gemm.prefetch_words > 0;
+    let row_groups = match l.schedule.tokens() {
+        1 if streams => layout::BLOCK_ROWS / LANES,
+        _ => l.schedule.row_groups(),
+    };
     let walk = Walk {
         rows: shape.rows,
         words,
         tokens,
-        row_groups: l.schedule.row_groups(),
+        row_groups,
         token_tile: l.schedule.tokens(),
     };
     let tile = |b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>| gemm.tile(b, rows, tokens);
@@ -76,33 +84,78 @@ pub(super) struct Gemm {
 impl Gemm {
     /// One tile over all columns: for each token and group as many sums as the method asks for.
     fn tile(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) {
-        let zero = b.splat_i32(0);
-        let groups = tokens.count * rows.groups;
-        let none = vec![zero; groups * self.product.sums()];
-        let full = self.full_words();
         let totals = match self.product.words_held() {
+            Some(held) => self.by_parts(b, rows, tokens, held),
+            None if rows.groups > self.schedule.row_groups() => {
+                self.by_parts(b, rows, tokens, PART_WORDS)
+            }
             None => {
+                let full = self.full_words();
+                let none = self.product.none(b, tokens.count * rows.groups);
                 let sums = self.words(b, rows, tokens, &full, &Address::at(0), &none);
                 self.rest(b, rows, tokens, &full, &sums)
-            }
-            Some(held) => {
-                let parts = full.clone().div(held);
-                let totals = vec![zero; groups * self.product.totals()];
-                let totals = b.for_loop(parts.clone(), &totals, |b, part, totals| {
-                    let first = Address::of(&[(part, held.into())]);
-                    let sums = self.words(b, rows, tokens, &held.into(), &first, &none);
-                    self.product.flush(b, &sums, totals)
-                });
-                let (rest, first) = (full.clone().rem(held), Address::at(parts * held));
-                let sums = self.words(b, rows, tokens, &rest, &first, &none);
-                let sums = self.rest(b, rows, tokens, &full, &sums);
-                self.product.flush(b, &sums, &totals)
             }
         };
         let each = rows.groups * self.product.totals();
         for (t, totals) in totals.chunks(each).enumerate() {
             self.finish(b, rows, tokens, t, totals);
         }
+    }
+
+    /// The totals of a tile, so many words of the columns at a time. Of one token, a part of the columns
+    /// is multiplied by one tile of rows after the other, so that memory is read as one stream
+    /// though few rows have their sums in registers.
+    fn by_parts(
+        &self,
+        b: &mut Builder,
+        rows: &Rows,
+        tokens: &Tokens<'_>,
+        words: u64,
+    ) -> Vec<Value> {
+        let tiles = match tokens.count {
+            1 => rows.tiles(self.schedule.row_groups()),
+            _ => vec![rows.clone()],
+        };
+        let full = self.full_words();
+        let parts = full.clone().div(words);
+        let none = self.product.none(b, tokens.count * rows.groups);
+        let totals = b.for_loop(parts.clone(), &none, |b, part, totals| {
+            let first = Address::of(&[(part, words.into())]);
+            let words = (&first, &Size::from(words));
+            self.part(b, &tiles, tokens, words, totals, &|_, _, sums| sums)
+        });
+        let (rest, first) = (full.clone().rem(words), Address::at(parts * words));
+        self.part(
+            b,
+            &tiles,
+            tokens,
+            (&first, &rest),
+            &totals,
+            &|b, rows, sums| self.rest(b, rows, tokens, &full, &sums),
+        )
+    }
+
+    /// Adds the products of a part of the columns, and of what `more` adds to its sums, to the totals.
+    fn part(
+        &self,
+        b: &mut Builder,
+        tiles: &[Rows],
+        tokens: &Tokens<'_>,
+        (first, words): (&Address, &Size),
+        totals: &[Value],
+        more: &dyn Fn(&mut Builder, &Rows, Vec<Value>) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let mut totals = totals.iter().copied();
+        let mut added = Vec::new();
+        for rows in tiles {
+            let count = tokens.count * rows.groups * self.product.totals();
+            let of_tile: Vec<Value> = totals.by_ref().take(count).collect();
+            let begun = self.product.begin(b, &of_tile);
+            let sums = self.words(b, rows, tokens, words, first, &begun);
+            let sums = more(b, rows, sums);
+            added.extend(self.product.end(b, &sums, &of_tile));
+        }
+        added
     }
 
     /// Words whose columns are all there: activations are padded to whole words of int2, which so

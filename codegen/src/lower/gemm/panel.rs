@@ -208,10 +208,12 @@ impl Panel {
             at.offset(t * BLOCK_ROWS_U64)
         };
         let load = |b: &mut Builder, t| b.load_vector(self.totals, total(t), Lanes::All);
-        let zero = b.splat_i32(0);
-        let begun: Vec<Value> = match gemm.product.words_held() {
-            Some(_) => vec![zero; pass.tile as usize],
-            None => (0..pass.tile).map(|t| load(b, t)).collect(),
+        // Sums of 16 bits begin with 0, and need no total before they are done.
+        let held = gemm.product.words_held().is_some();
+        let before = |b: &mut Builder| (0..pass.tile).map(|t| load(b, t)).collect::<Vec<Value>>();
+        let begun = match held {
+            true => vec![b.splat_i32(0); pass.tile as usize],
+            false => before(b),
         };
         let first = part.first.times(&(gemm.quads() as u64).into());
         let sums = b.for_loop(part.quads.clone(), &begun, |b, quad, sums| {
@@ -229,14 +231,12 @@ impl Panel {
             });
             added.collect()
         });
-        for (t, sum) in (0..).zip(sums) {
-            let sum = match gemm.product.words_held() {
-                Some(_) => {
-                    let before = load(b, t);
-                    gemm.product.flush(b, &[sum], &[before])[0]
-                }
-                None => sum,
-            };
+        let totals = match held {
+            true => before(b),
+            false => Vec::new(),
+        };
+        let totals = gemm.product.end(b, &sums, &totals);
+        for (t, sum) in (0..).zip(totals) {
             b.store(self.totals, total(t), sum, Lanes::All);
         }
     }

@@ -78,9 +78,30 @@ impl Product {
         }
     }
 
+    /// Totals of so many groups of rows before anything is added.
+    pub(super) fn none(&self, b: &mut Builder, groups: usize) -> Vec<Value> {
+        vec![b.splat_i32(0); groups * self.totals()]
+    }
+
+    /// What sums begin with, for what the totals are.
+    pub(super) fn begin(&self, b: &mut Builder, totals: &[Value]) -> Vec<Value> {
+        match self.sum {
+            Sum::I32 => totals.to_vec(),
+            Sum::I16 => vec![b.splat_i32(0); totals.len() * self.sums()],
+        }
+    }
+
+    /// The totals once sums that began with them are done.
+    pub(super) fn end(&self, b: &mut Builder, sums: &[Value], totals: &[Value]) -> Vec<Value> {
+        match self.sum {
+            Sum::I32 => sums.to_vec(),
+            Sum::I16 => self.flush(b, sums, totals),
+        }
+    }
+
     /// Adds accumulators of 16 bits to the totals, each times the power of two that makes it as great
     /// as the greatest.
-    pub(super) fn flush(&self, b: &mut Builder, sums: &[Value], totals: &[Value]) -> Vec<Value> {
+    fn flush(&self, b: &mut Builder, sums: &[Value], totals: &[Value]) -> Vec<Value> {
         let each = sums.chunks(self.sums()).zip(totals);
         let added = each.map(|(sums, total)| {
             let greatest = sums.len() - 1;

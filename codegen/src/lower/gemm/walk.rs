@@ -22,6 +22,7 @@ pub(super) struct Walk {
 }
 
 /// Up to four groups of 16 rows.
+#[derive(Clone)]
 pub(super) struct Rows {
     /// First word of the first group.
     pub(super) codes: Address,
@@ -42,6 +43,19 @@ impl Rows {
         } else {
             Lanes::All
         }
+    }
+
+    /// The same rows in tiles of at most so many groups.
+    pub(super) fn tiles(&self, groups: usize) -> Vec<Rows> {
+        let firsts = (0..self.groups).step_by(groups);
+        let tile = |first: usize| Rows {
+            codes: self.codes(first, &Address::at(0)),
+            out: self.out(first, &Address::at(0)),
+            groups: groups.min(self.groups - first),
+            last: self.lanes((first + groups).min(self.groups) - 1),
+            stride: self.stride.clone(),
+        };
+        firsts.map(tile).collect()
     }
 
     /// Where group `g` has its words, `word` words of a row on.
