@@ -7,6 +7,8 @@ use crate::{Settings, TrainError};
 const FIXED: u128 = 24 << 20;
 /// A thread's stack and the scratch of its matrix products.
 const THREAD: u128 = 8 << 20;
+/// Address space that glibc sets aside for a thread's allocations, whatever they take.
+const THREAD_HEAP: u128 = 64 << 20;
 /// What is left for buffers that are not counted and for the allocator, as a share.
 const SLACK: u128 = 8;
 
@@ -33,10 +35,16 @@ fn needed(settings: &Settings, threads: usize) -> u128 {
 pub(crate) fn check(settings: &Settings, threads: usize) -> Result<(), TrainError> {
     let needed = needed(settings, threads);
     let there = available().map(u128::from);
-    if there.is_some_and(|there| there < needed) || !can_be_reserved(needed) {
+    if there.is_some_and(|there| there < needed) {
         return Err(TrainError::Memory { needed, there });
     }
-    Ok(())
+    // Set aside is more than taken: where address space is short, a heap of a thread would leave
+    // too little for the others.
+    let needed = needed + THREAD_HEAP * threads as u128;
+    match can_be_reserved(needed) {
+        true => Ok(()),
+        false => Err(TrainError::Memory { needed, there }),
+    }
 }
 
 /// Whether the system would give so much, which depends on the process's limits too. Nothing of

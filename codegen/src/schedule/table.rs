@@ -226,9 +226,10 @@ const fn base3(isa: Isa) -> Products {
         Isa::Avx512 => products_of(digits(4), panel(8, Sum::I16), 8192),
         Isa::Avx2 => products_of(digits(2), panel(4, Sum::I16), 8192),
         Isa::Sse41 => products_of(digits(1), panel(3, Sum::I16), 0),
-        Isa::Dotprod => products_of(tile(1, 1), panel(4, Sum::I32), 0),
-        Isa::Neon => products_of(tile(1, 1), panel(2, Sum::I32), 0),
-        Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
+        Isa::Portable | Isa::Neon | Isa::Dotprod => {
+            let tokens = int2(isa).gemm.tokens;
+            products_of(tile(1, 1), tile(1, tokens), 0)
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use super::AsmError;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// What the listing has for the touching of a large frame's pages.
+const PROBE: &str = "stack_probe_loop";
+
 /// A vector, loaded from a place relative to the instruction: `ldr q0, label`.
 const LOAD_LITERAL: u32 = 0x9c00_0000;
 const LOAD_LITERAL_MASK: u32 = 0xff00_0000;
@@ -22,6 +25,9 @@ pub(super) fn assembler(listing: &str, code: &[u8]) -> Result<String, AsmError> 
         if let Some(block) = line.strip_prefix("block").and_then(|l| l.strip_suffix(':')) {
             let _ = writeln!(text, ".L{block}:");
             continue;
+        }
+        if line.starts_with(PROBE) {
+            return Err(AsmError::Scratch);
         }
         for statement in line.split(" ; ") {
             let statement = literals.resolve(statement)?;
@@ -153,6 +159,8 @@ mod tests {
         let text = assembler("block0:\n  ldr q5, [const(3)]\n  ret\n", &code).unwrap();
         let expected = ".L0:\n\tldr q5, .LC3\n\tret\n\t.balign 16\n.LC3:\n\t.byte 0x00, 0x01, ";
         assert!(text.starts_with(expected), "{text}");
+        let probed = assembler("block0:\n  stack_probe_loop x16, x17, #4096\n", &code);
+        assert!(matches!(probed, Err(AsmError::Scratch)), "{probed:?}");
         let other = assembler("block0:\n  ldr q6, [const(3)]\n", &code);
         assert!(matches!(other, Err(AsmError::Constant(_))), "{other:?}");
     }

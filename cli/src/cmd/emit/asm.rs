@@ -25,6 +25,10 @@ pub(crate) enum AsmError {
     NoData,
     #[error("the constant of `{0}` is not in the code")]
     Constant(String),
+    #[error(
+        "it has scratch memory, as `fields=panel` asks for, and its listing does not say how the stack is reached"
+    )]
+    Scratch,
 }
 
 /// Text, and what there is to say about it.
