@@ -19,6 +19,9 @@ const PART_WORDS: u64 = 16;
 /// Activations in a word.
 const PER_WORD: u64 = 4;
 
+/// What is added to the sums of a tile besides its full words.
+type More<'a> = dyn Fn(&mut Builder, &Rows, Vec<Value>) -> Vec<Value> + 'a;
+
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let packing = l.dims.packing();
     let words = shape.words(packing);
@@ -143,7 +146,7 @@ impl Gemm {
         tokens: &Tokens<'_>,
         (first, words): (&Address, &Size),
         totals: &[Value],
-        more: &dyn Fn(&mut Builder, &Rows, Vec<Value>) -> Vec<Value>,
+        more: &More<'_>,
     ) -> Vec<Value> {
         let mut totals = totals.iter().copied();
         let mut added = Vec::new();
