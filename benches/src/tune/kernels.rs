@@ -41,7 +41,7 @@ pub(super) fn candidates(
         .map(|kernel| Choice::Ahead(kernel.name));
     let mut all: Vec<Choice> = usual.into_iter().chain(ahead).collect();
     if makes {
-        let best = dispatch::best_isa();
+        let best = dispatch::best_isa_of(tier);
         let mut made = vec![schedule::select_narrow(&spec, best)];
         made.extend(schedule::candidates(&spec, best.in_128_bits()));
         if shared && product.op == Op::Gemm {

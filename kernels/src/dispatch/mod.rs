@@ -50,7 +50,11 @@ pub fn has(isa: Isa) -> bool {
 /// assert_eq!(dispatch::best_isa().tier(), dispatch::detect());
 /// ```
 pub fn best_isa() -> Isa {
-    let tier = detect();
+    best_isa_of(detect())
+}
+
+/// The best instruction set of a tier that this machine has; the tier's baseline if it has none.
+pub fn best_isa_of(tier: Tier) -> Isa {
     let found = tier.isas().find(|isa| has(*isa));
     found.unwrap_or(tier.baseline())
 }

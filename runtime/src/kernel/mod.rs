@@ -215,13 +215,7 @@ fn ahead(spec: &KernelSpec, tier: Tier) -> Result<Code, PrepareError> {
 fn compiled(spec: &KernelSpec, tier: Tier) -> Result<Code, PrepareError> {
     use crate::jit::{Compiled, target};
     use atome_codegen::compile_narrow;
-    let best = dispatch::best_isa();
-    let isa = if best.tier() == tier {
-        best
-    } else {
-        tier.baseline()
-    };
-    let function = compile_narrow(spec, isa)?;
+    let function = compile_narrow(spec, dispatch::best_isa_of(tier))?;
     let code = Compiled::new(&function, target(tier))?;
     Ok(Code::Compiled(Box::new(code)))
 }

@@ -200,7 +200,7 @@ fn fingerprint(tier: Tier) -> String {
         );
     }
     for kind in op::kinds() {
-        let narrow = schedule::select_narrow(&kind.into(), dispatch::best_isa());
+        let narrow = schedule::select_narrow(&kind.into(), dispatch::best_isa_of(tier));
         let _ = writeln!(text, "{narrow}");
     }
     format!(

@@ -195,7 +195,7 @@ impl<'p> Kernels<'p> {
         }
         let function = match schedule {
             Some(schedule) => compile(&spec, &schedule)?,
-            None => compile_narrow(&spec, dispatch::best_isa())?,
+            None => compile_narrow(&spec, dispatch::best_isa_of(self.pick.tier))?,
         };
         let function = self.code.define(&function)?;
         self.compiled.insert(spec, function);
