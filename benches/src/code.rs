@@ -39,7 +39,7 @@ impl Choice {
         asked: Option<Schedule>,
     ) -> Result<Choice, ScheduleError> {
         let spec = KernelSpec::from(kind);
-        let whole = asked.map(|asked| asked.or(select_narrow(&spec, dispatch::best_isa())));
+        let whole = asked.map(|asked| asked.or(select_narrow(&spec, dispatch::best_isa_of(tier))));
         whole.map_or(Ok(()), |schedule| schedule.check(&spec))?;
         Ok(Choice {
             kind,
@@ -59,7 +59,7 @@ impl Choice {
     /// The instruction set in its name.
     pub(crate) fn isa(&self) -> Isa {
         match self.schedule {
-            Some(_) => narrow(),
+            Some(_) => dispatch::best_isa_of(self.tier).in_128_bits(),
             None => find(self.kind, self.tier).isa,
         }
     }
@@ -154,11 +154,6 @@ impl Code {
             }
         }
     }
-}
-
-/// The instruction set whose schedules suit code made on this machine.
-fn narrow() -> Isa {
-    dispatch::best_isa().in_128_bits()
 }
 
 /// The kernel of a kind for a tier that this machine runs.
