@@ -54,5 +54,5 @@ fn has_dimensions(model: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(model).and_then(|file| file.take(16).read_to_end(&mut start));
     let found = read.ok().and_then(|_| format::detect(&start));
-    matches!(found, Some(Format::Container | Format::Bit2))
+    matches!(found, Some(Format::Container | Format::Gguf | Format::Bit2))
 }

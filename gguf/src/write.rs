@@ -58,6 +58,8 @@ pub struct Writer {
     alignment: usize,
     keys: (u64, Vec<u8>),
     table: (u64, Vec<u8>),
+    /// Bytes that the tensors so far take.
+    placed: u64,
     data: Vec<u8>,
 }
 
@@ -67,6 +69,7 @@ impl Default for Writer {
             alignment: DEFAULT_ALIGNMENT as usize,
             keys: (0, Vec::new()),
             table: (0, Vec::new()),
+            placed: 0,
             data: Vec::new(),
         }
     }
@@ -93,27 +96,42 @@ impl Writer {
 
     /// Adds a tensor with its bytes, `dims` as [`crate::Tensor::dims`] has them.
     pub fn tensor(&mut self, name: &str, dims: &[u64], type_id: TypeId, bytes: &[u8]) {
-        let offset = self.data.len() as u64;
+        self.declare(name, dims, type_id, bytes.len() as u64);
+        self.data.extend(bytes);
+        pad(&mut self.data, self.alignment);
+    }
+
+    /// Adds a tensor of so many bytes, which the caller writes behind [`Writer::header`]; gives the zeros to be written after
+    /// them.
+    pub fn declare(&mut self, name: &str, dims: &[u64], type_id: TypeId, bytes: u64) -> u64 {
         let (count, table) = &mut self.table;
         *count += 1;
         put_string(table, name);
         table.extend((dims.len() as u32).to_le_bytes());
         table.extend(dims.iter().flat_map(|dim| dim.to_le_bytes()));
         table.extend(type_id.0.to_le_bytes());
-        table.extend(offset.to_le_bytes());
-        self.data.extend(bytes);
-        pad(&mut self.data, self.alignment);
+        table.extend(self.placed.to_le_bytes());
+        let end = self.placed + bytes;
+        self.placed = end.next_multiple_of(self.alignment as u64);
+        self.placed - end
     }
 
-    /// The bytes of the file.
+    /// What stands before the bytes of tensors.
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
+    pub fn header(&self) -> Vec<u8> {
         let mut file = b"GGUF\x03\0\0\0".to_vec();
         file.extend(self.table.0.to_le_bytes());
         file.extend(self.keys.0.to_le_bytes());
-        file.extend(self.keys.1);
-        file.extend(self.table.1);
+        file.extend(&self.keys.1);
+        file.extend(&self.table.1);
         pad(&mut file, self.alignment);
+        file
+    }
+
+    /// The bytes of a file whose tensors were all given.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        let mut file = self.header();
         file.extend(self.data);
         file
     }

@@ -170,6 +170,24 @@ fn a_weight_is_its_trit_times_its_scale() {
     }
 }
 
+#[test]
+fn packed_trits_come_back() {
+    for ternary in ternary_layouts() {
+        let random = random_bytes(3, 5 * ternary.group());
+        let trits: Vec<i8> = random.iter().map(|byte| (byte % 3) as i8 - 1).collect();
+        let mut bytes = vec![0xff; 5 * ternary.bytes()];
+        ternary.pack_into(&trits, -0.375, &mut bytes);
+        let (mut found, mut scales) = (vec![7; trits.len()], vec![0.0; 5]);
+        assert_eq!(ternary.trits_into(&bytes, &mut found, &mut scales), Ok(()));
+        assert_eq!(
+            (found, &scales[..]),
+            (trits, &[-0.375; 5][..]),
+            "{ternary:?}"
+        );
+        assert_eq!(ternary.scale(&bytes), -0.375);
+    }
+}
+
 /// A matrix of 30 rows of two groups, with code 3 as weight 5 of the second group of row 1.
 #[test]
 fn code_3_is_refused_where_it_is() {

@@ -22,7 +22,7 @@ use std::time::Instant;
 /// depend on the number of threads. Of token ids, perplexity alone is told.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, or a directory of float weights
+    /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, GGUF, or a directory of float weights
     /// [default: the model inside this command]
     model: Option<PathBuf>,
 

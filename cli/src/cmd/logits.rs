@@ -14,8 +14,8 @@ use std::path::PathBuf;
 /// `atome run`.
 #[derive(Debug, Args)]
 pub(crate) struct LogitsArgs {
-    /// Model: a packed safetensors container, ATOME01, ATOME02, ATOMECL01, BIT2, or a directory of float
-    /// weights [default: the model inside this command]
+    /// Model: a packed safetensors container, ATOME01, ATOME02, ATOMECL01, BIT2, GGUF, or a directory of
+    /// float weights [default: the model inside this command]
     model: Option<PathBuf>,
 
     #[command(flatten)]

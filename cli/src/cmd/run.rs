@@ -27,7 +27,7 @@ const SAMPLE_PROMPT: &[u8] = b"In the beginning";
 /// them too, with exit code 130.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, or a directory of float weights
+    /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, GGUF, or a directory of float weights
     /// [default: the model inside this command]
     model: Option<PathBuf>,
 

@@ -1,6 +1,6 @@
 //! Blocks of trits with one f16 scale.
 
-use super::half;
+use super::half as half_of;
 use crate::TypeId;
 
 /// The most weights of a block.
@@ -95,10 +95,10 @@ impl Ternary {
     /// The scale of a block and the bytes of its codes.
     fn parts(self, block: &[u8]) -> (f32, &[u8]) {
         match self {
-            Self::Q2_0G64 | Self::Q2_0G128 | Self::Pq2_0 => (half(block), &block[2..]),
+            Self::Q2_0G64 | Self::Q2_0G128 | Self::Pq2_0 => (half_of(block), &block[2..]),
             Self::Tq1_0 | Self::Tq2_0 | Self::Ptq1_0 => {
                 let (codes, scale) = block.split_at(self.bytes() - 2);
-                (half(scale), codes)
+                (half_of(scale), codes)
             }
         }
     }
@@ -122,6 +122,69 @@ impl Ternary {
                 }
             }
             Codes::Base3(groups) => base3(groups, codes, trits),
+        }
+    }
+
+    /// The scale of a block.
+    ///
+    /// # Panics
+    /// If `block` is shorter than one.
+    #[must_use]
+    pub fn scale(self, block: &[u8]) -> f32 {
+        self.parts(&block[..self.bytes()]).0
+    }
+
+    /// Writes whole blocks of these trits, all with one scale, which becomes the nearest f16.
+    ///
+    /// # Panics
+    /// If `trits` are not whole blocks, or one is none, or `bytes` not as many as the blocks take.
+    pub fn pack_into(self, trits: &[i8], scale: f32, bytes: &mut [u8]) {
+        assert!(trits.iter().all(|trit| (-1..=1).contains(trit)), "trits");
+        let blocks = trits.len() / self.group();
+        assert_eq!(trits.len(), blocks * self.group(), "whole blocks");
+        assert_eq!(bytes.len(), blocks * self.bytes(), "room for the blocks");
+        let scale = half::f16::from_f32(scale).to_le_bytes();
+        let places = bytes.chunks_exact_mut(self.bytes());
+        for (trits, block) in trits.chunks_exact(self.group()).zip(places) {
+            let (at, codes) = match self {
+                Self::Q2_0G64 | Self::Q2_0G128 | Self::Pq2_0 => (0, 2..self.bytes()),
+                Self::Tq1_0 | Self::Tq2_0 | Self::Ptq1_0 => (self.bytes() - 2, 0..self.bytes() - 2),
+            };
+            block[at..at + 2].copy_from_slice(&scale);
+            self.pack(trits, &mut block[codes]);
+        }
+    }
+
+    /// The inverse of `unpack`.
+    fn pack(self, trits: &[i8], codes: &mut [u8]) {
+        codes.fill(0);
+        match self.codes() {
+            Codes::Bits { chunk_bytes } => {
+                for (at, trits) in trits.chunks_exact(chunk_bytes).enumerate() {
+                    let (chunk, bit) = (at / 4, 2 * (at % 4));
+                    let codes = &mut codes[chunk * chunk_bytes..];
+                    for (trit, byte) in trits.iter().zip(codes) {
+                        *byte |= (trit + 1).cast_unsigned() << bit;
+                    }
+                }
+            }
+            Codes::Base3(groups) => {
+                let (mut codes, mut trits) = (codes, trits);
+                for &(bytes, digits) in groups {
+                    let (group, rest) = codes.split_at_mut(bytes);
+                    codes = rest;
+                    let (rows, rest) = trits.split_at(bytes * digits);
+                    trits = rest;
+                    for (m, byte) in group.iter_mut().enumerate() {
+                        let digit = |n: usize| {
+                            u16::from(rows[n * bytes + m].cast_unsigned().wrapping_add(1))
+                        };
+                        let number = (0..5)
+                            .fold(0, |all, n| 3 * all + if n < digits { digit(n) } else { 0 });
+                        *byte = (number * 256).div_ceil(243) as u8;
+                    }
+                }
+            }
         }
     }
 

@@ -139,11 +139,20 @@ pub(super) fn read(
 /// The family that a container states.
 pub(super) fn family(metadata: &Metadata) -> Result<Architecture, FileError> {
     let stated = metadata.get(ARCHITECTURE)?;
-    let known = Architecture::ALL.into_iter().find(|a| a.name() == stated);
-    let names = || match Architecture::ALL.map(Architecture::name) {
+    let wrong = || metadata.wrong(ARCHITECTURE, family_names());
+    Ok(known_family(stated).ok_or_else(wrong)?)
+}
+
+/// The family of this name.
+pub(super) fn known_family(stated: &str) -> Option<Architecture> {
+    Architecture::ALL.into_iter().find(|a| a.name() == stated)
+}
+
+/// The names of all families, for messages.
+pub(super) fn family_names() -> String {
+    match Architecture::ALL.map(Architecture::name) {
         [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
-    };
-    Ok(known.ok_or_else(|| metadata.wrong(ARCHITECTURE, names()))?)
+    }
 }
 
 /// The classes that a file states, of a family that may have so many.

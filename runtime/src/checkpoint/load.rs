@@ -1,6 +1,6 @@
 //! A model of any family from a file of any format.
 
-use super::{Checkpoint, container, folder};
+use super::{Checkpoint, container, folder, gguf};
 use crate::error::{ConfigError, FileError, HeaderError};
 use crate::families::{Architecture, AtomeConfig, Config};
 use crate::format::atome::FileHeader;
@@ -46,17 +46,21 @@ pub fn load_with(
     let opened = Opened::new(path).map_err(in_model)?;
     match opened.format {
         Format::Bit2 => opened.source().and_then(bit2).map_err(in_model),
+        Format::Gguf => gguf::load(path, config, progress),
         Format::Container | Format::Folder => opened.container(path, config, progress),
         Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => opened.atome(path, config),
     }
 }
 
-/// Reads a model from the bytes of a container.
+/// Reads a model from the bytes of a container or of a GGUF file.
 ///
 /// # Errors
 /// The first fault found; never with a path.
 pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, FileError> {
-    Ok(container::parse_container(bytes)?.0)
+    match detect(bytes) {
+        Some(Format::Gguf) => gguf::parse(bytes),
+        _ => Ok(container::parse_container(bytes)?.0),
+    }
 }
 
 /// Reads a model from the bytes of a `BIT2` file.
@@ -93,7 +97,7 @@ pub fn is_read_in_parts(path: &Path) -> Result<bool, FileError> {
     let found = || {
         let mut opened = Opened::new(path)?;
         match opened.format {
-            Format::Bit2 | Format::Folder => Ok(true),
+            Format::Bit2 | Format::Gguf | Format::Folder => Ok(true),
             Format::Container => Ok(opened.metadata()?.is_mapped()),
             Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Ok(false),
         }
@@ -101,12 +105,14 @@ pub fn is_read_in_parts(path: &Path) -> Result<bool, FileError> {
     found().map_err(|fault: FileError| fault.in_file(path))
 }
 
-/// The program that says it wrote a container: `None` where it does not say, and for any other file.
+/// The program that says it wrote a container or a GGUF file: `None` where it does not say, and for any other file.
 #[must_use]
 pub fn written_by(path: &Path) -> Option<String> {
     let mut opened = Opened::new(path).ok()?;
-    if opened.format != Format::Container {
-        return None;
+    match opened.format {
+        Format::Container => {}
+        Format::Gguf => return gguf::written_by(path),
+        _ => return None,
     }
     let metadata = opened.metadata().ok()?;
     metadata.is_container().then(|| metadata.written_by())?

@@ -9,6 +9,7 @@
 //! | `mod` | a model: what it is, and its tensors by name |
 //! | `load` | which reader a file is for, and whose dimensions it has |
 //! | `container`, `atome` | models in the project's container, and in `ATOME` files |
+//! | `gguf` | models in GGUF files |
 //! | `floats`, `folder` | models from float weights: of a file, of a directory |
 //! | `random` | models of random weights |
 //! | `packable` | any file that can be packed |
@@ -19,6 +20,7 @@ mod compare;
 mod container;
 mod floats;
 mod folder;
+mod gguf;
 mod load;
 mod packable;
 mod random;
@@ -27,6 +29,7 @@ pub use atome::{write_atome01, write_atome02, write_atomecl01};
 pub use compare::compare;
 pub use container::{parse_container, write_container, write_packed};
 pub use floats::{FloatOptions, quantize_file};
+pub use gguf::{gguf_bytes, is_known_family, open_gguf, write_gguf};
 pub use load::{
     is_read_in_parts, load, load_with, parse, parse_bit2, parse_checkpoint, written_by,
 };

@@ -35,7 +35,7 @@ pub enum FileError {
     },
     /// The file does not start like any format this crate reads.
     #[error(
-        "expected the magic `ATOME01`, `ATOME02`, `ATOMECL01` or that of `BIT2`, or a safetensors header, at byte 0, found \"{found}\""
+        "expected the magic `ATOME01`, `ATOME02`, `ATOMECL01`, `GGUF` or that of `BIT2`, or a safetensors header, at byte 0, found \"{found}\""
     )]
     Magic {
         /// The first bytes of the file, at most nine, escaped to printable ASCII.
@@ -53,6 +53,9 @@ pub enum FileError {
     /// The header or the metadata of a safetensors file is broken.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// A GGUF file is broken, or holds what is not read.
+    #[error(transparent)]
+    Gguf(#[from] atome_gguf::Error),
     /// A number of a file's header is outside the range this crate accepts.
     #[error("`{field}` at byte {offset}: expected {expected}, found {found}")]
     Field {

@@ -138,6 +138,24 @@ pub enum TensorFault {
         /// The type of the elements.
         kind: &'static str,
     },
+    /// Groups of a ternary matrix have scales of their own, where there is to be one.
+    #[error("expected one scale for all groups, found {expected} and, at byte {offset}, {found}")]
+    Scales {
+        /// The scale of the groups before it.
+        expected: f32,
+        /// Where the group with another is stored.
+        offset: u64,
+        /// Its scale.
+        found: f32,
+    },
+    /// A code of a group is not that of a trit.
+    #[error("expected codes 0, 1 or 2, found 3 as element {index}, in the group at byte {offset}")]
+    Code {
+        /// Where the group is stored.
+        offset: u64,
+        /// The element's index.
+        index: usize,
+    },
     /// It should be ternary already and is not.
     #[error("expected -s, 0 and s only, found {found} as element {index}: not ternary already")]
     NotTernary {

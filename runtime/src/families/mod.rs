@@ -76,7 +76,7 @@ impl Architecture {
             Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Some(Self::Atome),
             Format::Bit2 => Some(Self::BitMamba2),
             Format::Folder => Some(Self::HgrnBit),
-            Format::Container => None,
+            Format::Container | Format::Gguf => None,
         }
     }
 }

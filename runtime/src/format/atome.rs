@@ -23,7 +23,7 @@ impl Frame {
             Format::Atome01 => (0, TritBytes::Fours),
             Format::Atome02 => (0, TritBytes::Fives),
             Format::AtomeCl01 => (4, TritBytes::Fours),
-            Format::Bit2 | Format::Container | Format::Folder => return None,
+            Format::Bit2 | Format::Gguf | Format::Container | Format::Folder => return None,
         };
         let header_bytes = format.name().len() + classes_bytes;
         Some(Frame {

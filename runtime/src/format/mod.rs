@@ -8,6 +8,7 @@
 //! | `atome` | `ATOME` files |
 //! | `bit2` | `BIT2` files |
 //! | `container` | the project's own format, a safetensors file |
+//! | `gguf` | GGUF files |
 //! | `folder` | a directory of float weights |
 //! | `floats`, `quantize` | float weights in a safetensors file, and trits of them |
 //! | `write` | why a model was not written |
@@ -20,6 +21,7 @@ pub(crate) mod container;
 pub(crate) mod files;
 mod floats;
 pub(crate) mod folder;
+pub(crate) mod gguf;
 mod quantize;
 mod write;
 
@@ -49,17 +51,20 @@ pub enum Format {
     Bit2,
     /// The project's own container: safetensors, either kind of model, trits in either packing.
     Container,
+    /// GGUF: keys and tensors of any model; those of our families are run.
+    Gguf,
     /// A directory of float weights, as model hubs have them: `config.json`, and safetensors files.
     Folder,
 }
 
 impl Format {
     /// Every format, in the order in which magics are tried.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Atome01,
         Self::Atome02,
         Self::AtomeCl01,
         Self::Bit2,
+        Self::Gguf,
         Self::Container,
     ];
 
@@ -71,6 +76,7 @@ impl Format {
             Self::Atome02 => "ATOME02",
             Self::AtomeCl01 => "ATOMECL01",
             Self::Bit2 => "BIT2",
+            Self::Gguf => "GGUF",
             Self::Container => "safetensors",
             Self::Folder => "safetensors directory",
         }
@@ -80,7 +86,7 @@ impl Format {
     #[must_use]
     pub const fn magic(self) -> Option<&'static str> {
         match self {
-            Self::Atome01 | Self::Atome02 | Self::AtomeCl01 => Some(self.name()),
+            Self::Atome01 | Self::Atome02 | Self::AtomeCl01 | Self::Gguf => Some(self.name()),
             // The number 0x42495432, little-endian.
             Self::Bit2 => Some("2TIB"),
             Self::Container | Self::Folder => None,

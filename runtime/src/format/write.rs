@@ -32,6 +32,18 @@ pub enum WriteError {
         /// What there is no place for.
         what: &'static str,
     },
+    /// The format has no place for so long a name.
+    #[error(
+        "`{tensor}`: GGUF has place for a name of {max} bytes, with that of its scale it has {found}"
+    )]
+    Name {
+        /// The tensor's name.
+        tensor: String,
+        /// The longest name.
+        max: usize,
+        /// The length found.
+        found: usize,
+    },
     /// A matrix cannot be packed.
     #[error("`{tensor}`: {cause}")]
     Pack {

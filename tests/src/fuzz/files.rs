@@ -123,6 +123,59 @@ fn in_file(bytes: &[u8], choice: u32) -> Result<(), LoadError> {
     })
 }
 
+/// A GGUF file: of any model it is read whole, one of ours is run.
+pub(super) fn gguf(data: &[u8]) -> bool {
+    if data.len() > mend::MAX_FILE_BYTES {
+        return false;
+    }
+    let taken = match atome_gguf::Gguf::parse(data) {
+        Ok(file) => reads_whole(&file),
+        Err(error) => return one_line(&error).is_empty(),
+    };
+    let choice = choice(data);
+    let read = |bytes: &[u8]| {
+        let model = checkpoint::parse_checkpoint(bytes)?;
+        if is_small(&model) {
+            agree(|options| Model::from_checkpoint(&model, options), choice)?;
+        }
+        Ok(())
+    };
+    mend::read(data.to_vec(), mend::no_checksums, read);
+    taken
+}
+
+/// Reads everything that a file has.
+fn reads_whole(file: &atome_gguf::Gguf<'_>) -> bool {
+    for entry in file.metadata().iter() {
+        if let atome_gguf::Value::Array(array) = entry.value {
+            let strings = array.strings().map(Iterator::count);
+            let numbers = array.integers().map(Iterator::count);
+            for count in [strings, numbers] {
+                match count {
+                    Ok(count) => assert_eq!(count, array.len()),
+                    Err(error) => drop(one_line(&error)),
+                }
+            }
+        }
+    }
+    for tensor in file.tensors() {
+        assert_eq!(file.tensor(tensor.name()), Some(tensor));
+        match tensor.values() {
+            Ok(values) => assert_eq!(values.len() as u64, tensor.elems()),
+            Err(error) => drop(one_line(&error)),
+        }
+        if let Ok(ternary) = tensor.ternary() {
+            let elems = tensor.elems() as usize;
+            let (mut trits, mut scales) = (vec![0; elems], vec![0.0; elems / ternary.group()]);
+            let rows = 0..tensor.shape().0 as usize;
+            if let Err(error) = tensor.trits_into(rows, &mut trits, &mut scales) {
+                one_line(&error);
+            }
+        }
+    }
+    true
+}
+
 /// A rule for scales, `top_k`, `max_seq`, a scale, and a safetensors file of float weights.
 pub(super) fn floats(data: &[u8]) -> bool {
     let Some((&[rule, top_k, max_seq, ref scale @ ..], file)) = data.split_first_chunk::<7>()

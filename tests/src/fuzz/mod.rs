@@ -37,10 +37,11 @@ use std::fmt::Display;
 pub type Body = fn(&[u8]) -> bool;
 
 /// Every target by name: a file of `fuzz/fuzz_targets`, a folder of `fuzz/corpus`.
-pub const TARGETS: [(&str, Body); 10] = [
+pub const TARGETS: [(&str, Body); 11] = [
     ("atome", files::atome),
     ("bit2", files::bit2),
     ("container", files::container),
+    ("gguf", files::gguf),
     ("floats", files::floats),
     ("config", text::config),
     ("tokenizer", text::tokenizer),

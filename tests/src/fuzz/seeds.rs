@@ -4,8 +4,8 @@ use super::state::{MODELS, saved_after};
 use crate::graphs;
 use atome::Packing;
 use atome::checkpoint::{
-    Checkpoint, random_bit2, write_atome01, write_atome02, write_atomecl01, write_container,
-    write_packed,
+    Checkpoint, gguf_bytes, random_bit2, write_atome01, write_atome02, write_atomecl01,
+    write_container, write_packed,
 };
 use atome::families::{AtomeConfig, BitMamba2Config, Config};
 use atome::format::ContainerOptions;
@@ -33,6 +33,7 @@ pub fn all() -> Vec<Seed> {
         ("atome", atome()),
         ("bit2", bit2()),
         ("container", container()),
+        ("gguf", gguf()),
         ("floats", floats()),
         ("config", config()),
         ("tokenizer", tokenizer()),
@@ -164,6 +165,69 @@ fn container() -> Files {
         }
     }
     files
+}
+
+/// Models of ours, and a vocabulary with tensors of every type.
+fn gguf() -> Files {
+    let mut files = Vec::new();
+    for packing in [Packing::Int2, Packing::Base3] {
+        let options = ContainerOptions::packing(packing).provenance("a seed");
+        let mut push = |name: String, model: &Checkpoint| {
+            let (bytes, _) = gguf_bytes(model, &options).expect("a model of our own");
+            files.push((format!("{name}-{packing}"), bytes));
+        };
+        for (name, model) in atome_models().into_iter().take(6) {
+            push(name, &model);
+        }
+        let wide = AtomeConfig {
+            vocab_size: 3,
+            d_model: 128,
+            n_layers: 1,
+            d_head: 2,
+            top_k: 1,
+            kernel_size: 2,
+            max_seq: 2,
+        };
+        push("wide".into(), &Checkpoint::random(wide, None, 1));
+        let config = bitmamba2_configs()[1].clone();
+        push("bitmamba2".into(), &Checkpoint::random(config, None, 6));
+        for (seed, graph) in small_graphs().take(2) {
+            push(
+                format!("graph-{seed}"),
+                &Checkpoint::random(graph, None, seed),
+            );
+        }
+    }
+    files.push(("every-type".into(), every_type()));
+    files
+}
+
+fn every_type() -> Vec<u8> {
+    use atome_gguf::write::{ArrayBytes, Writer};
+    use atome_gguf::{Layout, Value};
+    let mut writer = Writer::new();
+    writer.key("general.architecture", Value::String("other"));
+    writer.key("general.alignment", Value::U32(64));
+    let tokens = ArrayBytes::strings(["<s>", "a", "\u{120}b"]);
+    writer.key("tokenizer.ggml.model", Value::String("gpt2"));
+    writer.key("tokenizer.ggml.tokens", tokens.value());
+    writer.key(
+        "tokenizer.ggml.token_type",
+        ArrayBytes::i32s([3, 1, 1]).value(),
+    );
+    writer.key(
+        "tokenizer.ggml.scores",
+        ArrayBytes::f32s([0.0, -1.0, -2.0]).value(),
+    );
+    for (index, layout) in Layout::ALL.into_iter().enumerate() {
+        // One size of type 42 a file.
+        if layout.name() != "Q2_0 (groups of 128)" {
+            let bytes = vec![0x15; 3 * layout.bytes()];
+            let dims = [layout.weights() as u64, 3];
+            writer.tensor(&format!("w{index}.weight"), &dims, layout.type_id(), &bytes);
+        }
+    }
+    writer.finish()
 }
 
 /// Random graphs of few parameters, by their seeds.

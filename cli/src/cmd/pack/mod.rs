@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 /// Pack a model: quantise float weights, or repack ternary ones
 ///
 /// Reads a safetensors file of float weights (f32, f16 or bf16), a directory of such files with a
-/// config.json, ATOME01, ATOME02, ATOMECL01, BIT2 or a packed container; writes a container or, of an Atome model, one of the older formats, whole
-/// or not at all, then reopens it and proves that every trit and float is the source's.
+/// config.json, ATOME01, ATOME02, ATOMECL01, BIT2, GGUF or a packed container; writes a container, a
+/// GGUF file or, of an Atome model, one of the older formats, whole or not at all, then reopens it and proves that every trit and float is the source's.
 #[derive(Debug, Args)]
 pub(crate) struct PackArgs {
     /// Model file, a safetensors file of float weights, or a directory of them
@@ -44,7 +44,7 @@ pub(crate) struct PackArgs {
     #[arg(allow_negative_numbers = true)]
     scale: Option<ScaleRule>,
 
-    /// Format to write [default: by the output's extension: .safetensors, .bin or .atome01,
+    /// Format to write [default: by the output's extension: .safetensors, .gguf, .bin or .atome01,
     /// .atome02, .atomecl]
     #[arg(long, value_name = "FORMAT")]
     format: Option<OutFormat>,
@@ -87,6 +87,8 @@ pub(crate) struct PackArgs {
 pub(crate) enum OutFormat {
     /// Safetensors with packed tensors
     Container,
+    /// GGUF of this project's families, trits as TQ2_0 or TQ1_0 where rows allow
+    Gguf,
     /// Language model, int2
     Atome01,
     /// Language model, base3
@@ -100,6 +102,7 @@ impl OutFormat {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         Some(match extension.as_str() {
             "safetensors" => OutFormat::Container,
+            "gguf" => OutFormat::Gguf,
             "bin" | "atome01" => OutFormat::Atome01,
             "atome02" => OutFormat::Atome02,
             "atomecl" | "atomecl01" => OutFormat::Atomecl01,
@@ -110,16 +113,23 @@ impl OutFormat {
     fn format(self) -> Format {
         match self {
             OutFormat::Container => Format::Container,
+            OutFormat::Gguf => Format::Gguf,
             OutFormat::Atome01 => Format::Atome01,
             OutFormat::Atome02 => Format::Atome02,
             OutFormat::Atomecl01 => Format::AtomeCl01,
         }
     }
 
+    /// Whether a file says its model's dimensions itself.
+    fn has_dimensions(self) -> bool {
+        matches!(self, OutFormat::Container | OutFormat::Gguf)
+    }
+
     /// The packing asked for, if the format has it.
     fn packing(self, asked: Option<Packing>) -> Result<Packing, Failure> {
         let only = match self {
             OutFormat::Container => return Ok(asked.unwrap_or(Packing::Base3)),
+            OutFormat::Gguf => return Ok(asked.unwrap_or(Packing::Int2)),
             OutFormat::Atome01 | OutFormat::Atomecl01 => Packing::Int2,
             OutFormat::Atome02 => Packing::Base3,
         };

@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::progress;
 use ::atome::checkpoint;
 use ::atome::checkpoint::Checkpoint;
-use ::atome::format;
 use ::atome::format::{ContainerOptions, PackSummary, PackedTensor};
 use ::atome::tensor::{EmbeddingTable, EmbeddingType, Tensor};
 use ::atome::{Packing, Progress};
@@ -16,12 +15,32 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     refuse_other_flags(args, out)?;
     let source = with_bar(args, ["check", "bytes"], |p| open(&args.input, p))?;
     let mut options = ContainerOptions::packing(args.packing.unwrap_or(Packing::Int2));
-    options.embedding = args.embedding.unwrap_or(embedding(&source));
+    options.embedding = match out {
+        OutFormat::Gguf => EmbeddingType::F32,
+        _ => args.embedding.unwrap_or(embedding(&source)),
+    };
     options.provenance.clone_from(&args.provenance);
     options.written_by = Some(place::WRITTEN_BY.to_owned());
-    let summary = with_bar(args, ["pack", "bytes"], |progress| {
-        checkpoint::write_packed(&source, &args.output, &options, progress).map_err(Failure::from)
-    })?;
+    let summary = with_bar(
+        args,
+        [
+            "pack",
+            if out == OutFormat::Gguf {
+                "numbers"
+            } else {
+                "bytes"
+            },
+        ],
+        |progress| {
+            let written = match out {
+                OutFormat::Gguf => {
+                    checkpoint::write_gguf(&source, &args.output, &options, progress)
+                }
+                _ => checkpoint::write_packed(&source, &args.output, &options, progress),
+            };
+            written.map_err(Failure::from)
+        },
+    )?;
     let written = with_bar(args, ["check", "bytes"], |p| open(&args.output, p))?;
     let differs = with_bar(args, ["compare", "numbers"], |progress| {
         checkpoint::compare(&source, &written, progress).map_err(Failure::from)
@@ -30,14 +49,24 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
         let path = args.output.clone();
         return Err(Failure::Differs { path, tensor });
     }
-    answer(args, &source, &options, &summary).print(args)
+    answer(args, out, &source, &options, &summary).print(args)
 }
 
 /// What the files of this family say themselves, or have no place for.
 fn refuse_other_flags(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
-    if out != OutFormat::Container {
+    if !out.has_dimensions() {
         let format = out.format();
         return Err(Failure::OnlyContainer { format });
+    }
+    if out == OutFormat::Gguf
+        && args
+            .embedding
+            .is_some_and(|kind| kind != EmbeddingType::F32)
+    {
+        return Err(Failure::NotFor {
+            flag: "--embedding",
+            architecture: "a GGUF file, whose tables are f32",
+        });
     }
     let given = [
         ("--config", args.config.is_some()),
@@ -80,6 +109,7 @@ fn with_bar<R>(
 
 fn answer(
     args: &PackArgs,
+    out: OutFormat,
     source: &Checkpoint,
     options: &ContainerOptions,
     summary: &PackSummary,
@@ -97,7 +127,7 @@ fn answer(
     }
     Answer {
         source: source.format.name(),
-        format: format::Format::Container.name(),
+        format: out.format().name(),
         packing: options.packing.name(),
         source_bytes: place::source_bytes(args),
         bytes: summary.bytes,

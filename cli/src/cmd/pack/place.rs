@@ -33,7 +33,7 @@ pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
         let path = output.clone();
         return Err(Failure::OutputIsInput { path });
     }
-    if out != OutFormat::Container && same_file(&output.with_extension("json"), output) {
+    if !out.has_dimensions() && same_file(&output.with_extension("json"), output) {
         let path = output.clone();
         return Err(Failure::OutputIsConfig { path });
     }

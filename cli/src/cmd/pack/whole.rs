@@ -11,7 +11,7 @@ use ::atome::checkpoint;
 use ::atome::checkpoint::{Checkpoint, FloatOptions, Packable};
 use ::atome::families::Config;
 use ::atome::format;
-use ::atome::format::{ContainerOptions, ScaleRule, packed_bytes};
+use ::atome::format::{ContainerOptions, PackSummary, ScaleRule, packed_bytes};
 use ::atome::graph::Graph;
 use ::atome::tensor::Tensor;
 use atome_spec::Activation;
@@ -29,7 +29,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
             architecture: "a model whose embedding table is ternary",
         });
     }
-    if args.graph.is_some() && out != OutFormat::Container {
+    if args.graph.is_some() && !out.has_dimensions() {
         let format = out.format();
         return Err(Failure::OnlyContainer { format });
     }
@@ -47,7 +47,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
         (Some(_), Activation::I8) => args.packing.unwrap_or(Packing::Int2),
         _ => out.packing(args.packing)?,
     };
-    let bytes = encode(args, &source, out, packing)?;
+    let (bytes, summary) = encode(args, &source, out, packing)?;
     let config = config_beside(&source.model, out, &args.output)?;
     atomic_file::write(&args.output, &bytes)?;
     if let Some((path, json)) = config {
@@ -55,7 +55,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     }
     let verified = verify(&source.model, &args.output)?;
 
-    let rows = rows(&source, packing, out)?;
+    let rows = rows(&source, packing, out, summary.as_ref())?;
     warn(args.quiet, &source, &rows, rule);
     let answer = Answer {
         source: source.source,
@@ -91,30 +91,34 @@ fn refuse_unused(args: &PackArgs, source: &Packable) -> Result<(), Failure> {
     }
 }
 
-/// The bytes of the file to write.
+/// The bytes of the file to write, and what its tensors take of a format that packs them in several ways.
 fn encode(
     args: &PackArgs,
     source: &Packable,
     out: OutFormat,
     packing: Packing,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<(Vec<u8>, Option<PackSummary>), Failure> {
     let model = &source.model;
     let no_place = || Failure::NoPlace {
         format: out.format(),
         classes: model.classes(),
     };
     match out {
-        OutFormat::Container => {
+        OutFormat::Container | OutFormat::Gguf => {
             let mut options = ContainerOptions::packing(packing);
             options.provenance = args.provenance.clone().or_else(|| model.provenance.clone());
             options.written_by = Some(place::WRITTEN_BY.to_owned());
-            Ok(checkpoint::write_container(model, &options)?)
+            if out == OutFormat::Gguf {
+                let (bytes, summary) = checkpoint::gguf_bytes(model, &options)?;
+                return Ok((bytes, Some(summary)));
+            }
+            Ok((checkpoint::write_container(model, &options)?, None))
         }
         OutFormat::Atomecl01 if model.classes().is_none() => Err(no_place()),
-        OutFormat::Atomecl01 => Ok(checkpoint::write_atomecl01(model)?),
+        OutFormat::Atomecl01 => Ok((checkpoint::write_atomecl01(model)?, None)),
         _ if model.classes().is_some() => Err(no_place()),
-        OutFormat::Atome01 => Ok(checkpoint::write_atome01(model)?),
-        OutFormat::Atome02 => Ok(checkpoint::write_atome02(model)?),
+        OutFormat::Atome01 => Ok((checkpoint::write_atome01(model)?, None)),
+        OutFormat::Atome02 => Ok((checkpoint::write_atome02(model)?, None)),
     }
 }
 
@@ -124,7 +128,7 @@ fn config_beside(
     out: OutFormat,
     path: &Path,
 ) -> Result<Option<(PathBuf, String)>, Failure> {
-    if out == OutFormat::Container {
+    if out.has_dimensions() {
         return Ok(None);
     }
     let config = model.config();
@@ -188,7 +192,17 @@ fn verify(source: &Checkpoint, path: &Path) -> Result<Verified, Failure> {
     Ok(same)
 }
 
-fn rows(source: &Packable, packing: Packing, out: OutFormat) -> Result<Vec<Row>, Failure> {
+fn rows(
+    source: &Packable,
+    packing: Packing,
+    out: OutFormat,
+    summary: Option<&PackSummary>,
+) -> Result<Vec<Row>, Failure> {
+    let written = |name: &str| {
+        let tensor = summary?.tensors.iter().find(|tensor| tensor.name == name);
+        tensor.map(|tensor| tensor.bytes)
+    };
+
     let row = |(name, tensor): (&str, &Tensor), before: &format::QuantizedTensor| {
         let (rows, cols) = tensor.shape();
         let (shape, bytes, scale, sparsity) = match tensor {
@@ -213,7 +227,7 @@ fn rows(source: &Packable, packing: Packing, out: OutFormat) -> Result<Vec<Row>,
             shape,
             source_type: before.dtype.clone(),
             source_bytes: before.bytes,
-            bytes,
+            bytes: written(name).unwrap_or(bytes),
             scale,
             sparsity,
             error: before.error,

@@ -1,3 +1,5 @@
+mod gguf;
+
 use crate::args::LoadArgs;
 use crate::cmd::arena_map;
 use crate::failure::Failure;
@@ -14,11 +16,12 @@ use std::path::PathBuf;
 ///
 /// Calls run in a `step` of one token, in a `block` of a prompt, for the logits of all `rows` of a
 /// block, or for a token of each of several `sessions`. Kernels are made at load (`jit`), compiled
-/// ahead of time (`aot`) or interpreted.
+/// ahead of time (`aot`) or interpreted. A GGUF file of another family than those that run is described as a file: keys,
+/// tensors, and what would be needed to run it.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Model: a packed safetensors container, ATOME01, ATOME02, ATOMECL01, BIT2, or a directory of float
-    /// weights [default: the model inside this command]
+    /// Model: a packed safetensors container, ATOME01, ATOME02, ATOMECL01, BIT2, GGUF, or a directory of
+    /// float weights [default: the model inside this command]
     model: Option<PathBuf>,
 
     /// Print the plan instead: every tensor and its place, then every call with its dimensions,
@@ -29,6 +32,10 @@ pub(crate) struct InspectArgs {
     /// Print the graph instead: parameters, states and calls, as text that `atome pack --graph` reads
     #[arg(long, conflicts_with = "plan")]
     graph: bool,
+
+    /// Print what is in a GGUF file instead: keys, tensors with their types and sizes, tokenizer
+    #[arg(long, conflicts_with_all = ["plan", "graph"])]
+    file: bool,
 
     /// Print one JSON object
     #[arg(long)]
@@ -55,6 +62,11 @@ struct Answer<'a> {
 }
 
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
+    if gguf::is_meant(args.model.as_deref(), args.file)?
+        && let Some(path) = &args.model
+    {
+        return gguf::describe(path, args.json);
+    }
     let model = args.load.load(args.model.as_deref())?;
     let info = model.info();
     if args.json {

@@ -1,0 +1,150 @@
+//! GGUF files through the command: packed, run, inspected, refused.
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod support;
+
+use atome_gguf::write::{ArrayBytes, Writer};
+use atome_gguf::{TypeId, Value};
+use serde_json::Value as Json;
+use std::path::Path;
+use support::Fixture;
+
+/// A model of another family, with types that are read and one that is not.
+fn foreign() -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.key("general.architecture", Value::String("qwen3"));
+    writer.key("qwen3.block_count", Value::U32(1));
+    writer.key("tokenizer.ggml.model", Value::String("gpt2"));
+    writer.key("tokenizer.ggml.pre", Value::String("qwen2"));
+    let tokens = ArrayBytes::strings(["a", "b\n", "c"]);
+    writer.key("tokenizer.ggml.tokens", tokens.value());
+    writer.key("tokenizer.chat_template", Value::String("{{ messages }}"));
+    writer.tensor("norm", &[2], TypeId::F32, &[0; 8]);
+    writer.tensor("up", &[128, 8], TypeId::PQ2_0, &[0; 272]);
+    writer.tensor("embd", &[64, 3], TypeId(2), &[0; 108]);
+    writer.finish()
+}
+
+#[test]
+fn a_packed_model_runs_as_its_source() {
+    let fixture = Fixture::new();
+    let run = |model: &str| fixture.run(&["run", model, "-p", "ab", "-n", "20", "--seed", "3"]);
+    let expected = run("lm.bin");
+    for (packing, source) in [("int2", "lm.bin"), ("base3", "lm2.bin")] {
+        let said = fixture.run(&[
+            "pack",
+            source,
+            "lm.gguf",
+            "--packing",
+            packing,
+            "--force",
+            "--json",
+        ]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let answer: Json = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(answer["format"], "GGUF");
+        let length = std::fs::metadata(fixture.path("lm.gguf")).unwrap().len();
+        assert_eq!(answer["bytes"], length);
+        assert_eq!(run("lm.gguf").out, expected.out);
+    }
+    // And back, and over a file of ours without being told to.
+    for (from, to) in [
+        ("lm.gguf", "lm.safetensors"),
+        ("lm.safetensors", "again.gguf"),
+        ("lm.safetensors", "again.gguf"),
+    ] {
+        let said = fixture.run(&["pack", from, to, "-q"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(run(to).out, expected.out);
+    }
+    let said = fixture.run(&["pack", "cl.bin", "cl.gguf", "-q"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let classes = |model| fixture.run(&["classify", model, "--tokens", "1,2,3"]).out;
+    assert_eq!(classes("cl.gguf"), classes("cl.bin"));
+}
+
+#[test]
+fn a_model_of_ours_is_inspected_as_one_and_as_a_file() {
+    let fixture = Fixture::new();
+    fixture.run(&["pack", "lm.bin", "lm.gguf", "-q"]);
+    let said = fixture.run(&["inspect", "lm.gguf"]);
+    assert!(
+        said.out.contains("atome, language model, from GGUF"),
+        "{}",
+        said.out
+    );
+    let said = fixture.run(&["inspect", "lm.gguf", "--file"]);
+    assert!(
+        said.out.contains("to run it     nothing more"),
+        "{}",
+        said.out
+    );
+    let said = fixture.run(&["inspect", "lm.bin", "--file"]);
+    let expected = "error: `--file` is not for a model that is no GGUF file\n";
+    assert_eq!((said.code, said.err.as_str()), (Some(2), expected));
+}
+
+#[test]
+fn a_model_of_another_family_is_described() {
+    let fixture = Fixture::new();
+    fixture.write("m.gguf", &foreign());
+    let said = fixture.run(&["inspect", "m.gguf"]);
+    let lines: Vec<&str> = said.out.lines().collect();
+    let expected = [
+        "file          m.gguf, GGUF version 3, 1 file",
+        "architecture  qwen3",
+        "tokenizer     gpt2 (qwen2), 3 tokens, with a chat template",
+        "tensors       3, 388 bytes: 1 F32 (8 bytes), 1 PQ2_0 (272 bytes), 1 Q4_0 (type 2) (108 bytes)",
+        "to run it     the family `qwen3`; the type Q4_0 (type 2), of 1 tensor; ternary products with a scale for 128 weights, of 1 matrix",
+        "",
+        "  general.architecture     string          \"qwen3\"",
+        "  qwen3.block_count        u32             1",
+        "  tokenizer.ggml.model     string          \"gpt2\"",
+        "  tokenizer.ggml.pre       string          \"qwen2\"",
+        "  tokenizer.ggml.tokens    string x 3      [\"a\", \"b\\n\", \"c\"]",
+        "  tokenizer.chat_template  string          \"{{ messages }}\"",
+        "",
+        "  norm  F32                   2                 8",
+        "  up    PQ2_0                 128 x 8           272",
+        "  embd  Q4_0 (type 2)         64 x 3            108",
+    ];
+    assert_eq!((said.code, lines), (Some(0), expected.to_vec()));
+    let said = fixture.run(&["inspect", "m.gguf", "--json"]);
+    let answer: Json = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(answer["needs"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["tokenizer"]["tokens"], 3);
+    assert_eq!(answer["keys"]["tokenizer.ggml.tokens"]["first"][1], "b\n");
+    assert_eq!(answer["tensors"][1]["dims"], serde_json::json!([128, 8]));
+
+    let said = fixture.run(&["run", "m.gguf", "--tokens", "1"]);
+    let expected = "error: m.gguf: metadata: expected `general.architecture` to be atome, bitmamba2, hgrn_bit or graph, found \"qwen3\"\n";
+    assert_eq!((said.code, said.err.as_str()), (Some(2), expected));
+    fixture.write("cut.gguf", &foreign()[..200]);
+    let said = fixture.run(&["inspect", "cut.gguf"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(
+        said.err.starts_with("error: cut.gguf: key 4: ") && said.err.lines().count() == 1,
+        "{}",
+        said.err
+    );
+}
+
+/// Vocabularies and models that other programs wrote.
+#[test]
+fn files_of_other_programs_are_described() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    if !data.exists() {
+        return eprintln!("skipped: no {}", data.display());
+    }
+    let fixture = Fixture::new();
+    for (file, expected) in [
+        ("qwen35/pq2_hadamard.gguf", "the family `qwen35`"),
+        ("dense/bitnet_tq2.gguf", "the family `bitnet`"),
+        ("vocab/gpt-2.gguf", "weights: the file has none"),
+    ] {
+        let path = data.join(file);
+        let said = fixture.run(&["inspect", path.to_str().unwrap()]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.out.contains(expected), "{}", said.out);
+    }
+}

@@ -1,0 +1,144 @@
+//! What a parameter is made of.
+
+use super::read::{Blocks, ExactTrits, GgufFloats, GroupedTrits};
+use super::{GgufFiles, Located, scale_name};
+use crate::error::{EntryFault, FileError, TensorFault};
+use crate::tensor::{EmbeddingTable, Floats, Kind, Param, Tensor, TernaryTensor};
+use atome_gguf::Layout;
+use std::sync::Arc;
+
+/// Numbers that are checked at once.
+const CHUNK: usize = 1 << 16;
+
+/// Makes parameters of the tensors of files.
+pub(super) struct Maker<'f> {
+    pub(super) files: &'f GgufFiles,
+}
+
+impl Maker<'_> {
+    /// The tensor that a parameter asks for: all floats checked to be finite, and the scales of trits.
+    pub(super) fn tensor(&self, param: &Param) -> Result<Tensor, FileError> {
+        param.elems()?;
+        let located = self.located(&param.name, &param.kind)?;
+        match param.kind {
+            Kind::Ternary { rows, cols, .. } => self.ternary(&param.name, located, (rows, cols)),
+            Kind::Table { rows, cols } => {
+                let floats = self.floats(&param.name, located)?;
+                check(&floats)?;
+                let table = EmbeddingTable::f32((rows, cols), Arc::new(floats));
+                Ok(Tensor::Table(table))
+            }
+            Kind::Floats(_) => {
+                let floats = self.floats(&param.name, located)?;
+                check(&floats)?;
+                Ok(Tensor::Floats(Arc::new(floats)))
+            }
+        }
+    }
+
+    /// The tensor of this name and shape.
+    fn located(&self, name: &str, kind: &Kind) -> Result<&Located, FileError> {
+        let missing = || FileError::entry(name, EntryFault::Missing);
+        let located = self.files.tensors.get(name).ok_or_else(missing)?;
+        let shape = match kind {
+            Kind::Ternary { rows, cols, .. } | Kind::Table { rows, cols } => vec![*rows, *cols],
+            Kind::Floats(shape) => shape.clone(),
+        };
+        // Neighbours first, and no dimensions of 1 behind them.
+        let without_ones = |dims: &[u64]| {
+            let used = dims
+                .iter()
+                .rposition(|dim| *dim != 1)
+                .map_or(0, |last| last + 1);
+            dims[..used].to_vec()
+        };
+        let dims: Vec<u64> = shape.iter().rev().map(|dim| *dim as u64).collect();
+        if without_ones(&dims) == without_ones(&located.dims) {
+            return Ok(located);
+        }
+        let expected = kind.described();
+        let found = located.dims.iter().rev().map(u64::to_string);
+        let found = format!("{} numbers", found.collect::<Vec<_>>().join(" x "));
+        Err(FileError::entry(name, EntryFault::Kind { expected, found }))
+    }
+
+    fn blocks(&self, name: &str, located: &Located) -> Blocks {
+        Blocks {
+            name: name.to_owned(),
+            source: Arc::clone(&self.files.files[located.shard].source),
+            offset: located.offset,
+        }
+    }
+
+    fn floats(&self, name: &str, located: &Located) -> Result<GgufFloats, FileError> {
+        Ok(GgufFloats {
+            blocks: self.blocks(name, located),
+            layout: located.layout.clone()?,
+            elems: located.dims.iter().product::<u64>() as usize,
+        })
+    }
+
+    fn ternary(
+        &self,
+        name: &str,
+        located: &Located,
+        shape: (usize, usize),
+    ) -> Result<Tensor, FileError> {
+        let whole = self.whole_scale(name)?;
+        let (rows, scale): (Arc<dyn crate::tensor::TritRows>, f32) = match located.layout.clone()? {
+            Layout::Ternary(ternary) => {
+                let trits = GroupedTrits {
+                    blocks: self.blocks(name, located),
+                    ternary,
+                    shape,
+                };
+                let scale = trits.scale()?;
+                (Arc::new(trits), scale)
+            }
+            _ => {
+                let trits = ExactTrits::new(self.floats(name, located)?, shape)?;
+                let scale = trits.scale;
+                (Arc::new(trits), scale)
+            }
+        };
+        // A matrix of zeros has whatever scale it is given.
+        let scale = match (whole, scale) {
+            (Some(whole), 0.0) => whole,
+            (Some(whole), scale) => whole * scale,
+            (None, scale) => scale,
+        };
+        Ok(Tensor::Ternary(TernaryTensor { rows, scale }))
+    }
+
+    /// The number beside a matrix that its blocks' scales are to be multiplied by.
+    fn whole_scale(&self, name: &str) -> Result<Option<f32>, FileError> {
+        let name = scale_name(name);
+        if !self.files.tensors.contains_key(&name) {
+            return Ok(None);
+        }
+        let located = self.located(&name, &Kind::Floats(vec![1]))?;
+        let mut value = [0.0];
+        self.floats(&name, located)?.read(0, &mut value)?;
+        match value[0] {
+            found if found.is_sign_positive() => Ok(Some(found)),
+            found => Err(FileError::tensor(
+                name,
+                TensorFault::Scale {
+                    expected: "scale of 0 or more",
+                    offset: located.offset,
+                    found,
+                },
+            )),
+        }
+    }
+}
+
+/// Reads all numbers, which checks them.
+fn check(floats: &dyn Floats) -> Result<(), FileError> {
+    let mut values = vec![0.0; CHUNK.min(floats.elems())];
+    for first in (0..floats.elems()).step_by(CHUNK) {
+        let count = CHUNK.min(floats.elems() - first);
+        floats.read(first, &mut values[..count])?;
+    }
+    Ok(())
+}
