@@ -53,7 +53,7 @@ impl Timing {
             },
             bits_per_weight: Some(2.0),
             method: Some(method.name().into()),
-            backend: info.backend.into(),
+            backend: model.backend().backend.into(),
             schedule: None,
             tok_s: ran.then(|| rounded(tokens as f64 * 1e9 / ns)),
         }

@@ -61,6 +61,10 @@ pub(crate) struct MachineArgs {
     #[arg(long)]
     pub(crate) no_tune: bool,
 
+    /// Ask for no pages of 2 MB, for weights and what steps work in
+    #[arg(long)]
+    pub(crate) no_huge_pages: bool,
+
     /// Say nothing on standard error unless something fails
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -79,6 +83,7 @@ impl MachineArgs {
                 true => Tuning::Off,
                 false => Tuning::Find,
             },
+            huge_pages: !self.no_huge_pages,
             ..Options::default()
         }
     }

@@ -468,3 +468,57 @@ fn a_weight_that_is_not_there_is_a_panic() {
     }
     assert!(panics(|| conv::get(&[0; 16], half, 33, 0, 32)));
 }
+
+/// Rows of codes, four a byte from the low end.
+fn codes_of(trits: &[i8]) -> Vec<u8> {
+    let byte = |four: &[i8]| (0..4).fold(0, |byte, k| byte | ((four[k] + 1) as u8) << (2 * k));
+    trits.chunks_exact(4).map(byte).collect()
+}
+
+#[test]
+fn rows_of_codes_are_packed_as_their_trits() {
+    use atome_kernels::packing::{codes, matrix};
+    for rows in [0, 1, 15, 16, 17, 63, 64, 65, 130] {
+        for cols in [0, 4, 12, 16, 20, 252, 256, 260, 516] {
+            for trits in [
+                trits(rows * cols, 3),
+                vec![1; rows * cols],
+                vec![-1; rows * cols],
+            ] {
+                let words = matrix::words(Packing::Int2, rows, cols);
+                let (mut expected, mut found) = (vec![7; words], vec![9; words]);
+                matrix::pack_into(Packing::Int2, &trits, rows, cols, &mut expected).unwrap();
+                codes::pack_into(&codes_of(&trits), rows, cols, &mut found).unwrap();
+                assert_eq!(found, expected, "{rows} x {cols}");
+            }
+        }
+    }
+}
+
+#[test]
+fn faults_of_rows_of_codes_are_named() {
+    use atome_kernels::packing::{codes, matrix};
+    let (rows, cols) = (67, 20);
+    let mut bytes = codes_of(&trits(rows * cols, 5));
+    let mut words = vec![0; matrix::words(Packing::Int2, rows, cols)];
+    let mut pack = |bytes: &[u8], cols| codes::pack_into(bytes, rows, cols, &mut words);
+    assert_eq!(pack(&bytes, cols), Ok(()));
+    let short = PackError::TritCount {
+        rows,
+        cols,
+        expected: rows * cols,
+        found: rows * cols - 4,
+    };
+    assert_eq!(pack(&bytes[1..], cols), Err(short));
+    assert!(pack(&bytes, 10).is_err(), "half as many columns");
+    // Column 14 of row 66: the third code of a byte.
+    bytes[66 * 5 + 3] |= 0b0011_0000;
+    let expected = PackError::Trit {
+        row: 66,
+        col: 14,
+        value: 2,
+    };
+    assert_eq!(pack(&bytes, cols), Err(expected));
+    let few = codes::pack_into(&bytes, rows, cols, &mut [0; 3]);
+    assert!(matches!(few, Err(PackError::WordCount { found: 3, .. })));
+}

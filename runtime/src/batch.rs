@@ -4,6 +4,7 @@
     reason = "rows of a block belong to slots of different sessions"
 )]
 
+use crate::arena::Scratch;
 use crate::overflow::all_finite;
 use crate::plan::Entry;
 use crate::{Model, RunError, Session};
@@ -33,9 +34,10 @@ impl Model {
         }
         sessions.iter().try_for_each(|s| s.check_lost())?;
         let block = self.inner.plan.rows_block;
+        let mut scratch = self.inner.arena.scratch()?;
         let mut result = Ok(());
         for (sessions, tokens) in sessions.chunks_mut(block).zip(tokens.chunks(block)) {
-            result = result.and(self.step_block(sessions, tokens));
+            result = result.and(self.step_block(sessions, tokens, &mut scratch));
         }
         result
     }
@@ -44,47 +46,42 @@ impl Model {
         std::sync::Arc::ptr_eq(&self.inner, &session.model().inner)
     }
 
-    /// Runs a block of checked tokens, a row a session, in the scratch of the first.
-    fn step_block(&self, sessions: &mut [&mut Session], tokens: &[u32]) -> Result<(), RunError> {
+    /// Runs a block of checked tokens, a row a session.
+    fn step_block(
+        &self,
+        sessions: &mut [&mut Session],
+        tokens: &[u32],
+        scratch: &mut Scratch<'_>,
+    ) -> Result<(), RunError> {
         sessions.iter_mut().for_each(|session| session.begin());
         let Some(first) = sessions.first_mut() else {
             return Ok(());
         };
-        first.write_ids(tokens);
-        let mut frame = first.frame(tokens.len());
+        self.inner.write_ids(scratch, tokens);
+        let mut frame = first.frame(scratch, tokens.len());
         let slots = &*sessions;
         let owner = |row: u64| {
             let session = &slots[row as usize];
             (session.slot_base(), session.position())
         };
+        let backend = self.inner.backend.now();
         // SAFETY: the arena was laid out and filled for this plan when the model was loaded. Each
-        // session claimed its slot, `&mut` keeps everyone else away from them, and one session is
+        // session claimed its slot, `&mut` keeps everyone else away from them and from the scratch, and one session is
         // not in the list twice. The caller checked the ids; a block is at most `plan.block` long.
         unsafe {
-            self.inner.backend.run(Entry::Sessions, &mut frame, &owner);
-            self.inner.backend.run(Entry::Rows, &mut frame, &owner);
+            backend.run(Entry::Sessions, &mut frame, &owner);
+            backend.run(Entry::Rows, &mut frame, &owner);
         }
-        self.hand_out_logits(sessions);
+        for (row, session) in sessions.iter_mut().enumerate() {
+            session.take_logits(scratch, row);
+        }
         let mut result = Ok(());
         for (session, token) in sessions.iter_mut().zip(tokens) {
             if !all_finite(session.logits()) {
-                result = result.and(Err(session.lose(&[*token], Entry::Head)));
+                result = result.and(Err(session.lose(&[*token], Entry::Head, scratch)));
             }
             session.advance(1);
         }
         result
-    }
-
-    /// Copies each session's row of logits to its slot.
-    fn hand_out_logits(&self, sessions: &mut [&mut Session]) {
-        let Some((first, others)) = sessions.split_first_mut() else {
-            return;
-        };
-        let logits = first.range(self.inner.plan.ports.logits);
-        for (i, session) in (1..).zip(others) {
-            let source = first.bytes(first.logits_row(i));
-            session.bytes_mut(logits.clone()).copy_from_slice(source);
-        }
-        first.copy_within_slot(first.logits_row(0), logits.start);
     }
 }

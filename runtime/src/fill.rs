@@ -1,6 +1,5 @@
 //! The model's part of the arena, written tensor by tensor: packed a panel of rows at a time by all
-//! threads, each panel read back and compared with its source. On the way every tensor gets a checksum, which does not
-//! depend on how it is packed here.
+//! threads, each panel read back and compared with its source. What stays in a file is checked on the way.
 
 mod job;
 
@@ -8,8 +7,7 @@ use crate::LoadError;
 use crate::plan::{Content, Plan, Section, Source, Tensor, TensorInfo};
 use crate::progress::Progress;
 use atome_spec::layout::BLOCK_ROWS;
-use crc32fast::Hasher;
-use job::{Buffers, Job};
+use job::{At, Buffers, Job};
 use std::sync::Mutex;
 
 /// Elements of a job, about: long enough to outlast its overhead, short enough for the cache.
@@ -17,10 +15,8 @@ const JOB_ELEMS: usize = 1 << 18;
 /// Bytes of a model below which one thread fills the arena.
 const BYTES_WORTH_THREADS: usize = 8 << 20;
 
-/// Fills the weights, unless they stay in their file, and the constants with `contents`; gives a checksum of each.
-///
-/// A tensor's checksum is the CRC-32 that its file states, if the file has it as kernels read it, and else that of its
-/// bytes in the arena, a matrix in `int2` and padded with zeros to the tensor alignment, as such files have it.
+/// Fills the weights and the constants with `contents`. Of tensors that stay in their file the numbers are checked, unless
+/// the file has a checksum of them: then they were checked when it was opened.
 ///
 /// # Errors
 /// The first fault of a source, in the order of `contents`.
@@ -29,21 +25,21 @@ pub(crate) fn fill(
     contents: &[(Tensor, Content<'_>)],
     (weights, constants): (&mut [u8], &mut [u8]),
     progress: Progress<'_>,
-) -> Result<Vec<u32>, LoadError> {
+) -> Result<(), LoadError> {
     let (mut weights, mut constants) = (Pieces::new(weights), Pieces::new(constants));
     let mut jobs = Vec::new();
-    for (number, (tensor, content)) in contents.iter().enumerate() {
+    for (tensor, content) in contents {
         let place = plan.tensor(*tensor);
-        if place.section == Section::Weights && plan.image.is_some() {
-            continue;
-        }
-        let pieces = match place.section {
-            Section::Weights => &mut weights,
-            _ => &mut constants,
+        let at = match (place.section, &plan.image) {
+            (Section::File, _) if content.crc32.is_some() => continue,
+            (Section::File, None) => continue,
+            (Section::File, Some(file)) => At::File(&file.bytes()[place.offset..][..place.bytes]),
+            (Section::Weights, _) => At::Arena(weights.take(place)),
+            _ => At::Arena(constants.take(place)),
         };
-        split(number, place, content, pieces.take(place), &mut jobs);
+        split(place, content, at, &mut jobs);
     }
-    let total = jobs.iter().map(|job| job.to.len()).sum();
+    let total = jobs.iter().map(|job| job.at.len()).sum();
     let threads = if total < BYTES_WORTH_THREADS {
         1
     } else {
@@ -56,16 +52,7 @@ pub(crate) fn fill(
         }
         queue.work();
     });
-    let mut sums = vec![Hasher::new(); contents.len()];
-    for (number, part) in queue.finish()? {
-        sums[number].combine(&part);
-    }
-    let stated = contents.iter().map(|(_, content)| content.crc32);
-    let found = sums.into_iter().map(Hasher::finalize);
-    Ok(stated
-        .zip(found)
-        .map(|(stated, found)| stated.unwrap_or(found))
-        .collect())
+    queue.finish()
 }
 
 /// A part of the arena that tensors are taken from in the order of their offsets.
@@ -89,10 +76,9 @@ impl<'a> Pieces<'a> {
 
 /// Appends the jobs of a tensor.
 fn split<'a>(
-    number: usize,
     place: &'a TensorInfo,
     content: &'a Content<'a>,
-    mut to: &'a mut [u8],
+    mut at: At<'a>,
     jobs: &mut Vec<Job<'a>>,
 ) {
     let rows_of = |cols: usize| (JOB_ELEMS / cols.max(1)).max(1);
@@ -108,18 +94,17 @@ fn split<'a>(
     while start < parts {
         let end = parts.min(start.saturating_add(step.max(1)));
         let bytes = if end == parts {
-            to.len()
+            at.len()
         } else {
             content.bytes_of(end - start)
         };
-        let (piece, rest) = to.split_at_mut(bytes);
-        to = rest;
+        let (piece, rest) = at.split(bytes);
+        at = rest;
         jobs.push(Job {
-            number,
             place,
             content,
             part: start..end,
-            to: piece,
+            at: piece,
         });
         start = end;
     }
@@ -134,8 +119,6 @@ struct Queue<'a> {
 struct State<'a> {
     jobs: std::iter::Enumerate<std::vec::IntoIter<Job<'a>>>,
     done: usize,
-    /// By the job's number: the tensor's, and the checksum of the part.
-    sums: Vec<(usize, Hasher)>,
     progress: Progress<'a>,
     /// The fault of the earliest job that has one.
     fault: Option<(usize, LoadError)>,
@@ -144,7 +127,6 @@ struct State<'a> {
 impl<'a> Queue<'a> {
     fn new(jobs: Vec<Job<'a>>, total: usize, progress: Progress<'a>) -> Queue<'a> {
         let state = State {
-            sums: jobs.iter().map(|job| (job.number, Hasher::new())).collect(),
             jobs: jobs.into_iter().enumerate(),
             done: 0,
             progress,
@@ -169,29 +151,25 @@ impl<'a> Queue<'a> {
             };
             drop(state);
             let Some((number, job)) = next else { return };
-            let bytes = job.to.len();
+            let bytes = job.at.len();
             let result = job.run(&mut buffers);
             let mut state = lock();
             state.done += bytes;
             let done = state.done;
             (state.progress)(done, self.total);
-            match result {
-                Ok(sum) => state.sums[number].1 = sum,
-                Err(fault) => {
-                    let first = state.fault.as_ref().map(|(first, _)| *first);
-                    if first.is_none_or(|first| number < first) {
-                        state.fault = Some((number, fault));
-                    }
+            if let Err(fault) = result {
+                let first = state.fault.as_ref().map(|(first, _)| *first);
+                if first.is_none_or(|first| number < first) {
+                    state.fault = Some((number, fault));
                 }
             }
         }
     }
 
-    /// Gives the checksums of the parts, in their order.
-    fn finish(self) -> Result<Vec<(usize, Hasher)>, LoadError> {
+    fn finish(self) -> Result<(), LoadError> {
         let state = self.state.into_inner().unwrap_or_else(|e| e.into_inner());
         match state.fault {
-            None => Ok(state.sums),
+            None => Ok(()),
             Some((_, fault)) => Err(fault),
         }
     }

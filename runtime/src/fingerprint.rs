@@ -1,9 +1,15 @@
 //! What tells one model from another.
 
+use crate::arena::Arena;
 use crate::checkpoint::Checkpoint;
-use crate::plan::{Call, Plan};
+use crate::plan::{Call, Content, Plan, Section, Source, Tensor};
+use atome_kernels::packing::matrix;
+use atome_spec::layout::{BLOCK_ROWS, gemv_words};
+use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
+use crc32fast::Hasher;
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// A number that tells models apart: the same for the same weights and dimensions, however they are packed, planned and
 /// run here; another, as good as always, where a weight or a dimension is another.
@@ -15,28 +21,6 @@ use std::fmt;
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// The fingerprint of a planned model, with the checksums of its shared tensors in the order of the plan.
-    pub(crate) fn new(source: &Checkpoint, plan: &Plan, checksums: &[u32]) -> Fingerprint {
-        let mut hash = Fnv::default();
-        hash.add(source.architecture().name().as_bytes());
-        // Numbers always have a form in JSON.
-        let config = serde_json::to_vec(source.config()).unwrap_or_default();
-        hash.add(&config);
-        hash.add(&(source.classes().unwrap_or(0) as u64).to_le_bytes());
-        for sum in checksums {
-            hash.add(&sum.to_le_bytes());
-        }
-        let calls = plan.stages.iter().chain(&plan.head);
-        for call in calls.flat_map(|stage| stage.calls()) {
-            if let Call::Kernel(kernel) = call {
-                for scalar in &kernel.scalars {
-                    hash.add(&scalar.to_bits().to_le_bytes());
-                }
-            }
-        }
-        Fingerprint(hash.0)
-    }
-
     /// The fingerprint as the bytes of a saved state have it.
     pub(crate) fn to_bytes(self) -> [u8; 8] {
         self.0.to_le_bytes()
@@ -65,10 +49,133 @@ impl Serialize for Fingerprint {
     }
 }
 
+/// What a model's fingerprint is made of. Checksums that its file does not state are computed when they are first asked
+/// for: nobody who only runs the model waits for them.
+pub(crate) struct Identity {
+    /// After the architecture, the config and the classes.
+    start: Fnv,
+    /// Of each shared tensor, in the order of the plan.
+    checksums: Vec<Checksum>,
+    found: OnceLock<Fingerprint>,
+}
+
+/// Where the checksum of a tensor comes from.
+enum Checksum {
+    /// The file states it.
+    Stated(u32),
+    /// It is that of the tensor's bytes.
+    OfBytes(Tensor),
+    /// It is that of the matrix in `int2`, padded with zeros to the tensor alignment, as files have it.
+    OfMatrix(Tensor, Packing, (usize, usize)),
+}
+
+impl Identity {
+    /// What is said of a model, and how the checksums of its shared tensors are come by.
+    pub(crate) fn new(source: &Checkpoint, contents: &[(Tensor, Content<'_>)]) -> Identity {
+        let mut start = Fnv::default();
+        start.add(source.architecture().name().as_bytes());
+        // Numbers always have a form in JSON.
+        let config = serde_json::to_vec(source.config()).unwrap_or_default();
+        start.add(&config);
+        start.add(&(source.classes().unwrap_or(0) as u64).to_le_bytes());
+        let checksum = |(tensor, content): &(Tensor, Content<'_>)| match &content.source {
+            _ if content.crc32.is_some() => Checksum::Stated(content.crc32.unwrap_or_default()),
+            Source::Matrix(w, packing) => Checksum::OfMatrix(*tensor, *packing, (w.rows, w.cols)),
+            _ => Checksum::OfBytes(*tensor),
+        };
+        Identity {
+            start,
+            checksums: contents.iter().map(checksum).collect(),
+            found: OnceLock::new(),
+        }
+    }
+
+    /// The fingerprint of the model, whose plan and arena these are.
+    pub(crate) fn fingerprint(&self, plan: &Plan, arena: &Arena) -> Fingerprint {
+        *self.found.get_or_init(|| {
+            let mut hash = self.start.clone();
+            for checksum in &self.checksums {
+                hash.add(&checksum.find(plan, arena).to_le_bytes());
+            }
+            let calls = plan.stages.iter().chain(&plan.head);
+            for call in calls.flat_map(|stage| stage.calls()) {
+                if let Call::Kernel(kernel) = call {
+                    for scalar in &kernel.scalars {
+                        hash.add(&scalar.to_bits().to_le_bytes());
+                    }
+                }
+            }
+            Fingerprint(hash.0)
+        })
+    }
+}
+
+impl Checksum {
+    fn find(&self, plan: &Plan, arena: &Arena) -> u32 {
+        let mut sum = Hasher::new();
+        match *self {
+            Checksum::Stated(sum) => return sum,
+            Checksum::OfBytes(tensor) => add_words(&mut sum, bytes(tensor, plan, arena)),
+            Checksum::OfMatrix(tensor, packing, shape) => {
+                add_matrix(&mut sum, bytes(tensor, plan, arena), packing, shape);
+            }
+        }
+        sum.finalize()
+    }
+}
+
+/// The bytes of a shared tensor.
+fn bytes<'a>(tensor: Tensor, plan: &'a Plan, arena: &'a Arena) -> &'a [u8] {
+    let place = plan.tensor(tensor);
+    let (weights, constants) = arena.model();
+    let section = match place.section {
+        Section::File => plan.image.as_ref().map_or(&[][..], |file| file.bytes()),
+        Section::Weights => weights,
+        _ => constants,
+    };
+    &section[place.offset..][..place.bytes]
+}
+
+/// Adds words, little-endian.
+fn add_words(sum: &mut Hasher, words: &[u8]) {
+    if cfg!(target_endian = "little") {
+        return sum.update(words);
+    }
+    for word in words.as_chunks::<4>().0 {
+        sum.update(&u32::from_ne_bytes(*word).to_le_bytes());
+    }
+}
+
+/// Adds a matrix as `int2`, some rows after the other.
+fn add_matrix(sum: &mut Hasher, bytes: &[u8], packing: Packing, (rows, cols): (usize, usize)) {
+    if packing == Packing::Int2 {
+        add_words(sum, bytes);
+    } else {
+        let (mut trits, mut int2) = (vec![0; BLOCK_ROWS * cols], Vec::new());
+        for first in (0..rows).step_by(BLOCK_ROWS) {
+            let rows = BLOCK_ROWS.min(rows - first);
+            let start = 4 * gemv_words(packing, first, cols);
+            let words = bytes[start..].as_chunks().0.iter();
+            let words = words.take(matrix::words(packing, rows, cols));
+            let words: Vec<u32> = words.map(|word| u32::from_ne_bytes(*word)).collect();
+            let trits = &mut trits[..rows * cols];
+            int2.resize(matrix::words(Packing::Int2, rows, cols), 0);
+            matrix::unpack_into(packing, &words, rows, cols, trits)
+                .and_then(|()| matrix::pack_into(Packing::Int2, trits, rows, cols, &mut int2))
+                .expect("what was packed here unpacks");
+            int2.iter().for_each(|word| sum.update(&word.to_le_bytes()));
+        }
+    }
+    let bytes = 4 * matrix::words(Packing::Int2, rows, cols);
+    let padding = bytes.next_multiple_of(TENSOR_ALIGN_BYTES) - bytes;
+    sum.update(&[0; TENSOR_ALIGN_BYTES][..padding]);
+}
+
 /// FNV-1a of 64 bits.
 ///
 /// # Source
 /// The FNV non-cryptographic hash algorithm, draft-eastlake-fnv, section 2 and its constants for 64 bits.
+#[derive(Clone)]
 struct Fnv(u64);
 
 impl Default for Fnv {

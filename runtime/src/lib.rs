@@ -80,7 +80,7 @@ pub use fingerprint::Fingerprint;
 pub use generate::Generate;
 #[cfg(feature = "jit")]
 pub use jit::JitError;
-pub use model::{Model, ModelInfo};
+pub use model::{BackendInfo, Model, ModelInfo};
 pub use options::{BackendKind, Options};
 pub use plan::{Section, TensorInfo};
 pub use progress::Progress;

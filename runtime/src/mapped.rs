@@ -16,7 +16,7 @@ mod map {
     use std::io;
 
     /// A whole file as bytes, which the system reads when they are looked at and shares with other
-    /// processes. It starts at a page.
+    /// processes. It starts at a page. Where the system can, it reads the file in large pages and maps those.
     #[derive(Debug)]
     pub(crate) struct MappedFile(Mmap);
 
@@ -31,12 +31,21 @@ mod map {
             // see other numbers, which no access to memory depends on once the file is checked;
             // should somebody cut it short, the system ends the process.
             let map = unsafe { Mmap::map(file) }?;
+            // A system that refuses gives small pages, which do as well.
+            #[cfg(target_os = "linux")]
+            let _ = map.advise(memmap2::Advice::HugePage);
             Ok(MappedFile(map))
         }
 
         /// The bytes.
         pub(crate) fn bytes(&self) -> &[u8] {
             &self.0
+        }
+
+        /// Has the system map the file by small pages.
+        pub(crate) fn forgo_huge_pages(&self) {
+            #[cfg(target_os = "linux")]
+            let _ = self.0.advise(memmap2::Advice::NoHugePage);
         }
     }
 }
@@ -73,6 +82,9 @@ mod read {
             file.read_exact(bytes)?;
             Ok(MappedFile { memory, len })
         }
+
+        /// It is not mapped by large ones.
+        pub(crate) fn forgo_huge_pages(&self) {}
 
         /// The bytes.
         pub(crate) fn bytes(&self) -> &[u8] {

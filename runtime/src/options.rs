@@ -23,6 +23,9 @@ pub struct Options {
     pub no_multiply: bool,
     /// Whether kernels and threads are those that were measured to be best on this CPU. The logits do not depend on it.
     pub tuning: Tuning,
+    /// Whether the system is asked for pages of 2 MB, or what it has of the kind, for weights and scratch: it looks up fewer
+    /// addresses then. Sessions have small pages, so that idle ones take little.
+    pub huge_pages: bool,
     /// How matrices that multiply int8 activations are kept: base3 takes a fifth less memory, and
     /// more instructions. `None` leaves them as a container has them, which is then mapped, and makes
     /// int2 of others.
@@ -58,6 +61,7 @@ impl Default for Options {
             block: 32,
             no_multiply: false,
             tuning: Tuning::default(),
+            huge_pages: true,
             packing: None,
         }
     }
@@ -67,7 +71,8 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum BackendKind {
-    /// `jit` where this build, this system and this CPU allow it, `aot` where not.
+    /// `aot` at once, and `jit` as soon as another thread has made the machine code, where this build, this system and
+    /// this CPU allow it. It changes over between two tokens.
     #[default]
     Auto,
     /// The plan compiled to machine code at load, with the crate's feature `jit`.

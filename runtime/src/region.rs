@@ -8,7 +8,7 @@ pub(crate) struct Region {
     base: NonNull<u8>,
     bytes: usize,
     // Owns the memory.
-    _memory: Memory,
+    memory: Memory,
 }
 
 // SAFETY: a region owns its memory, as a `Vec` does; whoever makes slices of it vouches for them.
@@ -34,13 +34,18 @@ impl Region {
         Some(Region {
             base,
             bytes,
-            _memory: memory,
+            memory,
         })
     }
 
     /// Number of bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Asks the system for large pages for the first `bytes` bytes; it need not have any.
+    pub(crate) fn ask_for_huge_pages(&self, bytes: usize) {
+        self.memory.ask_for_huge_pages(bytes.min(self.bytes));
     }
 
     /// The first byte; all of them may be read and written through it.
@@ -70,6 +75,14 @@ mod mapped {
 
         pub(super) fn base(&mut self) -> NonNull<u8> {
             NonNull::from(&mut *self.0).cast()
+        }
+
+        pub(super) fn ask_for_huge_pages(&self, bytes: usize) {
+            // A system that refuses gives small ones, which do as well.
+            #[cfg(target_os = "linux")]
+            let _ = self.0.advise_range(memmap2::Advice::HugePage, 0, bytes);
+            #[cfg(not(target_os = "linux"))]
+            let _ = bytes;
         }
     }
 }
@@ -106,6 +119,9 @@ mod heap {
             // SAFETY: as many bytes as the alignment were asked for beyond the region's.
             unsafe { self.start.add(skip) }
         }
+
+        /// What pages the memory is made of is up to the allocator.
+        pub(super) fn ask_for_huge_pages(&self, _bytes: usize) {}
     }
 
     impl Drop for Memory {

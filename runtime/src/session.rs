@@ -4,19 +4,20 @@
     reason = "a session owns its slot of the arena and vouches for it"
 )]
 
-use crate::arena::as_f32;
+use crate::arena::{Scratch, as_f32};
 use crate::backend::{Cache, Frame};
 use crate::overflow::{all_finite, trace};
 use crate::plan::{Entry, Tensor};
 use crate::{Model, RunError};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A sequence: its recurrent state and its last logits, in a slot of the model's arena.
 ///
 /// Every step costs the same, but for attention over the cached positions, of which there
 /// are at most `max_seq`: beyond it the oldest leave. Nothing allocates after the session is
-/// open (but for the interpreter's errors).
+/// open (but for the interpreter's errors). What a block of tokens works in belongs to no session but to whoever runs.
 ///
 /// ```no_run
 /// use atome::{Model, Options};
@@ -85,10 +86,13 @@ impl Session {
     /// finite, as [`Session::step`].
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<(), RunError> {
         self.check(tokens)?;
-        let block = self.model.inner.plan.block;
+        let inner = Arc::clone(&self.model.inner);
+        let mut scratch = inner.arena.scratch()?;
+        let block = inner.plan.block;
         let last = (tokens.len() - 1) / block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
-            self.run_block(tokens, (i == last).then_some(Entry::Head))?;
+            let head = (i == last).then_some(Entry::Head);
+            self.run_block(tokens, head, &mut scratch)?;
         }
         Ok(())
     }
@@ -117,15 +121,15 @@ impl Session {
         mut each: impl FnMut(usize, &[f32]),
     ) -> Result<(), RunError> {
         self.check(tokens)?;
-        let block = self.model.inner.plan.rows_block;
+        let inner = Arc::clone(&self.model.inner);
+        let mut scratch = inner.arena.scratch()?;
+        let block = inner.plan.rows_block;
         for (i, tokens) in tokens.chunks(block).enumerate() {
-            self.run_block(tokens, Some(Entry::Rows))?;
+            self.run_block(tokens, Some(Entry::Rows), &mut scratch)?;
             for row in 0..tokens.len() {
-                each(i * block + row, as_f32(self.bytes(self.logits_row(row))));
+                each(i * block + row, inner.logits_row(&scratch, row));
             }
-            let last = self.logits_row(tokens.len() - 1);
-            let logits = self.range(self.model.inner.plan.ports.logits);
-            self.copy_within_slot(last, logits.start);
+            self.take_logits(&scratch, tokens.len() - 1);
         }
         Ok(())
     }
@@ -145,25 +149,30 @@ impl Session {
         }
     }
 
-    /// Where the logits of a row of a block lie, if they were asked for.
-    pub(crate) fn logits_row(&self, row: usize) -> Range<usize> {
-        let ports = &self.model.inner.plan.ports;
-        let (rows, logits) = (self.range(ports.logits_rows), self.range(ports.logits));
-        let start = rows.start + row * logits.len();
-        start..start + logits.len()
+    /// Takes the logits of a row of the block that just ran as those that follow its last token.
+    pub(crate) fn take_logits(&mut self, scratch: &Scratch<'_>, row: usize) {
+        let inner = Arc::clone(&self.model.inner);
+        let logits = inner.range(inner.plan.ports.logits);
+        let row = inner.logits_range(row);
+        self.bytes_mut(logits).copy_from_slice(scratch.bytes(row));
     }
 
     /// Runs one block of checked tokens, and what gives logits if asked.
-    fn run_block(&mut self, tokens: &[u32], head: Option<Entry>) -> Result<(), RunError> {
+    fn run_block(
+        &mut self,
+        tokens: &[u32],
+        head: Option<Entry>,
+        scratch: &mut Scratch<'_>,
+    ) -> Result<(), RunError> {
         self.begin();
-        self.write_ids(tokens);
-        let (mut frame, position) = (self.frame(tokens.len()), self.position);
-        let state = frame.state;
-        let owner = |row: u64| (state, position + row);
-        let backend = &self.model.inner.backend;
+        self.model.inner.write_ids(scratch, tokens);
+        let (mut frame, position) = (self.frame(scratch, tokens.len()), self.position);
+        let slot = frame.slot;
+        let owner = |row: u64| (slot, position + row);
+        let backend = self.model.inner.backend.now();
         // SAFETY: the arena was laid out and filled for this plan when the model was loaded.
-        // This session claimed the slot, and `&mut self` keeps everyone else away from it. The
-        // caller checked the ids, and a block is at most `plan.block` long.
+        // This session claimed the slot, and `&mut self` keeps everyone else away from it, as `&mut scratch` does from the
+        // scratch. The caller checked the ids, and a block is at most `plan.block` long.
         unsafe {
             backend.run(Entry::Block, &mut frame, &owner);
             if let Some(entry) = head {
@@ -171,44 +180,48 @@ impl Session {
             }
         }
         let finite = match head {
-            Some(Entry::Rows) => self.rows_are_finite(tokens.len()),
+            Some(Entry::Rows) => {
+                let mut rows = 0..tokens.len();
+                rows.all(|row| all_finite(self.model.inner.logits_row(scratch, row)))
+            }
             Some(_) => all_finite(self.logits()),
             None => true,
         };
         let fault = head.filter(|_| !finite);
-        let fault = fault.map(|head| self.lose(tokens, head));
+        let fault = fault.map(|head| self.lose(tokens, head, scratch));
         self.advance(tokens.len());
         fault.map_or(Ok(()), Err)
     }
 
-    fn rows_are_finite(&self, rows: usize) -> bool {
-        let logits = |row| as_f32(self.bytes(self.logits_row(row)));
-        (0..rows).all(|row| all_finite(logits(row)))
-    }
-
     /// Finds out where the numbers of a block that just ran, and is not counted yet, left the range of f32. Takes
     /// nothing in from now on.
-    pub(crate) fn lose(&mut self, tokens: &[u32], head: Entry) -> RunError {
+    pub(crate) fn lose(
+        &mut self,
+        tokens: &[u32],
+        head: Entry,
+        scratch: &mut Scratch<'_>,
+    ) -> RunError {
         self.lost = true;
-        self.write_ids(tokens);
-        let (mut frame, position) = (self.frame(tokens.len()), self.position);
-        let state = frame.state;
-        let owner = |row: u64| (state, position + row);
+        self.model.inner.write_ids(scratch, tokens);
+        let (mut frame, position) = (self.frame(scratch, tokens.len()), self.position);
+        let slot = frame.slot;
+        let owner = |row: u64| (slot, position + row);
         let plan = &self.model.inner.plan;
         // SAFETY: as for the block that ran.
         unsafe { trace(plan, [Entry::Block, head], &mut frame, &owner) }
     }
 
     /// A block of `tokens` rows over this session's slot.
-    pub(crate) fn frame(&mut self, tokens: usize) -> Frame {
+    pub(crate) fn frame(&mut self, scratch: &mut Scratch<'_>, tokens: usize) -> Frame {
         let inner = &*self.model.inner;
-        let slot = inner.arena.slot_base(self.slot);
+        let file = inner.plan.image.as_ref();
         Frame {
+            // An empty part still needs an address.
+            file: file.map_or(inner.arena.weights_base(), |file| file.bytes().as_ptr()),
             weights: inner.arena.weights_base(),
             constants: inner.arena.constants_base(),
-            state: slot,
-            // The scratch follows the state in the slot, or is empty.
-            scratch: slot.wrapping_add(inner.plan.state_bytes),
+            scratch: scratch.base(),
+            slot: self.slot_base(),
             tokens: tokens as u64,
             row: 0,
             seen: self.position,
@@ -220,21 +233,6 @@ impl Session {
     /// Start of this session's slot.
     pub(crate) fn slot_base(&self) -> *mut u8 {
         self.model.inner.arena.slot_base(self.slot)
-    }
-
-    /// Copies bytes of the slot to another place in it.
-    pub(crate) fn copy_within_slot(&mut self, from: Range<usize>, to: usize) {
-        let end = from.end.max(to + from.len());
-        self.bytes_mut(0..end).copy_within(from, to);
-    }
-
-    /// Writes the ids of a block, at most `plan.block` of them, where the plan looks for them.
-    pub(crate) fn write_ids(&mut self, tokens: &[u32]) {
-        let ids = self.range(self.model.inner.plan.ports.ids);
-        let places = self.bytes_mut(ids).as_chunks_mut::<4>().0.iter_mut();
-        for (place, id) in places.zip(tokens) {
-            *place = id.to_ne_bytes();
-        }
     }
 
     /// Says that the state is about to change.
@@ -290,8 +288,7 @@ impl Session {
     }
 
     pub(crate) fn range(&self, tensor: Tensor) -> Range<usize> {
-        let place = self.model.inner.tensor(tensor);
-        place.offset..place.offset + place.bytes
+        self.model.inner.range(tensor)
     }
 
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {

@@ -47,7 +47,7 @@ impl Session {
         let inner = &self.model.inner;
         let (header, tensors) = state.split_at_mut(HEADER_BYTES);
         let (version, position) = (VERSION.to_le_bytes(), self.position.to_le_bytes());
-        let words = [MAGIC, version, inner.info.fingerprint.to_bytes(), position];
+        let words = [MAGIC, version, inner.fingerprint().to_bytes(), position];
         header.copy_from_slice(words.as_flattened());
         for span in inner.plan.saved.spans(self.position) {
             let (used, rest) = tensors[span.saved].split_at_mut(span.slot.len());
@@ -150,7 +150,7 @@ impl Session {
         if found != expected {
             return Err(RunError::StateVersion { expected, found });
         }
-        let expected = self.model.inner.info.fingerprint;
+        let expected = self.model.inner.fingerprint();
         let found = Fingerprint::from_bytes(fingerprint);
         if found != expected {
             return Err(RunError::StateModel { expected, found });

@@ -43,7 +43,7 @@ fn code_does_not_grow_with_the_layers() -> Result<(), Box<dyn Error>> {
         let jit = Model::from_checkpoint(&atome(layers), &options(BackendKind::Jit, 1))?;
         let aot = Model::from_checkpoint(&atome(layers), &options(BackendKind::Aot, 1))?;
         assert_eq!(answer(&jit)?, answer(&aot)?, "{layers} layers");
-        Ok(jit.info().code_bytes)
+        Ok(jit.backend().code_bytes)
     };
     let two = code(2)?;
     for layers in [1, 3, 17, 300] {
@@ -62,7 +62,11 @@ fn four_thousand_layers_are_compiled_as_one() -> Result<(), Box<dyn Error>> {
     let load = |backend| -> Result<_, Box<dyn Error>> {
         let start = Instant::now();
         let loaded = Model::from_checkpoint(&model, &options(backend, 1))?;
-        Ok((start.elapsed(), loaded.info().code_bytes, answer(&loaded)?))
+        Ok((
+            start.elapsed(),
+            loaded.backend().code_bytes,
+            answer(&loaded)?,
+        ))
     };
     let (aot_time, _, aot) = load(BackendKind::Aot)?;
     let (jit_time, code_bytes, jit) = load(BackendKind::Jit)?;
@@ -99,7 +103,7 @@ fn layers_of_the_other_family_share_code_too() -> Result<(), Box<dyn Error>> {
                 expected,
                 "{layers} layers, {threads} threads"
             );
-            codes.push(jit.info().code_bytes);
+            codes.push(jit.backend().code_bytes);
         }
     }
     let [few, few_shared, many, many_shared] = codes[..] else {

@@ -89,13 +89,17 @@ fn small(max_seq: usize) -> Checkpoint {
 
 /// What ten thousand sessions take that are open and have seen nothing.
 fn slots() -> usize {
-    let source = small(32);
+    let source = small(256);
     drop(Model::from_checkpoint(&source, &options(1)).unwrap());
     let before = resident();
     let model = Model::from_checkpoint(&source, &options(10_000)).unwrap();
     assert!(
         model.info().arena_bytes > 700 << 20,
         "slots are large enough to tell"
+    );
+    assert!(
+        model.info().session_bytes < model.info().state_bytes + (64 << 10),
+        "a session has its state, and no scratch"
     );
     let sessions: Vec<Session> = (0..10_000).map(|_| model.session().unwrap()).collect();
     assert!(model.session().is_err());

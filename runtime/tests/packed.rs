@@ -139,17 +139,16 @@ fn a_packed_model_runs_from_its_file_to_the_same_bits() {
                 ..Options::default()
             };
             let repacked = Model::load(&path, None, &options).unwrap();
-            assert_eq!(repacked.info().mapped_bytes > 0, other == packing);
+            // The table stays in the file even then.
+            let stays = repacked.info().mapped_bytes;
+            assert!(stays > 0 && (stays == info.mapped_bytes) == (other == packing));
             assert_eq!(logits(&repacked), expected, "{case} as {other}");
         }
-        // Nobody promises a header of a multiple of 256 bytes.
+        // Nobody promises a header of a multiple of 256 bytes: matrices are copied then.
         let moved = folder.with(&edited(&bytes, |_| {}));
         let moved = Model::load(&moved, None, &Options::default()).unwrap();
-        assert_eq!(
-            (moved.info().mapped_bytes, logits(&moved)),
-            (0, expected),
-            "{case}"
-        );
+        assert!(moved.info().mapped_bytes < info.mapped_bytes, "{case}");
+        assert_eq!(logits(&moved), expected, "{case}");
     }
 }
 

@@ -9,28 +9,40 @@ use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};
 use atome_tests::graphs;
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    /// Those of one thread.
+    static OWN: Cell<usize> = const { Cell::new(0) };
+}
+
 struct Counting;
+
+fn count() {
+    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    // A thread that ends has none any more.
+    let _ = OWN.try_with(|own| own.set(own.get() + 1));
+}
 
 // SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        count();
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        count();
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        count();
         // SAFETY: the caller's promise.
         unsafe { System.realloc(at, layout, bytes) }
     }
@@ -101,10 +113,30 @@ fn main() {
     println!("test steps_prefill_sampling_and_classification_do_not_allocate ... ok");
     int8_steps_prefill_and_batches();
     println!("test int8_steps_prefill_and_batches_do_not_allocate ... ok");
+    while_compiling();
+    println!("test steps_do_not_allocate_while_another_thread_compiles ... ok");
     random_graphs();
     println!("test steps_prefill_and_batches_of_random_graphs_do_not_allocate ... ok");
     detokenising();
     println!("test detokenising_does_not_allocate ... ok");
+}
+
+/// The default backend: what the compiling thread allocates is its own.
+fn while_compiling() {
+    let (language, _) = models();
+    let tokens: Vec<u32> = (0..200).map(|t| t % 256).collect();
+    for _ in 0..20 {
+        let model = Model::from_checkpoint(&language, &Options::default()).expect("loads");
+        let mut session = model.session().expect("a slot");
+        let (mut steps, mut allocations) = (0, 0);
+        while model.backend().compiling || steps < 300 {
+            let before = OWN.get();
+            session.step(tokens[steps % 200]).expect("a token");
+            allocations += OWN.get() - before;
+            steps += 1;
+        }
+        assert_eq!(allocations, 0, "{steps} steps");
+    }
 }
 
 fn detokenising() {

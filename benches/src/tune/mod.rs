@@ -105,6 +105,7 @@ pub fn tune(
         ..options.clone()
     };
     let model = Model::from_checkpoint(source, &options)?;
+    model.settle();
     let threads = match options.threads {
         Some(_) => Vec::new(),
         None => try_threads(
@@ -221,11 +222,12 @@ mod tests {
                 ..options.clone()
             };
             let model = Model::from_checkpoint(&model, &options).unwrap();
+            model.settle();
             let mut session = model.session().unwrap();
             session.prefill(&[1, 2, 3, 4, 5]).unwrap();
             session.step(6).unwrap();
             let bits: Vec<u32> = session.logits().iter().map(|x| x.to_bits()).collect();
-            (bits, model.info().tuned.len())
+            (bits, model.backend().tuned.len())
         };
         let (expected, none) = logits(Tuning::Off, BackendKind::Auto);
         assert_eq!(none, 0);

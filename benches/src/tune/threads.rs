@@ -53,7 +53,9 @@ pub(super) fn try_threads(
                     threads: Some(threads),
                     ..options.clone()
                 };
-                step(&Model::from_checkpoint(source, &options)?, deadline)?
+                let model = Model::from_checkpoint(source, &options)?;
+                model.settle();
+                step(&model, deadline)?
             }
         };
         let won = false;

@@ -4,15 +4,6 @@ use crate::units::{count, grouped};
 use atome::{ModelInfo, Section, TensorInfo};
 use std::fmt::Write;
 
-/// Every section, in the order in which they lie in the arena.
-pub(crate) const SECTIONS: [Section; 5] = [
-    Section::Weights,
-    Section::Constants,
-    Section::State,
-    Section::Logits,
-    Section::Scratch,
-];
-
 /// Characters of the longer bar.
 const BAR: usize = 64;
 
@@ -21,25 +12,31 @@ pub(crate) fn draw(text: &mut String, info: &ModelInfo) {
     let sessions = count(info.sessions, "session", "sessions");
     let mapped = match info.mapped_bytes {
         0 => String::new(),
-        bytes => format!(", and {} bytes of weights in the file", grouped(bytes)),
+        bytes => format!(", and {} bytes in the file", grouped(bytes)),
     };
     let _ = writeln!(
         text,
         "arena         {} bytes, {sessions}{mapped}",
         grouped(info.arena_bytes)
     );
-    let parts = [
-        ("model", true, info.model_bytes),
-        ("session", false, info.session_bytes),
+    let parts: [(_, &[Section], _); 3] = [
+        (
+            "model",
+            &[Section::File, Section::Weights, Section::Constants],
+            info.model_bytes,
+        ),
+        ("scratch", &[Section::Scratch], info.scratch_bytes),
+        (
+            "session",
+            &[Section::State, Section::Logits],
+            info.session_bytes,
+        ),
     ];
-    let scale = info
-        .model_bytes
-        .max(info.session_bytes)
-        .div_ceil(BAR)
-        .max(1);
-    for (name, shared, bytes) in parts {
+    let longest = parts.iter().map(|(_, _, bytes)| *bytes).max();
+    let scale = longest.unwrap_or(0).div_ceil(BAR).max(1);
+    for (name, sections, bytes) in parts {
         let _ = writeln!(text, "  {name:<11} {} bytes", grouped(bytes));
-        let _ = writeln!(text, "  [{}]", bar(info, shared, scale));
+        let _ = writeln!(text, "  [{}]", bar(info, sections, scale));
     }
     let _ = writeln!(
         text,
@@ -55,6 +52,7 @@ pub(crate) fn draw(text: &mut String, info: &ModelInfo) {
 
 fn letter(section: Section) -> char {
     match section {
+        Section::File => 'F',
         Section::Weights => 'W',
         Section::Constants => 'C',
         Section::State => 'S',
@@ -64,43 +62,31 @@ fn letter(section: Section) -> char {
 }
 
 /// A letter for every `scale` bytes of a part: that of the section which has most of them.
-fn bar(info: &ModelInfo, shared: bool, scale: usize) -> String {
-    let spans: Vec<_> = SECTIONS
+fn bar(info: &ModelInfo, sections: &[Section], scale: usize) -> String {
+    let mut end = 0;
+    let spans: Vec<_> = sections
         .iter()
-        .filter(|s| s.is_shared() == shared)
-        .map(|s| (*s, span(info, *s)))
+        .map(|section| {
+            let start = end;
+            end += info.section_bytes(*section);
+            (*section, start, end)
+        })
         .collect();
-    let end = spans.iter().map(|(_, (_, end))| *end).max().unwrap_or(0);
     let cells = (0..end.div_ceil(scale)).map(|i| (i * scale, (i + 1) * scale));
-    let share = |(start, end): (usize, usize), (from, to): (usize, usize)| {
-        end.min(to).saturating_sub(start.max(from))
+    let share = |(_, start, end): &(Section, usize, usize), (from, to): (usize, usize)| {
+        (*end).min(to).saturating_sub((*start).max(from))
     };
     cells
         .map(|cell| {
-            let most = spans.iter().max_by_key(|(_, span)| share(*span, cell));
-            most.map_or(' ', |(section, _)| letter(*section))
+            let most = spans.iter().max_by_key(|span| share(span, cell));
+            most.map_or(' ', |(section, ..)| letter(*section))
         })
         .collect()
 }
 
-/// The first byte of a section, and the byte after its last, within its part of the arena.
-fn span(info: &ModelInfo, section: Section) -> (usize, usize) {
-    let first = info
-        .tensors
-        .iter()
-        .filter(|t| t.section == section && t.bytes > 0);
-    let first = first.map(|t| t.offset).min().unwrap_or(0);
-    // Constants have offsets of their own, and lie behind the weights.
-    let start = match section {
-        Section::Constants => first + info.section_bytes(Section::Weights),
-        _ => first,
-    };
-    (start, start + info.section_bytes(section))
-}
-
 fn sections(text: &mut String, info: &ModelInfo) {
     let _ = writeln!(text, "     section          bytes  tensors");
-    for section in SECTIONS {
+    for section in Section::ALL {
         let tensors = info.tensors.iter().filter(|t| t.section == section).count();
         let bytes = grouped(info.section_bytes(section));
         let (letter, name) = (letter(section), section.name());

@@ -168,12 +168,15 @@ fn decoded(tokenizer: &Tokenizer, tokens: &[&[u32]]) -> String {
 }
 
 fn describe(quiet: bool, model: &Model) {
-    let info = model.info();
+    let (info, backend) = (model.info(), model.backend());
+    let compile = match backend.compiling {
+        true => "still compiling".to_owned(),
+        false => format!("compile {}", duration(backend.compile_time)),
+    };
     let line = format!(
-        "load {}, compile {} ({}, {}, {}), arena {}{}",
+        "load {}, {compile} ({}, {}, {}), arena {}{}",
         duration(info.load_time),
-        duration(info.compile_time),
-        info.backend,
+        backend.backend,
         info.cpu,
         count(info.threads, "thread", "threads"),
         bytes(info.arena_bytes),
@@ -243,7 +246,7 @@ fn print_json(
         text,
         stop: generation.stop,
         load_s: info.load_time.as_secs_f64(),
-        compile_s: info.compile_time.as_secs_f64(),
+        compile_s: model.backend().compile_time.as_secs_f64(),
         arena_bytes: info.arena_bytes,
         prefill_tok_s: per_second(generation.prefill),
         decode_tok_s: per_second(generation.decode),

@@ -8,11 +8,12 @@
 //! |---|---|---|
 //! | [`matrix`] | weights of `gemv` and `gemm`, `[rows, cols]` | `int2`, `base3` |
 //! | [`gemv`] | the same | `int2` |
+//! | [`codes`] | the same, from files' rows of codes: `pack_into` alone | `int2` |
 //! | [`embed`] | embedding table, `[vocab, d_model]` | `int2`, `base3` |
 //! | [`conv`] | depthwise filters, `[channels, taps]` | `int2` |
 //! | [`int8`] | activations of `gemv` and `gemm`, `[tokens, cols]` | int8 |
 //!
-//! Each but the last has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
+//! Each but [`codes`] and the last has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
 //! (invalid codes and padding, without unpacking) and `get` (one weight).
 //!
 //! ```
@@ -30,6 +31,7 @@
 //! assert_eq!(back, trits);
 //! ```
 
+pub mod codes;
 pub mod conv;
 pub mod embed;
 mod error;

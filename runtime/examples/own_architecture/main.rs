@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let tokens = session.generate(&mut sampler).take(TOKENS);
         let tokens = tokens.collect::<Result<Vec<u32>, _>>()?;
         let per_second = TOKENS as f64 / start.elapsed().as_secs_f64();
-        println!("{}: {per_second:.0} tokens/s", model.info().backend);
+        println!("{}: {per_second:.0} tokens/s", model.backend().backend);
         texts.push(tokens.into_iter().map(|id| id as u8).collect::<Vec<u8>>());
     }
     assert!(

@@ -10,6 +10,7 @@
 //! | `claim` | the right to write a file, one holder at a time |
 //! | `same` | one file under several names |
 
+mod chunked;
 mod claim;
 mod same;
 mod temporary;
@@ -17,6 +18,7 @@ mod temporary;
 pub use claim::Claim;
 pub use same::same_file;
 
+use chunked::Chunked;
 use same::is_at;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
@@ -48,7 +50,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
 /// A file being written under another name. [`AtomicFile::commit`] gives it its own; dropping it leaves nothing.
 #[derive(Debug)]
 pub struct AtomicFile {
-    file: File,
+    file: Chunked,
     temporary: PathBuf,
     target: PathBuf,
     /// Whether the temporary file is still there.
@@ -89,13 +91,13 @@ impl AtomicFile {
             .ok_or_else(|| refused("expected the name of a file"))?;
         let (file, temporary) = temporary::create(&target, name)?;
         let opened = AtomicFile {
-            file,
+            file: Chunked::new(file),
             temporary,
             target,
             pending: true,
         };
         if let Some(old) = old {
-            opened.file.set_permissions(old.permissions())?;
+            opened.file.file().set_permissions(old.permissions())?;
         }
         Ok(opened)
     }
@@ -105,7 +107,9 @@ impl AtomicFile {
     /// # Errors
     /// If the system refuses; nothing of the file is left then.
     pub fn commit(mut self) -> Result<(), WriteFileError> {
-        let committed = self.file.sync_all().and_then(|()| {
+        let written = self.file.flush();
+        let synced = written.and_then(|()| self.file.file().sync_all());
+        let committed = synced.and_then(|()| {
             fs::rename(&self.temporary, &self.target)?;
             self.pending = false;
             Ok(())

@@ -1,19 +1,21 @@
 use super::cache::{Cache, Plain};
-use crate::plan::{DimValue, Operand, Plan, Row, Section};
+use crate::plan::{Base, DimValue, Operand, Plan, Row};
 
 /// Where the arena is and which tokens are current.
 ///
 /// Addresses made from a frame are valid as long as its bases are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
+    /// Start of the model's file, if tensors stay in it.
+    pub file: *const u8,
     /// Start of the weights.
     pub weights: *const u8,
     /// Start of the constants.
     pub constants: *const u8,
-    /// Start of the slot whose state and logits are in use.
-    pub state: *mut u8,
     /// Start of the scratch in use.
     pub scratch: *mut u8,
+    /// Start of the slot whose state and logits are in use.
+    pub slot: *mut u8,
     /// Rows of this block: its tokens.
     pub tokens: u64,
     /// The current row.
@@ -33,7 +35,7 @@ impl Frame {
     /// Goes to a row, and to the session it belongs to.
     pub(crate) fn go_to(&mut self, row: u64, owner: Owner<'_>) {
         self.row = row;
-        (self.state, self.seen) = owner(row);
+        (self.slot, self.seen) = owner(row);
         self.cache = Cache::new(&mut Plain, self.seen, self.window);
     }
 
@@ -47,20 +49,6 @@ impl Frame {
             DimValue::Kept(k) => k.min(self.cache.len),
         }
     }
-}
-
-/// What an operand's offset counts from. The order is that of the entry points' parameters and of
-/// the interpreter's parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Base {
-    /// The first weight.
-    Weights,
-    /// The first constant.
-    Constants,
-    /// The slot of a session, which begins with its state.
-    State,
-    /// The scratch of a slot.
-    Scratch,
 }
 
 /// An operand whose tensor has its place.
@@ -81,15 +69,9 @@ pub(crate) struct Placed {
 impl Placed {
     pub(crate) fn new(plan: &Plan, operand: &Operand) -> Placed {
         let tensor = plan.tensor(operand.tensor);
-        let (base, start) = match tensor.section {
-            Section::Weights => (Base::Weights, 0),
-            Section::Constants => (Base::Constants, 0),
-            Section::State | Section::Logits => (Base::State, 0),
-            Section::Scratch => (Base::Scratch, plan.state_bytes),
-        };
         Placed {
-            base,
-            offset: tensor.offset - start + operand.offset_bytes,
+            base: tensor.section.base(),
+            offset: tensor.offset + operand.offset_bytes,
             bytes: tensor.bytes - operand.offset_bytes,
             row: operand.row,
             row_bytes: operand.row_bytes,
@@ -109,10 +91,11 @@ impl Placed {
     /// The operand's address.
     pub(crate) fn address(&self, frame: &Frame) -> *mut u8 {
         let base = match self.base {
+            Base::File => frame.file.cast_mut(),
             Base::Weights => frame.weights.cast_mut(),
             Base::Constants => frame.constants.cast_mut(),
-            Base::State => frame.state,
             Base::Scratch => frame.scratch,
+            Base::Slot => frame.slot,
         };
         base.wrapping_add(self.offset + self.row_offset(frame))
     }

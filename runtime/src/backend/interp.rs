@@ -16,7 +16,8 @@ pub(crate) struct Interp {
     walks: PerEntry<Walk<Prepared>>,
     registers: Mutex<Registers>,
     sizes: Sizes,
-    state_bytes: usize,
+    /// Bytes of the model's file.
+    file: usize,
 }
 
 struct Prepared {
@@ -58,7 +59,7 @@ impl Interp {
             walks,
             registers: Mutex::new(registers),
             sizes: plan.sizes,
-            state_bytes: plan.state_bytes,
+            file: plan.image.as_ref().map_or(0, |file| file.bytes().len()),
         })
     }
 
@@ -78,26 +79,28 @@ impl Interp {
         let Sizes {
             weights,
             constants,
+            scratch,
             slot,
         } = self.sizes;
-        let scratch = slot - self.state_bytes;
+        let shared = [
+            (frame.file, self.file),
+            (frame.weights, weights),
+            (frame.constants, constants),
+        ];
         // SAFETY: the parts are that long, initialised, and only read after loading.
-        let [weights, constants] = unsafe {
-            [(frame.weights, weights), (frame.constants, constants)]
-                .map(|(start, bytes)| std::slice::from_raw_parts(start, bytes))
-        };
-        // SAFETY: a slot's state and its scratch are that long, initialised, and apart from each
-        // other; the caller keeps others away from them.
-        let [state, scratch] = unsafe {
-            [(frame.state, self.state_bytes), (frame.scratch, scratch)]
-                .map(|(start, bytes)| std::slice::from_raw_parts_mut(start, bytes))
-        };
+        let [file, weights, constants] =
+            shared.map(|(start, bytes)| unsafe { std::slice::from_raw_parts(start, bytes) });
+        // SAFETY: a scratch and a slot are that long, initialised, and apart from each other; the caller keeps others
+        // away from them.
+        let [scratch, slot] = [(frame.scratch, scratch), (frame.slot, slot)]
+            .map(|(start, bytes)| unsafe { std::slice::from_raw_parts_mut(start, bytes) });
         // In the order of `Base`.
         let parts = &mut [
+            Part::Shared(file),
             Part::Shared(weights),
             Part::Shared(constants),
-            Part::Own(state),
             Part::Own(scratch),
+            Part::Own(slot),
         ];
         let spans: Vec<Span> = call.operands.iter().map(|o| o.span(frame)).collect();
         let dims: Vec<u64> = call.dims.iter().map(|d| frame.dim(*d)).collect();

@@ -8,6 +8,7 @@
 //! | `aot` | the kernels compiled ahead of time, `aot::map` chains of them |
 //! | `interp` | the interpreter |
 //! | `jit` | the plan compiled to machine code at load, with the feature `jit` |
+//! | `auto` | `aot` at once, `jit` as soon as it is compiled |
 //! | `listing` | which kernel runs which call |
 //! | `pick` | which kernel runs a call |
 //! | `parallel` | a matrix product split over threads |
@@ -15,6 +16,8 @@
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
 
 mod aot;
+#[cfg(feature = "jit")]
+mod auto;
 mod cache;
 mod frame;
 mod interp;
@@ -36,8 +39,11 @@ pub(crate) use trace::Trace;
 
 use crate::plan::{Entry, Proved};
 use crate::pool::Pool;
+use crate::tune::Tuned;
 use crate::{BackendKind, PrepareError};
+use atome_spec::Tier;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl BackendKind {
     /// Asks whether this build, this CPU and this system have the backend. A model may still be
@@ -58,6 +64,9 @@ impl BackendKind {
 
 /// A plan, ready to run.
 pub(crate) enum Backend {
+    /// The plan by kernels compiled ahead of time, then by machine code.
+    #[cfg(feature = "jit")]
+    Auto(auto::Auto),
     /// Machine code for this plan.
     #[cfg(feature = "jit")]
     Jit(Box<jit::Jit>),
@@ -67,91 +76,140 @@ pub(crate) enum Backend {
     Interp(interp::Interp),
 }
 
-impl Backend {
-    /// Prepares `plan`; `pool` lives as long as the backend and splits the matrix products.
-    ///
-    /// [`BackendKind::Auto`] runs wherever kernels compiled ahead of time do: what kept machine
-    /// code from being made is then the second value, in a line.
-    pub(crate) fn new(
-        kind: BackendKind,
-        plan: &Proved,
-        pick: Pick<'_>,
-        pool: Option<Pool>,
-    ) -> Result<(Backend, Option<String>), PrepareError> {
-        let pool = pool.map(Arc::new);
-        let (backend, refused) = match kind {
-            BackendKind::Auto => match Backend::jit(plan, pick, pool.clone()) {
-                Ok(jit) => (jit, None),
-                Err(why) => (Backend::aot(plan, pick, pool)?, Some(why.in_one_line())),
-            },
-            BackendKind::Jit => (Backend::jit(plan, pick, pool)?, None),
-            BackendKind::Aot => (Backend::aot(plan, pick, pool)?, None),
-            BackendKind::Interp => (Backend::Interp(interp::Interp::new(plan, pick.tier)?), None),
-        };
-        Ok((backend, refused))
-    }
-
+/// What runs a block.
+#[derive(Clone, Copy)]
+pub(crate) enum Now<'b> {
+    /// As in [`Backend`].
     #[cfg(feature = "jit")]
-    fn jit(
-        plan: &Proved,
-        pick: Pick<'_>,
-        pool: Option<Arc<Pool>>,
-    ) -> Result<Backend, PrepareError> {
-        let jit = jit::Jit::new(plan, pick, pool)?;
-        Ok(Backend::Jit(Box::new(jit)))
+    Jit(&'b jit::Jit),
+    /// As in [`Backend`].
+    Aot(&'b aot::Aot),
+    /// As in [`Backend`].
+    Interp(&'b interp::Interp),
+}
+
+/// What a backend is made for.
+pub(crate) struct Wanted {
+    pub(crate) kind: BackendKind,
+    pub(crate) tier: Tier,
+    pub(crate) tuned: Option<Arc<Tuned>>,
+    /// Splits the matrix products, as long as the backend lives.
+    pub(crate) pool: Option<Pool>,
+}
+
+impl Backend {
+    /// Prepares `plan`. What [`BackendKind::Auto`] is prepared to run at once are kernels compiled ahead of time.
+    pub(crate) fn new(plan: &Arc<Proved>, wanted: Wanted) -> Result<Backend, PrepareError> {
+        let Wanted {
+            kind, tier, tuned, ..
+        } = wanted;
+        let pool = wanted.pool.map(Arc::new);
+        let pick = Pick {
+            tier,
+            tuned: tuned.as_deref(),
+        };
+        match kind {
+            #[cfg(feature = "jit")]
+            BackendKind::Auto => {
+                let auto = auto::Auto::new(plan, (tier, tuned), pool)?;
+                Ok(Backend::Auto(auto))
+            }
+            #[cfg(feature = "jit")]
+            BackendKind::Jit => {
+                let jit = jit::Jit::new(plan, pick, pool)?;
+                Ok(Backend::Jit(Box::new(jit)))
+            }
+            #[cfg(not(feature = "jit"))]
+            BackendKind::Jit => Err(PrepareError::NoJit),
+            #[cfg(not(feature = "jit"))]
+            BackendKind::Auto => Ok(Backend::Aot(aot::Aot::new(plan, pick, pool)?)),
+            BackendKind::Aot => Ok(Backend::Aot(aot::Aot::new(plan, pick, pool)?)),
+            BackendKind::Interp => Ok(Backend::Interp(interp::Interp::new(plan, tier)?)),
+        }
     }
 
-    #[cfg(not(feature = "jit"))]
-    fn jit(
-        _plan: &Proved,
-        _pick: Pick<'_>,
-        _pool: Option<Arc<Pool>>,
-    ) -> Result<Backend, PrepareError> {
-        Err(PrepareError::NoJit)
-    }
-
-    fn aot(
-        plan: &Proved,
-        pick: Pick<'_>,
-        pool: Option<Arc<Pool>>,
-    ) -> Result<Backend, PrepareError> {
-        Ok(Backend::Aot(aot::Aot::new(plan, pick, pool)?))
-    }
-
-    /// Which backend it is.
-    pub(crate) fn kind(&self) -> BackendKind {
+    /// What runs the next block.
+    pub(crate) fn now(&self) -> Now<'_> {
         match self {
             #[cfg(feature = "jit")]
-            Backend::Jit(_) => BackendKind::Jit,
-            Backend::Aot(_) => BackendKind::Aot,
-            Backend::Interp(_) => BackendKind::Interp,
+            Backend::Auto(auto) => match auto.made() {
+                Some((Ok(jit), _)) => Now::Jit(jit),
+                _ => Now::Aot(&auto.aot),
+            },
+            #[cfg(feature = "jit")]
+            Backend::Jit(jit) => Now::Jit(jit),
+            Backend::Aot(aot) => Now::Aot(aot),
+            Backend::Interp(interp) => Now::Interp(interp),
+        }
+    }
+
+    /// Waits until nothing changes any more.
+    pub(crate) fn settle(&self) {
+        #[cfg(feature = "jit")]
+        if let Backend::Auto(auto) = self {
+            auto.settle();
+        }
+    }
+
+    /// What has become of machine code that another thread makes.
+    pub(crate) fn made(&self) -> Made {
+        match self {
+            #[cfg(feature = "jit")]
+            Backend::Auto(auto) => match auto.made() {
+                None => Made::Now,
+                Some((Ok(_), time)) => Made::In(*time),
+                Some((Err(why), _)) => Made::Not(Some(why.clone())),
+            },
+            _ => Made::Not(None),
+        }
+    }
+}
+
+/// Machine code that another thread makes.
+pub(crate) enum Made {
+    /// It is being made.
+    Now,
+    /// It was made, in this time.
+    In(Duration),
+    /// There is none, perhaps because none could be made.
+    Not(Option<String>),
+}
+
+impl Now<'_> {
+    /// Which backend it is.
+    pub(crate) fn kind(self) -> BackendKind {
+        match self {
+            #[cfg(feature = "jit")]
+            Now::Jit(_) => BackendKind::Jit,
+            Now::Aot(_) => BackendKind::Aot,
+            Now::Interp(_) => BackendKind::Interp,
         }
     }
 
     /// Bytes of machine code made at load.
-    pub(crate) fn code_bytes(&self) -> usize {
+    pub(crate) fn code_bytes(self) -> usize {
         match self {
             #[cfg(feature = "jit")]
-            Backend::Jit(jit) => jit.code_bytes(),
-            Backend::Aot(_) | Backend::Interp(_) => 0,
+            Now::Jit(jit) => jit.code_bytes(),
+            Now::Aot(_) | Now::Interp(_) => 0,
         }
     }
 
     /// Runs the calls of an entry for the rows that `frame` describes: a block, or what follows the block that just
-    /// ran. `owner` gives the state and the tokens seen before for each row.
+    /// ran. `owner` gives the slot and the tokens seen before for each row.
     ///
     /// # Safety
     /// `frame` points to an arena that was laid out and filled for this plan, and has at most as many rows as the plan
-    /// was proved for; the state of every row's owner, which is the same for all but of [`Entry::Sessions`], and the
+    /// was proved for; the slot of every row's owner, which is the same for all but of [`Entry::Sessions`], and the
     /// scratch are used by nobody else; the token ids in the scratch are below the vocabulary's size.
-    pub(crate) unsafe fn run(&self, entry: Entry, frame: &mut Frame, owner: Owner<'_>) {
+    pub(crate) unsafe fn run(self, entry: Entry, frame: &mut Frame, owner: Owner<'_>) {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match self {
                 #[cfg(feature = "jit")]
-                Backend::Jit(jit) => jit.run(entry, frame, owner),
-                Backend::Aot(aot) => aot.run(entry, frame, owner),
-                Backend::Interp(interp) => interp.run(entry, frame, owner),
+                Now::Jit(jit) => jit.run(entry, frame, owner),
+                Now::Aot(aot) => aot.run(entry, frame, owner),
+                Now::Interp(interp) => interp.run(entry, frame, owner),
             }
         }
     }

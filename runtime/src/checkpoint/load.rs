@@ -8,13 +8,11 @@ use crate::format::bit2::Bit2File;
 use crate::format::container::Metadata;
 use crate::format::files::{read_header, read_rest, start_of};
 use crate::format::{Format, detect};
-use crate::mapped::MappedFile;
 use crate::progress::Progress;
 use crate::regular_file::open;
 use crate::tensor::Source;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Reads a model from a file, or from a directory with `config.json` and float weights in safetensors files, as model hubs
 /// have them.
@@ -45,7 +43,7 @@ pub fn load_with(
     let in_model = |fault: FileError| fault.in_file(path);
     let opened = Opened::new(path).map_err(in_model)?;
     match opened.format {
-        Format::Bit2 => opened.source().and_then(bit2).map_err(in_model),
+        Format::Bit2 => Source::map(&opened.file).and_then(bit2).map_err(in_model),
         Format::Gguf => gguf::load(path, config, progress),
         Format::Container | Format::Folder => opened.container(path, config, progress),
         Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => opened.atome(path, config),
@@ -174,10 +172,6 @@ impl Opened {
         })
     }
 
-    fn source(self) -> Result<Source, FileError> {
-        Source::file(self.file, self.bytes)
-    }
-
     /// What a container says of itself, unchecked; its header is read then.
     fn metadata(&mut self) -> Result<Metadata, FileError> {
         read_header(&mut self.file, &mut self.start)?;
@@ -201,7 +195,7 @@ impl Opened {
         let given = given.transpose()?;
         let mut source = || {
             if metadata.is_mapped() {
-                return mapped(&self.file);
+                return Source::map(&self.file);
             }
             read_rest(&mut self.file, self.bytes, &mut self.start)?;
             Ok(Source::Memory(std::mem::take(&mut self.start)))
@@ -224,9 +218,4 @@ impl Opened {
         };
         read().map_err(in_model)
     }
-}
-
-fn mapped(file: &File) -> Result<Source, FileError> {
-    let file = MappedFile::new(file).map_err(|cause| FileError::Io { cause })?;
-    Ok(Source::Mapped(Arc::new(file)))
 }

@@ -29,6 +29,13 @@ pub enum RunError {
         /// Sessions the arena was planned for.
         slots: usize,
     },
+    /// There is no memory for another scratch, which a session needs that runs while its thread hands out the logits of
+    /// another.
+    #[error("no memory for a scratch of {bytes} bytes")]
+    ScratchMemory {
+        /// Bytes of the scratch.
+        bytes: usize,
+    },
     /// A batch does not have one token for each session.
     #[error("expected one token for each of {sessions} sessions, found {tokens}")]
     BatchLength {

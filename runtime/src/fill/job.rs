@@ -1,23 +1,52 @@
-//! Part of a tensor: read, packed, compared, summed up.
+//! Part of a tensor: read, packed, compared.
 
-use crate::arena::{as_f32_mut, as_u32_mut};
+use crate::arena::{as_f32, as_f32_mut, as_u32_mut};
+use crate::overflow::all_finite;
 use crate::plan::{Content, Source, TensorInfo, Trits};
 use crate::tensor::check_finite;
 use crate::{LoadError, PrepareError};
 use atome_kernels::packing::{self, PackError};
-use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
-use crc32fast::Hasher;
+use atome_spec::Packing;
 use std::ops::Range;
 
 /// Part of a tensor and where it goes.
 pub(super) struct Job<'a> {
-    /// The tensor's place in the contents.
-    pub(super) number: usize,
     pub(super) place: &'a TensorInfo,
     pub(super) content: &'a Content<'a>,
     /// Rows of a matrix or table, elements of floats.
     pub(super) part: Range<usize>,
-    pub(super) to: &'a mut [u8],
+    pub(super) at: At<'a>,
+}
+
+/// Where it goes, or stays.
+pub(super) enum At<'a> {
+    /// In the arena.
+    Arena(&'a mut [u8]),
+    /// In a file.
+    File(&'a [u8]),
+}
+
+impl<'a> At<'a> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            At::Arena(bytes) => bytes.len(),
+            At::File(bytes) => bytes.len(),
+        }
+    }
+
+    /// The first `bytes` bytes, and the others.
+    pub(super) fn split(self, bytes: usize) -> (At<'a>, At<'a>) {
+        match self {
+            At::Arena(all) => {
+                let (first, others) = all.split_at_mut(bytes);
+                (At::Arena(first), At::Arena(others))
+            }
+            At::File(all) => {
+                let (first, others) = all.split_at(bytes);
+                (At::File(first), At::File(others))
+            }
+        }
+    }
 }
 
 /// What a thread works with.
@@ -25,29 +54,59 @@ pub(super) struct Job<'a> {
 pub(super) struct Buffers {
     source: Vec<i8>,
     read_back: Vec<i8>,
-    words: Vec<u32>,
 }
 
 impl Job<'_> {
-    /// Writes the part and gives its checksum, or that of nothing if the file states one.
-    pub(super) fn run(mut self, buffers: &mut Buffers) -> Result<Hasher, LoadError> {
-        self.write(buffers)?;
-        let mut sum = Hasher::new();
-        if self.content.crc32.is_none() {
-            self.add_to(&mut sum, buffers)?;
+    /// Writes the part, or checks it where it is.
+    pub(super) fn run(self, buffers: &mut Buffers) -> Result<(), LoadError> {
+        match self.at {
+            At::File(bytes) => check(self.content, self.part.start, as_f32(bytes)),
+            At::Arena(to) => {
+                let part = Part {
+                    place: self.place,
+                    content: self.content,
+                    part: self.part,
+                    to,
+                };
+                part.write(buffers)
+            }
         }
-        Ok(sum)
     }
+}
 
-    fn write(&mut self, buffers: &mut Buffers) -> Result<(), LoadError> {
+/// Checks numbers of a table from element `first` on, which are as its file has them.
+fn check(content: &Content<'_>, first: usize, numbers: &[f32]) -> Result<(), LoadError> {
+    match &content.source {
+        Source::Floats(values, _) if !all_finite(numbers) => {
+            // Reading them says best where the fault is.
+            values.read(first, &mut vec![0.0; numbers.len()])?;
+            Ok(check_finite(values.name(), first, numbers)?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Part of a tensor that goes to the arena.
+struct Part<'a> {
+    place: &'a TensorInfo,
+    content: &'a Content<'a>,
+    part: Range<usize>,
+    to: &'a mut [u8],
+}
+
+impl Part<'_> {
+    fn write(mut self, buffers: &mut Buffers) -> Result<(), LoadError> {
         let part = self.part.clone();
         if let Some(stored) = self.content.stored {
-            // They were checked when the file was opened.
+            // They were checked when the file was opened, or are now.
             stored.read(self.content.bytes_of(part.start), self.to)?;
             for word in as_u32_mut(self.to) {
                 *word = u32::from_le(*word);
             }
-            return Ok(());
+            return match self.content.crc32 {
+                Some(_) => Ok(()),
+                None => check(self.content, part.start, as_f32(self.to)),
+            };
         }
         match &self.content.source {
             Source::Words(_) => unreachable!("a file holds them, so they are copied"),
@@ -62,6 +121,9 @@ impl Job<'_> {
                 self.scale(&buffers.source, w.cols, *scale)?;
             }
             Source::Matrix(w, _) | Source::Embedding(w, _) | Source::Taps(w) => {
+                if self.pack_codes() {
+                    return Ok(());
+                }
                 buffers.read(w, part)?;
                 self.pack(buffers, w.cols)?;
             }
@@ -83,6 +145,19 @@ impl Job<'_> {
             };
         }
         Ok(())
+    }
+
+    /// Packs rows of a matrix whose source has their codes; tells whether it could. Of what is wrong with codes, reading
+    /// them says best.
+    fn pack_codes(&mut self) -> bool {
+        let Source::Matrix(w, Packing::Int2) = &self.content.source else {
+            return false;
+        };
+        let Some(codes) = w.source.codes(self.part.clone()) else {
+            return false;
+        };
+        let (rows, words) = (self.part.len(), as_u32_mut(self.to));
+        packing::codes::pack_into(codes, rows, w.cols, words).is_ok()
     }
 
     /// Packs trits, and compares what is read back with them.
@@ -137,41 +212,6 @@ impl Job<'_> {
                 cause => cause,
             },
         }
-    }
-
-    /// Adds the part to a checksum.
-    fn add_to(&mut self, sum: &mut Hasher, buffers: &mut Buffers) -> Result<(), LoadError> {
-        let Source::Matrix(w, packing) = &self.content.source else {
-            add_words(sum, self.to);
-            return Ok(());
-        };
-        if *packing == Packing::Int2 {
-            add_words(sum, self.to);
-        } else {
-            let (rows, cols) = (self.part.len(), w.cols);
-            let words = &mut buffers.words;
-            words.resize(packing::matrix::words(Packing::Int2, rows, cols), 0);
-            packing::matrix::pack_into(Packing::Int2, &buffers.source, rows, cols, words)
-                .map_err(|cause| self.fault(cause))?;
-            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            sum.update(&bytes);
-        }
-        if self.part.end == w.rows {
-            let bytes = 4 * packing::matrix::words(Packing::Int2, w.rows, w.cols);
-            let padding = bytes.next_multiple_of(TENSOR_ALIGN_BYTES) - bytes;
-            sum.update(&[0; TENSOR_ALIGN_BYTES][..padding]);
-        }
-        Ok(())
-    }
-}
-
-/// Adds words, little-endian.
-fn add_words(sum: &mut Hasher, words: &mut [u8]) {
-    if cfg!(target_endian = "little") {
-        return sum.update(words);
-    }
-    for word in as_u32_mut(words) {
-        sum.update(&word.to_le_bytes());
     }
 }
 

@@ -148,7 +148,12 @@ impl InOrder {
         Ok(match param.kind {
             Kind::Floats(_) => Tensor::Floats(floats(elems)),
             Kind::Table { rows, cols } => {
-                Tensor::Table(EmbeddingTable::f32((rows, cols), floats(elems)))
+                // Kernels read it where it is.
+                let values = FileFloats::new(param.name.clone(), elems, &self.source, offset);
+                Tensor::Table(EmbeddingTable::f32(
+                    (rows, cols),
+                    Arc::new(values.stored(None)),
+                ))
             }
             Kind::Ternary { rows, cols, .. } => Tensor::Ternary(TernaryTensor {
                 scale: scale(param, f32::from_le_bytes(last), offset - 4)?,
@@ -202,6 +207,13 @@ struct FileTrits {
     source: Arc<Source>,
 }
 
+impl FileTrits {
+    /// Where a row starts, for rows of whole bytes.
+    fn offset(&self, row: usize) -> u64 {
+        self.offset + row as u64 * (self.cols / 4) as u64
+    }
+}
+
 impl TritRows for FileTrits {
     fn name(&self) -> &str {
         &self.name
@@ -214,7 +226,7 @@ impl TritRows for FileTrits {
     fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
         assert!(rows.end <= self.rows, "within the matrix");
         assert_eq!(trits.len(), rows.len() * self.cols, "room for the rows");
-        let offset = self.offset + rows.start as u64 * (self.cols / 4) as u64;
+        let offset = self.offset(rows.start);
         let mut bytes = vec![0; trits.len() / 4];
         self.source.read(offset, &mut bytes)?;
         for (index, (byte, trits)) in bytes.iter().zip(trits.as_chunks_mut().0).enumerate() {
@@ -231,6 +243,11 @@ impl TritRows for FileTrits {
             }
         }
         Ok(())
+    }
+
+    fn codes(&self, rows: Range<usize>) -> Option<&[u8]> {
+        let [start, end] = [rows.start, rows.end].map(|row| self.offset(row) as usize);
+        self.source.bytes().get(start..end)
     }
 }
 

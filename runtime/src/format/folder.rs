@@ -185,5 +185,5 @@ fn header(path: &Path) -> Result<(Header, Source), FileError> {
     let mut start = start_of(&mut file)?;
     read_header(&mut file, &mut start)?;
     let header = Header::parse(&start, bytes)?;
-    Ok((header, Source::File { file, bytes }))
+    Ok((header, Source::map(&file)?))
 }

@@ -1,43 +1,39 @@
-//! Weights that stay in a mapped file, because it holds them as kernels read them.
+//! Tensors that stay in a mapped file, because it holds them as kernels read them.
 
-use super::{Content, Tensor};
+use super::{Content, Source, Tensor};
 use crate::mapped::MappedFile;
 use crate::tensor::Stored;
 use atome_spec::TENSOR_ALIGN_BYTES;
 use std::sync::Arc;
 
-/// A mapped file, and where in it the weights start.
-#[derive(Debug, Clone)]
-pub(crate) struct Image {
-    pub file: Arc<MappedFile>,
-    pub start: usize,
-}
+/// A mapped file.
+pub(crate) type Image = Arc<MappedFile>;
 
-impl Image {
-    /// The file that holds all of `weights`, each at a multiple of the tensor alignment, and the offset of each from the
-    /// first; `None` if there is no such file.
-    pub(super) fn of<'c, 'm: 'c>(
-        weights: impl Iterator<Item = &'c (Tensor, Content<'m>)>,
-    ) -> Option<(Image, Vec<(Tensor, usize)>)> {
-        // Words of a file are little-endian.
-        if cfg!(target_endian = "big") {
-            return None;
-        }
-        let stored = weights.map(|(tensor, content)| Some((*tensor, content.stored?)));
-        let stored: Vec<(Tensor, &Stored)> = stored.collect::<Option<_>>()?;
-        let file = stored.first()?.1.file()?;
-        let same = |s: &Stored| s.file().is_some_and(|other| Arc::ptr_eq(file, other));
-        let aligned = |s: &Stored| s.offset().is_multiple_of(TENSOR_ALIGN_BYTES as u64);
-        if !stored.iter().all(|(_, s)| same(s) && aligned(s)) {
-            return None;
-        }
-        let start = stored.iter().map(|(_, s)| s.offset()).min()?;
-        let offset = |(tensor, s): &(Tensor, &Stored)| (*tensor, (s.offset() - start) as usize);
-        let offsets = stored.iter().map(offset).collect();
-        let image = Image {
-            file: Arc::clone(file),
-            start: start as usize,
-        };
-        Some((image, offsets))
+/// The file that holds `contents` as kernels read them, and the offset in it of each that may stay there; `None` if there
+/// is no such file.
+///
+/// Tables may: of them a row is read now and then. Matrices and their like, which are read as a whole for each token, stay
+/// if they begin at a multiple of the tensor alignment.
+pub(super) fn image<'c, 'm: 'c>(
+    contents: impl Iterator<Item = &'c (Tensor, Content<'m>)>,
+) -> Option<(Image, Vec<(Tensor, usize)>)> {
+    // Words of a file are little-endian.
+    if cfg!(target_endian = "big") {
+        return None;
     }
+    let in_file = contents.filter_map(|(tensor, content)| {
+        let stored = content.stored?;
+        let file = stored.file()?;
+        let align = match content.source {
+            Source::Floats(..) | Source::Words(_) => align_of::<f32>(),
+            _ => TENSOR_ALIGN_BYTES,
+        };
+        let aligned = stored.offset().is_multiple_of(align as u64);
+        aligned.then_some((file, *tensor, stored))
+    });
+    let found: Vec<(&Arc<MappedFile>, Tensor, &Stored)> = in_file.collect();
+    let (image, ..) = found.first()?;
+    let same = found.iter().filter(|(file, ..)| Arc::ptr_eq(file, image));
+    let offsets = same.map(|(_, tensor, stored)| (*tensor, stored.offset() as usize));
+    Some((Arc::clone(image), offsets.collect()))
 }

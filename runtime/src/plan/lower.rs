@@ -2,12 +2,13 @@
 
 use super::bind::{Bound, bind};
 use super::declare::Declared;
+use super::image::image;
 use super::memory::place;
 use super::saved::Saved;
 use super::slots::Slots;
 use super::{
-    Call, DimValue, Image, KernelCall, Operand, Plan, Planned, Ports, Products, Row, Section,
-    Stage, Tensor, TopKCall,
+    Base, Call, DimValue, KernelCall, Operand, Plan, Planned, Ports, Products, Row, Section, Stage,
+    Tensor, TopKCall,
 };
 use crate::LoadError;
 use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What};
@@ -283,21 +284,21 @@ fn finish<'m>(
     head: Head,
 ) -> Result<Planned<'m>, LoadError> {
     let Declared {
-        unplaced,
+        mut unplaced,
         contents,
         kept,
         window,
     } = declared;
-    let is_state = |tensor: Tensor| {
-        let section = unplaced[tensor.0].section;
-        matches!(section, Section::State | Section::Logits)
-    };
+    let is_state = |tensor: Tensor| unplaced[tensor.0].section.base() == Base::Slot;
     let sessions = stages.iter().map(|s| s.for_sessions(is_state)).collect();
     let is_weight = |tensor: Tensor| unplaced[tensor.0].section == Section::Weights;
     let weights = contents.iter().filter(|(t, _)| is_weight(*t));
-    let (image, offsets) = Image::of(weights).unzip();
-    let offsets = offsets.unwrap_or_default();
-    let memory = place(unplaced, &offsets, &stages, &head.last, &head.rows)?;
+    let (image, in_file) = image(weights).unzip();
+    let in_file: Vec<(Tensor, usize)> = in_file.unwrap_or_default();
+    for (Tensor(number), _) in &in_file {
+        unplaced[*number].section = Section::File;
+    }
+    let memory = place(unplaced, &in_file, &stages, &head.last, &head.rows)?;
     let output_bytes = head.ports.output_bytes();
     let saved = Saved::new(&kept, &memory.tensors, window, output_bytes)?;
     let plan = Plan {
@@ -310,7 +311,6 @@ fn finish<'m>(
         sessions,
         tensors: memory.tensors,
         sizes: memory.sizes,
-        state_bytes: memory.state_bytes,
         saved,
         ports: head.ports,
         image,

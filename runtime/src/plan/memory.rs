@@ -1,5 +1,5 @@
-//! Offsets of tensors: within the weights, within the constants, and within a slot of state,
-//! logits and scratch. Scratch tensors that are never alive together share bytes.
+//! Offsets of tensors: within the weights, within the constants, within a scratch, and within a slot of state and logits.
+//! Scratch tensors that are never alive together share bytes.
 
 use super::{Call, Operand, Section, Size, Stage, Tensor, TensorInfo};
 use crate::PrepareError;
@@ -26,12 +26,11 @@ impl Unplaced {
     }
 }
 
-/// Placed tensors and the sizes of the two parts.
+/// Placed tensors and the sizes of the arena's parts.
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub tensors: Vec<TensorInfo>,
     pub sizes: Sizes,
-    pub state_bytes: usize,
 }
 
 /// The stages in which a scratch tensor's bytes are in use, both ends included.
@@ -54,13 +53,13 @@ struct Ends {
     slot: Size,
 }
 
-/// Places every tensor; those of `given` have their offsets.
+/// Places every tensor; those that stay in a file have their offsets.
 ///
 /// # Errors
 /// If a tensor, or a part of the arena, is larger than this machine can address.
 pub(super) fn place(
     unplaced: Vec<Unplaced>,
-    given: &[(Tensor, usize)],
+    in_file: &[(Tensor, usize)],
     stages: &[Stage],
     head: &[Stage],
     rows_head: &[Stage],
@@ -70,16 +69,11 @@ pub(super) fn place(
     }
     let live = liveness(&unplaced, stages, head, rows_head);
     let mut offsets = vec![Size::ZERO; unplaced.len()];
-    let mut ends = place_sections(&unplaced, &mut offsets);
-    if !given.is_empty() {
-        ends.weights = Size::ZERO;
-    }
-    for &(Tensor(i), offset) in given {
+    let ends = place_sections(&unplaced, &mut offsets);
+    for &(Tensor(i), offset) in in_file {
         offsets[i] = Size::from(offset);
-        ends.weights = ends.weights.max(offsets[i] + unplaced[i].bytes);
     }
-    let state = ends.slot;
-    ends.slot = place_scratch(&unplaced, &live, state, &mut offsets);
+    let scratch = place_scratch(&unplaced, &live, &mut offsets);
     let part = |end: Size| {
         let bytes = end.get();
         end.addressable().ok_or(PrepareError::ArenaMemory { bytes })
@@ -87,17 +81,17 @@ pub(super) fn place(
     let sizes = Sizes {
         weights: part(ends.weights)?,
         constants: part(ends.constants)?,
+        scratch: part(scratch)?,
         slot: part(ends.slot)?,
     };
     let placed = unplaced.into_iter().zip(offsets);
     Ok(Memory {
         tensors: placed.map(tensor_info).collect::<Result<_, _>>()?,
         sizes,
-        state_bytes: part(state)?,
     })
 }
 
-/// Places all but the scratch, one tensor after the other.
+/// Places weights, constants, states and logits, one tensor after the other.
 fn place_sections(unplaced: &[Unplaced], offsets: &mut [Size]) -> Ends {
     let mut ends = Ends {
         weights: Size::ZERO,
@@ -139,13 +133,8 @@ fn tensor_info((tensor, offset): (Unplaced, Size)) -> Result<TensorInfo, Prepare
     }
 }
 
-/// First fit, the largest tensors first; gives the end of the slot.
-fn place_scratch(
-    unplaced: &[Unplaced],
-    live: &[Option<Live>],
-    start: Size,
-    offsets: &mut [Size],
-) -> Size {
+/// First fit, the largest tensors first; gives the end of the scratch.
+fn place_scratch(unplaced: &[Unplaced], live: &[Option<Live>], offsets: &mut [Size]) -> Size {
     let mut order: Vec<(usize, Live)> = live
         .iter()
         .enumerate()
@@ -153,7 +142,7 @@ fn place_scratch(
         .collect();
     order.sort_by_key(|&(i, _)| (std::cmp::Reverse(unplaced[i].bytes), i));
     let mut placed: Vec<(Size, Size, Live)> = Vec::new();
-    let mut end = start;
+    let mut end = Size::ZERO;
     for (i, l) in order {
         let bytes = unplaced[i].bytes.aligned();
         let mut busy: Vec<(Size, Size)> = placed
@@ -162,7 +151,7 @@ fn place_scratch(
             .map(|p| (p.0, p.1))
             .collect();
         busy.sort_unstable();
-        let mut at = start;
+        let mut at = Size::ZERO;
         for (from, to) in busy {
             if at + bytes <= from {
                 break;
@@ -235,10 +224,10 @@ mod tests {
             Some(Live { first: 2, last: 3 }),
         ];
         let mut offsets = [Size::ZERO; 3];
-        let end = place_scratch(&unplaced, &live, Size::from(512), &mut offsets);
-        assert_eq!(offsets[0], Size::from(512));
-        assert_eq!(offsets[2], Size::from(512), "c reuses the bytes of a");
-        assert_eq!(offsets[1], Size::from(512 + 1024));
-        assert_eq!(end, Size::from(512 + 1024 + 512));
+        let end = place_scratch(&unplaced, &live, &mut offsets);
+        assert_eq!(offsets[0], Size::ZERO);
+        assert_eq!(offsets[2], Size::ZERO, "c reuses the bytes of a");
+        assert_eq!(offsets[1], Size::from(1024));
+        assert_eq!(end, Size::from(1024 + 512));
     }
 }

@@ -5,7 +5,7 @@
 //! | `entry` | the lists of calls |
 //! | `call` | kernel calls, their operands and dimensions |
 //! | `tensor` | tensors of the arena, and what fills the constant ones |
-//! | `image` | weights that stay in a mapped file |
+//! | `image` | tensors that stay in a mapped file |
 //! | `size` | sums and products that never wrap around |
 //! | `memory` | offsets: sections in order, scratch by liveness |
 //! | `saved` | what of a slot is a session's saved state |
@@ -43,7 +43,7 @@ pub(crate) use image::Image;
 pub(crate) use lower::plan;
 pub(crate) use saved::Saved;
 pub(crate) use size::Size;
-pub(crate) use tensor::{Content, Source, Tensor, Trits};
+pub(crate) use tensor::{Base, Content, Source, Tensor, Trits};
 pub use tensor::{Section, TensorInfo};
 pub(crate) use verify::Proved;
 
@@ -78,16 +78,13 @@ pub(crate) struct Plan {
     pub sessions: Vec<Stage>,
     /// Every tensor, placed.
     pub tensors: Vec<TensorInfo>,
-    /// Bytes of the weights, of the constants, and of a session's slot, where the state comes
-    /// first.
+    /// Bytes of the weights, of the constants, of a scratch, and of a session's slot.
     pub sizes: Sizes,
-    /// Bytes of a session's state, logits included, from the start of its slot.
-    pub state_bytes: usize,
-    /// What of them is saved.
+    /// What of a slot is saved.
     pub saved: Saved,
     /// Tensors a session reads or writes itself.
     pub ports: Ports,
-    /// Where the weights are, if not in the arena.
+    /// The file that has the tensors of [`Section::File`], if there are such.
     pub image: Option<Image>,
 }
 

@@ -15,36 +15,51 @@ pub(crate) struct Tensor(pub usize);
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Section {
+    /// Weights that stay in the model's file, mapped into memory, because it holds them as kernels read them.
+    File,
     /// Packed ternary weights, in the layout the kernels read.
     Weights,
     /// Parameters in f32.
     Constants,
+    /// Values within one block of tokens; offsets are shared by liveness. They belong to whoever runs.
+    Scratch,
     /// What a session remembers from token to token.
     State,
     /// The last logits and their argmax; saved with the state.
     Logits,
-    /// Values within one block of tokens; offsets are shared by liveness.
-    Scratch,
 }
 
 impl Section {
     /// Every section, in the order of the arena.
-    pub(super) const ALL: [Section; 5] = [
+    pub const ALL: [Section; 6] = [
+        Section::File,
         Section::Weights,
         Section::Constants,
+        Section::Scratch,
         Section::State,
         Section::Logits,
-        Section::Scratch,
     ];
 
     /// Whether all sessions share the section.
     pub const fn is_shared(self) -> bool {
-        matches!(self, Section::Weights | Section::Constants)
+        matches!(self, Section::File | Section::Weights | Section::Constants)
+    }
+
+    /// What its tensors' offsets count from.
+    pub(crate) const fn base(self) -> Base {
+        match self {
+            Section::File => Base::File,
+            Section::Weights => Base::Weights,
+            Section::Constants => Base::Constants,
+            Section::Scratch => Base::Scratch,
+            Section::State | Section::Logits => Base::Slot,
+        }
     }
 
     /// Name, as in `inspect`.
     pub const fn name(self) -> &'static str {
         match self {
+            Section::File => "file",
             Section::Weights => "weights",
             Section::Constants => "constants",
             Section::State => "state",
@@ -54,15 +69,30 @@ impl Section {
     }
 }
 
-/// A tensor's place in the arena.
+/// What offsets count from. The order is that of the entry points' parameters and of the interpreter's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// The first byte of the model's file.
+    File,
+    /// The first weight.
+    Weights,
+    /// The first constant.
+    Constants,
+    /// The scratch of whoever runs.
+    Scratch,
+    /// The slot of a session: its state, and its logits.
+    Slot,
+}
+
+/// A tensor's place in the arena, or in the model's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TensorInfo {
     /// Name; parameters keep their checkpoint's names.
     pub name: String,
     /// Section.
     pub section: Section,
-    /// Offset in bytes: from the first weight, from the first constant, or from the start of the
-    /// session's slot. A multiple of 256.
+    /// Offset in bytes: from the start of the file, from the first weight, from the first constant, from the start of a
+    /// scratch, or of the session's slot. A multiple of 256; in a file of tables, of 4.
     pub offset: usize,
     /// Length in bytes, padding of the layout included.
     pub bytes: usize,
@@ -124,7 +154,7 @@ impl<'m> Content<'m> {
         let source = Source::Matrix(w, packing);
         let in_file = Packing::ALL.iter().find_map(|p| w.source.stored(*p));
         let content = Content {
-            crc32: in_file.map(Stored::crc32),
+            crc32: in_file.and_then(Stored::crc32),
             ..source.into()
         };
         content.stored_as(w.source.name(), w.source.stored(packing))
@@ -161,7 +191,7 @@ impl<'m> Content<'m> {
             return Err(InvalidModel::shape(name, expected, found).into());
         }
         Ok(Content {
-            crc32: self.crc32.or(Some(stored.crc32())),
+            crc32: self.crc32.or(stored.crc32()),
             stored: Some(stored),
             ..self
         })

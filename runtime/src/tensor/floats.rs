@@ -76,8 +76,8 @@ impl FileFloats {
         Self { of, ..self }
     }
 
-    /// The same, of a file whose f32 numbers kernels may read where they are; the file states their checksum.
-    pub(crate) fn stored(self, crc32: u32) -> Self {
+    /// The same, of a file whose f32 numbers kernels may read where they are, and whose checksum it may state.
+    pub(crate) fn stored(self, crc32: Option<u32>) -> Self {
         let stored = Stored::new(&self.source, self.offset, 4 * self.elems, crc32);
         Self {
             stored: Some(stored),

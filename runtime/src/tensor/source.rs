@@ -40,6 +40,14 @@ pub trait TritRows: Send + Sync + fmt::Debug {
         ("trits", 2)
     }
 
+    /// The bytes of `rows`, if their source has four trits a byte, from its low end, as the code `trit + 1` in two bits,
+    /// each row a whole number of bytes: they are packed some times faster than what [`TritRows::read`] gives. Codes of 3
+    /// may be among them; reading says where.
+    fn codes(&self, rows: Range<usize>) -> Option<&[u8]> {
+        let _ = rows;
+        None
+    }
+
     /// The bytes of the matrix as kernels read it in this packing, if a file holds them.
     fn stored(&self, packing: Packing) -> Option<&Stored> {
         let _ = packing;

@@ -3,14 +3,12 @@
 use crate::error::FileError;
 use crate::mapped::MappedFile;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
-/// The bytes of a file: in it, or in memory.
+/// The bytes of a file.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// Read where and when they are wanted.
-    #[cfg(any(unix, windows))]
-    File { file: File, bytes: u64 },
     /// In memory.
     Memory(Vec<u8>),
     /// In memory as far as they are wanted.
@@ -18,49 +16,40 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The bytes of an open file of this length; where a file has no positions to read at, they are read now.
+    /// The bytes of an open file.
     ///
     /// # Errors
-    /// If they are read, and the system refuses.
-    pub(crate) fn file(file: File, bytes: u64) -> Result<Source, FileError> {
-        #[cfg(any(unix, windows))]
-        return Ok(Source::File { file, bytes });
-        #[cfg(not(any(unix, windows)))]
-        {
-            let _ = bytes;
-            let mapped = MappedFile::new(&file).map_err(|cause| FileError::Io { cause })?;
-            Ok(Source::Mapped(Arc::new(mapped)))
+    /// If the system refuses.
+    pub(crate) fn map(file: &File) -> Result<Source, FileError> {
+        let file = MappedFile::new(file).map_err(|cause| FileError::Io { cause })?;
+        Ok(Source::Mapped(Arc::new(file)))
+    }
+
+    /// All bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Source::Memory(bytes) => bytes,
+            Source::Mapped(file) => file.bytes(),
         }
     }
 
     /// Number of bytes.
     pub(crate) fn len(&self) -> u64 {
-        match self {
-            #[cfg(any(unix, windows))]
-            Source::File { bytes, .. } => *bytes,
-            Source::Memory(bytes) => bytes.len() as u64,
-            Source::Mapped(file) => file.bytes().len() as u64,
-        }
+        self.bytes().len() as u64
     }
 
-    /// All bytes, if they are in memory.
-    pub(crate) fn in_memory(&self) -> Option<&[u8]> {
-        match self {
-            #[cfg(any(unix, windows))]
-            Source::File { .. } => None,
-            Source::Memory(bytes) => Some(bytes),
-            Source::Mapped(file) => Some(file.bytes()),
-        }
-    }
-
-    /// Reads the bytes from `offset` on, which the caller has checked to be there.
+    /// Reads the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// If there are not so many.
     pub(crate) fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), FileError> {
-        #[cfg(any(unix, windows))]
-        if let Source::File { file, .. } = self {
-            return read_exact_at(file, to, offset).map_err(|cause| FileError::Io { cause });
-        }
-        let (start, bytes) = (offset as usize, self.in_memory().unwrap_or_default());
-        to.copy_from_slice(&bytes[start..start + to.len()]);
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let from = self
+            .bytes()
+            .get(start..)
+            .and_then(|rest| rest.get(..to.len()));
+        let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        to.copy_from_slice(from.ok_or_else(|| FileError::Io { cause: cut() })?);
         Ok(())
     }
 }
@@ -71,13 +60,18 @@ pub struct Stored {
     source: Arc<Source>,
     offset: u64,
     bytes: usize,
-    crc32: u32,
+    crc32: Option<u32>,
 }
 
 impl Stored {
     /// The `bytes` bytes from `offset` on, which the caller has checked to be there and, with what pads the tensor, to
-    /// have this checksum.
-    pub(crate) fn new(source: &Arc<Source>, offset: u64, bytes: usize, crc32: u32) -> Stored {
+    /// have this checksum, if the file states one.
+    pub(crate) fn new(
+        source: &Arc<Source>,
+        offset: u64,
+        bytes: usize,
+        crc32: Option<u32>,
+    ) -> Stored {
         let source = Arc::clone(source);
         Stored {
             source,
@@ -87,8 +81,8 @@ impl Stored {
         }
     }
 
-    /// The checksum that the file states of the tensor.
-    pub(crate) fn crc32(&self) -> u32 {
+    /// The checksum that the file states of the tensor, if it does.
+    pub(crate) fn crc32(&self) -> Option<u32> {
         self.crc32
     }
 
@@ -119,24 +113,4 @@ impl Stored {
         assert!(end.is_some_and(|end| end <= self.bytes), "within the part");
         self.source.read(self.offset + first as u64, to)
     }
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, to: &mut [u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, to, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut to: &mut [u8], mut offset: u64) -> std::io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !to.is_empty() {
-        match file.seek_read(to, offset)? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            n => {
-                to = &mut to[n..];
-                offset += n as u64;
-            }
-        }
-    }
-    Ok(())
 }

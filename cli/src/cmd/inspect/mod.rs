@@ -5,7 +5,7 @@ use crate::cmd::arena_map;
 use crate::failure::Failure;
 use crate::output;
 use crate::units::{count, duration, grouped};
-use atome::{Config, KernelUse, Model, ModelInfo};
+use atome::{BackendInfo, Config, Fingerprint, KernelUse, Model, ModelInfo, Section};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -49,6 +49,10 @@ pub(crate) struct InspectArgs {
 struct Answer<'a> {
     #[serde(flatten)]
     info: &'a ModelInfo,
+    /// What tells the model from others.
+    fingerprint: Fingerprint,
+    #[serde(flatten)]
+    backend: BackendInfo,
     /// Which kernel runs each call.
     kernels: Vec<KernelUse>,
     /// The plan, where it was asked for.
@@ -68,13 +72,17 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
         return gguf::describe(path, args.json);
     }
     let model = args.load.load(args.model.as_deref())?;
+    // What runs in the end is what is told of.
+    model.settle();
     let info = model.info();
     if args.json {
-        let sections = arena_map::SECTIONS
+        let sections = Section::ALL
             .iter()
             .map(|s| (s.name(), info.section_bytes(*s)));
         return output::print_json(&Answer {
             info,
+            fingerprint: model.fingerprint(),
+            backend: model.backend(),
             kernels: model.kernels(),
             plan: args.plan.then(|| model.plan().to_string()),
             graph: args.graph.then(|| model.graph().to_string()),
@@ -82,7 +90,8 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
         });
     }
     if args.plan {
-        let tuned = info.tuned.iter().map(|what| format!("; tuned: {what}\n"));
+        let tuned = model.backend().tuned;
+        let tuned = tuned.iter().map(|what| format!("; tuned: {what}\n"));
         let tuned: String = tuned.collect();
         return output::print(&format!("{tuned}{}", model.plan()));
     }
@@ -99,7 +108,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
 
 /// A line for each thing worth knowing.
 fn facts(model: &Model) -> String {
-    let info = model.info();
+    let (info, backend) = (model.info(), model.backend());
     let kind = match info.classes {
         Some(classes) => format!("classifier of {}", count(classes, "class", "classes")),
         None => "language model".to_owned(),
@@ -107,15 +116,15 @@ fn facts(model: &Model) -> String {
     let dims = dimensions(&info.config);
     let machine = format!(
         "{} on {}, {}",
-        info.backend,
+        backend.backend,
         info.cpu,
         count(info.threads, "thread", "threads")
     );
-    let machine = match &info.jit_refused {
+    let machine = match &backend.jit_refused {
         None => machine,
         Some(why) => format!("{machine}; no machine code: {why}"),
     };
-    let code = match info.code_bytes {
+    let code = match backend.code_bytes {
         0 => String::new(),
         bytes => format!(", {} bytes of code", grouped(bytes)),
     };
@@ -129,9 +138,12 @@ fn facts(model: &Model) -> String {
         ("parameters", grouped(info.parameters)),
         ("backend", machine),
         ("load", duration(info.load_time)),
-        ("compile", format!("{}{code}", duration(info.compile_time))),
+        (
+            "compile",
+            format!("{}{code}", duration(backend.compile_time)),
+        ),
     ];
-    let tuned = info.tuned.iter().enumerate();
+    let tuned = backend.tuned.iter().enumerate();
     lines.extend(tuned.map(|(i, what)| (if i == 0 { "tuned" } else { "" }, what.clone())));
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");

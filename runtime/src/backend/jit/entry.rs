@@ -41,11 +41,11 @@ impl EntryPoint<'_> {
         tables: &mut Vec<Box<[u64]>>,
     ) -> Result<FuncId, PrepareError> {
         let mut signature = code.signature();
-        signature.params.extend([AbiParam::new(I64); 6]);
+        signature.params.extend([AbiParam::new(I64); 7]);
         let layers = layers(self.calls);
         let id = code.define_clif(self.name, signature, |body| {
-            let bases = [0, 1, 2, 3].map(|i| body.param(i));
-            let [position, tokens] = [4, 5].map(|i| body.param(i));
+            let bases = [0, 1, 2, 3, 4].map(|i| body.param(i));
+            let [position, tokens] = [5, 6].map(|i| body.param(i));
             let zero = body.builder.ins().iconst(I64, 0);
             let at = Token {
                 bases,
@@ -261,7 +261,7 @@ fn arguments(
 #[derive(Clone, Copy)]
 struct Token {
     /// In the order of `Base`.
-    bases: [Value; 4],
+    bases: [Value; 5],
     position: Value,
     tokens: Value,
     token: Value,

@@ -22,8 +22,8 @@ use entry::EntryPoint;
 use kernels::{Finished, Kernels};
 use std::sync::Arc;
 
-/// An entry point: weights, constants, state, scratch, position, tokens.
-type EntryFn = unsafe extern "C" fn(*const u8, *const u8, *mut u8, *mut u8, u64, u64);
+/// An entry point: file, weights, constants, scratch, slot, position, tokens.
+type EntryFn = unsafe extern "C" fn(*const u8, *const u8, *const u8, *mut u8, *mut u8, u64, u64);
 
 /// Machine code for one plan.
 pub(crate) struct Jit {
@@ -120,15 +120,16 @@ impl Jit {
 unsafe fn enter(entry: EntryFn, frame: &mut Frame, owner: Owner<'_>) {
     frame.go_to(0, owner);
     let Frame {
+        file,
         weights,
         constants,
-        state,
         scratch,
+        slot,
         seen,
         tokens,
         ..
     } = *frame;
     // SAFETY: the code lives as long as the value it was taken from, and was compiled for this
     // plan; the caller vouches for the arena and the token ids.
-    unsafe { entry(weights, constants, state, scratch, seen, tokens) }
+    unsafe { entry(file, weights, constants, scratch, slot, seen, tokens) }
 }

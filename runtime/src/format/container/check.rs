@@ -2,10 +2,10 @@
 
 use super::layout::{Encoding, Kind, Layout, Piece};
 use super::part::Part;
+use crate::arena::words;
 use crate::error::{Contents, EntryFault, FileError, TensorFault};
 use crate::parallel::{self, Counter};
 use crate::progress::Progress;
-use crate::tensor::words;
 use atome_kernels::packing;
 use crc32fast::Hasher;
 
@@ -83,8 +83,7 @@ impl Bytes<'_> {
         let tensor = || part.piece.entry.name.clone();
         let rows = part.rows.len();
         let (bytes, padding) = bytes.split_at(self.encoding.bytes_of(part.piece.kind, rows));
-        let words: Vec<u32> = words(bytes).collect();
-        let packed = packing::matrix::check(self.encoding.packing, &words, rows, cols);
+        let packed = packing::matrix::check(self.encoding.packing, &words(bytes), rows, cols);
         packed.map_err(|cause| {
             FileError::tensor(tensor(), TensorFault::Words { offset: at, cause })
         })?;
@@ -104,12 +103,9 @@ impl Bytes<'_> {
     fn rows(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Option<FileError> {
         let kind = self.encoding.embedding;
         let row_bytes = kind.row_bytes(cols);
-        let mut row_words = Vec::new();
-        let broken = bytes.chunks_exact(row_bytes).position(|row| {
-            row_words.clear();
-            row_words.extend(words(row));
-            !kind.is_valid(&row_words, cols)
-        })?;
+        let words = words(bytes);
+        let mut rows = words.chunks_exact(row_bytes / 4);
+        let broken = rows.position(|row| !kind.is_valid(row, cols))?;
         Some(FileError::tensor(
             &part.piece.entry.name,
             TensorFault::Row {
@@ -128,7 +124,8 @@ fn numbers(
     at: u64,
     usable: impl Fn(f32) -> bool,
 ) -> Option<FileError> {
-    let mut values = words(bytes).map(f32::from_bits).enumerate();
+    let words = words(bytes);
+    let mut values = words.iter().copied().map(f32::from_bits).enumerate();
     let (index, found) = values.find(|&(_, x)| !(x.is_finite() && usable(x)))?;
     Some(FileError::tensor(
         &part.piece.entry.name,

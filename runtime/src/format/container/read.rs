@@ -26,7 +26,7 @@ pub(crate) struct Container {
 impl Container {
     /// Checks the header and the metadata of a file in memory.
     pub(crate) fn open(source: Source) -> Result<Self, FileError> {
-        let bytes = source.in_memory().unwrap_or_default();
+        let bytes = source.bytes();
         let mut header = Header::parse(bytes, source.len())?;
         let metadata = Metadata::of_container(std::mem::take(&mut header.metadata))?;
         Ok(Self {
@@ -58,7 +58,7 @@ impl Container {
         let checksums = self.metadata.checksums(pieces.len())?;
         let start = self.header.data_start;
         let contents = Bytes {
-            data: &self.source.in_memory().unwrap_or_default()[start as usize..],
+            data: &self.source.bytes()[start as usize..],
             start,
             pieces: &pieces,
             encoding,
@@ -107,7 +107,7 @@ impl Contents<'_> {
             &self.source,
             self.start + piece.entry.begin(),
             bytes,
-            *crc32,
+            Some(*crc32),
         )
     }
 
@@ -126,7 +126,7 @@ impl Contents<'_> {
         let stored = || self.stored(name, piece.entry.bytes() as usize);
         match self.encoding.embedding {
             EmbeddingType::F32 => {
-                EmbeddingTable::f32(shape, Arc::new(self.vector(name).stored(*crc32)))
+                EmbeddingTable::f32(shape, Arc::new(self.vector(name).stored(Some(*crc32))))
             }
             EmbeddingType::F16 => EmbeddingTable::f16(shape, stored()),
             EmbeddingType::Int8 => {

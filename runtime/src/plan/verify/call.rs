@@ -1,5 +1,5 @@
 use super::{KernelCall, Plan, PlanFault, dims};
-use crate::plan::{Operand, Row, Section, TopKCall};
+use crate::plan::{Operand, Row, TopKCall};
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::Access;
 use atome_codegen::op::{BufferDef, Content, Signature};
@@ -199,16 +199,14 @@ fn apart(plan: &Plan, used: &[Used]) -> Result<(), PlanFault> {
     Ok(())
 }
 
-/// Whether two operands share bytes of a session's slot.
+/// Whether two operands share bytes.
 fn meet(plan: &Plan, a: &Used, b: &Used) -> bool {
-    let in_slot = |used: &Used| {
+    let place = |used: &Used| {
         let tensor = &plan.tensors[used.tensor];
         let offset = tensor.offset as u64;
-        let is_slot = !matches!(tensor.section, Section::Weights | Section::Constants);
-        is_slot.then(|| offset + used.bytes.start..offset + used.bytes.end)
+        let bytes = offset + used.bytes.start..offset + used.bytes.end;
+        (tensor.section.base(), bytes)
     };
-    match (in_slot(a), in_slot(b)) {
-        (Some(a), Some(b)) => a.start < b.end && b.start < a.end,
-        _ => false,
-    }
+    let ((a_base, a), (b_base, b)) = (place(a), place(b));
+    a_base == b_base && a.start < b.end && b.start < a.end
 }

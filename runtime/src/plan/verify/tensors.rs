@@ -1,5 +1,5 @@
 use super::{Plan, PlanError, PlanFault};
-use crate::plan::{Section, TensorInfo};
+use crate::plan::{Base, Section, TensorInfo};
 use atome_spec::TENSOR_ALIGN_BYTES;
 use std::ops::Range;
 
@@ -18,9 +18,9 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
         let inside = place
             .as_ref()
             .is_some_and(|place| section.start <= place.start && place.end <= section.end);
-        if !inside || !tensor.offset.is_multiple_of(TENSOR_ALIGN_BYTES) {
+        let align = align(tensor.section);
+        if !inside || !tensor.offset.is_multiple_of(align) {
             let (name, bytes, offset) = (tensor.section.name(), tensor.bytes, tensor.offset);
-            let align = TENSOR_ALIGN_BYTES;
             return Err(fault(
                 tensor,
                 format!(
@@ -45,13 +45,22 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
     saved(plan, &lasting)
 }
 
-/// Bytes of a section; those of states, logits and scratch follow each other in a slot.
+/// Bytes of a section; those of states and logits follow each other in a slot.
 fn section(plan: &Plan, section: Section) -> Range<usize> {
+    match section.base() {
+        Base::File => 0..plan.image.as_ref().map_or(0, |file| file.bytes().len()),
+        Base::Weights => 0..plan.sizes.weights,
+        Base::Constants => 0..plan.sizes.constants,
+        Base::Scratch => 0..plan.sizes.scratch,
+        Base::Slot => 0..plan.sizes.slot,
+    }
+}
+
+/// What offsets are multiples of.
+fn align(section: Section) -> usize {
     match section {
-        Section::Weights => 0..plan.sizes.weights,
-        Section::Constants => 0..plan.sizes.constants,
-        Section::State | Section::Logits => 0..plan.state_bytes,
-        Section::Scratch => plan.state_bytes..plan.sizes.slot,
+        Section::File => align_of::<f32>(),
+        _ => TENSOR_ALIGN_BYTES,
     }
 }
 

@@ -225,7 +225,7 @@ fn nothing_shared_is_written_and_nothing_read_is_overwritten() {
             ("expected a multiple of 256 in state", |plan| {
                 let last = plan.tensors.iter_mut();
                 let last = last.filter(|t| t.section == Section::State).last();
-                last.expect("a state").offset = plan.state_bytes;
+                last.expect("a state").offset = plan.sizes.slot;
             }),
         ],
     );

@@ -1,0 +1,281 @@
+//! A loaded model: an arena, a plan, and the backend that runs it.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `prepare` | from a model as it is read to one that runs |
+//! | `info` | what is said of it |
+
+mod info;
+mod prepare;
+
+pub use info::{BackendInfo, ModelInfo};
+
+use crate::arena::{Arena, Scratch, as_f32};
+use crate::backend::{Backend, KernelUse, Made, Pick, listing};
+use crate::checkpoint::{self, Checkpoint};
+use crate::fingerprint::Identity;
+use crate::graph::Graph;
+use crate::plan::{Proved, Tensor};
+use crate::progress::Progress;
+use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::tune::{self, Choice, Product, Tuned};
+use crate::{BackendKind, Fingerprint, LoadError, Options, RunError, Session};
+use atome_spec::{Op, Tier};
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A model in its arena, shared by its sessions. Cloning is cheap.
+#[derive(Clone)]
+pub struct Model {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) arena: Arena,
+    pub(crate) plan: Arc<Proved>,
+    pub(crate) backend: Backend,
+    tier: Tier,
+    tuned: Option<Arc<Tuned>>,
+    /// The number of threads, if it was measured.
+    tuned_threads: Option<usize>,
+    /// Time to prepare the backend, but for what another thread prepares.
+    compile_time: Duration,
+    identity: Identity,
+    pub(crate) vocab: usize,
+    graph: Arc<Graph>,
+    pub(crate) info: ModelInfo,
+}
+
+impl Model {
+    /// Loads a model file. Where its format stores no dimensions, they are read from `config`, or
+    /// from the `.json` file of the same stem beside it.
+    ///
+    /// # Errors
+    /// If a file cannot be read or does not hold what its format and config promise, if this
+    /// machine lacks the tier asked for, or if there is no memory for the arena.
+    pub fn load(path: &Path, config: Option<&Path>, options: &Options) -> Result<Model, LoadError> {
+        Model::load_with(path, config, options, &mut |_, _| {})
+    }
+
+    /// Like [`Model::load`]; `progress` is told how many bytes, of how many, have been written to
+    /// the arena or, of a mapped file, checked.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with(
+        path: &Path,
+        config: Option<&Path>,
+        options: &Options,
+        progress: Progress<'_>,
+    ) -> Result<Model, LoadError> {
+        let start = Instant::now();
+        let checkpoint = checkpoint::load_with(path, config, progress)?;
+        Model::prepare(&checkpoint, Some(path), options, start, progress)
+    }
+
+    /// Loads a model from the bytes of a container.
+    ///
+    /// # Errors
+    /// As [`Model::load`], but for the files.
+    pub fn from_bytes(bytes: &[u8], options: &Options) -> Result<Model, LoadError> {
+        let start = Instant::now();
+        let model = checkpoint::parse_checkpoint(bytes)?;
+        Model::prepare(&model, None, options, start, &mut |_, _| {})
+    }
+
+    /// Loads a model of any family that is already read.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_checkpoint(model: &Checkpoint, options: &Options) -> Result<Model, LoadError> {
+        let start = Instant::now();
+        Model::prepare(model, None, options, start, &mut |_, _| {})
+    }
+
+    /// Opens a session: takes a slot of the arena, with nothing seen yet.
+    ///
+    /// # Errors
+    /// If all slots are taken.
+    pub fn session(&self) -> Result<Session, RunError> {
+        Session::new(self.clone())
+    }
+
+    /// What the model is and how it lies in memory.
+    pub fn info(&self) -> &ModelInfo {
+        &self.inner.info
+    }
+
+    /// What runs the model's plan now. The default backend changes over from kernels compiled ahead of time to machine
+    /// code while sessions run, from one token to the next: the logits do not depend on it.
+    pub fn backend(&self) -> BackendInfo {
+        let inner = &*self.inner;
+        let now = inner.backend.now();
+        let (compiling, jit_refused, compile_time) = inner.compiling();
+        BackendInfo {
+            backend: now.kind().name(),
+            compiling,
+            jit_refused,
+            tuned: inner.what_is_tuned(now.kind()),
+            code_bytes: now.code_bytes(),
+            compile_time,
+        }
+    }
+
+    /// Waits until the default backend has its machine code, or knows why there is none; returns at once with others.
+    pub fn settle(&self) {
+        self.inner.backend.settle();
+    }
+
+    /// What tells the model from others. Checksums that its file does not state are computed now, once.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.inner.fingerprint()
+    }
+
+    /// Which kernel runs each call of the model's plan, equal ones of all layers once.
+    pub fn kernels(&self) -> Vec<KernelUse> {
+        let inner = &*self.inner;
+        let kind = inner.backend.now().kind();
+        listing(&inner.plan, kind, inner.pick(), inner.info.threads > 1)
+    }
+
+    /// The ternary products of the model, each once, as backends call them: alone, or shared by threads.
+    pub fn products(&self, shared: bool) -> Vec<Product> {
+        tune::products(&self.inner.plan, shared)
+            .into_iter()
+            .collect()
+    }
+
+    /// What models have in common whose steps take as long: their products, and how often these come.
+    pub fn tune_key(&self) -> String {
+        tune::model_key(&self.inner.plan)
+    }
+
+    /// The model's plan as text: every tensor and its place, then every call with its dimensions,
+    /// operands and scalars, in the order in which they run.
+    pub fn plan(&self) -> impl fmt::Display {
+        &**self.inner.plan
+    }
+
+    /// The model's structure; it prints as text.
+    pub fn graph(&self) -> &Graph {
+        &self.inner.graph
+    }
+
+    /// Bytes that the token at `position` makes a step read at least.
+    pub fn read_bytes(&self, position: usize) -> usize {
+        self.inner.plan.read_bytes(position)
+    }
+
+    /// Number of token ids.
+    pub fn vocab(&self) -> usize {
+        self.inner.vocab
+    }
+
+    /// Loads the tokenizer of the model's token ids, as [`TokenizerKind::load`].
+    ///
+    /// # Errors
+    /// If nobody said what the ids stand for, or this build is without the tokenizer.
+    pub fn tokenizer(&self) -> Result<Tokenizer, TokenizerError> {
+        self.info().tokenizer.load(self.vocab())
+    }
+
+    /// Classes of the head; `None` for a language model.
+    pub fn classes(&self) -> Option<usize> {
+        self.inner.info.classes
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let info = self.info();
+        f.debug_struct("Model")
+            .field("config", &info.config)
+            .field("architecture", &info.architecture)
+            .field("backend", &self.inner.backend.now().kind())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Checks that all of `tokens` are in the vocabulary.
+    pub(crate) fn check_ids(&self, tokens: &[u32]) -> Result<(), RunError> {
+        let vocab = self.vocab;
+        let in_vocab = |id: u32| usize::try_from(id).is_ok_and(|id| id < vocab);
+        match tokens.iter().find(|&&id| !in_vocab(id)) {
+            None => Ok(()),
+            Some(&id) => Err(RunError::TokenOutOfRange { id, vocab }),
+        }
+    }
+
+    /// Where a tensor lies, from the start of its part of the arena.
+    pub(crate) fn range(&self, tensor: Tensor) -> Range<usize> {
+        let place = self.plan.tensor(tensor);
+        place.offset..place.offset + place.bytes
+    }
+
+    /// Where in a scratch the logits of a row of a block lie, if they were asked for.
+    pub(crate) fn logits_range(&self, row: usize) -> Range<usize> {
+        let ports = &self.plan.ports;
+        let (rows, logits) = (self.range(ports.logits_rows), self.range(ports.logits));
+        let start = rows.start + row * logits.len();
+        start..start + logits.len()
+    }
+
+    /// The logits of a row of the block that just ran, if they were asked for.
+    pub(crate) fn logits_row<'s>(&self, scratch: &'s Scratch<'_>, row: usize) -> &'s [f32] {
+        as_f32(scratch.bytes(self.logits_range(row)))
+    }
+
+    /// Writes the ids of a block, at most `plan.block` of them, where the plan looks for them.
+    pub(crate) fn write_ids(&self, scratch: &mut Scratch<'_>, tokens: &[u32]) {
+        let ids = scratch.bytes_mut(self.range(self.plan.ports.ids));
+        for (place, id) in ids.as_chunks_mut::<4>().0.iter_mut().zip(tokens) {
+            *place = id.to_ne_bytes();
+        }
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.identity.fingerprint(&self.plan, &self.arena)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    fn pick(&self) -> Pick<'_> {
+        Pick {
+            tier: self.tier,
+            tuned: self.tuned.as_deref(),
+        }
+    }
+
+    /// Whether machine code is being made, why there will be none, and how long making it took.
+    fn compiling(&self) -> (bool, Option<String>, Duration) {
+        match self.backend.made() {
+            Made::Now => (true, None, self.compile_time),
+            Made::Not(why) => (false, why, self.compile_time),
+            Made::In(time) => (false, None, time),
+        }
+    }
+
+    /// A line for each product whose kernel is not the default, and for threads.
+    fn what_is_tuned(&self, kind: BackendKind) -> Vec<String> {
+        let shared = self.info.threads > 1;
+        let products = tune::products(&self.plan, shared).into_iter();
+        let chosen = products.filter_map(|product| {
+            let choice = self.tuned.as_deref()?.choice(&product)?;
+            let is_shared = shared && product.op == Op::Gemm;
+            if matches!(choice, Choice::Made(_)) && (kind != BackendKind::Jit || is_shared) {
+                return None;
+            }
+            Some(format!("{product} by {choice}"))
+        });
+        let threads = self.tuned_threads;
+        let threads = threads.map(|threads| format!("threads {threads}"));
+        chosen.chain(threads).collect()
+    }
+}
