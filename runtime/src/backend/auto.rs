@@ -129,7 +129,9 @@ mod tests {
         let mut model = Model::from_checkpoint(source, &options).expect("loads");
         let inner = Arc::get_mut(&mut model.inner).expect("nobody else has it");
         let (go, wait) = mpsc::channel();
-        let wait = move || drop(wait.recv());
+        let wait = move || {
+            let _ = wait.recv();
+        };
         let auto = Auto::after(&inner.plan, (inner.tier(), None), None, wait);
         inner.backend = Backend::Auto(auto.expect("prepared"));
         (model, go)

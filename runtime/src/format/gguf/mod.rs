@@ -60,7 +60,7 @@ impl Shard {
     }
 
     fn parse(&self) -> Result<Gguf<'_>, FileError> {
-        Ok(Gguf::parse(self.source.in_memory().unwrap_or_default())?)
+        Ok(Gguf::parse(self.source.bytes())?)
     }
 }
 
