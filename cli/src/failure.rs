@@ -56,6 +56,16 @@ pub(crate) enum Failure {
     IsLanguageModel,
     #[error("{0}; give ids, with --tokens")]
     NoTokenizer(#[from] TokenizerError),
+    #[error("{0}; --stop needs text")]
+    StopWithoutText(TokenizerError),
+    #[error("{}: {fault}", path.display())]
+    StateFile { path: PathBuf, fault: String },
+    #[error("`{}` was not written by `{by}`: move it away, or choose another file", path.display())]
+    NotAState { path: PathBuf, by: &'static str },
+    #[error("the chat template refuses the conversation: {0}")]
+    Template(String),
+    #[error("cannot read the chat template from `{}`: {fault}", path.display())]
+    TemplateFile { path: PathBuf, fault: String },
     #[error("dimension `{name}` is given twice")]
     RepeatedDim { name: String },
     #[error("{cause}, expected {}", Choices(known))]

@@ -8,25 +8,54 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) const EXIT_CODE: u8 = 130;
 
 /// Whether somebody asked the command to end.
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt(Arc<Flags>);
+
+#[derive(Default)]
+struct Flags {
+    asked: AtomicBool,
+    /// Nothing is under way: asking ends the command at once.
+    idle: AtomicBool,
+}
 
 impl Interrupt {
     /// Listens from now on: asked once, the command ends when it can; asked twice, at once.
     ///
     /// Where the system lets nobody listen, asking once ends it at once.
     pub(crate) fn listen() -> Interrupt {
-        let asked = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&asked);
+        Interrupt::of(false)
+    }
+
+    /// The same for a command that has parts, of which none is under way: only what [`Interrupt::begin`] began is ended, not the
+    /// command.
+    pub(crate) fn between() -> Interrupt {
+        Interrupt::of(true)
+    }
+
+    fn of(idle: bool) -> Interrupt {
+        let flags = Arc::new(Flags::default());
+        flags.idle.store(idle, Ordering::Relaxed);
+        let seen = Arc::clone(&flags);
         let listening = ctrlc::set_handler(move || {
-            if seen.swap(true, Ordering::Relaxed) {
+            if seen.idle.load(Ordering::Relaxed) || seen.asked.swap(true, Ordering::Relaxed) {
                 process::exit(EXIT_CODE.into());
             }
         });
         drop(listening);
-        Interrupt(asked)
+        Interrupt(flags)
+    }
+
+    /// Something begins that may be ended.
+    pub(crate) fn begin(&self) {
+        self.0.asked.store(false, Ordering::Relaxed);
+        self.0.idle.store(false, Ordering::Relaxed);
+    }
+
+    /// It is over.
+    pub(crate) fn end(&self) {
+        self.0.idle.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.asked.load(Ordering::Relaxed)
     }
 }

@@ -13,6 +13,9 @@
 //! | `config` | the file of a model's dimensions |
 //! | `prompt` | what a model is given: text or token ids |
 //! | `tokens` | lists of token ids |
+//! | `sampling` | how tokens are chosen |
+//! | `stops` | texts that end a continuation |
+//! | `state_file` | what a session remembers, in a file |
 //! | `limits` | what the system allows a process |
 //! | `input` | reading what may never end |
 //! | `interrupt` | Ctrl-C |
@@ -36,6 +39,9 @@ mod output;
 mod place;
 mod progress;
 mod prompt;
+mod sampling;
+mod state_file;
+mod stops;
 mod text;
 mod tokens;
 mod units;

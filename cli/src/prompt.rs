@@ -5,8 +5,9 @@ use crate::{input, output, tokens};
 use atome::{FileError, Model, RunError};
 use clap::Args;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub(crate) struct PromptArgs {
     /// standard input is read without it
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: Option<OsString>,
+
+    /// The text is in this file, all of it but the last line break
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "tokens"])]
+    prompt_file: Option<PathBuf>,
 
     /// Token ids in place of text, such as 79,110,99,101, or @FILE to read them from a file; for
     /// models without a known tokenizer too
@@ -45,6 +50,9 @@ impl PromptArgs {
     /// # Errors
     /// If it is empty or cannot be read.
     pub(crate) fn read(&self, quiet: bool) -> Result<Option<Given>, Failure> {
+        if self.prompt_file.is_some() {
+            return self.named().map(|text| text.map(Given::Text));
+        }
         let text = match (&self.tokens, &self.prompt) {
             (Some(list), _) => return tokens::read(list).map(|ids| Some(Given::Ids(ids))),
             (None, Some(text)) if text == "-" => asked_for(quiet)?,
@@ -59,6 +67,29 @@ impl PromptArgs {
             return Err(Failure::EmptyPrompt);
         }
         Ok(Some(Given::Text(text)))
+    }
+
+    /// The text that is given by name, on the command line or in a file; what comes through a pipe is not looked at.
+    ///
+    /// # Errors
+    /// If it is empty or cannot be read.
+    pub(crate) fn named(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let text = match (&self.prompt_file, &self.prompt) {
+            (Some(path), _) => {
+                let failed = |cause| Failure::TextFile {
+                    path: path.clone(),
+                    cause,
+                };
+                let text = File::open(path).and_then(input::read_all).map_err(failed)?;
+                without_line_break(text)
+            }
+            (None, Some(text)) => text.as_encoded_bytes().to_vec(),
+            (None, None) => return Ok(None),
+        };
+        match text.is_empty() {
+            true => Err(Failure::EmptyPrompt),
+            false => Ok(Some(text)),
+        }
     }
 
     /// As [`PromptArgs::read`], for a command that needs a prompt.
@@ -165,9 +196,13 @@ fn is_piped() -> bool {
 
 /// All of standard input, without the last line break.
 fn read() -> Result<Vec<u8>, Failure> {
-    let mut text = input::read_all(io::stdin().lock()).map_err(Failure::Stdin)?;
+    let text = input::read_all(io::stdin().lock()).map_err(Failure::Stdin)?;
+    Ok(without_line_break(text))
+}
+
+fn without_line_break(mut text: Vec<u8>) -> Vec<u8> {
     for line_break in [b'\n', b'\r'] {
         text.pop_if(|last| *last == line_break);
     }
-    Ok(text)
+    text
 }

@@ -1,26 +1,34 @@
-//! From logits to a token: greedy, temperature, top-k, top-p.
+//! From logits to a token: biases and penalties, greedy, temperature, top-k, top-p, min-p.
 //!
 //! The same logits, settings and seed give the same tokens on every machine: the generator is integer arithmetic, the
 //! exponential is the crate's own, and sums are taken in a stated order.
+
+mod adjust;
 
 use std::cmp::Ordering;
 
 use atome_kernels::reference::math::exp;
 
+use self::adjust::Adjust;
 use crate::error::RunError;
 use crate::rng::Xoshiro256PlusPlus;
 
 /// How to choose a token.
 ///
-/// The filters apply in the order of the fields: temperature, then top-k, then top-p.
+/// They apply in the order of the fields: the repetition penalty, temperature, top-k, top-p, min-p.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
+    /// Divides a logit above 0, and multiplies one below, of every token that is among the last [`REPETITION_WINDOW`]; 1 does
+    /// nothing.
+    pub repetition_penalty: f32,
     /// Divides the logits; 0 means greedy: always the most likely token.
     pub temperature: f32,
     /// Keeps only this many of the most likely tokens; 0 keeps all.
     pub top_k: usize,
     /// Keeps only the most likely tokens that together have at least this share of the probability; 1 keeps all.
     pub top_p: f32,
+    /// Keeps only tokens that have at least this share of the most likely one's probability; 0 keeps all.
+    pub min_p: f32,
     /// Starts the random sequence.
     pub seed: u64,
 }
@@ -28,9 +36,11 @@ pub struct Sampling {
 impl Sampling {
     /// Always the most likely token.
     pub const GREEDY: Self = Self {
+        repetition_penalty: 1.0,
         temperature: 0.0,
         top_k: 0,
         top_p: 1.0,
+        min_p: 0.0,
         seed: 0,
     };
 
@@ -38,7 +48,8 @@ impl Sampling {
     ///
     /// # Errors
     /// [`RunError::Temperature`] unless the temperature is a finite number of 0 or more;
-    /// [`RunError::TopP`] unless top-p is above 0 and at most 1.
+    /// [`RunError::TopP`] unless top-p is above 0 and at most 1, [`RunError::MinP`] unless min-p is from 0 to 1,
+    /// [`RunError::RepetitionPenalty`] unless it is a finite number above 0.
     pub fn validate(&self) -> Result<(), RunError> {
         if !(self.temperature.is_finite() && self.temperature >= 0.0) {
             return Err(RunError::Temperature {
@@ -47,6 +58,13 @@ impl Sampling {
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
             return Err(RunError::TopP { found: self.top_p });
+        }
+        if !(0.0..=1.0).contains(&self.min_p) {
+            return Err(RunError::MinP { found: self.min_p });
+        }
+        let penalty = self.repetition_penalty;
+        if !(penalty.is_finite() && penalty > 0.0) {
+            return Err(RunError::RepetitionPenalty { found: penalty });
         }
         Ok(())
     }
@@ -57,9 +75,11 @@ impl Default for Sampling {
     /// that have 0.95 of the probability, seed 0. [`Sampling::GREEDY`] draws no random numbers.
     fn default() -> Self {
         Self {
+            repetition_penalty: 1.0,
             temperature: 0.8,
             top_k: 40,
             top_p: 0.95,
+            min_p: 0.0,
             seed: 0,
         }
     }
@@ -77,7 +97,11 @@ pub struct Sampler {
     ids: Vec<u32>,
     /// `[vocab]`: probability of each id in `ids`, up to a common factor.
     weights: Vec<f32>,
+    /// What is done to logits before, if anything is.
+    adjust: Option<Box<Adjust>>,
 }
+
+pub use adjust::REPETITION_WINDOW;
 
 /// Ids ranked at a time while looking for the nucleus: most nuclei are smaller.
 const RANK_CHUNK: usize = 64;
@@ -103,7 +127,36 @@ impl Sampler {
             vocab,
             ids,
             weights,
+            adjust: match sampling.repetition_penalty {
+                1.0 => None,
+                penalty => Some(Box::new(Adjust::new(vocab, penalty)?)),
+            },
         })
+    }
+
+    /// The same sampler, which adds a number to the logit of each of these ids, as often as it is there: -inf bans it.
+    ///
+    /// # Errors
+    /// [`RunError::LogitBias`] for an id outside the vocabulary or a number that is NaN or +inf;
+    /// [`RunError::SamplerMemory`] for more logits than memory allows.
+    pub fn with_bias(mut self, biases: &[(u32, f32)]) -> Result<Self, RunError> {
+        if biases.is_empty() {
+            return Ok(self);
+        }
+        let adjust = match self.adjust.take() {
+            Some(adjust) => *adjust,
+            None => Adjust::new(self.vocab, 1.0)?,
+        };
+        self.adjust = Some(Box::new(adjust.with_bias(biases)?));
+        Ok(self)
+    }
+
+    /// Notes a token that the session took in and that this sampler did not choose, such as one of a prompt: the repetition
+    /// penalty is for it too. Does not allocate.
+    pub fn saw(&mut self, token: u32) {
+        if let Some(adjust) = &mut self.adjust {
+            adjust.saw(token);
+        }
     }
 
     /// Returns the settings.
@@ -112,8 +165,11 @@ impl Sampler {
         &self.sampling
     }
 
-    /// Starts the random sequence again from its seed.
-    pub const fn restart(&mut self) {
+    /// Starts the random sequence again from its seed, and forgets the tokens that were seen.
+    pub fn restart(&mut self) {
+        if let Some(adjust) = &mut self.adjust {
+            adjust.forget();
+        }
         self.rng = Xoshiro256PlusPlus::new(self.sampling.seed);
     }
 
@@ -132,6 +188,16 @@ impl Sampler {
             self.vocab,
             "a sampler takes as many logits as it was made for"
         );
+        let Some(mut adjust) = self.adjust.take() else {
+            return self.choose(logits);
+        };
+        let token = self.choose(adjust.apply(logits));
+        adjust.saw(token);
+        self.adjust = Some(adjust);
+        token
+    }
+
+    fn choose(&mut self, logits: &[f32]) -> u32 {
         let best = argmax(logits);
         if self.sampling.temperature == 0.0 || self.sampling.top_k == 1 {
             return best;
@@ -149,11 +215,15 @@ impl Sampler {
         }
         let ranked = self.keep_top_k(logits);
         self.weigh(logits, logits[best as usize]);
-        let total = if self.sampling.top_p < 1.0 {
+        let mut total = if self.sampling.top_p < 1.0 {
             self.keep_top_p(logits, ranked)
         } else {
             self.total()
         };
+        if self.sampling.min_p > 0.0 {
+            self.keep_min_p();
+            total = self.total();
+        }
         self.draw(u * total)
     }
 
@@ -222,6 +292,12 @@ impl Sampler {
             }
         }
         sum
+    }
+
+    /// Drops ids whose weight is below `min_p`; that of the best is 1.
+    fn keep_min_p(&mut self) {
+        let (weights, least) = (&self.weights, self.sampling.min_p);
+        self.ids.retain(|id| weights[*id as usize] >= least);
     }
 
     /// Returns the id at which the running sum of weights first exceeds `target`.

@@ -156,9 +156,11 @@ fn steps_prefill_sampling_and_classification() {
     let (language, classifier) = models();
     let tokens: Vec<u32> = (0..200).map(|t| t % 256).collect();
     let sampling = Sampling {
+        repetition_penalty: 1.1,
         temperature: 0.8,
         top_k: 40,
         top_p: 0.9,
+        min_p: 0.01,
         seed: 1,
     };
     for backend in [BackendKind::Aot, BackendKind::Jit] {

@@ -3,12 +3,14 @@
 use super::prefill::prefill;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::state_file;
 use crate::text::TextWriter;
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::Tokenizer;
 use atome::{Model, Session};
 use serde::Serialize;
 use std::io::{self, StdoutLock, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How a prompt is continued.
@@ -16,6 +18,10 @@ pub(super) struct Settings {
     /// Maximum number of tokens.
     pub(super) n: usize,
     pub(super) sampling: Sampling,
+    /// What is added to the logits of single tokens.
+    pub(super) biases: Vec<(u32, f32)>,
+    /// The state that the prompt is read after.
+    pub(super) load_state: Option<PathBuf>,
     /// The token after which nothing follows.
     pub(super) end_of_text: Option<u32>,
     /// Ends it before.
@@ -30,6 +36,9 @@ pub(super) enum Stop {
     Length,
     /// The model ended the text.
     EndOfText,
+    /// A text came that was to end it.
+    #[serde(rename = "stop_text")]
+    GivenText,
     /// Somebody asked for an end.
     Interrupted,
 }
@@ -39,6 +48,8 @@ pub(super) struct Generation {
     session: Session,
     sampler: Sampler,
     left: usize,
+    /// The last token, if the session has not taken it in.
+    last: Option<u32>,
     end_of_text: Option<u32>,
     interrupt: Interrupt,
     /// Tokens of the prompt and the time they took.
@@ -60,16 +71,23 @@ impl Generation {
         let Settings {
             n,
             sampling,
+            biases,
+            load_state,
             end_of_text,
             interrupt,
         } = settings;
-        let sampler = Sampler::new(sampling, model.vocab())?;
+        let mut sampler = Sampler::new(sampling, model.vocab())?.with_bias(&biases)?;
+        if let Some(path) = &load_state {
+            state_file::load(&mut session, path)?;
+        }
+        prompt.iter().for_each(|token| sampler.saw(*token));
         let start = Instant::now();
         let taken = prefill(&mut session, prompt, quiet, || interrupt.is_asked())?;
         Ok(Generation {
             session,
             sampler,
             left: n,
+            last: None,
             end_of_text,
             interrupt,
             prefill: (taken, start.elapsed()),
@@ -93,13 +111,25 @@ impl Generation {
             return Ok(None);
         }
         self.left -= 1;
+        self.last = Some(id);
         // Nobody asks what follows the last token.
         if self.left > 0 {
             self.session.step(id)?;
+            self.last = None;
             self.decode.0 += 1;
             self.decode.1 += start.elapsed();
         }
         Ok(Some(id))
+    }
+}
+
+impl Generation {
+    /// The session, when it has taken in every token.
+    pub(super) fn session(&mut self) -> Result<&Session, Failure> {
+        if let Some(last) = self.last.take() {
+            self.session.step(last)?;
+        }
+        Ok(&self.session)
     }
 }
 

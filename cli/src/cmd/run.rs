@@ -1,13 +1,15 @@
 use super::generate::{Generation, Printer, Settings, Stop};
-use crate::args::{LoadArgs, decimal, whole};
+use crate::args::{LoadArgs, whole};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output;
-use crate::prompt::{Given, PromptArgs};
+use crate::prompt::{Given, PromptArgs, check_model};
+use crate::sampling::SamplingArgs;
+use crate::state_file;
+use crate::stops::Stops;
 use crate::units::{bytes, count, duration, significant};
 use atome::Model;
-use atome::sampler::Sampling;
-use atome::tokenizer::Tokenizer;
+use atome::tokenizer::{TextDecoder, Tokenizer};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -29,85 +31,68 @@ const SAMPLE_PROMPT: &[u8] = b"In the beginning";
 pub(crate) struct RunArgs {
     /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, GGUF, or a directory of float weights
     /// [default: the model inside this command]
-    model: Option<PathBuf>,
+    pub(super) model: Option<PathBuf>,
 
     #[command(flatten)]
-    prompt: PromptArgs,
+    pub(super) prompt: PromptArgs,
 
-    /// How many tokens to generate at most; with 0 only the prompt is printed
+    /// How many tokens to generate at most, with --chat for each answer; with 0 only the prompt is printed
     #[arg(short, value_name = "N", default_value_t = 200)]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
-    n: usize,
+    pub(super) n: usize,
 
     /// Go on where the model ends the text
     #[arg(long)]
-    ignore_eos: bool,
+    pub(super) ignore_eos: bool,
+
+    /// End the text before this one, which is not printed; may be given several times
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) stop: Vec<String>,
+
+    /// Hold a conversation: every line of standard input is said, or what -p says, once. The template is the
+    /// model's (`tokenizer.chat_template` of GGUF, `tokenizer_config.json` or `chat_template.jinja` of a
+    /// directory); without one, `User:` and `Assistant:` stand before what is said. A turn reads its own tokens only
+    #[arg(long, conflicts_with = "tokens")]
+    pub(super) chat: bool,
+
+    /// What a conversation begins with
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub(super) system: Option<String>,
+
+    /// A template of conversations (Jinja), in place of the model's
+    #[arg(long, value_name = "FILE", requires = "chat")]
+    pub(super) chat_template: Option<PathBuf>,
+
+    /// Go on from a state that --save-state wrote, of the same model; the prompt is read after it
+    #[arg(long, value_name = "FILE")]
+    pub(super) load_state: Option<PathBuf>,
+
+    /// At the end, write what the model remembers to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) save_state: Option<PathBuf>,
 
     #[command(flatten)]
-    sampling: SamplingArgs,
+    pub(super) sampling: SamplingArgs,
 
-    /// Print one JSON object at the end, in place of text as it comes
+    /// Print one JSON object at the end, in place of text as it comes; with --chat one for each turn
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     #[command(flatten)]
     load: LoadArgs,
 }
 
-/// How tokens are chosen.
-#[derive(Debug, Args)]
-struct SamplingArgs {
-    /// Always take the most likely token
-    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p"])]
-    greedy: bool,
-
-    /// Divides the logits: below 1 for likelier text, above for more surprising; 0 is greedy
-    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature)]
-    #[arg(value_parser = decimal, allow_negative_numbers = true)]
-    temperature: f32,
-
-    /// Chooses among the K most likely tokens; 0 for all
-    #[arg(long, value_name = "K", default_value_t = Sampling::default().top_k)]
-    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
-    top_k: usize,
-
-    /// Chooses among the most likely tokens that together have probability P; 1 for all
-    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
-    #[arg(value_parser = decimal, allow_negative_numbers = true)]
-    top_p: f32,
-
-    /// Starts the random sequence; another seed gives another text
-    #[arg(long, value_name = "S", default_value_t = Sampling::default().seed)]
-    #[arg(value_parser = whole::<u64>, allow_negative_numbers = true)]
-    seed: u64,
-}
-
-impl SamplingArgs {
-    fn sampling(&self) -> Sampling {
-        let SamplingArgs {
-            greedy,
-            temperature,
-            top_k,
-            top_p,
-            seed,
-        } = *self;
-        if greedy {
-            Sampling::GREEDY
-        } else {
-            Sampling {
-                temperature,
-                top_k,
-                top_p,
-                seed,
-            }
-        }
-    }
-}
-
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let sampling = args.sampling.sampling();
     sampling.validate()?;
-    let quiet = args.load.machine.quiet;
+    let quiet = args.quiet();
+    if args.chat {
+        check_model(args.model.as_deref())?;
+        let model = args.load.load(args.model.as_deref())?;
+        super::continues(&model)?;
+        describe(quiet, &model);
+        return super::chat::run(args, &model, &Interrupt::between());
+    }
     let given = args.given(quiet)?;
     let model = args.load.load(args.model.as_deref())?;
     super::continues(&model)?;
@@ -118,11 +103,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let settings = Settings {
         n: args.n,
         sampling,
+        biases: args.sampling.biases().to_vec(),
+        load_state: args.load_state.clone(),
         end_of_text: ends.filter(|_| !args.ignore_eos),
         interrupt: Interrupt::listen(),
     };
     describe(quiet, &model);
     let mut generation = Generation::new(&model, &prompt, settings, quiet || args.json)?;
+    if !args.stop.is_empty() {
+        let tokenizer = tokenizer.map_err(Failure::StopWithoutText)?;
+        return until_stopped(args, &model, &tokenizer, &prompt, generation);
+    }
     let mut printer = match &tokenizer {
         _ if args.json => Printer::Nothing,
         Ok(tokenizer) if as_text => Printer::text(tokenizer),
@@ -137,6 +128,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         ids.push(id);
     }
     printer.finish().map_err(Failure::Output)?;
+    if let Some(path) = &args.save_state {
+        state_file::save(generation.session()?, path)?;
+    }
     if args.json {
         let text = tokenizer.ok().map(|t| decoded(&t, &[&prompt[..], &ids]));
         print_json(&model, &prompt, &ids, text, &generation)?;
@@ -145,13 +139,67 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     match generation.stop {
         Stop::Interrupted => Err(Failure::Interrupted),
-        Stop::Length | Stop::EndOfText => Ok(()),
+        Stop::Length | Stop::EndOfText | Stop::GivenText => Ok(()),
+    }
+}
+
+/// Prints the text up to the first of the texts that end it.
+fn until_stopped(
+    args: &RunArgs,
+    model: &Model,
+    tokenizer: &Tokenizer,
+    prompt: &[u32],
+    mut generation: Generation,
+) -> Result<(), Failure> {
+    let mut stops = Stops::new(args.stop.iter().cloned());
+    let (mut decoder, mut ids, mut text) = (TextDecoder::new(), Vec::new(), String::new());
+    let mut put = |bytes: &[u8]| {
+        let from = text.len();
+        decoder.push(bytes, |part| text.push_str(part));
+        match args.json {
+            true => Ok(()),
+            false => output::print(&text[from..]),
+        }
+    };
+    for id in prompt {
+        put(tokenizer.bytes(*id))?;
+    }
+    while let Some(id) = generation.next()? {
+        ids.push(id);
+        let (ready, found) = stops.push(tokenizer.bytes(id));
+        put(&ready)?;
+        if found {
+            generation.stop = Stop::GivenText;
+            break;
+        }
+    }
+    put(&stops.finish())?;
+    if let Some(path) = &args.save_state {
+        state_file::save(generation.session()?, path)?;
+    }
+    if args.json {
+        return print_json(model, prompt, &ids, Some(text), &generation);
+    }
+    output::print("\n")?;
+    report(args.quiet(), &generation);
+    match generation.stop {
+        Stop::Interrupted => Err(Failure::Interrupted),
+        _ => Ok(()),
     }
 }
 
 impl RunArgs {
+    pub(super) fn quiet(&self) -> bool {
+        self.load.machine.quiet
+    }
+
     /// What is to be continued.
     fn given(&self, quiet: bool) -> Result<Given, Failure> {
+        if self.load_state.is_some() {
+            check_model(self.model.as_deref())?;
+            let given = self.prompt.read(quiet)?;
+            return Ok(given.unwrap_or_else(|| Given::Ids(Vec::new())));
+        }
         let Some(model) = self.model.as_deref() else {
             let given = self.prompt.read(quiet)?;
             return Ok(given.unwrap_or_else(|| Given::Text(SAMPLE_PROMPT.to_vec())));
@@ -196,6 +244,7 @@ fn report(quiet: bool, generation: &Generation) {
     line.push_str(match generation.stop {
         Stop::Length => "",
         Stop::EndOfText => ", the text ended",
+        Stop::GivenText => ", stopped",
         Stop::Interrupted => ", interrupted",
     });
     output::note(quiet, line);

@@ -116,6 +116,30 @@ pub enum RunError {
         /// The share given.
         found: f32,
     },
+    /// A least probability that is not a share of the greatest.
+    #[error("expected min-p from 0 to 1, found {found}")]
+    MinP {
+        /// The share given.
+        found: f32,
+    },
+    /// A repetition penalty that is not a finite number above 0.
+    #[error("expected a finite repetition penalty above 0, found {found}")]
+    RepetitionPenalty {
+        /// The penalty given.
+        found: f32,
+    },
+    /// A bias of no token, or one that is no number to add.
+    #[error(
+        "expected a bias below infinity for a token from 0 to {}, found {found} for token {id}", vocab.saturating_sub(1)
+    )]
+    LogitBias {
+        /// The token given.
+        id: u32,
+        /// The bias given.
+        found: f32,
+        /// Number of ids in the vocabulary.
+        vocab: usize,
+    },
     /// A classification was asked of a language model.
     #[error("the model has no classifier head: it continues text, it has no classes")]
     NotAClassifier,

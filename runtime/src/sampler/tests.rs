@@ -7,6 +7,7 @@ fn sampler(temperature: f32, top_k: usize, top_p: f32, seed: u64, vocab: usize) 
             top_k,
             top_p,
             seed,
+            ..Sampling::GREEDY
         },
         vocab,
     )
@@ -210,4 +211,91 @@ fn impossible_vocabularies_are_refused() {
     }
     let mut none = Sampler::new(Sampling::GREEDY, 0).unwrap();
     assert_eq!(none.sample(&[]), 0);
+}
+
+#[test]
+fn min_p_keeps_what_is_likely_enough() {
+    // Probabilities of 0.5, 0.25, 0.24 and 0.01.
+    let logits: Vec<f32> = [0.5f32, 0.25, 0.24, 0.01].map(f32::ln).to_vec();
+    let kept = |min_p| {
+        let sampling = Sampling {
+            temperature: 1.0,
+            min_p,
+            ..Sampling::GREEDY
+        };
+        let shares = shares(Sampler::new(sampling, 4).unwrap(), &logits, 4_000);
+        shares.iter().filter(|share| **share > 0.0).count()
+    };
+    assert_eq!(
+        [0.0, 0.01, 0.4, 0.49, 0.6, 1.0].map(kept),
+        [4, 4, 3, 2, 1, 1]
+    );
+}
+
+#[test]
+fn a_token_that_was_there_is_less_likely() {
+    let sampling = Sampling {
+        repetition_penalty: 2.0,
+        ..Sampling::GREEDY
+    };
+    let mut sampler = Sampler::new(sampling, 3).unwrap();
+    let logits = [4.0, 3.0, -1.0];
+    // 4 becomes 2 once it was chosen, 3 becomes 1.5 then, and -1 would be -2.
+    assert_eq!([0; 4].map(|_| sampler.sample(&logits)), [0, 1, 0, 0]);
+    sampler.restart();
+    sampler.saw(0);
+    sampler.saw(0);
+    assert_eq!(
+        sampler.sample(&logits),
+        1,
+        "once, however often it was there"
+    );
+    // Tokens leave the window.
+    for _ in 0..REPETITION_WINDOW {
+        sampler.saw(1);
+    }
+    assert_eq!(sampler.sample(&logits), 0);
+    // An id that there is not is nothing.
+    sampler.saw(u32::MAX);
+    assert_eq!(sampler.sample(&logits), 0);
+    let negative = [-1.0, -1.5, -4.0];
+    sampler.restart();
+    sampler.saw(0);
+    assert_eq!(sampler.sample(&negative), 1);
+}
+
+#[test]
+fn a_bias_is_added() {
+    let with = |biases: &[(u32, f32)]| Sampler::new(Sampling::GREEDY, 3).unwrap().with_bias(biases);
+    let logits = [1.0, 2.0, 3.0];
+    assert_eq!(with(&[]).unwrap().sample(&logits), 2);
+    assert_eq!(with(&[(0, 2.5)]).unwrap().sample(&logits), 0);
+    assert_eq!(with(&[(0, 1.5), (0, 1.0)]).unwrap().sample(&logits), 0);
+    assert_eq!(with(&[(2, f32::NEG_INFINITY)]).unwrap().sample(&logits), 1);
+    let message = |biases| with(biases).unwrap_err().to_string();
+    let expected = "expected a bias below infinity for a token from 0 to 2, found 1 for token 3";
+    assert_eq!(message(&[(3, 1.0)]), expected);
+    assert!(message(&[(0, f32::NAN)]).contains("found NaN for token 0"));
+    assert!(message(&[(0, f32::INFINITY)]).contains("found inf for token 0"));
+}
+
+#[test]
+fn new_settings_are_held_to_their_ranges() {
+    let message = |min_p, repetition_penalty| {
+        let sampling = Sampling {
+            min_p,
+            repetition_penalty,
+            ..Sampling::GREEDY
+        };
+        sampling.validate().unwrap_err().to_string()
+    };
+    assert_eq!(message(1.5, 1.0), "expected min-p from 0 to 1, found 1.5");
+    assert_eq!(
+        message(f32::NAN, 1.0),
+        "expected min-p from 0 to 1, found NaN"
+    );
+    let penalty = "expected a finite repetition penalty above 0, found ";
+    for found in [0.0, -1.0, f32::INFINITY, f32::NAN] {
+        assert_eq!(message(0.0, found), format!("{penalty}{found}"));
+    }
 }

@@ -1,0 +1,196 @@
+//! `atome run --chat`: a conversation, a line a turn.
+
+mod talk;
+mod template;
+
+use crate::cmd::run::RunArgs;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output;
+use crate::units::{count, significant};
+use atome::Model;
+use atome::sampler::Sampler;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::time::Instant;
+use talk::{Settings, Talk, Turn};
+use template::Template;
+
+/// Longest line that is read.
+const MAX_LINE_BYTES: usize = 1 << 20;
+
+const HELP: &str = "\
+/save FILE  keep the conversation
+/load FILE  go back to one that was kept
+/reset      begin again
+/help       this
+A line that starts with // is said with one / less; a line that ends with \\ goes on in the next.
+Ctrl-C ends an answer; Ctrl-D, or Ctrl-C between answers, the conversation.";
+
+/// Holds a conversation: one turn of what `-p` says, or turns from standard input until it ends.
+pub(super) fn run(args: &RunArgs, model: &Model, interrupt: &Interrupt) -> Result<(), Failure> {
+    let quiet = args.quiet();
+    let sampler = Sampler::new(args.sampling.sampling(), model.vocab())?;
+    let sampler = sampler.with_bias(args.sampling.biases())?;
+    let template = Template::find(args.chat_template.as_deref(), args.model.as_deref())?;
+    if template.is_plain() {
+        output::note(
+            quiet,
+            "no chat template: `User:` and `Assistant:` stand before what is said",
+        );
+    }
+    let mut chat = Chat {
+        talk: Talk::new(model, sampler, template, args.system.as_deref())?,
+        settings: Settings {
+            n: args.n,
+            ignores_ends: args.ignore_eos,
+            stops: &args.stop,
+            interrupt,
+            quiet,
+        },
+        json: args.json,
+    };
+    if let Some(path) = &args.load_state {
+        chat.talk.load(path)?;
+    }
+    match args.prompt.named()? {
+        Some(text) => chat.say(&String::from_utf8_lossy(&text))?,
+        None => chat.lines(io::stdin().lock())?,
+    }
+    match &args.save_state {
+        Some(path) => chat.talk.save(path),
+        None => Ok(()),
+    }
+}
+
+struct Chat<'s> {
+    talk: Talk,
+    settings: Settings<'s>,
+    json: bool,
+}
+
+impl Chat<'_> {
+    /// Takes turns until there are no more lines.
+    fn lines(&mut self, mut from: impl BufRead) -> Result<(), Failure> {
+        let asks = io::stdin().is_terminal();
+        let mut said = String::new();
+        loop {
+            if asks {
+                let _ = write!(
+                    io::stderr(),
+                    "{}",
+                    if said.is_empty() { "> " } else { ". " }
+                );
+            }
+            let Some(line) = read_line(&mut from)? else {
+                return match said.is_empty() {
+                    true => Ok(()),
+                    false => self.take(&said),
+                };
+            };
+            if let Some(start) = line.strip_suffix('\\') {
+                said.push_str(start);
+                said.push('\n');
+                continue;
+            }
+            said.push_str(&line);
+            self.take(&std::mem::take(&mut said))?;
+        }
+    }
+
+    /// Says what a line says, or does what it asks for.
+    fn take(&mut self, line: &str) -> Result<(), Failure> {
+        match line.strip_prefix('/') {
+            Some(text) if text.starts_with('/') => self.say(text)?,
+            Some(command) => self.obey(command),
+            None if line.trim().is_empty() => {}
+            None => self.say(line)?,
+        }
+        Ok(())
+    }
+
+    /// Does what a line that starts with a slash asks for; what goes wrong is said, and the conversation goes on.
+    fn obey(&mut self, command: &str) {
+        let (name, file) = command.split_once(' ').unwrap_or((command, ""));
+        let (name, file) = (name.trim_end(), file.trim());
+        let done = match (name, file) {
+            ("save" | "load", "") => {
+                return output::note(false, format_args!("/{name} needs a file: /{name} FILE"));
+            }
+            ("save", file) => self.talk.save(Path::new(file)),
+            ("load", file) => self.talk.load(Path::new(file)),
+            ("reset", "") => {
+                self.talk.reset();
+                Ok(())
+            }
+            ("help", "") => return output::note(false, HELP),
+            _ => return output::note(false, format_args!("no command /{name}; /help lists them")),
+        };
+        match done {
+            Ok(()) => output::note(self.settings.quiet, format_args!("/{name}: done")),
+            Err(failure) => output::complain(&failure),
+        }
+    }
+
+    /// A turn: the answer goes to standard output as it comes.
+    fn say(&mut self, text: &str) -> Result<(), Failure> {
+        let start = Instant::now();
+        let json = self.json;
+        let mut write = |text: &str| {
+            let mut out = io::stdout().lock();
+            match json {
+                true => Ok(()),
+                false => out.write_all(text.as_bytes()).and_then(|()| out.flush()),
+            }
+        };
+        self.settings.interrupt.begin();
+        let turn = self.talk.turn(text, &self.settings, &mut write);
+        self.settings.interrupt.end();
+        let turn = turn?;
+        match json {
+            true => output::print_json(&turn),
+            false => {
+                output::print("\n")?;
+                report(self.settings.quiet, &turn, start);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn report(quiet: bool, turn: &Turn, start: Instant) {
+    let tokens = (turn.read + turn.written) as f64;
+    let line = format!(
+        "[{} read, {} written, {} tok/s{}]",
+        count(turn.read, "token", "tokens"),
+        turn.written,
+        significant(tokens / start.elapsed().as_secs_f64().max(1e-9)),
+        if turn.interrupted {
+            ", interrupted"
+        } else {
+            ""
+        }
+    );
+    output::note(quiet, line);
+}
+
+/// A line without its end; `None` at the end of the input.
+fn read_line(from: &mut impl BufRead) -> Result<Option<String>, Failure> {
+    let mut line = Vec::new();
+    let mut from = io::Read::take(from, MAX_LINE_BYTES as u64 + 1);
+    from.read_until(b'\n', &mut line).map_err(Failure::Stdin)?;
+    if line.len() > MAX_LINE_BYTES {
+        let message = format!("expected lines of at most {MAX_LINE_BYTES} bytes, found more");
+        return Err(Failure::Stdin(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            message,
+        )));
+    }
+    if line.is_empty() {
+        return Ok(None);
+    }
+    for end in [b'\n', b'\r'] {
+        line.pop_if(|last| *last == end);
+    }
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+}

@@ -1,0 +1,94 @@
+//! What is done to logits before a token is chosen: biases of single tokens, and a penalty for those that were there.
+
+use crate::error::RunError;
+
+/// Tokens that the repetition penalty looks back.
+pub const REPETITION_WINDOW: usize = 256;
+
+/// The adjustments, what they look back at, and the logits they make. Nothing is allocated after it is made.
+#[derive(Debug, Clone)]
+pub(super) struct Adjust {
+    penalty: f32,
+    biases: Vec<(u32, f32)>,
+    /// The last tokens, the oldest at `next` when there are as many as the window has.
+    seen: Vec<u32>,
+    next: usize,
+    /// `[vocab]`: whether a token has its penalty already.
+    is_done: Vec<bool>,
+    /// `[vocab]`
+    logits: Vec<f32>,
+}
+
+impl Adjust {
+    pub(super) fn new(vocab: usize, penalty: f32) -> Result<Self, RunError> {
+        let no_memory = |_| RunError::SamplerMemory { vocab };
+        let (mut is_done, mut logits) = (Vec::new(), Vec::new());
+        is_done.try_reserve_exact(vocab).map_err(no_memory)?;
+        logits.try_reserve_exact(vocab).map_err(no_memory)?;
+        is_done.resize(vocab, false);
+        logits.resize(vocab, 0.0);
+        Ok(Self {
+            penalty,
+            biases: Vec::new(),
+            seen: Vec::with_capacity(REPETITION_WINDOW),
+            next: 0,
+            is_done,
+            logits,
+        })
+    }
+
+    pub(super) fn with_bias(mut self, biases: &[(u32, f32)]) -> Result<Self, RunError> {
+        let vocab = self.logits.len();
+        for &(id, found) in biases {
+            let is_known = usize::try_from(id).is_ok_and(|id| id < vocab);
+            if !is_known || found.is_nan() || found == f32::INFINITY {
+                return Err(RunError::LogitBias { id, found, vocab });
+            }
+        }
+        self.biases.extend(biases);
+        Ok(self)
+    }
+
+    pub(super) fn saw(&mut self, token: u32) {
+        if self.seen.len() < REPETITION_WINDOW {
+            self.seen.push(token);
+            return;
+        }
+        self.seen[self.next] = token;
+        self.next = (self.next + 1) % REPETITION_WINDOW;
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.seen.clear();
+        self.next = 0;
+    }
+
+    /// The logits that a token is chosen from: biases first, then the penalty.
+    pub(super) fn apply(&mut self, logits: &[f32]) -> &[f32] {
+        self.logits.copy_from_slice(logits);
+        for &(id, bias) in &self.biases {
+            self.logits[id as usize] += bias;
+        }
+        if self.penalty == 1.0 {
+            return &self.logits;
+        }
+        for &id in &self.seen {
+            let Some(is_done) = self.is_done.get_mut(id as usize) else {
+                continue;
+            };
+            if !std::mem::replace(is_done, true) {
+                let logit = &mut self.logits[id as usize];
+                *logit = match *logit > 0.0 {
+                    true => *logit / self.penalty,
+                    false => *logit * self.penalty,
+                };
+            }
+        }
+        for &id in &self.seen {
+            if let Some(is_done) = self.is_done.get_mut(id as usize) {
+                *is_done = false;
+            }
+        }
+        &self.logits
+    }
+}
