@@ -70,7 +70,7 @@ fn a_turn_of_fifty_costs_its_own_tokens() {
             "{turn}"
         );
         position = found;
-        write!(text, "{own}{answer}\n").unwrap();
+        writeln!(text, "{own}{answer}").unwrap();
         // Nothing was read twice.
         assert!(position <= text.len(), "{position} of {}", text.len());
     }
