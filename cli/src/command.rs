@@ -2,7 +2,7 @@
 
 #[cfg(feature = "train")]
 use crate::cmd::train;
-use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run, tune};
+use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run, tokenize, tune};
 use crate::failure::Failure;
 use crate::output;
 use clap::error::ErrorKind;
@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Pack(pack::PackArgs),
     Eval(eval::EvalArgs),
+    Tokenize(tokenize::TokenizeArgs),
     Emit(emit::EmitArgs),
     #[cfg(feature = "train")]
     Train(Box<train::TrainArgs>),
@@ -59,6 +60,7 @@ impl Command {
             Command::Inspect(args) => inspect::run(&args),
             Command::Pack(args) => pack::run(&args),
             Command::Eval(args) => eval::run(&args),
+            Command::Tokenize(args) => tokenize::run(&args),
             Command::Emit(args) => emit::run(&args),
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(&args),

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::{input, output, tokens};
 use atome::{FileError, Model, RunError};
 use clap::Args;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -53,20 +53,13 @@ impl PromptArgs {
         if self.prompt_file.is_some() {
             return self.named().map(|text| text.map(Given::Text));
         }
-        let text = match (&self.tokens, &self.prompt) {
-            (Some(list), _) => return tokens::read(list).map(|ids| Some(Given::Ids(ids))),
-            (None, Some(text)) if text == "-" => asked_for(quiet)?,
-            (None, Some(text)) => text.as_encoded_bytes().to_vec(),
-            // Nothing through a pipe is nothing given: many a program starts others so.
-            (None, None) => match piped(quiet)? {
-                text if text.is_empty() => return Ok(None),
-                text => text,
-            },
-        };
-        if text.is_empty() {
-            return Err(Failure::EmptyPrompt);
+        if let Some(list) = &self.tokens {
+            return tokens::read(list).map(|ids| Some(Given::Ids(ids)));
         }
-        Ok(Some(Given::Text(text)))
+        match text(self.prompt.as_deref(), quiet)? {
+            Some(text) if text.is_empty() => Err(Failure::EmptyPrompt),
+            text => Ok(text.map(Given::Text)),
+        }
     }
 
     /// The text that is given by name, on the command line or in a file; what comes through a pipe is not looked at.
@@ -102,6 +95,16 @@ impl PromptArgs {
     }
 }
 
+/// The text of `-p`, where `-` stands for standard input, or what comes through a pipe; `None` if there is neither.
+pub(crate) fn text(prompt: Option<&OsStr>, quiet: bool) -> Result<Option<Vec<u8>>, Failure> {
+    match prompt {
+        Some(text) if text == "-" => asked_for(quiet).map(Some),
+        Some(text) => Ok(Some(text.as_encoded_bytes().to_vec())),
+        // Nothing through a pipe is nothing given: many a program starts others so.
+        None => Ok(Some(piped(quiet)?).filter(|text| !text.is_empty())),
+    }
+}
+
 /// Checks that a model's file is there, before anything else is asked for.
 ///
 /// # Errors
@@ -127,7 +130,10 @@ impl Given {
     pub(crate) fn into_tokens(self, model: &Model) -> Result<Vec<u32>, Failure> {
         let ids = match self {
             Given::Ids(ids) => ids,
-            Given::Text(text) => model.tokenizer()?.encode(&text),
+            Given::Text(text) => {
+                let tokenizer = model.tokenizer()?;
+                [tokenizer.before(), &tokenizer.encode(&text)].concat()
+            }
         };
         let vocab = model.vocab();
         let is_outside = |id: &&u32| usize::try_from(**id).is_ok_and(|id| id >= vocab);

@@ -1,26 +1,26 @@
-//! Text to a stream as its bytes come: a model may spell a character over several tokens.
+//! Text to a stream as its tokens come: a model may spell a character over several of them.
 
-use atome::tokenizer::TextDecoder;
+use atome::tokenizer::{TokenWriter, Tokenizer};
 use std::io::{self, Write};
 
-/// Writes bytes as UTF-8 text: every character as soon as it is complete, U+FFFD for bytes that are not UTF-8.
-pub(crate) struct TextWriter<W> {
+/// Writes tokens as UTF-8 text: every character as soon as it is complete, U+FFFD for bytes that are not UTF-8.
+pub(crate) struct TextWriter<'t, W> {
     out: W,
-    decoder: TextDecoder,
+    tokens: TokenWriter<'t>,
 }
 
-impl<W: Write> TextWriter<W> {
-    pub(crate) fn new(out: W) -> TextWriter<W> {
+impl<'t, W: Write> TextWriter<'t, W> {
+    pub(crate) fn new(out: W, tokenizer: &'t Tokenizer) -> TextWriter<'t, W> {
         TextWriter {
             out,
-            decoder: TextDecoder::new(),
+            tokens: tokenizer.writer(),
         }
     }
 
-    /// Takes in bytes; writes every character that is complete.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Takes in a token; writes every character that is complete.
+    pub(crate) fn push(&mut self, id: u32) -> io::Result<()> {
         let mut written = Ok(());
-        self.decoder.push(bytes, |text| {
+        self.tokens.push(id, |text| {
             if written.is_ok() {
                 written = self.out.write_all(text.as_bytes());
             }
@@ -32,10 +32,10 @@ impl<W: Write> TextWriter<W> {
         self.out.flush()
     }
 
-    /// Ends the text and the line: no more bytes will come.
+    /// Ends the text and the line: no more tokens will come.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         let mut written = Ok(());
-        self.decoder
+        self.tokens
             .finish(|text| written = self.out.write_all(text.as_bytes()));
         written?;
         self.out.write_all(b"\n")?;
@@ -47,15 +47,20 @@ impl<W: Write> TextWriter<W> {
 mod tests {
     use super::*;
 
+    fn push(text: &mut TextWriter<'_, impl Write>, bytes: &[u8]) -> io::Result<()> {
+        bytes.iter().try_for_each(|byte| text.push((*byte).into()))
+    }
+
     #[test]
     fn a_character_waits_for_its_last_byte() {
         let mut out = Vec::new();
-        let mut text = TextWriter::new(&mut out);
-        text.push(b"x\xe2\x82").unwrap();
+        let tokenizer = Tokenizer::bytes_alone();
+        let mut text = TextWriter::new(&mut out, &tokenizer);
+        push(&mut text, b"x\xe2\x82").unwrap();
         assert_eq!(*text.out, *b"x");
-        text.push(b"\xac\xff").unwrap();
+        push(&mut text, b"\xac\xff").unwrap();
         assert_eq!(*text.out, *"x€\u{fffd}".as_bytes());
-        text.push(b"\xe2").unwrap();
+        push(&mut text, b"\xe2").unwrap();
         text.finish().unwrap();
         assert_eq!(out, "x€\u{fffd}\u{fffd}\n".as_bytes());
     }
@@ -63,8 +68,9 @@ mod tests {
     #[test]
     fn a_write_that_fails_is_told() {
         let mut room = [0; 2];
-        let mut text = TextWriter::new(&mut room[..]);
-        assert!(text.push(b"ab").is_ok());
-        assert!(text.push(b"c").is_err());
+        let tokenizer = Tokenizer::bytes_alone();
+        let mut text = TextWriter::new(&mut room[..], &tokenizer);
+        assert!(push(&mut text, b"ab").is_ok());
+        assert!(push(&mut text, b"c").is_err());
     }
 }

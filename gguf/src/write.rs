@@ -39,6 +39,14 @@ impl ArrayBytes {
         Self::words(ValueType::F32, values.into_iter().map(f32::to_le_bytes))
     }
 
+    /// u8.
+    #[must_use]
+    pub fn u8s(values: &[u8]) -> Self {
+        let (kind, len) = (ValueType::U8, values.len());
+        let bytes = values.to_vec();
+        Self { kind, len, bytes }
+    }
+
     fn words(kind: ValueType, words: impl Iterator<Item = [u8; 4]>) -> Self {
         let bytes: Vec<u8> = words.flatten().collect();
         let len = bytes.len() / 4;

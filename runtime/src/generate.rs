@@ -1,7 +1,7 @@
 //! A continuation, token by token.
 
 use crate::sampler::Sampler;
-use crate::{RunError, Session};
+use crate::{Model, RunError, Session};
 
 /// The tokens that continue a session: an iterator that [`Session::generate`] makes.
 #[derive(Debug)]
@@ -10,7 +10,8 @@ pub struct Generate<'s> {
     sampler: &'s mut Sampler,
     /// The last token, which the session takes in when the next one is asked for.
     last: Option<u32>,
-    end_of_text: Option<u32>,
+    /// Whose tokens end the text.
+    model: Model,
     is_done: bool,
 }
 
@@ -41,7 +42,7 @@ impl Session {
     /// ```
     pub fn generate<'s>(&'s mut self, sampler: &'s mut Sampler) -> Generate<'s> {
         Generate {
-            end_of_text: self.model.info().tokenizer.end_of_text(),
+            model: self.model.clone(),
             session: self,
             sampler,
             last: None,
@@ -64,7 +65,7 @@ impl Iterator for Generate<'_> {
             return Some(Err(error));
         }
         let token = self.sampler.sample(self.session.logits());
-        self.is_done = self.end_of_text == Some(token);
+        self.is_done = self.model.ends().contains(&token);
         self.last = Some(token);
         (!self.is_done).then_some(Ok(token))
     }

@@ -27,7 +27,7 @@ fn every_token_has_the_bytes_it_should() {
     for id in 0..50_256 {
         assert_eq!(OURS.bytes(id), theirs.decode_bytes(&[id]).unwrap(), "{id}");
     }
-    assert_eq!(OURS.end_of_text(), Some(50_256));
+    assert_eq!(OURS.ends(), [50_256]);
     assert_eq!(theirs.decode_bytes(&[50_256]).unwrap(), b"<|endoftext|>");
     assert!(theirs.decode_bytes(&[50_257]).is_err());
 }

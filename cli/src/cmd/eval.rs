@@ -112,7 +112,8 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
         Input::Tokens(tokens) => (tokens, None),
         Input::Text(text) => {
             let tokenizer = model.tokenizer()?;
-            (tokenizer.encode(&text), Some((text, tokenizer)))
+            let tokens = [tokenizer.before(), &tokenizer.encode(&text)].concat();
+            (tokens, Some((text, tokenizer)))
         }
     };
     let windows = windows(args, &model)?;
@@ -127,11 +128,13 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     let of_text = text.map(|(text, tokenizer)| {
         let scored = tokens.iter().skip(1);
         let scored_bytes: usize = scored.map(|&id| tokenizer.bytes(id).len()).sum();
+        // A blank that the tokenizer adds is not the text's.
+        let scored_bytes = scored_bytes.min(text.len());
         OfText {
             bits_per_byte: result.bits() / scored_bytes as f64,
             bytes: text.len(),
             scored_bytes,
-            is_bytes: tokenizer.kind() == TokenizerKind::Bytes,
+            is_bytes: model.info().tokenizer == TokenizerKind::Bytes,
         }
     });
     let answer = Answer {

@@ -22,8 +22,8 @@ pub(super) struct Settings {
     pub(super) biases: Vec<(u32, f32)>,
     /// The state that the prompt is read after.
     pub(super) load_state: Option<PathBuf>,
-    /// The token after which nothing follows.
-    pub(super) end_of_text: Option<u32>,
+    /// Whether the text goes on where the model ends it.
+    pub(super) ignores_ends: bool,
     /// Ends it before.
     pub(super) interrupt: Interrupt,
 }
@@ -50,7 +50,8 @@ pub(super) struct Generation {
     left: usize,
     /// The last token, if the session has not taken it in.
     last: Option<u32>,
-    end_of_text: Option<u32>,
+    /// Whose tokens end the text.
+    model: Option<Model>,
     interrupt: Interrupt,
     /// Tokens of the prompt and the time they took.
     pub(super) prefill: (usize, Duration),
@@ -73,7 +74,7 @@ impl Generation {
             sampling,
             biases,
             load_state,
-            end_of_text,
+            ignores_ends,
             interrupt,
         } = settings;
         let mut sampler = Sampler::new(sampling, model.vocab())?.with_bias(&biases)?;
@@ -88,7 +89,7 @@ impl Generation {
             sampler,
             left: n,
             last: None,
-            end_of_text,
+            model: (!ignores_ends).then(|| model.clone()),
             interrupt,
             prefill: (taken, start.elapsed()),
             decode: (0, Duration::ZERO),
@@ -106,7 +107,8 @@ impl Generation {
         }
         let start = Instant::now();
         let id = self.sampler.sample(self.session.logits());
-        if self.end_of_text == Some(id) {
+        let model = self.model.as_ref();
+        if model.is_some_and(|model| model.ends().contains(&id)) {
             (self.left, self.stop) = (0, Stop::EndOfText);
             return Ok(None);
         }
@@ -136,7 +138,7 @@ impl Generation {
 /// Where tokens go as they come.
 pub(super) enum Printer<'t> {
     /// Their text.
-    Text(&'t Tokenizer, TextWriter<StdoutLock<'static>>),
+    Text(TextWriter<'t, StdoutLock<'static>>),
     /// Their ids, with commas between them.
     Ids {
         out: StdoutLock<'static>,
@@ -149,7 +151,7 @@ pub(super) enum Printer<'t> {
 impl<'t> Printer<'t> {
     /// To standard output as text.
     pub(super) fn text(tokenizer: &'t Tokenizer) -> Printer<'t> {
-        Printer::Text(tokenizer, TextWriter::new(io::stdout().lock()))
+        Printer::Text(TextWriter::new(io::stdout().lock(), tokenizer))
     }
 
     /// To standard output as ids.
@@ -161,7 +163,7 @@ impl<'t> Printer<'t> {
     pub(super) fn push(&mut self, ids: &[u32]) -> io::Result<()> {
         for &id in ids {
             match self {
-                Printer::Text(tokenizer, text) => text.push(tokenizer.bytes(id))?,
+                Printer::Text(text) => text.push(id)?,
                 Printer::Ids { out, separator } => {
                     write!(out, "{separator}{id}")?;
                     *separator = ",";
@@ -174,7 +176,7 @@ impl<'t> Printer<'t> {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Printer::Text(_, text) => text.flush(),
+            Printer::Text(text) => text.flush(),
             Printer::Ids { out, .. } => out.flush(),
             Printer::Nothing => Ok(()),
         }
@@ -183,7 +185,7 @@ impl<'t> Printer<'t> {
     /// Ends the line.
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
-            Printer::Text(_, text) => text.finish(),
+            Printer::Text(text) => text.finish(),
             Printer::Ids { mut out, .. } => {
                 writeln!(out)?;
                 out.flush()

@@ -12,6 +12,7 @@ pub(crate) mod logits;
 pub(crate) mod pack;
 mod prefill;
 pub(crate) mod run;
+pub(crate) mod tokenize;
 #[cfg(feature = "train")]
 pub(crate) mod train;
 pub(crate) mod tune;

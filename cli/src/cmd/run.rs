@@ -20,10 +20,10 @@ const SAMPLE_PROMPT: &[u8] = b"In the beginning";
 
 /// Print a prompt and what the model makes of it, as it comes
 ///
-/// Text becomes tokens by the model's tokenizer: bytes, or the byte-pair encoding of GPT-2 for
-/// BitMamba-2 models of 50,257 ids. Bytes that are not UTF-8 are shown as U+FFFD. After token ids, what
+/// Text becomes tokens by the model's tokenizer: that of the vocabulary in its file or directory, bytes, or the
+/// byte-pair encoding of GPT-2 for BitMamba-2 models of 50,257 ids. Bytes that are not UTF-8 are shown as U+FFFD. After token ids, what
 /// follows is printed as ids. Without a prompt the model inside continues `In the beginning`. The text
-/// ends after N tokens, or before where the model says so with `<|endoftext|>`, which is not printed.
+/// ends after N tokens, or before where the model says so with a token such as `<|endoftext|>`, which is not printed.
 /// The same prompt, settings and seed give the same text on every machine. Load time, compile time,
 /// the arena's size and the speed are reported on standard error. Ctrl-C ends the text and reports
 /// them too, with exit code 130.
@@ -99,13 +99,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let as_text = matches!(given, Given::Text(_));
     let prompt = given.into_tokens(&model)?;
     let tokenizer = model.tokenizer();
-    let ends = model.info().tokenizer.end_of_text();
     let settings = Settings {
         n: args.n,
         sampling,
         biases: args.sampling.biases().to_vec(),
         load_state: args.load_state.clone(),
-        end_of_text: ends.filter(|_| !args.ignore_eos),
+        ignores_ends: args.ignore_eos,
         interrupt: Interrupt::listen(),
     };
     describe(quiet, &model);
@@ -132,7 +131,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         state_file::save(generation.session()?, path)?;
     }
     if args.json {
-        let text = tokenizer.ok().map(|t| decoded(&t, &[&prompt[..], &ids]));
+        let text = tokenizer
+            .ok()
+            .map(|t| t.decode(&[&prompt[..], &ids].concat()));
         print_json(&model, &prompt, &ids, text, &generation)?;
     } else {
         report(quiet, &generation);
@@ -206,13 +207,6 @@ impl RunArgs {
         };
         self.prompt.read_for(Some(model), quiet)
     }
-}
-
-/// The text of tokens.
-fn decoded(tokenizer: &Tokenizer, tokens: &[&[u32]]) -> String {
-    let ids = tokens.iter().copied().flatten();
-    let bytes: Vec<u8> = ids.flat_map(|&id| tokenizer.bytes(id)).copied().collect();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn describe(quiet: bool, model: &Model) {

@@ -9,6 +9,7 @@ use crate::format::{ContainerInfo, ContainerOptions, Format, PackSummary, WriteE
 use crate::graph::Graph;
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingType, Source};
+use crate::tokenizer::{TokenizerError, TokenizerKind, read_stored};
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 
@@ -20,6 +21,21 @@ const CONFIG: &str = "config";
 const GRAPH: &str = "graph";
 /// The key of the number of classes of a classifier.
 const CLASSES: &str = "classes";
+
+/// The bytes of the vocabulary that a model is to carry, if its tokenizer is one of its own.
+pub(super) fn vocabulary_bytes(
+    model: &Checkpoint,
+    tokenizer: &str,
+) -> Result<Option<Vec<u8>>, FileError> {
+    if tokenizer != TokenizerKind::Own.name() {
+        return Ok(None);
+    }
+    let fault = |fault: TokenizerError| FileError::from(fault);
+    let vocabulary = model.vocabulary.as_ref();
+    let vocabulary = vocabulary.ok_or_else(|| fault(TokenizerError::NoVocabulary))?;
+    let bytes = vocabulary.to_bytes().map_err(|cause| fault(cause.into()))?;
+    Ok(Some(bytes))
+}
 
 /// Returns a model as a container: a safetensors file with packed trits and everything else in its metadata.
 ///
@@ -81,6 +97,7 @@ fn write(
         },
     };
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
+    let vocabulary = vocabulary_bytes(model, &info.tokenizer)?;
     let mut metadata = Metadata::new(model.architecture().name(), encoding, info);
     match model.config().as_graph() {
         Some(graph) => metadata.set(GRAPH, &graph.to_string()),
@@ -98,6 +115,7 @@ fn write(
         encoding,
         params: model.params(),
         tensors: &model.tensors,
+        vocabulary: vocabulary.as_deref(),
     };
     writer.write(out, |cause| WriteError::file(path, cause), progress)
 }
@@ -130,7 +148,9 @@ pub(super) fn read(
     let mut model = Checkpoint::empty(config, classes, Format::Container)?;
     let encoding = metadata.encoding(Layout::of(model.params()))?;
     let info = metadata.info(encoding.packing)?;
-    model.tensors = container.tensors(model.params(), encoding, progress)?;
+    let stored;
+    (model.tensors, stored) = container.tensors(model.params(), encoding, progress)?;
+    model.vocabulary = stored.as_ref().map(read_stored).transpose()?;
     model.tokenizer.clone_from(&info.tokenizer);
     model.provenance.clone_from(&info.provenance);
     Ok((model, info))

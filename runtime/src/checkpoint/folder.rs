@@ -9,6 +9,7 @@ use crate::format::folder::FloatFolder;
 use crate::parallel::{self, Counter};
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingTable, Floats, Kind, Latent, Param, Tensor, TernaryTensor, Values};
+use crate::tokenizer;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 const CHUNK: usize = 1 << 16;
 
 /// Reads the model in a directory; its dimensions from `config` where one was given. All numbers are read once, trits
-/// and tables again when they are wanted. `progress` is told how many of them, of how many, are read.
+/// and tables again when they are wanted. Its `tokenizer.json`, if there is one, is the model's vocabulary. `progress` is told how many of them, of how many, are read.
 ///
 /// # Errors
 /// The first fault, with the path of the file it is in.
@@ -39,6 +40,9 @@ pub(super) fn load(
     let weights = FloatFolder::open(folder)?;
     let in_folder = |fault: FileError| fault.in_file(folder);
     let mut model = Checkpoint::empty(config, None, Format::Folder).map_err(in_folder)?;
+    if let Some(vocabulary) = tokenizer::beside(folder)? {
+        model = model.with_vocabulary(vocabulary);
+    }
     let reader = Reader {
         weights: &weights,
         family: model.config().family(),

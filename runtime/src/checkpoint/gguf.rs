@@ -4,7 +4,7 @@
 //! name and a dot, and a graph of its own is text.
 
 use super::Checkpoint;
-use super::container::known_family;
+use super::container::{known_family, vocabulary_bytes};
 use crate::atomic_file::AtomicFile;
 use crate::error::{FileError, HeaderError};
 use crate::families::{Architecture, Config};
@@ -13,7 +13,9 @@ use crate::format::{ContainerOptions, Format, PackSummary, WriteError};
 use crate::graph::Graph;
 use crate::parallel::Counter;
 use crate::progress::Progress;
-use atome_gguf::{Gguf, Value};
+use crate::tokenizer::{TextError, TokenizerError, Vocabulary};
+use atome_gguf::write::ArrayBytes;
+use atome_gguf::{Gguf, Metadata, Value};
 use serde_json::{Map, Number};
 use std::path::Path;
 
@@ -25,6 +27,10 @@ const GRAPH: &str = "graph";
 const CLASSES: &str = "classes";
 /// The key, behind the family, of how text becomes tokens.
 const TOKENIZER: &str = "tokenizer";
+/// The key, behind the family, of the vocabulary that a model carries, as a container has it.
+const VOCABULARY: &str = "vocabulary";
+/// The key that says that a file has a vocabulary by the keys that all GGUF files have for one.
+const GGML: &str = "tokenizer.ggml.model";
 /// The key, behind the family, of where the weights come from.
 const PROVENANCE: &str = "provenance";
 /// The key of the program that wrote a file.
@@ -106,8 +112,30 @@ fn read(
     if let Some(tokenizer) = keys.string(&of(TOKENIZER))? {
         tokenizer.clone_into(&mut model.tokenizer);
     }
+    if let Some(vocabulary) = vocabulary(keys, &of(VOCABULARY))? {
+        model = model.with_vocabulary(vocabulary);
+    }
     model.provenance = keys.string(&of(PROVENANCE))?.map(str::to_owned);
     Ok(model)
+}
+
+/// The vocabulary in the keys of a file: as the project writes it, or as others do; `None` if there is none.
+fn vocabulary(keys: &Metadata<'_>, own: &str) -> Result<Option<Vocabulary>, FileError> {
+    let fault = |cause: TextError| FileError::from(TokenizerError::from(cause));
+    if let Some(bytes) = keys.array(own)? {
+        return Vocabulary::from_bytes(bytes.bytes())
+            .map(Some)
+            .map_err(fault);
+    }
+    match keys.string(GGML)? {
+        None | Some("none") => Ok(None),
+        Some(_) => Vocabulary::from_gguf(keys).map(Some).map_err(fault),
+    }
+}
+
+/// The vocabulary in a GGUF file of any model, or of a vocabulary alone; `None` if it has none by the usual keys.
+pub(crate) fn usual_vocabulary(path: &Path) -> Result<Option<Vocabulary>, FileError> {
+    open_gguf(path, |files| vocabulary(files[0].metadata(), ""))?
 }
 
 /// The keys behind a prefix, without it, as an object of JSON.
@@ -150,7 +178,7 @@ pub fn write_gguf(
     model.check()?;
     let mut file = AtomicFile::create(path)?;
     let failed = |cause| WriteError::file(path, cause);
-    let summary = writer(model, options).write(&mut file, failed, progress)?;
+    let summary = writer(model, options)?.write(&mut file, failed, progress)?;
     file.commit()?;
     Ok(summary)
 }
@@ -166,11 +194,11 @@ pub fn gguf_bytes(
     model.check()?;
     let mut bytes = Vec::new();
     let failed = |cause| WriteError::file(Path::new("memory"), cause);
-    let summary = writer(model, options).write(&mut bytes, failed, &mut |_, _| {})?;
+    let summary = writer(model, options)?.write(&mut bytes, failed, &mut |_, _| {})?;
     Ok((bytes, summary))
 }
 
-fn writer<'m>(model: &'m Checkpoint, options: &ContainerOptions) -> Writer<'m> {
+fn writer<'m>(model: &'m Checkpoint, options: &ContainerOptions) -> Result<Writer<'m>, FileError> {
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
     let family = model.architecture().name();
     let of = |key: &str| format!("{family}.{key}");
@@ -187,15 +215,19 @@ fn writer<'m>(model: &'m Checkpoint, options: &ContainerOptions) -> Writer<'m> {
         header.key(&of(CLASSES), Value::U32(classes as u32));
     }
     header.key(&of(TOKENIZER), Value::String(&info.tokenizer));
+    if let Some(bytes) = vocabulary_bytes(model, &info.tokenizer)? {
+        let bytes = ArrayBytes::u8s(&bytes);
+        header.key(&of(VOCABULARY), bytes.value());
+    }
     if let Some(provenance) = &info.provenance {
         header.key(&of(PROVENANCE), Value::String(provenance));
     }
-    Writer {
+    Ok(Writer {
         header,
         packing: options.packing,
         params: model.params(),
         tensors: &model.tensors,
-    }
+    })
 }
 
 /// The dimensions as keys of their own.

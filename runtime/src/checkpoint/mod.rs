@@ -29,6 +29,7 @@ pub use atome::{write_atome01, write_atome02, write_atomecl01};
 pub use compare::compare;
 pub use container::{parse_container, write_container, write_packed};
 pub use floats::{FloatOptions, quantize_file};
+pub(crate) use gguf::usual_vocabulary;
 pub use gguf::{gguf_bytes, is_known_family, open_gguf, write_gguf};
 pub use load::{
     is_read_in_parts, load, load_with, parse, parse_bit2, parse_checkpoint, written_by,
@@ -41,6 +42,7 @@ use crate::families::{Architecture, Config};
 use crate::format::Format;
 use crate::graph::Graph;
 use crate::tensor::{Param, Tensor, Tensors, Ternary, Values, check_tensors};
+use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind, Vocabulary};
 use std::sync::Arc;
 
 /// A model of any family. Its tensors are in memory, or stay in a file until they are read.
@@ -54,8 +56,10 @@ pub struct Checkpoint {
     pub tensors: Tensors,
     /// The format the model was read from; for a model made in memory, the one that fits it.
     pub format: Format,
-    /// How text becomes tokens: `bytes`, `gpt2`, or `none` where nobody said.
+    /// How text becomes tokens: `bytes`, `gpt2`, `own` with a vocabulary, or `none` where nobody said.
     pub tokenizer: String,
+    /// The vocabulary that the model carries.
+    pub vocabulary: Option<Arc<Vocabulary>>,
     /// Where the weights come from, in the words of whoever packed them.
     pub provenance: Option<String>,
 }
@@ -101,6 +105,7 @@ impl Checkpoint {
         Ok(Checkpoint {
             graph: Arc::new(config.family().graph(classes)?),
             tokenizer: config.family().tokenizer().into(),
+            vocabulary: None,
             config,
             classes,
             tensors: Tensors::new(),
@@ -131,6 +136,45 @@ impl Checkpoint {
     #[must_use]
     pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
+    }
+
+    /// The same model with a vocabulary to carry.
+    #[must_use]
+    pub fn with_vocabulary(self, vocabulary: impl Into<Arc<Vocabulary>>) -> Checkpoint {
+        Checkpoint {
+            tokenizer: TokenizerKind::Own.name().into(),
+            vocabulary: Some(vocabulary.into()),
+            ..self
+        }
+    }
+
+    /// Which tokens the model speaks in.
+    ///
+    /// # Errors
+    /// If no tokenizer has the stated name, or it has other ids than the model.
+    pub(crate) fn tokenizer_kind(&self) -> Result<TokenizerKind, TokenizerError> {
+        let vocab = self.config.vocab_size();
+        let kind = TokenizerKind::stated(&self.tokenizer, vocab)?;
+        match (kind, &self.vocabulary) {
+            (TokenizerKind::Own, None) => Err(TokenizerError::NoVocabulary),
+            (TokenizerKind::Own, Some(own)) if own.len() > vocab => {
+                Err(TokenizerError::Vocabulary {
+                    tokenizer: kind,
+                    tokens: own.len(),
+                    vocab,
+                })
+            }
+            _ => Ok(kind),
+        }
+    }
+
+    /// Loads the model's tokenizer.
+    ///
+    /// # Errors
+    /// If nobody said what its ids stand for, or this build is without the tokenizer.
+    pub fn load_tokenizer(&self) -> Result<Tokenizer, TokenizerError> {
+        let kind = self.tokenizer_kind()?;
+        kind.load(self.config.vocab_size(), self.vocabulary.as_deref())
     }
 
     /// The tensors that the config asks for, in the order of a file.

@@ -17,7 +17,7 @@ use crate::fingerprint::Identity;
 use crate::graph::Graph;
 use crate::plan::{Proved, Tensor};
 use crate::progress::Progress;
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::tokenizer::{Tokenizer, TokenizerError, Vocabulary};
 use crate::tune::{self, Choice, Product, Tuned};
 use crate::{BackendKind, Fingerprint, LoadError, Options, RunError, Session};
 use atome_spec::{Op, Tier};
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     identity: Identity,
     pub(crate) vocab: usize,
     graph: Arc<Graph>,
+    vocabulary: Option<Arc<Vocabulary>>,
     pub(crate) info: ModelInfo,
 }
 
@@ -174,12 +175,21 @@ impl Model {
         self.inner.vocab
     }
 
-    /// Loads the tokenizer of the model's token ids, as [`TokenizerKind::load`].
+    /// Loads the tokenizer of the model's token ids, as [`TokenizerKind::load`](crate::tokenizer::TokenizerKind::load).
     ///
     /// # Errors
     /// If nobody said what the ids stand for, or this build is without the tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer, TokenizerError> {
-        self.info().tokenizer.load(self.vocab())
+        let carried = self.inner.vocabulary.as_deref();
+        self.info().tokenizer.load(self.vocab(), carried)
+    }
+
+    /// The tokens that end what the model writes.
+    pub fn ends(&self) -> &[u32] {
+        match &self.inner.vocabulary {
+            Some(vocabulary) => vocabulary.ends(),
+            None => self.info().tokenizer.ends(),
+        }
     }
 
     /// Classes of the head; `None` for a language model.

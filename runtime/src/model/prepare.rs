@@ -99,6 +99,7 @@ impl Model {
                 identity,
                 vocab: config.vocab_size(),
                 graph: Arc::clone(source.graph()),
+                vocabulary: source.vocabulary.clone(),
                 info,
             }),
         })
@@ -111,8 +112,7 @@ fn plan<'m>(
     options: &Options,
 ) -> Result<(TokenizerKind, Planned<'m>), LoadError> {
     source.check()?;
-    let tokenizer = TokenizerKind::stated(&source.tokenizer, source.config().vocab_size());
-    let tokenizer = tokenizer.map_err(FileError::from)?;
+    let tokenizer = source.tokenizer_kind().map_err(FileError::from)?;
     let products = Products {
         packing: options.packing,
         no_multiply: options.no_multiply,

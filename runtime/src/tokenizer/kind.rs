@@ -1,6 +1,6 @@
 //! Which tokens a model speaks in, as far as anybody said.
 
-use super::Tokenizer;
+use super::{TextError, Tokenizer, Vocabulary};
 use serde::Serialize;
 use std::fmt;
 
@@ -13,16 +13,18 @@ pub enum TokenizerKind {
     Bytes,
     /// The byte-pair encoding of GPT-2.
     Gpt2,
+    /// A vocabulary that the model carries.
+    Own,
     /// Nobody said: the model takes and gives token ids.
     None,
 }
 
 /// Why a model has no tokenizer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenizerError {
     /// A name that no tokenizer has.
-    #[error("expected the tokenizer to be `bytes`, `gpt2` or `none`, found {found:?}")]
+    #[error("expected the tokenizer to be `bytes`, `gpt2`, `own` or `none`, found {found:?}")]
     Unknown {
         /// The name, at most 40 characters of it.
         found: String,
@@ -45,6 +47,12 @@ pub enum TokenizerError {
         /// Ids of the model.
         vocab: usize,
     },
+    /// The vocabulary is damaged or not supported.
+    #[error(transparent)]
+    Text(Box<TextError>),
+    /// A model that should carry its vocabulary does not.
+    #[error("the tokenizer is `own`, but the model carries no vocabulary")]
+    NoVocabulary,
     /// This build lacks the tokenizer.
     #[error("this build is without the tokenizer `{tokenizer}`: the feature `{tokenizer}` adds it")]
     NotBuilt {
@@ -53,9 +61,15 @@ pub enum TokenizerError {
     },
 }
 
+impl From<TextError> for TokenizerError {
+    fn from(cause: TextError) -> TokenizerError {
+        TokenizerError::Text(Box::new(cause))
+    }
+}
+
 impl TokenizerKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Bytes, Self::Gpt2, Self::None];
+    pub const ALL: [Self; 4] = [Self::Bytes, Self::Gpt2, Self::Own, Self::None];
 
     /// Returns the name, as a container states it.
     #[must_use]
@@ -63,26 +77,26 @@ impl TokenizerKind {
         match self {
             Self::Bytes => "bytes",
             Self::Gpt2 => "gpt2",
+            Self::Own => "own",
             Self::None => "none",
         }
     }
 
-    /// Returns the number of token ids.
+    /// Returns the number of token ids, where it is known.
     #[must_use]
     pub const fn tokens(self) -> Option<usize> {
         match self {
             Self::Bytes => Some(256),
             Self::Gpt2 => Some(50_257),
-            Self::None => None,
+            Self::Own | Self::None => None,
         }
     }
 
-    /// The token that ends a text, where there is one.
-    #[must_use]
-    pub const fn end_of_text(self) -> Option<u32> {
+    /// The tokens that end what a model writes, of one that does not carry its vocabulary.
+    pub(crate) const fn ends(self) -> &'static [u32] {
         match self {
-            Self::Gpt2 => Some(50_256),
-            Self::Bytes | Self::None => None,
+            Self::Gpt2 => &[50_256],
+            Self::Bytes | Self::Own | Self::None => &[],
         }
     }
 
@@ -106,13 +120,22 @@ impl TokenizerKind {
         }
     }
 
-    /// Loads the tokenizer for a model of `vocab` token ids: for `gpt2` some milliseconds, once for any number of texts.
+    /// Loads the tokenizer for a model of `vocab` token ids that may carry its vocabulary: for `gpt2` some milliseconds, once
+    /// for any number of texts.
     ///
     /// # Errors
     /// If there is none, or this build is without it.
-    pub fn load(self, vocab: usize) -> Result<Tokenizer, TokenizerError> {
+    pub fn load(
+        self,
+        vocab: usize,
+        carried: Option<&Vocabulary>,
+    ) -> Result<Tokenizer, TokenizerError> {
         match self {
-            Self::Bytes => Ok(Tokenizer::Bytes),
+            Self::Own => {
+                let vocabulary = carried.ok_or(TokenizerError::NoVocabulary)?;
+                Ok(vocabulary.clone().tokenizer()?)
+            }
+            Self::Bytes => Ok(Tokenizer::bytes_alone()),
             #[cfg(feature = "gpt2")]
             Self::Gpt2 => Ok(Tokenizer::gpt2()),
             #[cfg(not(feature = "gpt2"))]
@@ -140,7 +163,7 @@ mod tests {
             ("none", 256, TokenizerKind::None),
             ("none", 7, TokenizerKind::None),
         ] {
-            assert_eq!(TokenizerKind::stated(name, vocab), Ok(kind));
+            assert_eq!(TokenizerKind::stated(name, vocab).unwrap(), kind);
         }
         let message = |name: &str, vocab| {
             let error = TokenizerKind::stated(name, vocab).unwrap_err();
@@ -157,7 +180,7 @@ mod tests {
         assert_eq!(
             message(&"x\n".repeat(100), 256),
             format!(
-                "expected the tokenizer to be `bytes`, `gpt2` or `none`, found {:?}",
+                "expected the tokenizer to be `bytes`, `gpt2`, `own` or `none`, found {:?}",
                 "x\n".repeat(20)
             )
         );
@@ -165,7 +188,9 @@ mod tests {
 
     #[test]
     fn ids_alone_have_no_text() {
-        let error = TokenizerKind::None.load(300).unwrap_err();
-        assert_eq!(error, TokenizerError::None { vocab: 300 });
+        let error = TokenizerKind::None.load(300, None).unwrap_err();
+        assert!(matches!(error, TokenizerError::None { vocab: 300 }));
+        let error = TokenizerKind::Own.load(300, None).unwrap_err();
+        assert!(matches!(error, TokenizerError::NoVocabulary));
     }
 }

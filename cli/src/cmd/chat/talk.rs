@@ -147,7 +147,8 @@ impl Talk {
         let rendered = self.template.render(&self.messages)?;
         let text = rendered.as_bytes();
         let (from, undo) = self.go_back_to(text, &settings.quiet)?;
-        let tokens = self.tokenizer.encode(&text[from..]);
+        // A template spells the special tokens that part turns.
+        let tokens = self.tokenizer.encode_with_special(&text[from..]);
         let is_asked = || settings.interrupt.is_asked();
         let read = prefill(&mut self.session, &tokens, settings.quiet, is_asked)?;
         if read < tokens.len() {
@@ -243,14 +244,8 @@ impl Talk {
     }
 
     /// The tokens that end an answer.
-    fn ends(&self) -> Vec<u32> {
-        self.session
-            .model()
-            .info()
-            .tokenizer
-            .end_of_text()
-            .into_iter()
-            .collect()
+    fn ends(&self) -> &[u32] {
+        self.session.model().ends()
     }
 }
 

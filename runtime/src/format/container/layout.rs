@@ -43,7 +43,14 @@ pub(super) enum Kind {
     Floats {
         elems: usize,
     },
+    /// The vocabulary, as it is stored.
+    Vocabulary {
+        bytes: usize,
+    },
 }
+
+/// The name of the vocabulary among the tensors.
+pub(super) const VOCABULARY: &str = "tokenizer.vocabulary";
 
 /// A tensor of a file.
 #[derive(Debug, Clone)]
@@ -93,8 +100,9 @@ impl Layout {
 }
 
 impl Encoding {
-    /// Lists the tensors of a file in the order of their bytes; those of one kind keep the order in which a model has them.
-    pub(super) fn pieces(self, params: &[Param]) -> Vec<Piece> {
+    /// Lists the tensors of a file in the order of their bytes; those of one kind keep the order in which a model has them. A
+    /// vocabulary of so many bytes comes last.
+    pub(super) fn pieces(self, params: &[Param], vocabulary: Option<usize>) -> Vec<Piece> {
         let mut params: Vec<&Param> = params.iter().collect();
         params.sort_by_key(|param| self.layout.order(&param.kind));
         let mut pieces: Vec<Piece> = Vec::new();
@@ -127,6 +135,10 @@ impl Encoding {
                 }
             }
         }
+        if let Some(bytes) = vocabulary {
+            let kind = Kind::Vocabulary { bytes };
+            add(VOCABULARY.to_owned(), kind, Dtype::U8, vec![bytes]);
+        }
         pieces
     }
 
@@ -154,6 +166,7 @@ impl Encoding {
             },
             Kind::Table { cols, .. } => rows.saturating_mul(self.embedding.row_bytes(cols)),
             Kind::Scales { .. } | Kind::Floats { .. } => rows.saturating_mul(4),
+            Kind::Vocabulary { .. } => rows,
         }
     }
 
@@ -169,11 +182,12 @@ impl Encoding {
 }
 
 impl Kind {
-    /// Number of rows; that of elements where there are no rows.
+    /// Number of rows; that of elements or bytes where there are no rows.
     pub(super) const fn rows(self) -> usize {
         match self {
             Kind::Trits { rows, .. } | Kind::Table { rows, .. } | Kind::Scales { rows } => rows,
             Kind::Floats { elems } => elems,
+            Kind::Vocabulary { bytes } => bytes,
         }
     }
 }

@@ -28,7 +28,7 @@ const WRITTEN_BY: &str = "written_by";
 pub struct ContainerInfo {
     /// How the trits are packed.
     pub packing: Packing,
-    /// How text becomes tokens: `bytes`, or `none` where nobody said.
+    /// How text becomes tokens: `bytes`, `gpt2`, `own`, or `none` where nobody said.
     pub tokenizer: String,
     /// Where the weights come from, in the words of whoever packed them.
     pub provenance: Option<String>,

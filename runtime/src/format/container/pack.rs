@@ -37,6 +37,8 @@ impl Seen {
 pub(super) struct Tensors<'m> {
     pub(super) by_name: &'m tensor::Tensors,
     pub(super) encoding: Encoding,
+    /// The bytes of the vocabulary.
+    pub(super) vocabulary: &'m [u8],
 }
 
 impl Tensors<'_> {
@@ -49,6 +51,10 @@ impl Tensors<'_> {
             }
             (Kind::Table { .. }, Some(Tensor::Table(table))) => self.rows(table, part)?,
             (Kind::Floats { .. }, Some(Tensor::Floats(values))) => floats(&**values, part)?,
+            (Kind::Vocabulary { .. }, _) => Packed {
+                bytes: self.vocabulary[part.rows.clone()].to_vec(),
+                seen: Seen::default(),
+            },
             (Kind::Scales { .. }, _) => {
                 let table = name
                     .strip_suffix(".scales")

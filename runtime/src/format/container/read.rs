@@ -3,7 +3,7 @@
 
 use super::check::Bytes;
 use super::header::Header;
-use super::layout::{Encoding, Kind, Layout, Piece};
+use super::layout::{Encoding, Kind, Layout, Piece, VOCABULARY};
 use super::matrix::TiledMatrix;
 use super::metadata::Metadata;
 use super::order;
@@ -13,6 +13,7 @@ use crate::tensor::{
     EmbeddingTable, EmbeddingType, FileFloats, Kind as ParamKind, Param, Source, Stored, Tensor,
     Tensors, Ternary, TernaryTensor, trits,
 };
+use crate::tokenizer::TokenizerKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,13 +38,13 @@ impl Container {
     }
 
     /// Checks that the file has exactly these tensors, in the one order that is written, and that their bytes are what was
-    /// written. `progress` is told how many of them, of how many, are checked.
+    /// written; gives them, and the bytes of the vocabulary if it says that there is one. `progress` is told how many of them, of how many, are checked.
     pub(crate) fn tensors(
         self,
         params: &[Param],
         encoding: Encoding,
         progress: Progress<'_>,
-    ) -> Result<Tensors, FileError> {
+    ) -> Result<(Tensors, Option<Stored>), FileError> {
         let ternary = |param: &&Param| matches!(param.kind, ParamKind::Ternary { .. });
         let ternary = params
             .iter()
@@ -53,7 +54,7 @@ impl Container {
         let scales = self
             .metadata
             .scales(encoding.layout, ternary.iter().copied())?;
-        let pieces = encoding.pieces(params);
+        let pieces = encoding.pieces(params, self.vocabulary_bytes());
         order::check(&self.header, &pieces)?;
         let checksums = self.metadata.checksums(pieces.len())?;
         let start = self.header.data_start;
@@ -76,7 +77,23 @@ impl Container {
                 .collect(),
         };
         let tensor = |param: &Param| Ok((param.name.clone(), contents.tensor(param)?));
-        params.iter().map(tensor).collect()
+        let tensors = params
+            .iter()
+            .map(tensor)
+            .collect::<Result<_, FileError>>()?;
+        let vocabulary = contents.pieces.get(VOCABULARY);
+        let vocabulary =
+            vocabulary.filter(|(piece, _)| matches!(piece.kind, Kind::Vocabulary { .. }));
+        let stored = |(piece, _): &(Piece, u32)| contents.stored(VOCABULARY, piece.kind.rows());
+        Ok((tensors, vocabulary.map(stored)))
+    }
+
+    /// The length of the vocabulary, if the file says that it has one; 0 if it has not.
+    fn vocabulary_bytes(&self) -> Option<usize> {
+        let is_own = self.metadata.option("tokenizer") == Some(TokenizerKind::Own.name());
+        let entries = || self.header.tensors.iter();
+        let entry = || entries().find(|entry| entry.name == VOCABULARY);
+        is_own.then(|| entry().map_or(0, |entry| entry.bytes() as usize))
     }
 }
 

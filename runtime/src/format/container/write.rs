@@ -23,7 +23,7 @@ pub struct ContainerOptions {
     pub packing: Packing,
     /// What the elements of an embedding table of floats become.
     pub embedding: EmbeddingType,
-    /// How text becomes tokens; `None` for what the model says.
+    /// How text becomes tokens; `None` for what the model says. Another than `own` leaves a vocabulary away.
     pub tokenizer: Option<String>,
     /// Where the weights come from: free text; `None` for what the model says.
     pub provenance: Option<String>,
@@ -102,6 +102,8 @@ pub(crate) struct Writer<'m> {
     pub(crate) params: &'m [Param],
     /// What there is for `params`.
     pub(crate) tensors: &'m tensor::Tensors,
+    /// The bytes of the vocabulary that goes with it.
+    pub(crate) vocabulary: Option<&'m [u8]>,
 }
 
 impl Writer<'_> {
@@ -121,7 +123,9 @@ impl Writer<'_> {
             Some((param.name.as_str(), matrix.scale))
         });
         self.metadata.set_scales(scales);
-        let pieces = self.encoding.pieces(self.params);
+        let pieces = self
+            .encoding
+            .pieces(self.params, self.vocabulary.map(<[u8]>::len));
         // Checksums have a fixed length, so the header has its place before they are known.
         let start = out.stream_position().map_err(&failed)?;
         let unknown = vec![0; pieces.len()];
@@ -131,6 +135,7 @@ impl Writer<'_> {
         let tensors = Tensors {
             by_name: self.tensors,
             encoding: self.encoding,
+            vocabulary: self.vocabulary.unwrap_or_default(),
         };
         let parts = self.encoding.parts(&pieces);
         let data = pieces.last().map_or(0, |p| p.entry.info.data_offsets.1);
@@ -187,6 +192,7 @@ fn described(tensors: &Tensors<'_>, piece: &Piece, seen: &Seen) -> PackedTensor 
         }
         Kind::Scales { rows } => ((rows, 1), None, None),
         Kind::Floats { elems } => ((elems, 1), None, None),
+        Kind::Vocabulary { bytes } => ((bytes, 1), None, None),
     };
     let scale = match tensors.by_name.get(entry.name.as_str()) {
         Some(Tensor::Ternary(w)) => Some(w.scale),
