@@ -32,31 +32,43 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
     let weights = reference::Ternary::new(&trits, rows, cols, SCALE);
     check(name, weights, &x, &out)?;
 
-    let macs = rows * cols * tokens;
-    let reading = Reading {
-        isa: shape.choice.isa(),
-        bytes,
-        pages: w.pages(),
-        threads: 1,
-    };
-    let limit = limit::product(Use::Select, macs, reading);
-    let ns = time_of(|| {
+    let work = || {
         product.call(
             black_box(w.words()),
             black_box(&x),
             SCALE,
             black_box(&mut out),
         )
-    });
+    };
+    Ok(record(name, shape, &w, (Use::Select, tokens), work))
+}
+
+/// The record of a product by `tokens` vectors of a matrix, which `work` does.
+pub(crate) fn record(
+    name: &str,
+    shape: Shape,
+    w: &Buffer,
+    (of, tokens): (Use, usize),
+    work: impl FnMut(),
+) -> Record {
+    let Shape { rows, cols, .. } = shape;
+    let (macs, bytes) = (rows * cols * tokens, size_of_val(w.words()));
+    let reading = Reading {
+        isa: shape.choice.isa(),
+        bytes,
+        pages: w.pages(),
+        threads: 1,
+    };
+    let limit = limit::product(of, macs, reading);
     let measured = Measured {
-        ns,
+        ns: time_of(work),
         threads: 1,
         macs: Some(macs),
         bytes,
         limit,
     };
     let bits_per_weight = (8 * bytes) as f64 / (rows * cols) as f64;
-    Ok(measured.kernel(name, &shape.choice, bits_per_weight))
+    measured.kernel(name, &shape.choice, bits_per_weight)
 }
 
 /// Holds up to eight columns, the first and the last among them, to the scalar reference.

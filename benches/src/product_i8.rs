@@ -3,11 +3,11 @@
 use crate::answer::same;
 use crate::error::BenchError;
 use crate::kernels::{Product, Shape};
-use crate::limit::{self, Reading, Use};
+use crate::limit::Use;
 use crate::pages::{Buffer, Pages};
+use crate::product::record;
 use crate::random::Random;
-use crate::record::{Measured, Record};
-use crate::time::time_of;
+use crate::record::Record;
 use atome_kernels::{packing, reference};
 use std::hint::black_box;
 
@@ -51,26 +51,10 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
     );
     same(name, &expected, &out[..checked * rows])?;
 
-    let macs = rows * cols * tokens;
-    let reading = Reading {
-        isa: shape.choice.isa(),
-        bytes,
-        pages: w.pages(),
-        threads: 1,
-    };
     let of = Use::new(shape.op, shape.choice.method());
-    let limit = limit::product(of, macs, reading);
-    let ns = time_of(|| {
+    let work = || {
         let x = (&**black_box(&x), &x_scale[..], &x_sum[..]);
         product.call_i8(black_box(w.words()), x, SCALE, black_box(&mut out));
-    });
-    let measured = Measured {
-        ns,
-        threads: 1,
-        macs: Some(macs),
-        bytes,
-        limit,
     };
-    let bits_per_weight = (8 * bytes) as f64 / (rows * cols) as f64;
-    Ok(measured.kernel(name, &shape.choice, bits_per_weight))
+    Ok(record(name, shape, &w, (of, tokens), work))
 }

@@ -187,6 +187,8 @@ impl VectorOp {
             VectorOp::Narrow => narrow(operands),
             VectorOp::Base3(part) => base3(part, x),
             VectorOp::Lookup => lookup(x, y, bit),
+            VectorOp::Spread => std::array::from_fn(|lane| x[lane % 4]),
+            VectorOp::Shuffle16 => shuffle16([x, y], z),
             VectorOp::Packed(op) => packed(op, [x, y, z]),
         }
     }
@@ -245,6 +247,16 @@ fn base3(part: Base3Part, x: &[u32; LANES]) -> [u32; LANES] {
 #[inline]
 fn lookup(table: &[u32; LANES], index: &[u32; LANES], bit: u8) -> [u32; LANES] {
     map(index, |index| table[((index >> bit) & 15) as usize])
+}
+
+/// [`VectorOp::Shuffle16`].
+#[inline]
+fn shuffle16(tables: [&[u32; LANES]; 2], index: &[u32; LANES]) -> [u32; LANES] {
+    let half = |index: u32| {
+        let lane = (index / 2) as usize;
+        (tables[lane / LANES][lane % LANES] >> (16 * (index % 2))) & 0xffff
+    };
+    map(index, |x| half(x & 63) | half(x >> 16 & 63) << 16)
 }
 
 /// [`VectorOp::Packed`].

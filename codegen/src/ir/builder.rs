@@ -320,6 +320,17 @@ impl Builder {
         self.vector(VectorOp::Lookup, &[table, index], bit)
     }
 
+    /// The first four lanes of `x` in every quarter.
+    pub fn spread(&mut self, x: Value) -> Value {
+        self.vector(VectorOp::Spread, &[x], 0)
+    }
+
+    /// The halves of two tables that six bits of each half of `index` name.
+    pub fn shuffle16(&mut self, tables: [Value; 2], index: Value) -> Value {
+        let [low, high] = tables;
+        self.vector(VectorOp::Shuffle16, &[low, high, index], 0)
+    }
+
     /// An operation on the bytes or the halves of lanes.
     ///
     /// # Panics

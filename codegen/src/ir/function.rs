@@ -4,8 +4,8 @@ use super::{Address, Elem, Inst, Lanes, Size, Type, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Buffer(pub u32);
 
-/// The most elements of scratch memory of a function: 64 KB, of any thread's stack.
-pub const MOST_SCRATCH: u64 = 1 << 14;
+/// The most elements of scratch memory of a function: 128 KB, of any thread's stack.
+pub const MOST_SCRATCH: u64 = 1 << 15;
 
 /// What a function does with a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

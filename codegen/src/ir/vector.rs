@@ -19,6 +19,11 @@ pub enum VectorOp {
     /// For each lane, the lane of the first operand that four bits of the second name, from a bit
     /// on; those beyond bit 31 are 0.
     Lookup,
+    /// The first four lanes in every quarter.
+    Spread,
+    /// For each half of the third operand, the half that its low six bits name, of the 32 of the first
+    /// operand and the 32 of the second.
+    Shuffle16,
     /// An operation on the bytes or the halves of each lane.
     Packed(PackedOp),
 }
@@ -67,6 +72,8 @@ impl VectorOp {
         VectorOp::Base3(Base3Part::Fields),
         VectorOp::Base3(Base3Part::Fifth),
         VectorOp::Lookup,
+        VectorOp::Spread,
+        VectorOp::Shuffle16,
         VectorOp::Packed(PackedOp::Pairs),
         VectorOp::Packed(PackedOp::Dot2),
         VectorOp::Packed(PackedOp::Add16),
@@ -84,6 +91,8 @@ impl VectorOp {
             VectorOp::Base3(Base3Part::Fields) => ("base3.fields", &["x"], None),
             VectorOp::Base3(Base3Part::Fifth) => ("base3.fifth", &["x"], None),
             VectorOp::Lookup => ("lookup", &["table", "index"], Some(31)),
+            VectorOp::Spread => ("spread", &["x"], None),
+            VectorOp::Shuffle16 => ("shuffle16", &["low", "high", "index"], None),
             VectorOp::Packed(op) => {
                 let (word, operands) = op.row();
                 (word, operands, None)

@@ -47,7 +47,12 @@ fn base3_of(inst: &Inst) -> Option<(Base3Part, Value)> {
     match inst {
         Inst::Vector(inst) => match inst.op {
             VectorOp::Base3(part) => Some((part, inst.operands()[0])),
-            VectorOp::Dot4 | VectorOp::Narrow | VectorOp::Lookup | VectorOp::Packed(_) => None,
+            VectorOp::Dot4
+            | VectorOp::Narrow
+            | VectorOp::Lookup
+            | VectorOp::Spread
+            | VectorOp::Shuffle16
+            | VectorOp::Packed(_) => None,
         },
         _ => None,
     }

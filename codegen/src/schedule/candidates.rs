@@ -43,14 +43,22 @@ fn with_methods(spec: &KernelSpec) -> Vec<Schedule> {
             return vec![schedule];
         }
         let with_sums = fields.into_iter().flat_map(|fields| {
-            let sums = sums(Some(method), Some(fields)).iter();
+            let known = sums(Some(method), Some(fields));
+            if known.is_empty() {
+                return vec![Schedule {
+                    fields: Some(fields),
+                    ..schedule
+                }];
+            }
+            let sums = known.iter();
             // Where halves have sums of 32 bits, four places have them too, without a shift.
             let tried = sums.filter(move |sum| fields != Fields::Halves || **sum == Sum::I16);
-            tried.map(move |sum| Schedule {
+            let with_sums = tried.map(|sum| Schedule {
                 fields: Some(fields),
                 sum: Some(*sum),
                 ..schedule
-            })
+            });
+            with_sums.collect()
         });
         with_sums.collect()
     });

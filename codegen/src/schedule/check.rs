@@ -102,10 +102,15 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
                 // With one token there is nothing to share.
                 Fields::Panel => spec.op == Op::Gemm,
                 Fields::Shifted | Fields::Separate | Fields::SeparateLow | Fields::Halves => true,
+                Fields::Lanes | Fields::Pairs | Fields::Triples => false,
             };
             Fields::ALL.into_iter().filter(is_known).collect()
         }
-        Some(Method::Select | Method::Lut) | None => Vec::new(),
+        Some(Method::Lut) if spec.packing == Some(Packing::Int2) => {
+            vec![Fields::Lanes, Fields::Pairs, Fields::Triples]
+        }
+        Some(Method::Lut) => vec![Fields::Lanes],
+        Some(Method::Select) | None => Vec::new(),
     }
 }
 
@@ -117,7 +122,7 @@ pub(super) const fn sums(method: Option<Method>, fields: Option<Fields>) -> &'st
             Some(Method::Dot),
             Some(Fields::Shifted | Fields::Halves | Fields::Panel | Fields::Digits),
         ) => &Sum::ALL,
-        (Some(Method::Dot), Some(Fields::Separate | Fields::SeparateLow) | None) => &[Sum::I32],
+        (Some(Method::Dot), _) => &[Sum::I32],
         (Some(Method::Select | Method::Lut) | None, _) => &[],
     }
 }

@@ -62,7 +62,7 @@ pub(crate) struct Choice {
     pub(crate) tried: &'static [u32],
 }
 
-/// How the four 2-bit fields of a code word's bytes come into dot products.
+/// How the four 2-bit fields of a code word's bytes come into dot products, or into look-ups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fields {
     /// Shifted down, into one sum.
@@ -81,17 +81,27 @@ pub enum Fields {
     /// The digits of base 3, the highest first, each found in all bytes by two comparisons: no
     /// fields.
     Digits,
+    /// Two trits name an entry of a table of sixteen sums, a lane each, made where it is used.
+    Lanes,
+    /// Two trits name a byte of each of two tables of sixteen, the low five bits of their sum and the
+    /// others. Tables are made once for many rows, and codes sorted once for many tokens.
+    Pairs,
+    /// Three trits name a sum of 16 bits in a table of 64. Tables are made once for many rows.
+    Triples,
 }
 
 impl Fields {
     /// Every one.
-    pub const ALL: [Fields; 6] = [
+    pub const ALL: [Fields; 9] = [
         Fields::Shifted,
         Fields::Separate,
         Fields::SeparateLow,
         Fields::Halves,
         Fields::Panel,
         Fields::Digits,
+        Fields::Lanes,
+        Fields::Pairs,
+        Fields::Triples,
     ];
 
     /// Its name in the text.
@@ -103,13 +113,21 @@ impl Fields {
             Fields::Halves => "halves",
             Fields::Panel => "panel",
             Fields::Digits => "digits",
+            Fields::Lanes => "lanes",
+            Fields::Pairs => "pairs",
+            Fields::Triples => "triples",
         }
     }
 
     /// Sums of a token and a group of rows.
     pub(crate) const fn sums(self) -> usize {
         match self {
-            Fields::Shifted | Fields::Panel | Fields::Digits => 1,
+            Fields::Shifted
+            | Fields::Panel
+            | Fields::Digits
+            | Fields::Lanes
+            | Fields::Pairs
+            | Fields::Triples => 1,
             Fields::Halves => 2,
             Fields::Separate => 4,
             Fields::SeparateLow => 3,

@@ -112,7 +112,11 @@ impl Schedule {
                 let fields = self.fields.or(other.fields).or(Some(Fields::Shifted));
                 (fields, self.sum.or(other.sum).or(Some(Sum::I32)))
             }
-            Some(Method::Select | Method::Lut) | None => (self.fields, self.sum),
+            Some(Method::Lut) => {
+                let others = other.fields.filter(|_| other.method == method);
+                (self.fields.or(others).or(Some(Fields::Lanes)), self.sum)
+            }
+            Some(Method::Select) | None => (self.fields, self.sum),
         };
         Schedule {
             method,

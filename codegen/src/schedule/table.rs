@@ -76,18 +76,7 @@ pub(crate) fn gemv(spec: &KernelSpec, isa: Isa) -> Schedule {
 /// The choices for a `gemm`.
 pub(crate) fn gemm(spec: &KernelSpec, isa: Isa) -> Schedule {
     let products = products(spec, isa);
-    let tokens = match spec.activation {
-        // Four times the code of `dot` for each token, and little to gain from a second one.
-        Activation::I8 if !multiplies(spec) => 1,
-        Activation::I8 | Activation::F32 => products.gemm.tokens,
-    };
-    products.schedule(
-        spec,
-        Tile {
-            tokens,
-            ..products.gemm
-        },
-    )
+    products.schedule(spec, products.gemm)
 }
 
 /// Whether the method is, or is chosen to be, by dot products.
@@ -116,11 +105,12 @@ struct Tile {
 impl Products {
     fn schedule(self, spec: &KernelSpec, tile: Tile) -> Schedule {
         let dots = multiplies(spec);
+        let looks_up = spec.method == Some(Method::Lut);
         Schedule {
             method: None,
             mr: Some(tile.groups * LANES as u32),
             nr: Some(tile.tokens),
-            fields: dots.then_some(tile.fields),
+            fields: (dots || looks_up).then_some(tile.fields),
             sum: dots.then_some(tile.sum),
             prefetch: Some(self.prefetch),
             unroll: match spec.activation {
@@ -225,7 +215,7 @@ const fn base3(isa: Isa) -> Products {
         Isa::AvxVnni => products_of(digits(2).sum(Sum::I32), panel(4, Sum::I32), 8192),
         Isa::Avx512 => products_of(digits(4), panel(8, Sum::I16), 8192),
         Isa::Avx2 => products_of(digits(2), panel(4, Sum::I16), 8192),
-        Isa::Sse41 => products_of(digits(1), panel(3, Sum::I16), 0),
+        Isa::Sse41 => products_of(digits(1), panel(1, Sum::I16), 0),
         Isa::Portable | Isa::Neon | Isa::Dotprod => {
             let tokens = int2(isa).gemm.tokens;
             products_of(tile(1, 1), tile(1, tokens), 0)
@@ -233,7 +223,8 @@ const fn base3(isa: Isa) -> Products {
     }
 }
 
-/// Products of int8 without multiplications, which work on whole words.
+/// Products of int8 without multiplications. Tiles of rows are those of look-ups lane by lane, of whole
+/// words, and of the rows that fill no block.
 const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
     let prefetch = match isa {
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi | Isa::Avx2 | Isa::AvxVnni => 4096,
@@ -241,10 +232,28 @@ const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
     };
     let groups = match (spec.packing, isa) {
         (Some(Packing::Base3), Isa::Avx512Vbmi) => 4,
-        (Some(Packing::Base3), _) => return products_of(tile(1, 1), tile(1, 1), 0),
+        (Some(Packing::Base3), _) => {
+            let lanes = tile(1, 1).fields(Fields::Lanes);
+            return products_of(lanes, lanes, 0);
+        }
         (_, Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi) => 4,
         (_, Isa::Avx2 | Isa::AvxVnni | Isa::Neon) => 2,
         (_, Isa::Portable | Isa::Dotprod | Isa::Sse41) => 1,
     };
-    products_of(tile(groups, 1), tile(groups, 1), prefetch)
+    let lanes = tile(groups, 1).fields(Fields::Lanes);
+    let gemm = match (spec.method, spec.packing, isa) {
+        (Some(Method::Lut), Some(Packing::Int2), _) => by_tables(isa, groups),
+        _ => lanes,
+    };
+    products_of(Tile { tokens: 1, ..gemm }, gemm, prefetch)
+}
+
+/// Look-ups in tables that are made once for many rows, where bytes or halves of a register are looked
+/// up at once.
+const fn by_tables(isa: Isa, groups: u32) -> Tile {
+    match isa {
+        Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi => tile(groups, 4).fields(Fields::Triples),
+        Isa::Avx2 | Isa::AvxVnni | Isa::Sse41 => tile(groups, 1).fields(Fields::Pairs),
+        Isa::Portable | Isa::Neon | Isa::Dotprod => tile(groups, 1).fields(Fields::Lanes),
+    }
 }

@@ -68,7 +68,7 @@ fn collect(block: &Block, depth: usize, found: &mut BTreeSet<String>) {
 #[test]
 fn together_they_use_everything() {
     let mut found = BTreeSet::new();
-    for seed in 0..60 {
+    for seed in 0..150 {
         collect(&random_function(seed).body, 0, &mut found);
     }
     let everything = "0 carried,1 carried,2 carried,3 carried,Abs,Add,And,CompareEq,CompareLe,\

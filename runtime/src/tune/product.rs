@@ -216,11 +216,11 @@ mod tests {
             assert!(!product.fits(&Choice::Ahead(other), tier), "{other}");
         }
         let made = |text: &str| product.fits(&Choice::Made(text.parse().unwrap()), tier);
-        assert!(made("method=lut mr=16 nr=1 prefetch=0"));
+        assert!(made("method=lut mr=16 nr=1 fields=lanes prefetch=0"));
         assert!(
             !made("method=dot mr=16 nr=1 fields=shifted prefetch=0")
-                && !made("method=lut mr=48 nr=1 prefetch=0")
-                && !made("method=lut mr=16 nr=1")
+                && !made("method=lut mr=48 nr=1 fields=lanes prefetch=0")
+                && !made("method=lut mr=16 nr=1 fields=lanes")
         );
     }
 }

@@ -150,19 +150,24 @@ pub(super) fn gemv_i8() -> Vec<Case> {
     // Around the columns for which sums of 16 bits are kept, and further.
     for cols in [128, 257, 491] {
         let dims = [("rows", 17), ("cols", cols)];
-        cases.extend(greatest(&mut series, Op::Gemv, &dims, [17, cols, 1]));
+        cases.extend(greatest(Op::Gemv, &dims, [17, cols, 1]));
     }
+    // A block of rows and some, whose products are looked up, and more blocks than share tables.
+    for [rows, cols] in [[80, 257], [80, 224]] {
+        let dims = [("rows", rows), ("cols", cols)];
+        cases.extend(greatest(Op::Gemv, &dims, [rows, cols, 1]));
+    }
+    let (rows, cols) = (2128, 37);
+    let dims = [("rows", rows), ("cols", cols)];
+    let shape = [rows, cols, 1];
+    cases.extend(products(&mut series, Op::Gemv, &dims, shape, rows));
     cases
 }
 
 /// Products whose sums are as great as can be, of both signs.
-fn greatest(
-    series: &mut Series,
-    op: Op,
-    dims: &[(&'static str, usize)],
-    [rows, cols, tokens]: [usize; 3],
-) -> Vec<Case> {
-    let each = [(1, -128), (1, 127)].into_iter().flat_map(|(trit, byte)| {
+fn greatest(op: Op, dims: &[(&'static str, usize)], [rows, cols, tokens]: [usize; 3]) -> Vec<Case> {
+    let each = [(1, -128), (1, 127), (-1, -128)].into_iter();
+    let each = each.flat_map(|(trit, byte)| {
         let product = Product {
             op,
             dims,
@@ -173,9 +178,8 @@ fn greatest(
             x_scale: vec![1.0; tokens],
             scale: 1.0,
         };
-        let cases = product.cases(series.method()).into_iter();
-        let usual = cases.step_by(2);
-        usual.map(move |case| case.values((trit, byte)))
+        let cases = product.cases(Method::Lut).into_iter();
+        cases.map(move |case| case.values((trit, byte)))
     });
     each.collect()
 }
@@ -204,7 +208,7 @@ pub(super) fn gemm_i8() -> Vec<Case> {
         ("tokens", 7),
         ("out_stride", 17),
     ];
-    cases.extend(greatest(&mut series, Op::Gemm, &dims, [17, 257, 7]));
+    cases.extend(greatest(Op::Gemm, &dims, [17, 257, 7]));
     // A block of rows and some, a pass of tokens and some, and columns that fill a panel or none.
     for cols in [19, 331] {
         let dims = [
@@ -214,6 +218,26 @@ pub(super) fn gemm_i8() -> Vec<Case> {
             ("out_stride", 71),
         ];
         cases.extend(products(&mut series, Op::Gemm, &dims, [70, cols, 37], 71));
+    }
+    // A block of rows and some, whose products are looked up, and more blocks than share tables.
+    for cols in [96, 149] {
+        let dims = [
+            ("rows", 80),
+            ("cols", cols),
+            ("tokens", 17),
+            ("out_stride", 80),
+        ];
+        cases.extend(greatest(Op::Gemm, &dims, [80, cols, 17]));
+    }
+    let dims = [
+        ("rows", 1105),
+        ("cols", 37),
+        ("tokens", 3),
+        ("out_stride", 1105),
+    ];
+    let shape = [1105, 37, 3];
+    for _ in 0..2 {
+        cases.extend(products(&mut series, Op::Gemm, &dims, shape, 1105));
     }
     cases
 }

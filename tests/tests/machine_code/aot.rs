@@ -1,4 +1,4 @@
-use super::code::{Inst, count, dot_loop, facts, x86_64};
+use super::code::{Inst, count, dot_loop, facts, loop_of, x86_64};
 use atome_kernels::{Kernel, dispatch, kernels};
 use atome_spec::{Activation, Isa, Op, Packing, Tier};
 
@@ -16,7 +16,10 @@ fn code(kernel: &Kernel) -> Vec<Inst> {
 }
 
 fn find(op: Op, packing: Packing, isa: Isa) -> &'static Kernel {
-    let name = format!("{op}-{packing}-{}-{isa}", Activation::I8);
+    named(&format!("{op}-{packing}-{}-{isa}", Activation::I8), isa)
+}
+
+fn named(name: &str, isa: Isa) -> &'static Kernel {
     let mut kernels = kernels(isa.tier()).iter();
     kernels
         .find(|k| k.name == name)
@@ -78,5 +81,45 @@ fn vpmaddubsw_loops_of_the_microkernels() {
         if !cfg!(debug_assertions) {
             assert_eq!(facts(hot).stack, 0, "{}", kernel.name);
         }
+    }
+}
+
+/// Without multiplications: a look-up and a sum for each register of rows, table and token, and nothing
+/// goes to memory before all columns of a part are summed.
+#[test]
+fn look_up_loops_of_the_microkernels() {
+    if !cfg!(target_arch = "x86_64") {
+        println!("skipped: the kernels of x86-64 are not in this program");
+        return;
+    }
+    for (op, isa, look_up, times, sum) in [
+        // Eight pairs of a word, two tables each, by a block of two registers.
+        (Op::Gemm, Isa::Avx2, "vpshufb", 8 * 2 * 2, "vpaddb"),
+        // The triples of two bytes, by a block of two registers and four tokens.
+        (Op::Gemm, Isa::Avx512, "vpermw", 2 * 2 * 4, "vpaddw"),
+    ] {
+        let kernel = named(&format!("{op}-int2-i8-lut-{isa}"), isa);
+        let insts = code(kernel);
+        let hot = loop_of(&insts, look_up, times);
+        keeps_its_sums(kernel, hot);
+        // Of bytes the first are no sum.
+        let first = if sum == "vpaddb" { 4 } else { 0 };
+        assert_eq!(count(hot, sum), times - first, "{}", kernel.name);
+    }
+    // Four tables of 64 entries and two smaller ones, by a block of two registers; merging the halves of
+    // two groups' words is the same instruction.
+    let kernel = named("gemv-int2-i8-lut-avx512f", Isa::Avx512);
+    let insts = code(kernel);
+    let hot = loop_of(&insts, "vpaddw", 6 * 2);
+    assert_eq!(count(hot, "vpermw"), 2 * 2, "{}", kernel.name);
+    keeps_its_sums(kernel, hot);
+}
+
+/// Nothing is multiplied, and nothing is written where pointers are not checked for being aligned.
+fn keeps_its_sums(kernel: &Kernel, hot: &[Inst]) {
+    let facts = facts(hot);
+    assert_eq!(facts.multiplies, 0, "{}", kernel.name);
+    if !cfg!(debug_assertions) {
+        assert_eq!(facts.stores, 0, "{}", kernel.name);
     }
 }

@@ -1,7 +1,9 @@
 use super::code::{Facts, Inst, count, cranelift, dot_loop, facts, hot_loop, loop_of};
 use super::{code_for, compiled, laid_out};
 use atome_codegen::emit::clif;
+use atome_codegen::schedule::Fields;
 use atome_codegen::{KernelSpec, schedule};
+use atome_spec::layout::BLOCK_ROWS;
 use atome_spec::{Activation, Isa, LANES, Method, Op, Packing, Target};
 
 const PACKINGS: [Packing; 2] = [Packing::Int2, Packing::Base3];
@@ -154,11 +156,14 @@ fn lut_multiplies_by_the_scale_alone() {
                 let insts: Vec<Inst> = code_for(&function, target);
                 let case = format!("{op} {packing} {target}");
                 assert_eq!(facts(hot_loop(&insts)).multiplies, 0, "{case}");
-                // The two scales by each other, then each part of a group's sums.
-                let rows = schedule::select(&spec, isa)
-                    .mr
-                    .expect("a product has tiles");
-                let groups = rows as usize / LANES;
+                // The two scales by each other, then each part of a group's sums, of all four of a
+                // block where tables are made for many rows.
+                let schedule = schedule::select(&spec, isa);
+                let rows = match schedule.fields {
+                    Some(Fields::Pairs) => BLOCK_ROWS,
+                    _ => schedule.mr.expect("a product has tiles") as usize,
+                };
+                let groups = rows / LANES;
                 assert_eq!(facts(&insts).multiplies, 1 + groups * PARTS, "{case}");
             }
         }

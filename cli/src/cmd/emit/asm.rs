@@ -26,7 +26,7 @@ pub(crate) enum AsmError {
     #[error("the constant of `{0}` is not in the code")]
     Constant(String),
     #[error(
-        "it has scratch memory, as `fields=panel` asks for, and its listing does not say how the stack is reached"
+        "it has scratch memory, as `fields=panel` and `fields=pairs` ask for, and its listing does not say how the stack is reached"
     )]
     Scratch,
 }

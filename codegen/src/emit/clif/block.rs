@@ -199,10 +199,12 @@ impl Emitter<'_> {
         Repr::Scalar(match inst {
             Inst::Reduce(op, x) => self.reduce(*op, *x),
             Inst::Vector(inst) => {
-                let [table, index, ..] = inst.all();
+                let [table, index, third, _] = inst.all();
                 return Repr::Vector(match inst.op {
                     VectorOp::Lookup => self.lookup(table, index, inst.bit),
                     VectorOp::Narrow => self.narrow(inst.all()),
+                    VectorOp::Spread => [self.part(table, 0); PARTS],
+                    VectorOp::Shuffle16 => self.shuffle16([table, index], third),
                     VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_) => {
                         unreachable!("lane-wise instructions are taken apart before")
                     }

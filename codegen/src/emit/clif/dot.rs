@@ -117,4 +117,34 @@ impl Emitter<'_> {
             self.cast(types::I32X4, found)
         })
     }
+
+    /// The halves of two tables that six bits of each half name: their bytes, likewise.
+    pub(super) fn shuffle16(&mut self, tables: [Value; 2], index: Value) -> [clif::Value; PARTS] {
+        let number = self.splat_const(Elem::I32, 0x003f_003f);
+        let second = self.splat_const(Elem::I32, 0x0100_0100);
+        let quarter = self.splat_const(Elem::I32, 0x1010_1010);
+        let quarter = self.cast(types::I8X16, quarter);
+        let parts = tables.map(|table| std::array::from_fn(|part| self.part(table, part)));
+        let table: Vec<clif::Value> = parts
+            .iter()
+            .flat_map(|parts: &[clif::Value; PARTS]| parts)
+            .map(|part| self.cast(types::I8X16, *part))
+            .collect();
+        std::array::from_fn(|part| {
+            let index = self.part(index, part);
+            let index = self.cur.ins().band(index, number);
+            let low = self.shift(ShiftOp::Left, index, 1);
+            let high = self.shift(ShiftOp::Left, index, 9);
+            let bytes = self.cur.ins().bor(low, high);
+            let bytes = self.cur.ins().bor(bytes, second);
+            let mut byte = self.cast(types::I8X16, bytes);
+            let mut found = self.cur.ins().swizzle(table[0], byte);
+            for part_of_table in &table[1..] {
+                byte = self.cur.ins().isub(byte, quarter);
+                let more = self.cur.ins().swizzle(*part_of_table, byte);
+                found = self.cur.ins().bor(found, more);
+            }
+            self.cast(types::I32X4, found)
+        })
+    }
 }

@@ -25,7 +25,7 @@ pub(super) fn is_lane_wise(inst: &Inst) -> bool {
 const fn is_lane_wise_op(op: VectorOp) -> bool {
     match op {
         VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_) => true,
-        VectorOp::Narrow | VectorOp::Lookup => false,
+        VectorOp::Narrow | VectorOp::Lookup | VectorOp::Spread | VectorOp::Shuffle16 => false,
     }
 }
 
@@ -67,7 +67,7 @@ impl Emitter<'_> {
                     let operands: Vec<clif::Value> = operands.collect();
                     self.packed(op, &operands)
                 }
-                VectorOp::Narrow | VectorOp::Lookup => {
+                VectorOp::Narrow | VectorOp::Lookup | VectorOp::Spread | VectorOp::Shuffle16 => {
                     unreachable!("`is_lane_wise` lists the instructions that come here")
                 }
             },

@@ -226,6 +226,10 @@ impl Isa for Avx2 {
         }}
     }
 
+    fn spread(&self, x: &Ident) -> TokenStream {
+        quote!(_mm256_broadcastsi128_si256(_mm256_castsi256_si128(#x)))
+    }
+
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
         YMM.packed(op, operands)
     }

@@ -271,6 +271,19 @@ impl Isa for Avx512 {
         quote!(_mm512_permutexvar_epi32(#index, #table))
     }
 
+    fn spread(&self, x: &Ident) -> TokenStream {
+        quote!(_mm512_broadcast_i32x4(_mm512_castsi512_si128(#x)))
+    }
+
+    /// A permutation reads the low five or six bits of its index.
+    fn shuffle16(&self, tables: [&[Ident]; 2], index: &Ident) -> TokenStream {
+        let [low, high] = tables.map(|table| &table[0]);
+        match low == high {
+            true => quote!(_mm512_permutexvar_epi16(#index, #low)),
+            false => quote!(_mm512_permutex2var_epi16(#low, #index, #high)),
+        }
+    }
+
     /// Comparisons give masks, and nothing takes a sign.
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
         match (op, operands) {

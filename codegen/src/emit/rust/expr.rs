@@ -30,6 +30,11 @@ impl Walk<'_> {
                     let [table, index, ..] = of.all();
                     Ok(self.lookup(value, table, index, of.bit))
                 }
+                VectorOp::Spread => Ok(self.spread(value, of.all()[0])),
+                VectorOp::Shuffle16 => {
+                    let [low, high, index, _] = of.all();
+                    Ok(self.shuffle16(value, [low, high], index))
+                }
                 VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_) => {
                     self.vector(value, inst)
                 }
@@ -243,6 +248,27 @@ impl Walk<'_> {
         let registers = self.variables(value).into_iter().zip(self.variables(index));
         let found = registers.map(|(variable, index)| {
             let x = self.isa.lookup(&table, &index, bit);
+            quote!(let #variable: #ty = #x;)
+        });
+        found.collect()
+    }
+
+    fn spread(&self, value: Value, x: Value) -> TokenStream {
+        let ty = self.isa.register(Elem::I32);
+        let first = &self.variables(x)[0];
+        let x = self.isa.spread(first);
+        let registers = self.variables(value).into_iter();
+        registers
+            .map(|variable| quote!(let #variable: #ty = #x;))
+            .collect()
+    }
+
+    fn shuffle16(&self, value: Value, tables: [Value; 2], index: Value) -> TokenStream {
+        let ty = self.isa.register(Elem::I32);
+        let [low, high] = tables.map(|table| self.variables(table));
+        let registers = self.variables(value).into_iter().zip(self.variables(index));
+        let found = registers.map(|(variable, index)| {
+            let x = self.isa.shuffle16([&low, &high], &index);
             quote!(let #variable: #ty = #x;)
         });
         found.collect()

@@ -1,7 +1,7 @@
 use super::EmitError;
 use super::isa::Isa;
 use super::names::{Names, parameter};
-use super::{base3, size};
+use super::{base3, packed, size};
 use crate::emit::bytes::SmallBytes;
 use crate::ir::{Access, Block, Elem, Function, Inst, Loop, Stmt, Type, Value};
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -123,7 +123,9 @@ fn used_helpers(isa: &dyn Isa, body: &TokenStream) -> Vec<TokenStream> {
     identifiers(body.clone(), &mut used);
     let mut items = Vec::new();
     // A helper comes after every helper that it calls.
-    let all = isa.helpers().into_iter().chain(base3::helpers(isa));
+    let shared = base3::helpers(isa).into_iter();
+    let shared = shared.chain([packed::shuffle16_helper()]);
+    let all = isa.helpers().into_iter().chain(shared);
     for helper in all.rev() {
         if used.contains(helper.name) {
             identifiers(helper.item.clone(), &mut used);

@@ -1,3 +1,4 @@
+use super::packed;
 use crate::ir::{Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 
@@ -117,6 +118,14 @@ pub(super) trait Isa {
 
     /// [`crate::ir::Inst::Lookup`] of one register of indices, in all registers of the table.
     fn lookup(&self, table: &[Ident], index: &Ident, bit: u8) -> TokenStream;
+
+    /// The first four lanes of a register in every quarter of one.
+    fn spread(&self, x: &Ident) -> TokenStream;
+
+    /// [`crate::ir::VectorOp::Shuffle16`] of one register of indices, in all registers of two tables.
+    fn shuffle16(&self, tables: [&[Ident]; 2], index: &Ident) -> TokenStream {
+        packed::shuffle16(tables, index)
+    }
 
     /// [`crate::ir::VectorOp::Packed`] of one register of each operand, as many as it has.
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream;

@@ -269,6 +269,10 @@ impl Isa for Neon {
         quote!(lookup([#(#table),*], #index))
     }
 
+    fn spread(&self, x: &Ident) -> TokenStream {
+        quote!(#x)
+    }
+
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
         packed::neon(op, operands)
     }

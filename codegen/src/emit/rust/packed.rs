@@ -20,6 +20,34 @@ pub(super) fn portable(op: PackedOp, operands: &[Ident]) -> TokenStream {
     }
 }
 
+/// [`crate::ir::VectorOp::Shuffle16`] of one register, where no instruction does it.
+pub(super) fn shuffle16([low, high]: [&[Ident]; 2], index: &Ident) -> TokenStream {
+    quote! {
+        unsafe {
+            ::core::mem::transmute(shuffle16(
+                &::core::mem::transmute([#(#low,)* #(#high),*]),
+                ::core::mem::transmute(#index),
+            ))
+        }
+    }
+}
+
+/// The function that [`shuffle16`] calls.
+pub(super) fn shuffle16_helper() -> Helper {
+    let item = quote! {
+        /// The halves of a table that the low six bits of halves name.
+        #[inline(never)]
+        fn shuffle16<const N: usize>(table: &[i32; 32], index: [i32; N]) -> [i32; N] {
+            let half = |index: i32| table[(index >> 1 & 31) as usize] >> (16 * (index & 1)) & 0xffff;
+            index.map(|index| half(index) | half(index >> 16) << 16)
+        }
+    };
+    Helper {
+        name: "shuffle16",
+        item,
+    }
+}
+
 /// The functions that [`portable`] calls.
 pub(super) fn portable_helpers() -> Vec<Helper> {
     let pairs = quote! {

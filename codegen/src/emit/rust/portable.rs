@@ -172,6 +172,10 @@ impl Isa for Portable {
         quote!(lookup(&#table, &#index, #bit))
     }
 
+    fn spread(&self, x: &Ident) -> TokenStream {
+        each(&quote!(#x[l & 3]))
+    }
+
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
         packed::portable(op, operands)
     }

@@ -175,6 +175,10 @@ impl Isa for Sse41 {
         quote!(lookup(&[#(#table),*], #index))
     }
 
+    fn spread(&self, x: &Ident) -> TokenStream {
+        quote!(#x)
+    }
+
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
         XMM.packed(op, operands)
     }

@@ -211,6 +211,22 @@ fn trit_select_adds_drops_or_subtracts() {
 }
 
 #[test]
+fn look_ups_across_quarters() {
+    let x = lanes(|i| 100 + i as u32);
+    let spread = eval(Elem::I32, x, [0; 16], |b, x, _| b.spread(x));
+    assert_eq!(spread, lanes(|i| 100 + i as u32 % 4));
+    // Half `i` of 64 is `i`; bits above the sixth do not matter.
+    let table = |first: u32| lanes(|i| (first + 2 * i as u32) * 0x0001_0001 + 0x0001_0000);
+    let index = lanes(|i| (4 * i as u32) | (4 * i as u32 + 3) << 16 | 0xff40_ffc0);
+    let found = eval(Elem::I32, table(0), index, |b, low, index| {
+        let more = b.i32_like(low, 0x0020_0020);
+        let high = b.add(low, more);
+        b.shuffle16([low, high], index)
+    });
+    assert_eq!(found, lanes(|i| index[i] & 0x003f_003f));
+}
+
+#[test]
 fn parameters_and_sizes() {
     let mut b = Builder::new("f");
     let n = b.dim("n");

@@ -236,9 +236,9 @@ fn scratch_memory_is_of_constant_length_and_little() {
         let text = format!("kernel k(n) {{ out out: f32[n] {scratch} }}");
         faults_of(&parse(&text).expect("it is a function"))
     };
-    assert_eq!(with("scratch a: i32[16000] scratch b: f32[384]"), []);
+    assert_eq!(with("scratch a: i32[32000] scratch b: f32[768]"), []);
     for (scratch, name) in [
-        ("scratch a: i32[16000] scratch b: f32[385]", "b"),
+        ("scratch a: i32[32000] scratch b: f32[769]", "b"),
         ("scratch a: i32[n]", "a"),
     ] {
         let name = name.to_owned();

@@ -6,6 +6,7 @@
 use super::Shape;
 use super::panel::Panel;
 use super::product::{Codes, Product};
+use super::tables::Tables;
 use super::walk::{Rows, Tokens, Walk};
 use super::word::Word;
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, Size, UnaryOp, Value};
@@ -31,6 +32,8 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let [w, x, x_scale, x_sum, out] = names.map(|name| l.buffer(name));
     let scale = l.scalar("scale");
     let panel = (l.schedule.fields() == Fields::Panel).then(|| Panel::new(&mut l.b));
+    let one_token = shape.tokens == Size::ONE;
+    let tables = Tables::new(&mut l.b, l.schedule.fields(), one_token);
     let b = &mut l.b;
     let gemm = Gemm {
         packing,
@@ -61,9 +64,10 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         token_tile: l.schedule.tokens(),
     };
     let tile = |b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>| gemm.tile(b, rows, tokens);
-    match panel {
-        Some(panel) => panel.run(b, &gemm, &walk, &tile),
-        None => walk.run(b, &tile),
+    match (panel, tables) {
+        (Some(panel), _) => panel.run(b, &gemm, &walk, &tile),
+        (None, Some(tables)) => tables.run(b, &gemm, &walk, &tile),
+        (None, None) => walk.run(b, &tile),
     }
 }
 
@@ -285,11 +289,16 @@ impl Gemm {
 
     /// The word at an address.
     pub(super) fn load_word(&self, b: &mut Builder, at: Address) -> Word {
+        let packed = self.load_packed(b, at);
+        Word::new(b, &self.schedule, self.packing, packed)
+    }
+
+    /// The word at an address as it is.
+    pub(super) fn load_packed(&self, b: &mut Builder, at: Address) -> Value {
         if self.prefetch_words > 0 {
             b.prefetch(self.w, at.clone().offset(self.prefetch_words));
         }
-        let packed = b.load_vector(self.w, at, Lanes::All);
-        Word::new(b, &self.schedule, self.packing, packed)
+        b.load_vector(self.w, at, Lanes::All)
     }
 
     /// Words of a block of rows.

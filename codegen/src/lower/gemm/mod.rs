@@ -7,12 +7,14 @@
 //! | `int8` | int8 activations |
 //! | `panel` | int8 activations by codes that are unpacked once for many tokens |
 //! | `product` | the methods of an int8 product |
+//! | `tables` | int8 activations whose products are looked up in tables made for many rows |
 //! | `word` | the codes of a packed word |
 
 mod float;
 mod int8;
 mod panel;
 mod product;
+mod tables;
 mod walk;
 mod word;
 
