@@ -33,7 +33,12 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let scale = l.scalar("scale");
     let panel = (l.schedule.fields() == Fields::Panel).then(|| Panel::new(&mut l.b));
     let one_token = shape.tokens == Size::ONE;
-    let tables = Tables::new(&mut l.b, l.schedule.fields(), one_token);
+    // Tables are for whole blocks of rows; without one their memory is not asked for.
+    let rows = shape.rows.as_const();
+    let has_block = rows.is_none_or(|rows| rows >= layout::BLOCK_ROWS as u64);
+    let fields = l.schedule.fields();
+    let tables = has_block.then(|| Tables::new(&mut l.b, fields, one_token));
+    let tables = tables.flatten();
     let b = &mut l.b;
     let gemm = Gemm {
         packing,
