@@ -109,7 +109,7 @@ pub(crate) enum Failure {
         families: Vec<String>,
     },
     #[error(
-        "cannot tell the format of `{}` from its extension: give --format, or one of .safetensors, .bin, .atome01, .atome02, .atomecl",
+        "cannot tell the format of `{}` from its extension: give --format, or one of .safetensors, .gguf, .bin, .atome01, .atome02, .atomecl",
         .0.display()
     )]
     OutFormat(PathBuf),

@@ -277,7 +277,7 @@ fn what_is_not_representable() {
         vec!["pack", "cl.bin", "x.bin"],
         vec!["pack", "lm.bin", "x.atomecl"],
         vec!["pack", "lm.bin", "x.bin", "--packing", "base3"],
-        vec!["pack", "lm.bin", "x.gguf"],
+        vec!["pack", "lm.bin", "x.onnx"],
         vec!["pack", "lm.bin", "x.safetensors", "--scale", "-1"],
         vec!["pack", "lm.bin", "no/x.safetensors"],
         vec!["pack", "lm.bin", ".", "--format", "container"],
