@@ -47,6 +47,7 @@ pub(crate) struct RunArgs {
 
     /// End the text before this one, which is not printed; may be given several times
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) stop: Vec<String>,
 
     /// Hold a conversation: every line of standard input is said, or what -p says, once. The template is the
@@ -107,7 +108,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         ignores_ends: args.ignore_eos,
         interrupt: Interrupt::listen(),
     };
-    describe(quiet, &model);
     let mut generation = Generation::new(&model, &prompt, settings, quiet || args.json)?;
     if !args.stop.is_empty() {
         let tokenizer = tokenizer.map_err(Failure::StopWithoutText)?;
@@ -130,6 +130,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(path) = &args.save_state {
         state_file::save(generation.session()?, path)?;
     }
+    describe(quiet, &model);
     if args.json {
         let text = tokenizer
             .ok()
@@ -178,6 +179,7 @@ fn until_stopped(
     if let Some(path) = &args.save_state {
         state_file::save(generation.session()?, path)?;
     }
+    describe(args.quiet(), model);
     if args.json {
         return print_json(model, prompt, &ids, Some(text), &generation);
     }
@@ -212,7 +214,7 @@ impl RunArgs {
 fn describe(quiet: bool, model: &Model) {
     let (info, backend) = (model.info(), model.backend());
     let compile = match backend.compiling {
-        true => "still compiling".to_owned(),
+        true => "machine code meanwhile".to_owned(),
         false => format!("compile {}", duration(backend.compile_time)),
     };
     let line = format!(
