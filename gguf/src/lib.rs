@@ -12,7 +12,7 @@
 //! | `type_id` | the numbers of element types, their names and sizes |
 //! | `block` | types that are read: weights, trits and scales of their blocks |
 //! | [`split`] | models in several files |
-//! | [`write`] | files from keys and tensors |
+//! | [`mod@write`] | files from keys and tensors |
 //!
 //! ```
 //! use atome_gguf::write::Writer;
