@@ -108,6 +108,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         ignores_ends: args.ignore_eos,
         interrupt: Interrupt::listen(),
     };
+    describe(quiet, &model);
     let mut generation = Generation::new(&model, &prompt, settings, quiet || args.json)?;
     if !args.stop.is_empty() {
         let tokenizer = tokenizer.map_err(Failure::StopWithoutText)?;
@@ -130,7 +131,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(path) = &args.save_state {
         state_file::save(generation.session()?, path)?;
     }
-    describe(quiet, &model);
     if args.json {
         let text = tokenizer
             .ok()
@@ -179,7 +179,6 @@ fn until_stopped(
     if let Some(path) = &args.save_state {
         state_file::save(generation.session()?, path)?;
     }
-    describe(args.quiet(), model);
     if args.json {
         return print_json(model, prompt, &ids, Some(text), &generation);
     }
