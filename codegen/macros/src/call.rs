@@ -46,10 +46,12 @@ fn dispatched(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
             let (item, call) = emitted(kernel, isa)?;
             let available = available(kernel, isa);
             items.extend((!item.is_empty()).then(|| quote!(#arch #item)));
+            // SAFETY: the guard finds the CPU's features, and what the macro generates around the call checks lengths and dimensions.
             arms.extend(quote!(#arch #name if #available => unsafe { #call },));
         }
         let (item, call) = emitted(kernel, tier.baseline())?;
         items.extend((!item.is_empty()).then(|| quote!(#arch #item)));
+        // SAFETY: the tier of the arm was found on this CPU; lengths and dimensions are checked as above.
         arms.extend(quote!(#arch #name => unsafe { #call },));
     }
     Ok(quote! {
@@ -74,6 +76,7 @@ fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
             #item
             #arch
             if #available {
+                // SAFETY: the CPU has the features, and what the macro generates around it has checked lengths and dimensions.
                 unsafe { #call };
                 return ::core::result::Result::Ok(());
             }
@@ -90,6 +93,7 @@ fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
         #item
         #arch
         if #krate::dispatch::available(#tier) {
+            // SAFETY: as above, for the tier's own features.
             unsafe { #call };
             return ::core::result::Result::Ok(());
         }

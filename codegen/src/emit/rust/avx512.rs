@@ -71,6 +71,7 @@ impl Isa for Avx512 {
             #[target_feature(enable = #features)]
             fn base3(table: &'static [u8; 128], twos: __m512i, x: __m512i) -> __m512i {
                 let at = table.as_ptr().cast::<i8>();
+                // SAFETY: the table has 128 bytes.
                 let low = unsafe { _mm512_loadu_epi8(at) };
                 let high = unsafe { _mm512_loadu_epi8(at.add(64)) };
                 let codes = _mm512_permutex2var_epi8(low, x, high);

@@ -53,6 +53,7 @@ pub fn caller(function: &Function, name: &str) -> Result<TokenStream, EmitError>
             let &[#(#words),*] = args else {
                 ::core::panic!("a kernel of {} arguments was called with {}", #expected, args.len())
             };
+            // SAFETY: the caller's promise, passed on; there are as many arguments.
             unsafe { #symbol(#(#arguments),*) }
         }
     })

@@ -54,6 +54,7 @@ pub fn forward(
         )]
         #feature
         pub unsafe extern "C" fn #name(#list) {
+            // SAFETY: the caller's promise, passed on: the other kernel has the same buffers.
             unsafe { #callee_name(#(#arguments),*) }
         }
     })

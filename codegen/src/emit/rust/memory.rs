@@ -40,11 +40,13 @@ impl Walk<'_> {
                         Type::Vector(_) => self.isa.load(elem, &at),
                         _ => quote!(*#at),
                     };
+                    // SAFETY: the kernel's caller vouches for its buffers, and the verifier for addresses within them.
                     quote!(unsafe { #x })
                 }
                 Part::First(n) => {
                     let at = self.wild_pointer(buffer, address, register);
                     let x = self.isa.load_first(elem, &at, &n);
+                    // SAFETY: as of a whole register, for its first lanes alone.
                     quote!(unsafe { #x })
                 }
             };
@@ -82,6 +84,7 @@ impl Walk<'_> {
                     self.isa.store_first(elem, &at, x, &n)
                 }
             };
+            // SAFETY: as of loads; the buffer is one that is written.
             tokens.extend(quote!(unsafe { #store };));
         }
         Ok(tokens)

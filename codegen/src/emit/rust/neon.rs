@@ -205,6 +205,7 @@ impl Isa for Neon {
     /// There is no stable intrinsic, but there is the instruction.
     fn prefetch(&self, at: &TokenStream) -> Option<TokenStream> {
         Some(quote! {
+            // SAFETY: a prefetch touches no memory that a program sees.
             unsafe {
                 ::core::arch::asm!(
                     "prfm pldl1keep, [{}]",
@@ -292,6 +293,7 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "neon")]
         fn lanes(x: [i32; 4]) -> int32x4_t {
+            // SAFETY: the array has four lanes.
             unsafe { vld1q_s32(x.as_ptr()) }
         }
     };
@@ -309,6 +311,7 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "neon")]
         unsafe fn load_first(at: *const i32, n: usize) -> int32x4_t {
+            // SAFETY: the caller vouches for the first `n` lanes, and no more are read.
             unsafe {
                 match n {
                     0 => vdupq_n_s32(0),
@@ -325,6 +328,7 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "neon")]
         unsafe fn store_first(at: *mut i32, x: int32x4_t, n: usize) {
+            // SAFETY: the caller vouches for the first `n` lanes, and no more are written.
             unsafe {
                 if n >= 4 {
                     vst1q_s32(at, x);
@@ -378,6 +382,7 @@ fn helpers() -> Vec<Helper> {
         #[inline]
         #[target_feature(enable = "neon,dotprod")]
         fn sdot(mut acc: int32x4_t, x: int32x4_t, y: int32x4_t) -> int32x4_t {
+            // SAFETY: the instruction is there with the function's features, and touches registers alone.
             unsafe {
                 ::core::arch::asm!(
                     "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",

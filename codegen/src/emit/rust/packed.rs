@@ -23,6 +23,7 @@ pub(super) fn portable(op: PackedOp, operands: &[Ident]) -> TokenStream {
 /// [`crate::ir::VectorOp::Shuffle16`] of one register, where no instruction does it.
 pub(super) fn shuffle16([low, high]: [&[Ident]; 2], index: &Ident) -> TokenStream {
     quote! {
+        // SAFETY: registers of the tiers, and arrays, of as many bytes; every bit pattern is one of each.
         unsafe {
             ::core::mem::transmute(shuffle16(
                 &::core::mem::transmute([#(#low,)* #(#high),*]),

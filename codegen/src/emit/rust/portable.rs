@@ -219,6 +219,7 @@ fn helpers() -> Vec<Helper> {
         {
             let mut x = [T::default(); 16];
             for l in 0..::core::cmp::Ord::min(n, 16) {
+                // SAFETY: the caller vouches for the first `n` elements.
                 x[l] = unsafe { *at.add(l) };
             }
             x
@@ -229,6 +230,7 @@ fn helpers() -> Vec<Helper> {
         #[inline(never)]
         unsafe fn store_first<T: ::core::marker::Copy>(at: *mut T, x: [T; 16], n: usize) {
             for l in 0..::core::cmp::Ord::min(n, 16) {
+                // SAFETY: the caller vouches for the first `n` elements.
                 unsafe { *at.add(l) = x[l] };
             }
         }

@@ -211,6 +211,7 @@ fn helpers() -> Vec<Helper> {
         #[inline(never)]
         #[target_feature(enable = "sse4.1")]
         unsafe fn load_first(at: *const i32, n: usize) -> __m128i {
+            // SAFETY: the caller vouches for the first `n` lanes, and no more are read.
             unsafe {
                 match n {
                     0 => _mm_setzero_si128(),
@@ -227,6 +228,7 @@ fn helpers() -> Vec<Helper> {
         #[inline(never)]
         #[target_feature(enable = "sse4.1")]
         unsafe fn store_first(at: *mut i32, x: __m128i, n: usize) {
+            // SAFETY: the caller vouches for the first `n` lanes, and no more are written.
             unsafe {
                 if n >= 4 {
                     _mm_storeu_si128(at.cast::<__m128i>(), x);

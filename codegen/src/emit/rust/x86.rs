@@ -161,6 +161,7 @@ impl Width {
     }
 
     pub(super) fn prefetch(&self, at: &TokenStream) -> TokenStream {
+        // SAFETY: a prefetch touches no memory that a program sees.
         quote!(unsafe { _mm_prefetch::<_MM_HINT_T0>(#at.cast::<i8>()) };)
     }
 
@@ -201,6 +202,7 @@ impl Width {
             #[target_feature(enable = #features)]
             fn add16(x: #ty, y: #ty) -> #ty {
                 let mut sum = #add(x, y);
+                // SAFETY: there is no instruction: a register passes through.
                 unsafe {
                     ::core::arch::asm!(
                         "/* {} */",
