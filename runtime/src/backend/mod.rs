@@ -67,6 +67,9 @@ pub(crate) enum Backend {
     /// The plan by kernels compiled ahead of time, then by machine code.
     #[cfg(feature = "jit")]
     Auto(auto::Auto),
+    /// The plan by kernels compiled ahead of time, in a build that makes no machine code.
+    #[cfg(not(feature = "jit"))]
+    Auto(aot::Aot),
     /// Machine code for this plan.
     #[cfg(feature = "jit")]
     Jit(Box<jit::Jit>),
@@ -122,7 +125,7 @@ impl Backend {
             #[cfg(not(feature = "jit"))]
             BackendKind::Jit => Err(PrepareError::NoJit),
             #[cfg(not(feature = "jit"))]
-            BackendKind::Auto => Ok(Backend::Aot(aot::Aot::new(plan, pick, pool)?)),
+            BackendKind::Auto => Ok(Backend::Auto(aot::Aot::new(plan, pick, pool)?)),
             BackendKind::Aot => Ok(Backend::Aot(aot::Aot::new(plan, pick, pool)?)),
             BackendKind::Interp => Ok(Backend::Interp(interp::Interp::new(plan, tier)?)),
         }
@@ -138,6 +141,8 @@ impl Backend {
             },
             #[cfg(feature = "jit")]
             Backend::Jit(jit) => Now::Jit(jit),
+            #[cfg(not(feature = "jit"))]
+            Backend::Auto(aot) => Now::Aot(aot),
             Backend::Aot(aot) => Now::Aot(aot),
             Backend::Interp(interp) => Now::Interp(interp),
         }
@@ -156,23 +161,35 @@ impl Backend {
         match self {
             #[cfg(feature = "jit")]
             Backend::Auto(auto) => match auto.made() {
-                None => Made::Now,
-                Some((Ok(_), time)) => Made::In(*time),
-                Some((Err(why), _)) => Made::Not(Some(why.clone())),
+                None => Made {
+                    compiling: true,
+                    ..Made::default()
+                },
+                Some((code, time)) => Made {
+                    compiling: false,
+                    refused: code.as_ref().err().cloned(),
+                    time: code.is_ok().then_some(*time),
+                },
             },
-            _ => Made::Not(None),
+            #[cfg(not(feature = "jit"))]
+            Backend::Auto(_) => Made {
+                refused: Some(PrepareError::NoJit.in_one_line()),
+                ..Made::default()
+            },
+            _ => Made::default(),
         }
     }
 }
 
 /// Machine code that another thread makes.
-pub(crate) enum Made {
+#[derive(Default)]
+pub(crate) struct Made {
     /// It is being made.
-    Now,
-    /// It was made, in this time.
-    In(Duration),
-    /// There is none, perhaps because none could be made.
-    Not(Option<String>),
+    pub(crate) compiling: bool,
+    /// Why there will be none.
+    pub(crate) refused: Option<String>,
+    /// How long making it took.
+    pub(crate) time: Option<Duration>,
 }
 
 impl Now<'_> {

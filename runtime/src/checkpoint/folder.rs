@@ -8,14 +8,13 @@ use crate::format::Format;
 use crate::format::folder::FloatFolder;
 use crate::parallel::{self, Counter};
 use crate::progress::Progress;
-use crate::tensor::{EmbeddingTable, Floats, Kind, Latent, Param, Tensor, TernaryTensor, Values};
+use crate::tensor::{
+    EmbeddingTable, Floats, Kind, Latent, Param, Tensor, TernaryTensor, Values, read_all,
+};
 use crate::tokenizer;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Numbers that are checked at once.
-const CHUNK: usize = 1 << 16;
 
 /// Reads the model in a directory; its dimensions from `config` where one was given. All numbers are read once, trits
 /// and tables again when they are wanted. Its `tokenizer.json`, if there is one, is the model's vocabulary. `progress` is told how many of them, of how many, are read.
@@ -119,25 +118,15 @@ impl Reader<'_> {
             }
             Kind::Table { rows, cols } => {
                 let values = self.weights.floats(stored, &[rows, cols], name)?;
-                check(&values).map_err(in_its_file)?;
+                read_all(&values).map_err(in_its_file)?;
                 let table = EmbeddingTable::f32((rows, cols), Arc::new(values));
                 Ok(Tensor::Table(table))
             }
             Kind::Floats(ref shape) => {
                 let values = self.weights.floats(stored, shape, name)?;
-                check(&values).map_err(in_its_file)?;
+                read_all(&values).map_err(in_its_file)?;
                 Ok(Tensor::Floats(Arc::new(values)))
             }
         }
     }
-}
-
-/// Reads all numbers, which checks them.
-fn check(floats: &dyn Floats) -> Result<(), FileError> {
-    let mut values = vec![0.0; CHUNK.min(floats.elems())];
-    for first in (0..floats.elems()).step_by(CHUNK) {
-        let count = CHUNK.min(floats.elems() - first);
-        floats.read(first, &mut values[..count])?;
-    }
-    Ok(())
 }

@@ -38,7 +38,7 @@ pub struct ModelInfo {
     pub model_bytes: usize,
     /// Bytes of one session: state and logits.
     pub session_bytes: usize,
-    /// Bytes that running a block of tokens takes, whoever's session it is.
+    /// Bytes that running a block of tokens takes, of whichever session.
     pub scratch_bytes: usize,
     /// Blocks that can run at the same time: there is a scratch for each.
     pub scratches: usize,

@@ -11,7 +11,7 @@ mod prepare;
 pub use info::{BackendInfo, ModelInfo};
 
 use crate::arena::{Arena, Scratch, as_f32};
-use crate::backend::{Backend, KernelUse, Made, Pick, listing};
+use crate::backend::{Backend, KernelUse, Pick, listing};
 use crate::checkpoint::{self, Checkpoint};
 use crate::fingerprint::Identity;
 use crate::graph::Graph;
@@ -114,14 +114,14 @@ impl Model {
     pub fn backend(&self) -> BackendInfo {
         let inner = &*self.inner;
         let now = inner.backend.now();
-        let (compiling, jit_refused, compile_time) = inner.compiling();
+        let made = inner.backend.made();
         BackendInfo {
             backend: now.kind().name(),
-            compiling,
-            jit_refused,
+            compiling: made.compiling,
+            jit_refused: made.refused,
             tuned: inner.what_is_tuned(now.kind()),
             code_bytes: now.code_bytes(),
-            compile_time,
+            compile_time: made.time.unwrap_or(inner.compile_time),
         }
     }
 
@@ -251,24 +251,10 @@ impl Inner {
         self.identity.fingerprint(&self.plan, &self.arena)
     }
 
-    #[cfg(test)]
-    pub(crate) fn tier(&self) -> Tier {
-        self.tier
-    }
-
     fn pick(&self) -> Pick<'_> {
         Pick {
             tier: self.tier,
             tuned: self.tuned.as_deref(),
-        }
-    }
-
-    /// Whether machine code is being made, why there will be none, and how long making it took.
-    fn compiling(&self) -> (bool, Option<String>, Duration) {
-        match self.backend.made() {
-            Made::Now => (true, None, self.compile_time),
-            Made::Not(why) => (false, why, self.compile_time),
-            Made::In(time) => (false, None, time),
         }
     }
 

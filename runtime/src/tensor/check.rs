@@ -1,8 +1,21 @@
 //! Whether the tensors of a model are those that its graph asks for. Whatever is run or written passes here, wherever it
 //! comes from; elements are looked at when they are read.
 
-use super::{Elements, Kind, Param, Role, Tensor, Tensors};
+use super::{Elements, Floats, Kind, Param, Role, Tensor, Tensors};
 use crate::error::{FileError, InvalidModel};
+
+/// Numbers that are read at once.
+const CHUNK: usize = 1 << 16;
+
+/// Reads all numbers, which checks them.
+pub(crate) fn read_all(floats: &dyn Floats) -> Result<(), FileError> {
+    let mut values = vec![0.0; CHUNK.min(floats.elems())];
+    for first in (0..floats.elems()).step_by(CHUNK) {
+        let count = CHUNK.min(floats.elems() - first);
+        floats.read(first, &mut values[..count])?;
+    }
+    Ok(())
+}
 
 /// Checks that there are exactly the tensors of `params`, each of its kind and shape, with a scale that can be.
 pub(crate) fn check_tensors(params: &[Param], tensors: &Tensors) -> Result<(), FileError> {

@@ -24,7 +24,7 @@ mod table;
 mod tensors;
 pub(crate) mod trits;
 
-pub(crate) use check::{check_finite, check_tensors, check_trits};
+pub(crate) use check::{check_finite, check_tensors, check_trits, read_all};
 pub(crate) use floats::{FileFloats, FloatType};
 pub(crate) use latent::{Latent, quantize_into};
 pub use memory::{Ternary, Values};

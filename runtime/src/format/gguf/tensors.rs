@@ -3,12 +3,9 @@
 use super::read::{Blocks, ExactTrits, GgufFloats, GroupedTrits};
 use super::{GgufFiles, Located, scale_name};
 use crate::error::{EntryFault, FileError, TensorFault};
-use crate::tensor::{EmbeddingTable, Floats, Kind, Param, Tensor, TernaryTensor};
+use crate::tensor::{EmbeddingTable, Floats, Kind, Param, Tensor, TernaryTensor, read_all};
 use atome_gguf::Layout;
 use std::sync::Arc;
-
-/// Numbers that are checked at once.
-const CHUNK: usize = 1 << 16;
 
 /// Makes parameters of the tensors of files.
 pub(super) struct Maker<'f> {
@@ -24,13 +21,13 @@ impl Maker<'_> {
             Kind::Ternary { rows, cols, .. } => self.ternary(&param.name, located, (rows, cols)),
             Kind::Table { rows, cols } => {
                 let floats = self.floats(&param.name, located)?;
-                check(&floats)?;
+                read_all(&floats)?;
                 let table = EmbeddingTable::f32((rows, cols), Arc::new(floats));
                 Ok(Tensor::Table(table))
             }
             Kind::Floats(_) => {
                 let floats = self.floats(&param.name, located)?;
-                check(&floats)?;
+                read_all(&floats)?;
                 Ok(Tensor::Floats(Arc::new(floats)))
             }
         }
@@ -131,14 +128,4 @@ impl Maker<'_> {
             )),
         }
     }
-}
-
-/// Reads all numbers, which checks them.
-fn check(floats: &dyn Floats) -> Result<(), FileError> {
-    let mut values = vec![0.0; CHUNK.min(floats.elems())];
-    for first in (0..floats.elems()).step_by(CHUNK) {
-        let count = CHUNK.min(floats.elems() - first);
-        floats.read(first, &mut values[..count])?;
-    }
-    Ok(())
 }
