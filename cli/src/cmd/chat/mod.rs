@@ -2,6 +2,7 @@
 
 mod talk;
 mod template;
+mod typed;
 
 use crate::cmd::run::RunArgs;
 use crate::failure::Failure;

@@ -1,6 +1,7 @@
 //! A conversation: messages, and a session that has taken in their text.
 
 use super::template::{PLAIN_STOP, Template};
+use super::typed;
 use crate::cmd::prefill::prefill;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -43,6 +44,8 @@ pub(super) struct Talk {
     tokenizer: Tokenizer,
     sampler: Sampler,
     template: Template,
+    /// Names of special tokens, which are text where somebody types them.
+    specials: Vec<String>,
     messages: Vec<Message>,
     /// The text that the session has taken in.
     seen: Vec<u8>,
@@ -57,9 +60,11 @@ impl Talk {
         template: Template,
         system: Option<&str>,
     ) -> Result<Talk, Failure> {
+        let tokenizer = model.tokenizer()?;
         let mut talk = Talk {
             session: model.session()?,
-            tokenizer: model.tokenizer()?,
+            specials: typed::specials(&tokenizer),
+            tokenizer,
             sampler,
             template,
             messages: Vec::new(),
@@ -72,7 +77,7 @@ impl Talk {
 
     fn start(&mut self, system: Option<&str>) {
         self.messages = system
-            .map(|text| message("system", text))
+            .map(|text| message("system", &typed::part(text, &self.specials)))
             .into_iter()
             .collect();
         self.forget();
@@ -117,7 +122,8 @@ impl Talk {
         settings: &Settings<'_>,
         write: &mut dyn FnMut(&str) -> io::Result<()>,
     ) -> Result<Turn, Failure> {
-        self.messages.push(message("user", text));
+        let text = typed::part(text, &self.specials);
+        self.messages.push(message("user", &text));
         let start = match self.read(settings) {
             Ok(start) => start,
             Err(failure) => {
@@ -148,7 +154,7 @@ impl Talk {
         let text = rendered.as_bytes();
         let (from, undo) = self.go_back_to(text, &settings.quiet)?;
         // A template spells the special tokens that part turns.
-        let tokens = self.tokenizer.encode_with_special(&text[from..]);
+        let tokens = typed::encode(&self.tokenizer, &text[from..]);
         let is_asked = || settings.interrupt.is_asked();
         let read = prefill(&mut self.session, &tokens, settings.quiet, is_asked)?;
         if read < tokens.len() {
