@@ -6,6 +6,7 @@ mod job;
 use crate::LoadError;
 use crate::plan::{Content, Plan, Section, Source, Tensor, TensorInfo};
 use crate::progress::Progress;
+use crate::tensor::{Stored, Tables};
 use atome_spec::layout::BLOCK_ROWS;
 use job::{At, Buffers, Job};
 use std::sync::Mutex;
@@ -15,8 +16,8 @@ const JOB_ELEMS: usize = 1 << 18;
 /// Bytes of a model below which one thread fills the arena.
 const BYTES_WORTH_THREADS: usize = 8 << 20;
 
-/// Fills the weights and the constants with `contents`. Of tensors that stay in their file the numbers are checked, unless
-/// the file has a checksum of them: then they were checked when it was opened.
+/// Fills the weights and the constants with `contents`. Tables that stay in their file are checked there if `tables` says
+/// so; else by whoever looks up a row.
 ///
 /// # Errors
 /// The first fault of a source, in the order of `contents`.
@@ -24,17 +25,18 @@ pub(crate) fn fill(
     plan: &Plan,
     contents: &[(Tensor, Content<'_>)],
     (weights, constants): (&mut [u8], &mut [u8]),
+    tables: Tables,
     progress: Progress<'_>,
 ) -> Result<(), LoadError> {
     let (mut weights, mut constants) = (Pieces::new(weights), Pieces::new(constants));
     let mut jobs = Vec::new();
     for (tensor, content) in contents {
         let place = plan.tensor(*tensor);
-        let at = match (place.section, &plan.image) {
-            (Section::File, _) if content.crc32.is_some() => continue,
-            (Section::File, None) => continue,
-            (Section::File, Some(file)) => At::File(&file.bytes()[place.offset..][..place.bytes]),
-            (Section::Weights, _) => At::Arena(weights.take(place)),
+        let is_checked = content.stored.is_some_and(Stored::is_checked);
+        let at = match place.section {
+            Section::File if is_checked || tables == Tables::WhenAsked => continue,
+            Section::File => At::File(place.bytes),
+            Section::Weights => At::Arena(weights.take(place)),
             _ => At::Arena(constants.take(place)),
         };
         split(place, content, at, &mut jobs);
@@ -85,10 +87,10 @@ fn split<'a>(
     let (parts, cols) = content.shape();
     let step = match content.source {
         Source::Matrix(..) => rows_of(cols).next_multiple_of(BLOCK_ROWS),
-        Source::Embedding(..) | Source::Scaled(..) => rows_of(cols),
+        Source::Embedding(..) | Source::Scaled(..) | Source::Rows(..) => rows_of(cols),
         // Taps of one word lie in a row of all channels: not rows of the source.
         Source::Taps(_) => usize::MAX,
-        Source::Values(_) | Source::Floats(..) | Source::Words(_) => JOB_ELEMS,
+        Source::Values(_) => JOB_ELEMS,
     };
     let mut start = 0;
     while start < parts {

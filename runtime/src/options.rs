@@ -1,4 +1,5 @@
 use crate::PrepareError;
+use crate::tensor::Tables;
 use crate::tune::Tuning;
 use atome_spec::{Packing, Tier, UnknownName};
 use std::fmt;
@@ -30,6 +31,9 @@ pub struct Options {
     /// more instructions. `None` leaves them as a container has them, which is then mapped, and makes
     /// int2 of others.
     pub packing: Option<Packing>,
+    /// Whether embedding tables that stay in the model's file are checked when it is loaded, which reads all of them.
+    /// Otherwise a row is checked when its token is asked for, before anything of a session changes.
+    pub check_tables: bool,
 }
 
 impl Options {
@@ -37,6 +41,13 @@ impl Options {
     pub const MAX_THREADS: usize = 1024;
     /// Maximum tokens per block: as many as a kernel takes.
     pub const MAX_BLOCK: usize = 1 << 31;
+
+    pub(crate) fn tables(&self) -> Tables {
+        match self.check_tables {
+            true => Tables::Now,
+            false => Tables::WhenAsked,
+        }
+    }
 
     pub(crate) fn check(&self) -> Result<(), PrepareError> {
         let (max, found) = (Options::MAX_THREADS, self.threads.unwrap_or(1));
@@ -63,6 +74,7 @@ impl Default for Options {
             tuning: Tuning::default(),
             huge_pages: true,
             packing: None,
+            check_tables: false,
         }
     }
 }

@@ -310,7 +310,7 @@ fn what_is_never_written_is_refused_even_with_the_right_checksum() {
     let nan = |b: &mut [u8]| b[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
     says(
         &with_tensor(&plain, "embed", nan),
-        "expected finite f32 numbers",
+        "`embed`: expected finite numbers, found NaN at byte",
     );
     says(
         &with_tensor(&plain, "norm_f", nan),

@@ -13,8 +13,8 @@ use atome_spec::{LANES, Packing};
 const PER_BYTE: usize = 4;
 /// Bytes of a word.
 const WORD_BYTES: usize = 4;
-/// Words of a row that are moved together: as many as a line of the cache.
-const TILE_WORDS: usize = 16;
+/// Words of a row that are moved together: as many as a line of the cache, and as rows.
+const TILE_WORDS: usize = LANES;
 
 /// Packs rows of codes, `trit + 1`, as [`matrix::pack_into`] packs the trits, and compares what it wrote with them.
 ///
@@ -71,7 +71,7 @@ fn check(codes: &[u8], cols: usize) -> Result<(), PackError> {
     })
 }
 
-/// Packs up to 64 rows, some words of each row at a time, which stay in the cache until all rows have theirs.
+/// Packs up to 64 rows, 16 words of 16 rows at a time, which stay in the cache until all rows have theirs.
 fn pack_block(codes: &[u8], cols: usize, out: &mut [u32]) {
     let row_bytes = cols / PER_BYTE;
     let rows = codes.len() / row_bytes;
@@ -79,26 +79,57 @@ fn pack_block(codes: &[u8], cols: usize, out: &mut [u32]) {
     for (first, tile) in out.chunks_mut(TILE_WORDS * stride).enumerate() {
         let start = first * TILE_WORDS * WORD_BYTES;
         let end = row_bytes.min(start + TILE_WORDS * WORD_BYTES);
-        let mut same = true;
-        for (r, row) in codes.chunks_exact(row_bytes).enumerate() {
-            let row = words(&row[start..end]);
-            for (k, word) in row.into_iter().take(tile.len() / stride).enumerate() {
-                tile[k * stride + r] = transposed(word);
+        for lanes in (0..stride).step_by(LANES) {
+            // Rows beyond the last are codes of 0.
+            let mut lines = [[ZERO_WORD; TILE_WORDS]; LANES];
+            let rows = codes.chunks_exact(row_bytes).skip(lanes);
+            for (line, row) in lines.iter_mut().zip(rows) {
+                *line = words(&row[start..end]);
             }
-            let written = (0..tile.len() / stride).map(|k| transposed(tile[k * stride + r]));
-            same &= written.zip(row).fold(true, |all, (a, b)| all & (a == b));
-        }
-        assert!(same, "words read back differ from their codes");
-        for words in tile.chunks_exact_mut(stride) {
-            words[rows..].fill(ZERO_WORD);
+            let packed = turned(&lines);
+            for (to, line) in tile.chunks_exact_mut(stride).zip(&packed) {
+                to[lanes..][..LANES].copy_from_slice(line);
+            }
+            let mut written = packed;
+            for (line, from) in written.iter_mut().zip(tile.chunks_exact(stride)) {
+                line.copy_from_slice(&from[lanes..][..LANES]);
+            }
+            assert!(
+                turned(&written) == lines,
+                "words read back differ from their codes"
+            );
         }
     }
 }
 
+/// 16 words of 16 rows, a row for each word, and in each word the square of codes, read the other way; or the reverse. In
+/// squares of four, which all vectors of 128 bits can do, and out of line, because that vectorises.
+#[inline(never)]
+fn turned(lines: &[[u32; TILE_WORDS]; LANES]) -> [[u32; LANES]; TILE_WORDS] {
+    let mut turned = [[0; LANES]; TILE_WORDS];
+    for (i, lines) in lines.as_chunks::<4>().0.iter().enumerate() {
+        for (j, turned) in turned.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let [a, b, c, d] = lines.each_ref().map(|line| &line[4 * j..][..4]);
+            for (k, line) in turned.iter_mut().enumerate() {
+                line[4 * i..][..4].copy_from_slice(&[a[k], b[k], c[k], d[k]]);
+            }
+        }
+    }
+    for word in turned.as_flattened_mut() {
+        *word = transposed(*word);
+    }
+    turned
+}
+
 /// The words of up to 64 bytes, padded with codes of 0.
+#[inline]
 fn words(bytes: &[u8]) -> [u32; TILE_WORDS] {
     let mut padded = [(ZERO_WORD & 0xff) as u8; TILE_WORDS * WORD_BYTES];
-    padded[..bytes.len()].copy_from_slice(bytes);
+    match bytes.first_chunk() {
+        // Of a length that is known, which is much faster.
+        Some(whole) => padded = *whole,
+        None => padded[..bytes.len()].copy_from_slice(bytes),
+    }
     let mut words = [0; TILE_WORDS];
     for (word, bytes) in words.iter_mut().zip(padded.as_chunks().0) {
         *word = u32::from_le_bytes(*bytes);

@@ -8,7 +8,7 @@ use crate::format::container::{Container, Encoding, Layout, Metadata, Writer};
 use crate::format::{ContainerInfo, ContainerOptions, Format, PackSummary, WriteError};
 use crate::graph::Graph;
 use crate::progress::Progress;
-use crate::tensor::{EmbeddingType, Source};
+use crate::tensor::{EmbeddingType, Source, Tables};
 use crate::tokenizer::{TokenizerError, TokenizerKind, read_stored};
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
@@ -125,13 +125,15 @@ fn write(
 /// # Errors
 /// The first fault found; never with a path.
 pub fn parse_container(bytes: &[u8]) -> Result<(Checkpoint, ContainerInfo), FileError> {
-    read(Source::Memory(bytes.to_vec()), None, &mut |_, _| {})
+    let source = Source::Memory(bytes.to_vec());
+    read(source, None, Tables::Now, &mut |_, _| {})
 }
 
 /// Reads the model in a container; a config that somebody gave for its family must say the same as it does.
 pub(super) fn read(
     source: Source,
     given: Option<&Config>,
+    tables: Tables,
     progress: Progress<'_>,
 ) -> Result<(Checkpoint, ContainerInfo), FileError> {
     let container = Container::open(source)?;
@@ -149,7 +151,7 @@ pub(super) fn read(
     let encoding = metadata.encoding(Layout::of(model.params()))?;
     let info = metadata.info(encoding.packing)?;
     let stored;
-    (model.tensors, stored) = container.tensors(model.params(), encoding, progress)?;
+    (model.tensors, stored) = container.tensors(model.params(), encoding, tables, progress)?;
     model.vocabulary = stored.as_ref().map(read_stored).transpose()?;
     model.tokenizer.clone_from(&info.tokenizer);
     model.provenance.clone_from(&info.provenance);

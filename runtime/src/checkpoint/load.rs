@@ -10,7 +10,7 @@ use crate::format::files::{read_header, read_rest, start_of};
 use crate::format::{Format, detect};
 use crate::progress::Progress;
 use crate::regular_file::open;
-use crate::tensor::Source;
+use crate::tensor::{Source, Tables};
 use std::fs::File;
 use std::path::Path;
 
@@ -37,6 +37,16 @@ pub fn load_with(
     config: Option<&Path>,
     progress: Progress<'_>,
 ) -> Result<Checkpoint, FileError> {
+    load_to_run(path, config, Tables::Now, progress)
+}
+
+/// Like [`load_with`]; where a file allows it, `tables` may be left to whoever looks up their rows.
+pub(crate) fn load_to_run(
+    path: &Path,
+    config: Option<&Path>,
+    tables: Tables,
+    progress: Progress<'_>,
+) -> Result<Checkpoint, FileError> {
     if path.is_dir() {
         return folder::load(path, config, progress);
     }
@@ -45,7 +55,7 @@ pub fn load_with(
     match opened.format {
         Format::Bit2 => Source::map(&opened.file).and_then(bit2).map_err(in_model),
         Format::Gguf => gguf::load(path, config, progress),
-        Format::Container | Format::Folder => opened.container(path, config, progress),
+        Format::Container | Format::Folder => opened.container(path, config, tables, progress),
         Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => opened.atome(path, config),
     }
 }
@@ -79,7 +89,7 @@ pub fn parse(bytes: &[u8], config: &AtomeConfig) -> Result<Checkpoint, FileError
     let config = Config::from(config.clone());
     if detect(bytes) == Some(Format::Container) {
         let source = Source::Memory(bytes.to_vec());
-        return Ok(container::read(source, Some(&config), &mut |_, _| {})?.0);
+        return Ok(container::read(source, Some(&config), Tables::Now, &mut |_, _| {})?.0);
     }
     atome(bytes, config)
 }
@@ -183,6 +193,7 @@ impl Opened {
         mut self,
         path: &Path,
         config: Option<&Path>,
+        tables: Tables,
         progress: Progress<'_>,
     ) -> Result<Checkpoint, FileError> {
         let in_model = |fault: FileError| fault.in_file(path);
@@ -200,7 +211,8 @@ impl Opened {
             read_rest(&mut self.file, self.bytes, &mut self.start)?;
             Ok(Source::Memory(std::mem::take(&mut self.start)))
         };
-        let model = source().and_then(|file| container::read(file, given.as_ref(), progress));
+        let read = |file| container::read(file, given.as_ref(), tables, progress);
+        let model = source().and_then(read);
         Ok(model.map_err(in_model)?.0)
     }
 

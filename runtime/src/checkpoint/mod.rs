@@ -31,6 +31,7 @@ pub use container::{parse_container, write_container, write_packed};
 pub use floats::{FloatOptions, quantize_file};
 pub(crate) use gguf::usual_vocabulary;
 pub use gguf::{gguf_bytes, is_known_family, open_gguf, write_gguf};
+pub(crate) use load::load_to_run;
 pub use load::{
     is_read_in_parts, load, load_with, parse, parse_bit2, parse_checkpoint, written_by,
 };

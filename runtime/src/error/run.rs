@@ -1,4 +1,4 @@
-use crate::Fingerprint;
+use crate::{Fingerprint, error::TensorFault};
 
 /// Why a loaded model refused a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -11,6 +11,16 @@ pub enum RunError {
         id: u32,
         /// Number of ids in the vocabulary.
         vocab: usize,
+    },
+    /// The row of a token in a table that stays in the model's file is none: it is checked when the token is asked for.
+    #[error("token {id} has no row in `{tensor}`: {fault}")]
+    Row {
+        /// The id that was given, which is the number of the row.
+        id: u32,
+        /// The table.
+        tensor: String,
+        /// What its bytes are instead.
+        fault: TensorFault,
     },
     /// There is nothing to run on.
     #[error("the prompt is empty: give at least one token")]

@@ -138,6 +138,20 @@ pub enum TensorFault {
         /// The type of the elements.
         kind: &'static str,
     },
+    /// A part of an embedding table is not the one that was written.
+    #[error(
+        "{bytes} bytes at {offset} have the checksum {found:08x}, expected {expected:08x}: damaged"
+    )]
+    Block {
+        /// Where the part starts.
+        offset: u64,
+        /// Its length.
+        bytes: usize,
+        /// The checksum of the metadata.
+        expected: u32,
+        /// The checksum of the bytes.
+        found: u32,
+    },
     /// Groups of a ternary matrix have scales of their own, where there is to be one.
     #[error("expected one scale for all groups, found {expected} and, at byte {offset}, {found}")]
     Scales {

@@ -1,10 +1,9 @@
 //! Part of a tensor: read, packed, compared.
 
-use crate::arena::{as_f32, as_f32_mut, as_u32_mut};
-use crate::overflow::all_finite;
+use crate::arena::{as_f32_mut, as_u32_mut};
 use crate::plan::{Content, Source, TensorInfo, Trits};
 use crate::tensor::check_finite;
-use crate::{LoadError, PrepareError};
+use crate::{FileError, LoadError, PrepareError};
 use atome_kernels::packing::{self, PackError};
 use atome_spec::Packing;
 use std::ops::Range;
@@ -22,15 +21,15 @@ pub(super) struct Job<'a> {
 pub(super) enum At<'a> {
     /// In the arena.
     Arena(&'a mut [u8]),
-    /// In a file.
-    File(&'a [u8]),
+    /// So many bytes stay in a file.
+    File(usize),
 }
 
 impl<'a> At<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
             At::Arena(bytes) => bytes.len(),
-            At::File(bytes) => bytes.len(),
+            At::File(bytes) => *bytes,
         }
     }
 
@@ -41,10 +40,7 @@ impl<'a> At<'a> {
                 let (first, others) = all.split_at_mut(bytes);
                 (At::Arena(first), At::Arena(others))
             }
-            At::File(all) => {
-                let (first, others) = all.split_at(bytes);
-                (At::File(first), At::File(others))
-            }
+            At::File(all) => (At::File(bytes), At::File(all - bytes)),
         }
     }
 }
@@ -60,7 +56,7 @@ impl Job<'_> {
     /// Writes the part, or checks it where it is.
     pub(super) fn run(self, buffers: &mut Buffers) -> Result<(), LoadError> {
         match self.at {
-            At::File(bytes) => check(self.content, self.part.start, as_f32(bytes)),
+            At::File(_) => check(self.content, self.part),
             At::Arena(to) => {
                 let part = Part {
                     place: self.place,
@@ -74,16 +70,13 @@ impl Job<'_> {
     }
 }
 
-/// Checks numbers of a table from element `first` on, which are as its file has them.
-fn check(content: &Content<'_>, first: usize, numbers: &[f32]) -> Result<(), LoadError> {
-    match &content.source {
-        Source::Floats(values, _) if !all_finite(numbers) => {
-            // Reading them says best where the fault is.
-            values.read(first, &mut vec![0.0; numbers.len()])?;
-            Ok(check_finite(values.name(), first, numbers)?)
-        }
-        _ => Ok(()),
-    }
+/// Checks rows of a table as its file has them.
+fn check(content: &Content<'_>, rows: Range<usize>) -> Result<(), LoadError> {
+    let Source::Rows(name, table) = content.source else {
+        return Ok(());
+    };
+    let checked = table.check_stored(rows);
+    Ok(checked.map_err(|fault| FileError::tensor(name, fault))?)
 }
 
 /// Part of a tensor that goes to the arena.
@@ -98,23 +91,22 @@ impl Part<'_> {
     fn write(mut self, buffers: &mut Buffers) -> Result<(), LoadError> {
         let part = self.part.clone();
         if let Some(stored) = self.content.stored {
-            // They were checked when the file was opened, or are now.
+            if !stored.is_checked() {
+                check(self.content, part.clone())?;
+            }
             stored.read(self.content.bytes_of(part.start), self.to)?;
             for word in as_u32_mut(self.to) {
                 *word = u32::from_le(*word);
             }
-            return match self.content.crc32 {
-                Some(_) => Ok(()),
-                None => check(self.content, part.start, as_f32(self.to)),
-            };
+            return Ok(());
         }
         match &self.content.source {
-            Source::Words(_) => unreachable!("a file holds them, so they are copied"),
             Source::Values(values) => as_f32_mut(self.to).copy_from_slice(&values[part]),
-            Source::Floats(values, _) => {
-                let to = as_f32_mut(self.to);
-                values.read(part.start, to)?;
-                check_finite(values.name(), part.start, to)?;
+            // The rows of other types are stored.
+            Source::Rows(name, table) => {
+                let (to, first) = (as_f32_mut(self.to), part.start * table.shape().1);
+                table.read(part, to)?;
+                check_finite(name, first, to)?;
             }
             Source::Scaled(w, scale) => {
                 buffers.read(w, part)?;

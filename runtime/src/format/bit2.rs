@@ -6,7 +6,8 @@ use super::{Format, detect};
 use crate::error::{Contents, FileError, TensorFault};
 use crate::rng::SplitMix64;
 use crate::tensor::{
-    EmbeddingTable, FileFloats, Kind, Param, Source, Tensor, Tensors, TernaryTensor, TritRows,
+    EmbeddingTable, FileFloats, Kind, Param, Source, Stored, Tensor, Tensors, TernaryTensor,
+    TritRows,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -149,11 +150,10 @@ impl InOrder {
             Kind::Floats(_) => Tensor::Floats(floats(elems)),
             Kind::Table { rows, cols } => {
                 // Kernels read it where it is.
+                let stored = Stored::new(&self.source, offset, 4 * elems, None);
                 let values = FileFloats::new(param.name.clone(), elems, &self.source, offset);
-                Tensor::Table(EmbeddingTable::f32(
-                    (rows, cols),
-                    Arc::new(values.stored(None)),
-                ))
+                let values = Arc::new(values.stored(stored));
+                Tensor::Table(EmbeddingTable::f32((rows, cols), values))
             }
             Kind::Ternary { rows, cols, .. } => Tensor::Ternary(TernaryTensor {
                 scale: scale(param, f32::from_le_bytes(last), offset - 4)?,

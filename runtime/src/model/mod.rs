@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `prepare` | from a model as it is read to one that runs |
 //! | `info` | what is said of it |
+//! | `lookup` | rows of tables that stay in the file |
 
 mod info;
+mod lookup;
 mod prepare;
 
 pub use info::{BackendInfo, ModelInfo};
@@ -21,6 +23,7 @@ use crate::tokenizer::{Tokenizer, TokenizerError, Vocabulary};
 use crate::tune::{self, Choice, Product, Tuned};
 use crate::{BackendKind, Fingerprint, LoadError, Options, RunError, Session};
 use atome_spec::{Op, Tier};
+use lookup::Lookup;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -45,6 +48,8 @@ pub(crate) struct Inner {
     compile_time: Duration,
     identity: Identity,
     pub(crate) vocab: usize,
+    /// Tables whose rows are checked when they are looked up.
+    lookups: Vec<Lookup>,
     graph: Arc<Graph>,
     vocabulary: Option<Arc<Vocabulary>>,
     pub(crate) info: ModelInfo,
@@ -73,7 +78,7 @@ impl Model {
         progress: Progress<'_>,
     ) -> Result<Model, LoadError> {
         let start = Instant::now();
-        let checkpoint = checkpoint::load_with(path, config, progress)?;
+        let checkpoint = checkpoint::load_to_run(path, config, options.tables(), progress)?;
         Model::prepare(&checkpoint, Some(path), options, start, progress)
     }
 
@@ -210,14 +215,16 @@ impl fmt::Debug for Model {
 }
 
 impl Inner {
-    /// Checks that all of `tokens` are in the vocabulary.
+    /// Checks that all of `tokens` are in the vocabulary, and their rows of tables that stay in a file.
     pub(crate) fn check_ids(&self, tokens: &[u32]) -> Result<(), RunError> {
         let vocab = self.vocab;
         let in_vocab = |id: u32| usize::try_from(id).is_ok_and(|id| id < vocab);
-        match tokens.iter().find(|&&id| !in_vocab(id)) {
-            None => Ok(()),
-            Some(&id) => Err(RunError::TokenOutOfRange { id, vocab }),
+        if let Some(&id) = tokens.iter().find(|&&id| !in_vocab(id)) {
+            return Err(RunError::TokenOutOfRange { id, vocab });
         }
+        self.lookups
+            .iter()
+            .try_for_each(|table| table.check(tokens))
     }
 
     /// Where a tensor lies, from the start of its part of the arena.

@@ -1,6 +1,6 @@
 //! From a model as it is read to one that is ready to run: planned, proved, in its arena, with its backend.
 
-use super::{Inner, Model, ModelInfo};
+use super::{Inner, Lookup, Model, ModelInfo};
 use crate::arena::Arena;
 use crate::backend::{Backend, Wanted};
 use crate::checkpoint::Checkpoint;
@@ -11,6 +11,7 @@ use crate::plan::{self, Plan, Planned, Products, Proved, Section};
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::state::state_bytes;
+use crate::tensor::Tables;
 use crate::tokenizer::TokenizerKind;
 use crate::tune::{self, Tuned, Tuning};
 use crate::{BackendKind, FileError, LoadError, Options, PrepareError};
@@ -43,7 +44,12 @@ impl Model {
         if let Some(file) = plan.image.as_ref().filter(|_| !options.huge_pages) {
             file.forgo_huge_pages();
         }
-        fill(&plan, &contents, arena.model_mut(), progress).map_err(in_file)?;
+        let tables = options.tables();
+        fill(&plan, &contents, arena.model_mut(), tables, progress).map_err(in_file)?;
+        let lookups = match tables {
+            Tables::WhenAsked => Lookup::all(&plan, &contents),
+            Tables::Now => Vec::new(),
+        };
         let identity = Identity::new(source, &contents);
         let load_time = start.elapsed();
 
@@ -98,6 +104,7 @@ impl Model {
                 compile_time,
                 identity,
                 vocab: config.vocab_size(),
+                lookups,
                 graph: Arc::clone(source.graph()),
                 vocabulary: source.vocabulary.clone(),
                 info,

@@ -35,15 +35,19 @@ pub(super) fn bind<'m>(
     products: Products,
 ) -> Result<Bound, LoadError> {
     let name = param.name.as_str();
-    match (&param.kind, tensors.get(name)) {
+    let (found, tensor) = tensors.get_key_value(name).unzip();
+    match (&param.kind, tensor) {
         (&Kind::Ternary { rows, cols, role }, Some(tensor::Tensor::Ternary(w))) => {
             let source = &*w.rows;
             let trits = Trits { source, rows, cols };
             ternary(declared, name, (trits, w), role, products)
         }
-        (&Kind::Table { rows, cols }, Some(tensor::Tensor::Table(source))) => {
-            table(declared, name, source, (rows, cols))
-        }
+        (&Kind::Table { rows, cols }, Some(tensor::Tensor::Table(source))) => table(
+            declared,
+            found.map_or("", String::as_str),
+            source,
+            (rows, cols),
+        ),
         (Kind::Floats(_), Some(tensor::Tensor::Floats(values))) => {
             let values = read(name, &**values, param.kind.elems())?;
             let content = Source::Values(prepared(param, values)).into();
@@ -100,29 +104,23 @@ fn ternary<'m>(
 /// A table, which lies among the weights because it is as large, as its file has it.
 fn table<'m>(
     declared: &mut Declared<'m>,
-    name: &str,
+    name: &'m str,
     table: &'m EmbeddingTable,
-    (rows, cols): (usize, usize),
+    shape: (usize, usize),
 ) -> Result<Bound, LoadError> {
-    let elems = |row: usize| rows.saturating_mul(row);
-    let mut weights = |content| declared.shared(name, Section::Weights, content);
-    let (lookup, tensors) = match table.elements() {
-        Elements::F32(values) => {
-            let content = Content::floats(&**values, elems(cols))?;
-            (Op::LookupF32, vec![weights(content)])
-        }
-        Elements::F16(stored) => {
-            let words = elems(layout::f16_row_words(cols));
-            let content = Content::words(name, stored, words)?;
-            (Op::LookupF16, vec![weights(content)])
-        }
-        Elements::Int8(stored, scales) => {
-            let words = elems(layout::i8_row_words(cols));
-            let tensor = weights(Content::words(name, stored, words)?);
+    if table.shape() != shape {
+        let [expected, found] = [shape, table.shape()].map(|(r, c)| format!("{r} x {c} numbers"));
+        return Err(InvalidModel::shape(name, expected, found).into());
+    }
+    let mut tensors = vec![declared.shared(name, Section::Weights, Content::rows(name, table)?)];
+    let lookup = match table.elements() {
+        Elements::F32(_) => Op::LookupF32,
+        Elements::F16(_) => Op::LookupF16,
+        Elements::Int8(_, scales) => {
             let name = format!("{name}.scales");
-            let content = Source::Values(read(&name, &**scales, rows)?).into();
-            let scales = declared.shared(&name, Section::Constants, content);
-            (Op::LookupI8, vec![tensor, scales])
+            let content = Source::Values(read(&name, &**scales, shape.0)?).into();
+            tensors.push(declared.shared(&name, Section::Constants, content));
+            Op::LookupI8
         }
     };
     Ok(Bound {

@@ -25,7 +25,7 @@ pub(super) fn image<'c, 'm: 'c>(
         let stored = content.stored?;
         let file = stored.file()?;
         let align = match content.source {
-            Source::Floats(..) | Source::Words(_) => align_of::<f32>(),
+            Source::Rows(..) => align_of::<f32>(),
             _ => TENSOR_ALIGN_BYTES,
         };
         let aligned = stored.offset().is_multiple_of(align as u64);

@@ -1,7 +1,7 @@
 use super::Size;
 use crate::LoadError;
 use crate::error::InvalidModel;
-use crate::tensor::{Floats, Stored, TritRows};
+use crate::tensor::{EmbeddingTable, Stored, TritRows};
 use atome_kernels::packing::{conv, embed, matrix};
 use atome_spec::{Packing, layout};
 use serde::Serialize;
@@ -121,10 +121,8 @@ pub(crate) enum Source<'m> {
     Taps(Trits<'m>),
     /// Floats in memory.
     Values(Vec<f32>),
-    /// So many floats that are read.
-    Floats(&'m dyn Floats, usize),
-    /// So many words that a file holds as kernels read them.
-    Words(usize),
+    /// A table of numbers, of this name.
+    Rows(&'m str, &'m EmbeddingTable),
 }
 
 /// Trits of a shape that was checked. Their source is not asked for it again: it may answer otherwise.
@@ -160,25 +158,12 @@ impl<'m> Content<'m> {
         content.stored_as(w.source.name(), w.source.stored(packing))
     }
 
-    /// A table of so many floats.
+    /// A table of numbers.
     ///
     /// # Errors
     /// As [`Content::matrix`].
-    pub(super) fn floats(values: &'m dyn Floats, elems: usize) -> Result<Content<'m>, LoadError> {
-        let content = Content::from(Source::Floats(values, elems));
-        content.stored_as(values.name(), values.stored())
-    }
-
-    /// A table of so many packed words.
-    ///
-    /// # Errors
-    /// As [`Content::matrix`].
-    pub(super) fn words(
-        name: &str,
-        stored: &'m Stored,
-        words: usize,
-    ) -> Result<Content<'m>, LoadError> {
-        Content::from(Source::Words(words)).stored_as(name, Some(stored))
+    pub(super) fn rows(name: &'m str, table: &'m EmbeddingTable) -> Result<Content<'m>, LoadError> {
+        Content::from(Source::Rows(name, table)).stored_as(name, table.stored())
     }
 
     fn stored_as(self, name: &str, stored: Option<&'m Stored>) -> Result<Content<'m>, LoadError> {
@@ -205,20 +190,20 @@ impl<'m> Content<'m> {
             Source::Scaled(w, _) => Size::from(w.rows) * w.cols * 4,
             Source::Taps(w) => Size::from(conv::words(w.rows, w.cols)) * 4,
             Source::Values(values) => Size::from(values.len()) * 4,
-            Source::Floats(_, elems) => Size::from(*elems) * 4,
-            Source::Words(words) => Size::from(*words) * 4,
+            Source::Rows(_, table) => Size::from(table.shape().0) * row_bytes(table),
         }
     }
 
     /// Bytes of the arena that the first `parts` take, which are not all: rows of a matrix or a table, elements of
-    /// floats, words.
+    /// floats.
     pub(crate) fn bytes_of(&self, parts: usize) -> usize {
         match &self.source {
             Source::Matrix(w, packing) => 4 * layout::gemv_words(*packing, parts, w.cols),
             Source::Embedding(w, packing) => parts * layout::embed_row_bytes(*packing, w.cols),
             Source::Scaled(w, _) => 4 * parts * w.cols,
             Source::Taps(w) => 4 * layout::conv_words(parts, w.cols),
-            Source::Values(_) | Source::Floats(..) | Source::Words(_) => 4 * parts,
+            Source::Values(_) => 4 * parts,
+            Source::Rows(_, table) => parts * row_bytes(table),
         }
     }
 
@@ -230,7 +215,12 @@ impl<'m> Content<'m> {
             | Source::Scaled(w, _)
             | Source::Taps(w) => (w.rows, w.cols),
             Source::Values(values) => (values.len(), 1),
-            Source::Floats(_, n) | Source::Words(n) => (*n, 1),
+            Source::Rows(_, table) => table.shape(),
         }
     }
+}
+
+/// Bytes of a row as kernels read it.
+fn row_bytes(table: &EmbeddingTable) -> usize {
+    table.element_type().row_bytes(table.shape().1)
 }

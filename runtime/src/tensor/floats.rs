@@ -76,9 +76,8 @@ impl FileFloats {
         Self { of, ..self }
     }
 
-    /// The same, of a file whose f32 numbers kernels may read where they are, and whose checksum it may state.
-    pub(crate) fn stored(self, crc32: Option<u32>) -> Self {
-        let stored = Stored::new(&self.source, self.offset, 4 * self.elems, crc32);
+    /// The same, of f32 numbers that kernels may read where they are: in these bytes.
+    pub(crate) fn stored(self, stored: Stored) -> Self {
         Self {
             stored: Some(stored),
             ..self

@@ -7,11 +7,13 @@
 //! | `source` | tensors that are read a part at a time |
 //! | `stored` | the bytes of a file, and parts of them that are as kernels read them |
 //! | `memory`, `floats`, `table` | tensors in memory, floats of a file, tables of any type |
+//! | `blocks` | checksums of the parts of a table |
 //! | `latent` | trits of the floats that they were trained as |
 //! | `trits` | trits without gaps, 4 or 5 a byte |
 //! | `check` | whether tensors are those that a model asks for |
 //! | `random` | seeded random tensors |
 
+mod blocks;
 mod check;
 mod floats;
 mod latent;
@@ -24,6 +26,7 @@ mod table;
 mod tensors;
 pub(crate) mod trits;
 
+pub(crate) use blocks::{BlockSums, block_fault, rows_of_block};
 pub(crate) use check::{check_finite, check_tensors, check_trits, read_all};
 pub(crate) use floats::{FileFloats, FloatType};
 pub(crate) use latent::{Latent, quantize_into};
@@ -35,6 +38,6 @@ pub(crate) use source::Shapes;
 pub use source::{Floats, TritRows};
 pub(crate) use stored::Source;
 pub use stored::Stored;
-pub(crate) use table::{Elements, words};
+pub(crate) use table::{Elements, Tables, words};
 pub use table::{EmbeddingTable, EmbeddingType};
 pub use tensors::{FloatTensor, Tensor, Tensors, TernaryTensor};

@@ -1,9 +1,11 @@
 //! The bytes of a file, and parts of them that are as kernels read them.
 
-use crate::error::FileError;
+use super::BlockSums;
+use crate::error::{FileError, TensorFault};
 use crate::mapped::MappedFile;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The bytes of a file.
@@ -61,11 +63,13 @@ pub struct Stored {
     offset: u64,
     bytes: usize,
     crc32: Option<u32>,
+    checked: bool,
+    blocks: Option<Arc<BlockSums>>,
 }
 
 impl Stored {
-    /// The `bytes` bytes from `offset` on, which the caller has checked to be there and, with what pads the tensor, to
-    /// have this checksum, if the file states one.
+    /// The `bytes` bytes from `offset` on, which the caller has checked to be there. If the file states the checksum of
+    /// them and what pads the tensor, and nothing else is said, it was checked, and what they hold.
     pub(crate) fn new(
         source: &Arc<Source>,
         offset: u64,
@@ -78,7 +82,38 @@ impl Stored {
             offset,
             bytes,
             crc32,
+            checked: crc32.is_some(),
+            blocks: None,
         }
+    }
+
+    /// The same, but nobody looked at the bytes yet: they are checked by these blocks, when they are wanted.
+    pub(crate) fn unchecked(self, blocks: Arc<BlockSums>) -> Stored {
+        Stored {
+            checked: false,
+            blocks: Some(blocks),
+            ..self
+        }
+    }
+
+    /// Whether the bytes were checked when the file was opened.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checked
+    }
+
+    /// The bytes of a range, which are those that were written as far as the file has checksums of blocks.
+    ///
+    /// # Errors
+    /// The fault of the first block that is damaged.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub(crate) fn sound(&self, range: Range<usize>) -> Result<&[u8], TensorFault> {
+        let bytes = &self.source.bytes()[self.offset as usize..][..self.bytes];
+        if let Some(blocks) = &self.blocks {
+            blocks.check(bytes, range.clone(), self.offset)?;
+        }
+        Ok(&bytes[range])
     }
 
     /// The checksum that the file states of the tensor, if it does.

@@ -1,7 +1,8 @@
 //! Embedding tables: rows of f32, f16 or int8.
 
 use super::{FloatTensor, Stored};
-use crate::error::FileError;
+use crate::arena;
+use crate::error::{FileError, TensorFault};
 use atome_spec::{LANES, UnknownName, layout};
 use half::f16;
 use std::fmt;
@@ -108,8 +109,33 @@ impl EmbeddingType {
         }
     }
 
+    /// What is wrong with a packed row of `cols` columns, which stands at `offset` of its file.
+    pub(crate) fn fault(
+        self,
+        words: &[u32],
+        cols: usize,
+        (row, offset): (usize, u64),
+    ) -> Option<TensorFault> {
+        if self.is_valid(words, cols) {
+            return None;
+        }
+        let infinite = |word: &u32| !f32::from_bits(*word).is_finite();
+        Some(match words.iter().position(infinite) {
+            Some(col) if self == Self::F32 => TensorFault::NotFinite {
+                offset: offset + 4 * col as u64,
+                index: row * cols + col,
+                found: f32::from_bits(words[col]),
+            },
+            _ => TensorFault::Row {
+                offset,
+                row,
+                kind: self.name(),
+            },
+        })
+    }
+
     /// Whether a packed row of `cols` columns is one that [`EmbeddingType::encode`] gives.
-    pub(crate) fn is_valid(self, words: &[u32], cols: usize) -> bool {
+    fn is_valid(self, words: &[u32], cols: usize) -> bool {
         let valid = |word: u32| match self {
             Self::F32 => f32::from_bits(word).is_finite(),
             Self::F16 => [word, word >> 16].iter().all(|w| w & 0x7c00 != 0x7c00),
@@ -154,6 +180,15 @@ impl FromStr for EmbeddingType {
             known: Self::NAMES,
         })
     }
+}
+
+/// When the rows of tables are checked that stay in a file as kernels read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tables {
+    /// All of them, when the model is loaded.
+    Now,
+    /// Each when its token is asked for.
+    WhenAsked,
 }
 
 /// An embedding table, `[vocab_size, d_model]`.
@@ -208,6 +243,39 @@ impl EmbeddingTable {
 
     pub(crate) fn elements(&self) -> &Elements {
         &self.elements
+    }
+
+    /// The bytes of a file that has the rows as kernels read them, if there is one.
+    pub(crate) fn stored(&self) -> Option<&Stored> {
+        match &self.elements {
+            Elements::F32(values) => values.stored(),
+            Elements::F16(stored) | Elements::Int8(stored, _) => Some(stored),
+        }
+    }
+
+    /// Checks rows where a file has them as kernels read them.
+    ///
+    /// # Errors
+    /// The first fault.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    pub(crate) fn check_stored(&self, rows: Range<usize>) -> Result<(), TensorFault> {
+        let Some(stored) = self.stored() else {
+            return Ok(());
+        };
+        let (kind, (_, cols)) = (self.element_type(), self.shape);
+        let row_bytes = kind.row_bytes(cols);
+        let start = rows.start * row_bytes;
+        let bytes = stored.sound(start..rows.end * row_bytes)?;
+        let mut offset = stored.offset() + start as u64;
+        for (row, bytes) in rows.zip(bytes.chunks_exact(row_bytes)) {
+            if let Some(fault) = kind.fault(&arena::words(bytes), cols, (row, offset)) {
+                return Err(fault);
+            }
+            offset += row_bytes as u64;
+        }
+        Ok(())
     }
 
     /// Writes `rows` to `values`, row-major, as the numbers that the kernels make of them.

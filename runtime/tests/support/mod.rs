@@ -54,7 +54,16 @@ pub(crate) fn with_tensor(bytes: &[u8], tensor: &str, edit: impl FnOnce(&mut [u8
         .map(|(_, place)| (offset(place, 0), offset(place, 1)))
         .collect();
     places.sort_unstable();
-    let crc = |(from, to)| format!("{:08x}", crc32fast::hash(&bytes[from..to]));
-    let checksums: String = places.into_iter().map(crc).collect();
-    with_metadata(&bytes, "crc32", Some(&checksums))
+    let crc = |bytes: &[u8]| format!("{:08x}", crc32fast::hash(bytes));
+    let checksums = places.into_iter().map(|(from, to)| crc(&bytes[from..to]));
+    let sealed = with_metadata(&bytes, "crc32", Some(&checksums.collect::<String>()));
+    if json["__metadata__"]["blocks_crc32"].is_null() {
+        return sealed;
+    }
+    // Blocks of a table are the greatest power of two of rows in 64 KiB.
+    let table = &bytes[offset(&json["embed"], 0)..offset(&json["embed"], 1)];
+    let row_bytes = table.len() / json["embed"]["shape"][0].as_u64().unwrap() as usize;
+    let rows = 1 << ((1usize << 16) / row_bytes).ilog2();
+    let blocks: String = table.chunks(rows * row_bytes).map(crc).collect();
+    with_metadata(&sealed, "blocks_crc32", Some(&blocks))
 }

@@ -88,6 +88,9 @@ fn mend_tensor(bytes: &mut [u8], of: &TensorFault, fault: &FileError) -> Option<
             offset,
             cause: PackError::Code { word, bits } | PackError::Padding { word, bits },
         } => write(bytes, *offset + 4 * *word as u64, good_word(*bits), fault),
+        TensorFault::Block {
+            expected, found, ..
+        } => state_block(bytes, *expected, *found),
         _ => None,
     }
 }
@@ -188,6 +191,16 @@ fn seal_metadata(json: &mut Vec<u8>, metadata: &Map<String, Value>, sums: &str) 
         .fold(String::new(), |text, (k, v)| format!("{text}{k}\0{v}\0"));
     let sum = format!("{:08x}", crc32fast::hash(text.as_bytes()));
     replace(json, "metadata_crc32", &sum)
+}
+
+/// Has the header say that the block of a table has the checksum that was found.
+fn state_block(bytes: &mut [u8], expected: u32, found: u32) -> Option<()> {
+    let key = b"\"blocks_crc32\":\"";
+    let at = bytes.windows(key.len()).position(|w| w == key)? + key.len();
+    let mut sums = bytes[at..].as_chunks_mut::<8>().0.iter_mut();
+    let sum = sums.find(|sum| **sum == *format!("{expected:08x}").as_bytes())?;
+    sum.copy_from_slice(format!("{found:08x}").as_bytes());
+    Some(())
 }
 
 /// Replaces the text that a key has.

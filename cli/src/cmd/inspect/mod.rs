@@ -5,7 +5,7 @@ use crate::cmd::arena_map;
 use crate::failure::Failure;
 use crate::output;
 use crate::units::{count, duration, grouped};
-use atome::{BackendInfo, Config, Fingerprint, KernelUse, Model, ModelInfo, Section};
+use atome::{BackendInfo, Config, Fingerprint, KernelUse, Model, ModelInfo, Options, Section};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -71,7 +71,12 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     {
         return gguf::describe(path, args.json);
     }
-    let model = args.load.load(args.model.as_deref())?;
+    // Who looks at a file wants to know whether all of it is sound.
+    let options = Options {
+        check_tables: true,
+        ..args.load.machine.options()
+    };
+    let model = args.load.load_with(args.model.as_deref(), &options)?;
     // What runs in the end is what is told of.
     model.settle();
     let info = model.info();

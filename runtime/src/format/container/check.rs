@@ -6,6 +6,7 @@ use crate::arena::words;
 use crate::error::{Contents, EntryFault, FileError, TensorFault};
 use crate::parallel::{self, Counter};
 use crate::progress::Progress;
+use crate::tensor::{Tables, block_fault};
 use atome_kernels::packing;
 use crc32fast::Hasher;
 
@@ -18,19 +19,25 @@ pub(super) struct Bytes<'b> {
     pub(super) pieces: &'b [Piece],
     pub(super) encoding: Encoding,
     pub(super) checksums: &'b [u32],
+    /// Those of the blocks of each tensor that has them.
+    pub(super) blocks: &'b [Option<Vec<u32>>],
+    /// Those that have them may be left.
+    pub(super) tables: Tables,
 }
 
 impl Bytes<'_> {
-    /// Checks every tensor: that its checksum is the stated one, and that its bytes are such as are written. Trits row after
-    /// row are looked at when they are unpacked.
+    /// Checks every tensor, but for tables that are left to whoever looks up their rows: that its checksum is the stated one,
+    /// and that its bytes are such as are written. Trits row after row are looked at when they are unpacked.
     ///
     /// `progress` is told how many bytes, of how many, are checked.
     ///
     /// # Errors
     /// The first fault, in the order of the bytes.
     pub(super) fn check(&self, progress: Progress<'_>) -> Result<(), FileError> {
-        let parts = self.encoding.parts(self.pieces);
-        let checked = Counter::new(self.data.len(), progress);
+        let mut parts = self.encoding.parts(self.pieces);
+        parts.retain(|part| !self.is_left(part.number));
+        let total = parts.iter().map(|part| part.bytes.len()).sum();
+        let checked = Counter::new(total, progress);
         let found = parallel::map(&parts, |part| {
             let start = part.piece.entry.begin() as usize;
             let bytes = &self.data[start + part.bytes.start..start + part.bytes.end];
@@ -48,8 +55,11 @@ impl Bytes<'_> {
             sum.0.combine(&crc);
             sum.1 = sum.1.take().or(fault);
         }
-        let stated = self.pieces.iter().zip(self.checksums);
-        for ((piece, &expected), (crc, fault)) in stated.zip(sums) {
+        let stated = self.pieces.iter().zip(self.checksums).zip(sums);
+        for (number, ((piece, &expected), (crc, fault))) in stated.enumerate() {
+            if self.is_left(number) {
+                continue;
+            }
             let found = crc.finalize();
             if found != expected {
                 let damaged = FileError::entry(
@@ -66,6 +76,11 @@ impl Bytes<'_> {
             fault.map_or(Ok(()), Err)?;
         }
         Ok(())
+    }
+
+    /// Whether a tensor is checked by whoever looks up its rows.
+    fn is_left(&self, number: usize) -> bool {
+        self.tables == Tables::WhenAsked && self.blocks[number].is_some()
     }
 
     /// What is wrong with the bytes of a part, which stand at `at` of the file.
@@ -106,16 +121,23 @@ impl Bytes<'_> {
         let kind = self.encoding.embedding;
         let row_bytes = kind.row_bytes(cols);
         let words = words(bytes);
-        let mut rows = words.chunks_exact(row_bytes / 4);
-        let broken = rows.position(|row| !kind.is_valid(row, cols))?;
-        Some(FileError::tensor(
-            &part.piece.entry.name,
-            TensorFault::Row {
-                offset: at + (broken * row_bytes) as u64,
-                row: part.rows.start + broken,
-                kind: kind.name(),
-            },
-        ))
+        let rows = part.rows.clone().zip(words.chunks_exact(row_bytes / 4));
+        let mut places = rows.zip((at..).step_by(row_bytes));
+        let fault = places.find_map(|((row, words), at)| kind.fault(words, cols, (row, at)));
+        let fault = fault.or_else(|| self.damaged_block(part, bytes, at))?;
+        Some(FileError::tensor(&part.piece.entry.name, fault))
+    }
+
+    /// The first block of a table's part that is another than its checksum says.
+    fn damaged_block(&self, part: &Part<'_>, bytes: &[u8], at: u64) -> Option<TensorFault> {
+        let (block_bytes, _) = self.encoding.blocks(part.piece.kind)?;
+        let first = part.rows.start / self.encoding.step(part.piece.kind);
+        let sums = self.blocks[part.number].iter().flatten().skip(first);
+        let mut blocks = bytes
+            .chunks(block_bytes)
+            .zip(sums)
+            .zip((at..).step_by(block_bytes));
+        blocks.find_map(|((bytes, &sum), at)| block_fault(bytes, sum, at))
     }
 }
 

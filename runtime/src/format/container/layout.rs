@@ -1,7 +1,7 @@
 //! Which tensor of a container lies where, and what its bytes are: arithmetic only.
 
 use super::header::Entry;
-use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, Role, trits};
+use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, Role, rows_of_block, trits};
 use atome_kernels::packing::matrix;
 use atome_spec::layout::BLOCK_ROWS;
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
@@ -170,13 +170,27 @@ impl Encoding {
         }
     }
 
-    /// Rows that may be packed or checked by themselves.
+    /// Rows that may be packed or checked by themselves; those of a table make up a block that has a checksum.
     pub(super) fn step(self, kind: Kind) -> usize {
         match (kind, self.layout) {
             // A row may start in the middle of a byte.
             (Kind::Trits { rows, .. }, Layout::Dense) => rows.max(1),
             (Kind::Trits { .. }, Layout::Tiled) => BLOCK_ROWS,
+            (Kind::Table { cols, .. }, _) => rows_of_block(self.embedding.row_bytes(cols)),
             _ => 1,
+        }
+    }
+}
+
+impl Encoding {
+    /// Bytes of a table's blocks that have checksums of their own, and how many there are; `None` for what has none.
+    pub(super) fn blocks(self, kind: Kind) -> Option<(usize, usize)> {
+        match (self.layout, kind) {
+            (Layout::Tiled, Kind::Table { rows, .. }) => {
+                let step = self.step(kind);
+                Some((self.bytes_of(kind, step), rows.div_ceil(step)))
+            }
+            _ => None,
         }
     }
 }

@@ -13,6 +13,8 @@ const FORMAT: &str = "atome";
 const VERSION: &str = "1";
 /// The key of the tensors' checksums: eight hexadecimal digits each, in the order of their bytes.
 const CRC32: &str = "crc32";
+/// The key of the checksums of blocks of tables: eight hexadecimal digits each, in the order of their bytes.
+const BLOCKS_CRC32: &str = "blocks_crc32";
 /// The key of the checksum of all other entries.
 const METADATA_CRC32: &str = "metadata_crc32";
 /// The key of how tensors are laid out.
@@ -79,10 +81,18 @@ impl Metadata {
         self.set(SCALES, &scales.join(" "));
     }
 
-    /// States the checksums of tensors and that of all other entries; gives the entries.
-    pub(super) fn sealed(&mut self, checksums: &[u32]) -> BTreeMap<String, String> {
-        let checksums: String = checksums.iter().map(|crc| format!("{crc:08x}")).collect();
-        self.set(CRC32, &checksums);
+    /// States the checksums of tensors, those of blocks of tables if there are any, and that of all other entries; gives
+    /// the entries.
+    pub(super) fn sealed(&mut self, tensors: &[u32], blocks: &[u32]) -> BTreeMap<String, String> {
+        let text = |sums: &[u32]| {
+            sums.iter()
+                .map(|crc| format!("{crc:08x}"))
+                .collect::<String>()
+        };
+        self.set(CRC32, &text(tensors));
+        if !blocks.is_empty() {
+            self.set(BLOCKS_CRC32, &text(blocks));
+        }
         self.set(METADATA_CRC32, &format!("{:08x}", self.crc()));
         self.0.clone()
     }
@@ -203,19 +213,30 @@ impl Metadata {
 
     /// The checksums of so many tensors, in the order of their bytes.
     pub(super) fn checksums(&self, tensors: usize) -> Result<Vec<u32>, HeaderError> {
-        let (items, rest) = self.get(CRC32)?.as_bytes().as_chunks::<8>();
+        self.sums(CRC32, tensors, "tensor")
+    }
+
+    /// The checksums of so many blocks of tables, in the order of their bytes; `None` of a file that has none.
+    pub(super) fn blocks(&self, blocks: usize) -> Result<Option<Vec<u32>>, HeaderError> {
+        let stated = self.option(BLOCKS_CRC32);
+        stated
+            .map(|_| self.sums(BLOCKS_CRC32, blocks, "block"))
+            .transpose()
+    }
+
+    fn sums(&self, key: &'static str, of: usize, what: &str) -> Result<Vec<u32>, HeaderError> {
+        let (items, rest) = self.get(key)?.as_bytes().as_chunks::<8>();
         let number = |item: &[u8; 8]| std::str::from_utf8(item).ok().and_then(hexadecimal);
-        let checksums: Option<Vec<u32>> = items.iter().map(number).collect();
-        let checksums = checksums.filter(|_| rest.is_empty());
-        let checksums =
-            checksums.ok_or_else(|| self.wrong(CRC32, "8 hexadecimal digits a tensor"))?;
-        if checksums.len() == tensors {
-            return Ok(checksums);
+        let sums: Option<Vec<u32>> = items.iter().map(number).collect();
+        let sums = sums.filter(|_| rest.is_empty());
+        let sums = sums.ok_or_else(|| self.wrong(key, format!("8 hexadecimal digits a {what}")))?;
+        if sums.len() == of {
+            return Ok(sums);
         }
         Err(HeaderError::Value {
-            key: CRC32,
-            expected: format!("8 hexadecimal digits for each of {tensors} tensors"),
-            found: format!("{} times 8", checksums.len()),
+            key,
+            expected: format!("8 hexadecimal digits for each of {of} {what}s"),
+            found: format!("{} times 8", sums.len()),
         })
     }
 

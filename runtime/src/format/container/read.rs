@@ -1,5 +1,5 @@
-//! A container to tensors. The header and the layout are checked first, then the bytes of all tensors; afterwards they
-//! are as sound as what was written.
+//! A container to tensors. The header and the layout are checked first, then the bytes of all tensors, but for tables that
+//! whoever asked checks row by row; afterwards they are as sound as what was written.
 
 use super::check::Bytes;
 use super::header::Header;
@@ -10,8 +10,8 @@ use super::order;
 use crate::error::FileError;
 use crate::progress::Progress;
 use crate::tensor::{
-    EmbeddingTable, EmbeddingType, FileFloats, Kind as ParamKind, Param, Source, Stored, Tensor,
-    Tensors, Ternary, TernaryTensor, trits,
+    BlockSums, EmbeddingTable, EmbeddingType, FileFloats, Kind as ParamKind, Param, Source, Stored,
+    Tables, Tensor, Tensors, Ternary, TernaryTensor, trits,
 };
 use crate::tokenizer::TokenizerKind;
 use std::collections::BTreeMap;
@@ -38,11 +38,13 @@ impl Container {
     }
 
     /// Checks that the file has exactly these tensors, in the one order that is written, and that their bytes are what was
-    /// written; gives them, and the bytes of the vocabulary if it says that there is one. `progress` is told how many of them, of how many, are checked.
+    /// written; gives them, and the bytes of the vocabulary if it says that there is one. `progress` is told how many of
+    /// them, of how many, are checked. Tables may be left if blocks of them have checksums.
     pub(crate) fn tensors(
         self,
         params: &[Param],
         encoding: Encoding,
+        tables: Tables,
         progress: Progress<'_>,
     ) -> Result<(Tensors, Option<Stored>), FileError> {
         let ternary = |param: &&Param| matches!(param.kind, ParamKind::Ternary { .. });
@@ -57,6 +59,7 @@ impl Container {
         let pieces = encoding.pieces(params, self.vocabulary_bytes());
         order::check(&self.header, &pieces)?;
         let checksums = self.metadata.checksums(pieces.len())?;
+        let blocks = self.blocks(&pieces, encoding)?;
         let start = self.header.data_start;
         let contents = Bytes {
             data: &self.source.bytes()[start as usize..],
@@ -64,16 +67,23 @@ impl Container {
             pieces: &pieces,
             encoding,
             checksums: &checksums,
+            blocks: &blocks,
+            tables,
         };
         contents.check(progress)?;
-        let named = pieces.into_iter().zip(checksums);
+        let found = pieces.into_iter().zip(checksums).zip(blocks);
+        let found = found.map(|((piece, crc32), blocks)| Found {
+            piece,
+            crc32,
+            left: blocks.filter(|_| tables == Tables::WhenAsked),
+        });
         let contents = Contents {
             source: Arc::new(self.source),
             start,
             encoding,
             scales: ternary.into_iter().zip(scales).collect(),
-            pieces: named
-                .map(|(piece, crc)| (piece.entry.name.clone(), (piece, crc)))
+            pieces: found
+                .map(|found| (found.piece.entry.name.clone(), found))
                 .collect(),
         };
         let tensor = |param: &Param| Ok((param.name.clone(), contents.tensor(param)?));
@@ -83,9 +93,27 @@ impl Container {
             .collect::<Result<_, FileError>>()?;
         let vocabulary = contents.pieces.get(VOCABULARY);
         let vocabulary =
-            vocabulary.filter(|(piece, _)| matches!(piece.kind, Kind::Vocabulary { .. }));
-        let stored = |(piece, _): &(Piece, u32)| contents.stored(VOCABULARY, piece.kind.rows());
+            vocabulary.filter(|found| matches!(found.piece.kind, Kind::Vocabulary { .. }));
+        let stored = |found: &Found| contents.stored(VOCABULARY, found.piece.kind.rows());
         Ok((tensors, vocabulary.map(stored)))
+    }
+
+    /// The checksums of the blocks of each tensor, of those that have them.
+    fn blocks(
+        &self,
+        pieces: &[Piece],
+        encoding: Encoding,
+    ) -> Result<Vec<Option<Vec<u32>>>, FileError> {
+        let counts = pieces.iter().map(|piece| encoding.blocks(piece.kind));
+        let counts: Vec<Option<usize>> = counts.map(|blocks| Some(blocks?.1)).collect();
+        let sums = self.metadata.blocks(counts.iter().flatten().sum())?;
+        let mut rest = sums.as_deref();
+        let mut take = |count: usize| {
+            let (first, others) = rest?.split_at(count);
+            rest = Some(others);
+            Some(first.to_vec())
+        };
+        Ok(counts.into_iter().map(|count| take(count?)).collect())
     }
 
     /// The length of the vocabulary, if the file says that it has one; 0 if it has not.
@@ -97,14 +125,22 @@ impl Container {
     }
 }
 
+/// A tensor that is there.
+struct Found {
+    piece: Piece,
+    crc32: u32,
+    /// The checksums of its blocks, where it is left to whoever looks up its rows.
+    left: Option<Vec<u32>>,
+}
+
 /// The tensors of a container that has been checked. There are those that were asked for.
 struct Contents<'p> {
     source: Arc<Source>,
     start: u64,
     encoding: Encoding,
     scales: BTreeMap<&'p str, f32>,
-    /// By name, with their checksums.
-    pieces: BTreeMap<String, (Piece, u32)>,
+    /// By name.
+    pieces: BTreeMap<String, Found>,
 }
 
 impl Contents<'_> {
@@ -119,17 +155,19 @@ impl Contents<'_> {
 
     /// Part of the file: the first bytes of a tensor.
     fn stored(&self, name: &str, bytes: usize) -> Stored {
-        let (piece, crc32) = &self.pieces[name];
-        Stored::new(
-            &self.source,
-            self.start + piece.entry.begin(),
-            bytes,
-            Some(*crc32),
-        )
+        let found = &self.pieces[name];
+        let offset = self.start + found.piece.entry.begin();
+        let stored = Stored::new(&self.source, offset, bytes, Some(found.crc32));
+        match (&found.left, self.encoding.blocks(found.piece.kind)) {
+            (Some(sums), Some((block_bytes, _))) => {
+                stored.unchecked(Arc::new(BlockSums::new(block_bytes, sums.clone())))
+            }
+            _ => stored,
+        }
     }
 
     fn vector(&self, name: &str) -> FileFloats {
-        let (Piece { kind, entry }, _) = &self.pieces[name];
+        let Piece { kind, entry } = &self.pieces[name].piece;
         let elems = match *kind {
             Kind::Table { rows, cols } => rows * cols,
             kind => kind.rows(),
@@ -139,24 +177,24 @@ impl Contents<'_> {
     }
 
     fn table(&self, name: &str, shape: (usize, usize)) -> EmbeddingTable {
-        let (piece, crc32) = &self.pieces[name];
-        let stored = || self.stored(name, piece.entry.bytes() as usize);
+        let stored = self.stored(name, self.pieces[name].piece.entry.bytes() as usize);
         match self.encoding.embedding {
             EmbeddingType::F32 => {
-                EmbeddingTable::f32(shape, Arc::new(self.vector(name).stored(Some(*crc32))))
+                EmbeddingTable::f32(shape, Arc::new(self.vector(name).stored(stored)))
             }
-            EmbeddingType::F16 => EmbeddingTable::f16(shape, stored()),
+            EmbeddingType::F16 => EmbeddingTable::f16(shape, stored),
             EmbeddingType::Int8 => {
                 let scales = self.vector(&format!("{name}.scales"));
-                EmbeddingTable::int8(shape, stored(), Arc::new(scales))
+                EmbeddingTable::int8(shape, stored, Arc::new(scales))
             }
         }
     }
 
     /// A matrix row after row is unpacked at once, which checks it; one as kernels read it stays where it is.
     fn ternary(&self, name: &str, shape: (usize, usize)) -> Result<Tensor, FileError> {
-        let (piece, _) = &self.pieces[name];
-        let bytes = self.encoding.bytes_of(piece.kind, shape.0);
+        let bytes = self
+            .encoding
+            .bytes_of(self.pieces[name].piece.kind, shape.0);
         let (stored, packing) = (self.stored(name, bytes), self.encoding.packing);
         let scale = self.scales[name];
         let name = name.to_owned();

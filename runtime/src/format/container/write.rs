@@ -128,8 +128,9 @@ impl Writer<'_> {
             .pieces(self.params, self.vocabulary.map(<[u8]>::len));
         // Checksums have a fixed length, so the header has its place before they are known.
         let start = out.stream_position().map_err(&failed)?;
-        let unknown = vec![0; pieces.len()];
-        let header = self.header(&pieces, &unknown)?;
+        let blocks = pieces.iter().filter_map(|p| self.encoding.blocks(p.kind));
+        let blocks = blocks.map(|(_, count)| count).sum();
+        let header = self.header(&pieces, &vec![0; pieces.len()], &vec![0; blocks])?;
         out.write_all(&header).map_err(&failed)?;
 
         let tensors = Tensors {
@@ -141,6 +142,7 @@ impl Writer<'_> {
         let data = pieces.last().map_or(0, |p| p.entry.info.data_offsets.1);
         let (mut done, total) = (header.len(), header.len() + data);
         let mut sums = vec![(crc32fast::Hasher::new(), Seen::default()); pieces.len()];
+        let mut block_sums = Vec::with_capacity(blocks);
         for batch in parts.chunks(PARTS_AT_ONCE) {
             let packed = parallel::map(batch, |part| tensors.pack(part));
             for (part, packed) in batch.iter().zip(packed) {
@@ -148,6 +150,9 @@ impl Writer<'_> {
                 let (crc, all) = &mut sums[part.number];
                 crc.update(&bytes);
                 all.add(seen);
+                if let Some((block, _)) = self.encoding.blocks(part.piece.kind) {
+                    block_sums.extend(bytes.chunks(block).map(crc32fast::hash));
+                }
                 out.write_all(&bytes).map_err(&failed)?;
                 done += bytes.len();
             }
@@ -163,15 +168,20 @@ impl Writer<'_> {
                 .map(|(p, seen)| described(&tensors, p, seen))
                 .collect(),
         };
-        let header = self.header(&pieces, &checksums)?;
+        let header = self.header(&pieces, &checksums, &block_sums)?;
         out.seek(SeekFrom::Start(start)).map_err(&failed)?;
         out.write_all(&header).map_err(&failed)?;
         Ok(summary)
     }
 
-    fn header(&mut self, pieces: &[Piece], checksums: &[u32]) -> Result<Vec<u8>, WriteError> {
+    fn header(
+        &mut self,
+        pieces: &[Piece],
+        checksums: &[u32],
+        blocks: &[u32],
+    ) -> Result<Vec<u8>, WriteError> {
         let header = Header {
-            metadata: self.metadata.sealed(checksums),
+            metadata: self.metadata.sealed(checksums, blocks),
             tensors: pieces.iter().map(|piece| piece.entry.clone()).collect(),
             data_start: 0,
         };

@@ -1,6 +1,7 @@
 use super::call::{Checker, Used};
 use super::{Content as Filled, Entry, Plan, PlanError, PlanFault, Stage, Tensor};
 use crate::plan::{Call, Section, Source};
+use crate::tensor::EmbeddingType;
 use atome_codegen::ir::Access;
 use atome_codegen::op::Content;
 use atome_spec::Packing;
@@ -178,8 +179,8 @@ fn filled(content: &Filled<'_>) -> What {
         Source::Matrix(_, packing) => What::Elements(Content::Matrix(*packing)),
         Source::Embedding(_, packing) => What::Elements(Content::Table(*packing)),
         Source::Taps(_) => What::Elements(Content::Taps(Packing::Int2)),
-        Source::Words(_) => What::Words,
-        Source::Scaled(..) | Source::Values(_) | Source::Floats(..) => What::Elements(Content::F32),
+        Source::Rows(_, table) if table.element_type() != EmbeddingType::F32 => What::Words,
+        Source::Scaled(..) | Source::Values(_) | Source::Rows(..) => What::Elements(Content::F32),
     }
 }
 
