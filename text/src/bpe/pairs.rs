@@ -43,29 +43,40 @@ impl Pairs {
             tokens,
             index,
             merges,
+            made,
             settings,
             ..
         } = vocabulary;
         match merges {
-            Merges::Listed(pairs) => listed(tokens, index, pairs),
+            Merges::Listed(pairs) => listed(tokens, index, pairs, made),
             Merges::Scores(scores) => scored(tokens, index, scores, &settings.symbols),
         }
     }
 }
 
-/// Pairs in the order of a list.
-fn listed(tokens: &Tokens, index: &Index, pairs: &[[u32; 2]]) -> Result<Pairs, TextError> {
+/// Pairs in the order of a list, and the tokens that are known to be made of them.
+fn listed(
+    tokens: &Tokens,
+    index: &Index,
+    pairs: &[[u32; 2]],
+    made: &[Option<u32>],
+) -> Result<Pairs, TextError> {
     let mut merges = HashMap::with_capacity_and_hasher(pairs.len(), RandomState::default());
     let mut text = Vec::new();
-    for (rank, &[left, right]) in (0..).zip(pairs) {
-        text.clear();
-        text.extend_from_slice(tokens.text(left));
-        text.extend_from_slice(tokens.text(right));
-        let id = index.get(tokens, &text).ok_or_else(|| TextError::Merge {
-            number: rank as usize,
+    for (number, &[left, right]) in pairs.iter().enumerate() {
+        let known = made.get(number).copied().flatten();
+        let id = known.or_else(|| {
+            text.clear();
+            text.extend_from_slice(tokens.text(left));
+            text.extend_from_slice(tokens.text(right));
+            index.get(tokens, &text)
+        });
+        let id = id.ok_or_else(|| TextError::Merge {
+            number,
             expected: "two tokens that are one together",
             found: String::from_utf8_lossy(&text).into_owned(),
         })?;
+        let rank = number as u32;
         // Text never becomes a special token on its own.
         if !is_special(tokens, id) {
             merges.insert(key(left, right), Merge { rank, id });

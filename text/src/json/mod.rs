@@ -22,9 +22,14 @@ use config::Config;
 use model::Model;
 use parts::{Added, Decoder, Normalizer, PostProcessor, PreTokenizer};
 use serde::Deserialize;
+use std::ops::Range;
+use std::{io, panic, thread};
 
 /// Ids without tokens that a file may have.
 const MAX_UNUSED: usize = 1 << 16;
+
+/// Merges whose tokens two threads look for.
+const MANY_MERGES: usize = 1 << 15;
 
 /// `tokenizer.json`.
 #[derive(Deserialize)]
@@ -78,7 +83,7 @@ impl File {
                 joined: self.model.fuse_unk.unwrap_or(false),
             };
         }
-        let merges = self.merges(&tokens, &index, is_bytes)?;
+        let (merges, made) = self.merges(&tokens, &index, is_bytes)?;
         if let Some(post_processor) = &self.post_processor {
             post_processor.add_to(&mut settings);
         }
@@ -96,7 +101,8 @@ impl File {
             settings.after.extend(named(config.eos()));
         }
         settings.ends = ends_by_name(&tokens, named(config.eos()));
-        Vocabulary::new(tokens, index, merges, settings)
+        let vocabulary = Vocabulary::new(tokens, index, Merges::Listed(merges), settings)?;
+        Ok(Vocabulary { made, ..vocabulary })
     }
 
     /// All tokens by id: those of the model, and those that were added.
@@ -181,27 +187,65 @@ impl File {
         Ok(Some(unknown))
     }
 
-    fn merges(&self, tokens: &Tokens, index: &Index, is_bytes: bool) -> Result<Merges, TextError> {
+    /// The tokens of each merge, and the one that it makes if there is one.
+    fn merges(
+        &self,
+        tokens: &Tokens,
+        index: &Index,
+        is_bytes: bool,
+    ) -> Result<(Vec<[u32; 2]>, Vec<Option<u32>>), TextError> {
         let texts: &Strings = &self.model.merges.0;
-        let mut bytes = Vec::new();
-        let mut id = |text: &[u8]| match is_bytes && bytes_of(text, &mut bytes).is_some() {
-            true => index.get(tokens, &bytes),
-            false => index.get(tokens, text),
+        let find = |numbers: Range<usize>| {
+            let (mut pairs, mut made) = (Vec::new(), Vec::new());
+            pairs.reserve_exact(numbers.len());
+            made.reserve_exact(numbers.len());
+            let (mut parts, mut last) = ([Vec::new(), Vec::new()], 0u32);
+            for number in numbers {
+                let mut pair = [0; 2];
+                for (at, part) in parts.iter_mut().enumerate() {
+                    let text = texts.get(2 * number + at).unwrap_or_default();
+                    if !is_bytes || bytes_of(text, part).is_none() {
+                        part.clear();
+                        part.extend_from_slice(text);
+                    }
+                    pair[at] = index.get(tokens, part).ok_or_else(|| TextError::Merge {
+                        number,
+                        expected: "a token",
+                        found: String::from_utf8_lossy(text).into_owned(),
+                    })?;
+                }
+                // Most lists have the pairs of a token together, and tokens in order.
+                let likely = [last, last.saturating_add(1)];
+                let id = index.joined(tokens, &parts, likely);
+                let id = id.or_else(|| index.get(tokens, &parts.concat()));
+                last = id.unwrap_or(last);
+                pairs.push(pair);
+                made.push(id);
+            }
+            Ok::<_, TextError>((pairs, made))
         };
+        // Ids are all over the memory of the index, which two threads wait for together.
         let count = texts.len() / 2;
-        let mut pairs = Vec::with_capacity(count);
-        for number in 0..count {
-            let text = |at| texts.get(2 * number + at).unwrap_or_default();
-            let mut token = |at| {
-                id(text(at)).ok_or_else(|| TextError::Merge {
-                    number,
-                    expected: "a token",
-                    found: String::from_utf8_lossy(text(at)).into_owned(),
-                })
+        let half = match count < MANY_MERGES {
+            true => count,
+            false => count / 2,
+        };
+        let (first, second) = thread::scope(|scope| {
+            let other = || thread::Builder::new().spawn_scoped(scope, || find(half..count));
+            let other = (half < count).then(other).and_then(io::Result::ok);
+            let first = find(0..half);
+            // Where the system starts no thread, this one does it all.
+            let second = match other.map(thread::ScopedJoinHandle::join) {
+                Some(Ok(second)) => second,
+                Some(Err(cause)) => panic::resume_unwind(cause),
+                None => find(half..count),
             };
-            pairs.push([token(0)?, token(1)?]);
-        }
-        Ok(Merges::Listed(pairs))
+            (first, second)
+        });
+        let ((mut pairs, mut made), second) = (first?, second?);
+        pairs.extend(second.0);
+        made.extend(second.1);
+        Ok((pairs, made))
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Vocabulary {
     pub(crate) tokens: Tokens,
     pub(crate) index: Index,
     pub(crate) merges: Merges,
+    /// The token that each listed merge makes, as far as they were looked for with the merges.
+    pub(crate) made: Vec<Option<u32>>,
     pub(crate) settings: Settings,
     /// What a user should know of it.
     pub(crate) note: Option<String>,
@@ -80,6 +82,7 @@ impl Vocabulary {
             tokens,
             index,
             merges,
+            made: Vec::new(),
             settings,
             note: None,
         })

@@ -134,11 +134,18 @@ impl Tokens {
     }
 }
 
+/// Whether a token of this kind is found by its text.
+fn is_indexed(kind: Kind) -> bool {
+    kind != Kind::Unused && kind != Kind::Byte
+}
+
 /// The ids of texts.
 #[derive(Clone)]
 pub(crate) struct Index {
     ids: HashTable<u32>,
     hasher: RandomState,
+    /// Whether no two tokens have one text.
+    is_unique: bool,
 }
 
 impl Index {
@@ -147,11 +154,12 @@ impl Index {
         let mut index = Index {
             ids: HashTable::with_capacity(tokens.len()),
             hasher: RandomState::default(),
+            is_unique: true,
         };
         let is_normal = |kind| matches!(kind, Kind::Normal);
         for normal in [true, false] {
             for (id, text, kind) in tokens.iter() {
-                if is_normal(kind) == normal && kind != Kind::Unused && kind != Kind::Byte {
+                if is_normal(kind) == normal && is_indexed(kind) {
                     index.add(tokens, id, text);
                 }
             }
@@ -160,13 +168,28 @@ impl Index {
     }
 
     fn add(&mut self, tokens: &Tokens, id: u32, text: &[u8]) {
-        let Index { ids, hasher } = self;
+        let Index { ids, hasher, .. } = self;
         let entry = ids.entry(
             hasher.hash_one(text),
             |&other| tokens.text(other) == text,
             |&other| hasher.hash_one(tokens.text(other)),
         );
-        entry.or_insert(id);
+        self.is_unique &= *entry.or_insert(id).get() == id;
+    }
+
+    /// The id of a text in two parts, if it is one of these; others are not looked for.
+    pub(crate) fn joined(
+        &self,
+        tokens: &Tokens,
+        [left, right]: &[Vec<u8>; 2],
+        likely: [u32; 2],
+    ) -> Option<u32> {
+        let is_it = |id: &u32| {
+            let whole = tokens.get(*id).filter(|(_, kind)| is_indexed(*kind));
+            let rest = whole.and_then(|(text, _)| text.strip_prefix(&**left));
+            self.is_unique && rest == Some(right)
+        };
+        likely.into_iter().find(is_it)
     }
 
     pub(crate) fn get(&self, tokens: &Tokens, text: &[u8]) -> Option<u32> {
