@@ -20,8 +20,10 @@ use std::time::Instant;
 pub(crate) const POSITION: usize = 100;
 /// Steps timed one after the other, around [`POSITION`].
 const STEPS: usize = 32;
-/// Sessions that step together.
-pub(crate) const SESSIONS: usize = 16;
+/// Sessions that step together; of a small model, several numbers of them.
+pub(crate) const SESSIONS: [usize; 2] = [16, 64];
+/// Sessions that are opened.
+pub(crate) const OPENED: usize = 64;
 /// Steps of all sessions, timed one after the other.
 const BATCHES: usize = 4;
 /// Maximum tokens of a prompt.
@@ -41,8 +43,10 @@ pub(crate) enum What {
     Step,
     /// A prompt of [`prompt`] tokens.
     Prefill,
-    /// One token for each of [`SESSIONS`] sessions.
-    Sessions,
+    /// One token for each of so many sessions.
+    Sessions(usize),
+    /// So many sessions, from none to all that are there to none.
+    Open(usize),
     /// A sequence of [`CLASSIFIED`] tokens.
     Classify,
     /// From the file to a model ready to run.
@@ -63,7 +67,10 @@ pub(crate) fn run(
     (method, isa): (Method, Isa),
     options: &Options,
 ) -> Result<Record, BenchError> {
-    let sessions = if what == What::Sessions { SESSIONS } else { 1 };
+    let sessions = match what {
+        What::Sessions(count) | What::Open(count) => count,
+        _ => 1,
+    };
     let options = Options {
         sessions,
         ..options.clone()
@@ -90,7 +97,8 @@ pub(crate) fn run(
     let timing = match what {
         What::Step => step(&model, &tokens, bound)?,
         What::Prefill => prefill(&model, &tokens[..prompt(source.config())], bound)?,
-        What::Sessions => batch(&model, &tokens, bound)?,
+        What::Sessions(count) => batch(&model, &tokens, count, bound)?,
+        What::Open(count) => open(&model, count)?,
         What::Classify => classify(&model, &tokens[..CLASSIFIED], bound)?,
         What::Load => load(source, isa, &options)?,
     };
@@ -178,16 +186,26 @@ fn prefill(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, B
     })
 }
 
-fn batch(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, BenchError> {
-    let bytes = model.read_bytes(0);
-    let limit = bound(bytes, (SESSIONS, SESSIONS));
-    let mut sessions = (0..SESSIONS)
+/// Sessions that look back have as much to look back at as that of [`step`], so that both do the same work.
+fn batch(
+    model: &Model,
+    tokens: &[u32],
+    count: usize,
+    bound: impl Bound,
+) -> Result<Timing, BenchError> {
+    let bytes = model.read_bytes(POSITION);
+    let limit = bound(bytes, (count, count));
+    let mut sessions = (0..count)
         .map(|_| model.session())
         .collect::<Result<Vec<_>, _>>()?;
     let mut batch: Vec<&mut Session> = sessions.iter_mut().collect();
     let ns = least_median(|| {
+        for session in &mut batch {
+            session.reset();
+            session.prefill(&tokens[..POSITION - BATCHES / 2])?;
+        }
         let start = Instant::now();
-        for ids in tokens.chunks_exact(SESSIONS).take(BATCHES) {
+        for ids in tokens.chunks_exact(count).take(BATCHES) {
             model.step_batch(&mut batch, black_box(ids))?;
         }
         Ok::<_, BenchError>(start.elapsed().as_secs_f64() * 1e9 / BATCHES as f64)
@@ -196,8 +214,26 @@ fn batch(model: &Model, tokens: &[u32], bound: impl Bound) -> Result<Timing, Ben
         ns,
         bytes,
         limit,
-        tokens: SESSIONS,
-        heads: SESSIONS,
+        tokens: count,
+        heads: count,
+    })
+}
+
+/// As a part of what writing their states would take: a session that nobody uses has no memory.
+fn open(model: &Model, count: usize) -> Result<Timing, BenchError> {
+    let bytes = count * model.info().session_bytes;
+    let limit = limit::store(bytes);
+    let ns = time(|| {
+        let sessions = (0..count).map(|_| model.session());
+        black_box(sessions.collect::<Result<Vec<_>, _>>()?);
+        Ok::<_, BenchError>(())
+    })?;
+    Ok(Timing {
+        ns,
+        bytes,
+        limit,
+        tokens: 0,
+        heads: 0,
     })
 }
 

@@ -7,13 +7,14 @@ use crate::from_memory;
 use crate::kernels::{D_MODEL, GEMM, GEMV, Shape, VOCAB};
 use crate::limits::Of;
 use crate::map::{self, How};
-use crate::models::{self, SESSIONS, What, prompt};
+use crate::models::{self, OPENED, SESSIONS, What, prompt};
 use crate::pages::Pages;
 use crate::product;
 use crate::product_i8;
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::source::{Source, sources};
+use crate::text;
 use atome::{BackendKind, LoadError, Options};
 use atome_codegen::schedule::ScheduleError;
 use atome_kernels::{Kind, Packing};
@@ -84,6 +85,7 @@ pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
         kernels.add_copy();
         kernels.add();
         kernels.add_maps();
+        kernels.add_texts();
     }
     let mut benches = kernels.benches;
     for source in sources(settings) {
@@ -201,6 +203,14 @@ impl<'s> Kernels<'s> {
         }
     }
 
+    /// Texts to tokens.
+    fn add_texts(&mut self) {
+        for (name, run) in text::BENCHES {
+            self.benches
+                .push(Bench::new(name.to_owned(), BackendKind::Aot, run));
+        }
+    }
+
     fn add_embed(&mut self) {
         for &packing in Packing::ALL {
             let Some(choice) = self.choice(Kind::new(Op::Embed).packing(packing)) else {
@@ -258,10 +268,9 @@ impl<'s> Kernels<'s> {
 
     /// Products by weights from memory.
     fn add_from_memory(&mut self) {
-        let cpus = thread::available_parallelism().map_or(1, usize::from);
         let threads = match self.settings.threads {
             Some(threads) => vec![threads],
-            None => (1..=cpus.min(2)).collect(),
+            None => up_to_two(),
         };
         for &packing in Packing::ALL {
             let Some(choice) = self.int8(Op::Gemv, packing) else {
@@ -299,6 +308,12 @@ impl<'s> Kernels<'s> {
     }
 }
 
+/// One thread, and two where there are as many CPUs.
+fn up_to_two() -> Vec<usize> {
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    (1..=cpus.min(2)).collect()
+}
+
 /// How products of int8 activations are formed, and the instructions for it on this machine.
 fn int8(settings: &Settings) -> (Method, Isa) {
     let tier = settings.tier;
@@ -324,23 +339,35 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
         Activation::F32 => (Method::Select, settings.tier.baseline()),
         Activation::I8 => int8(settings),
     };
-    let whats = match (source.classes, config.max_seq()) {
-        (Some(_), _) => &[What::Classify, What::Load][..],
-        // Sessions that look back share less of a step.
-        (None, Some(_)) => &[What::Step, What::Prefill, What::Load],
-        (None, None) => &[What::Step, What::Prefill, What::Sessions, What::Load],
+    let whats = match (source.classes, config.activation()) {
+        (Some(_), _) => vec![What::Classify, What::Load],
+        (None, activation) => {
+            let [few, many] = SESSIONS.map(What::Sessions);
+            let open = (activation == Activation::I8).then_some(What::Open(OPENED));
+            let first = [What::Step, What::Prefill, few, many].into_iter();
+            first.chain(open).chain([What::Load]).collect()
+        }
     };
     let family = config.architecture().name();
-    let threads = settings.threads.unwrap_or(1);
-    for &what in whats {
+    for what in whats {
         let name = match what {
             What::Step => format!("step-{family}-{isa}/{shape}"),
             What::Prefill => format!("prefill-{family}-{isa}/{shape}/T={}", prompt(config)),
-            What::Sessions => format!("sessions-{family}-{isa}/{shape}/B={SESSIONS}"),
+            What::Sessions(count) => format!("sessions-{family}-{isa}/{shape}/B={count}"),
+            What::Open(count) => format!("open-{family}-{isa}/{shape}/S={count}"),
             What::Classify => format!("classify-{family}-{isa}/{shape}"),
             What::Load => format!("load-{family}-{isa}/{shape}"),
         };
-        for &backend in backends {
+        // Weights from memory are read by two threads faster than by one.
+        let threads = match (settings.threads, what, config.activation()) {
+            (Some(threads), ..) => vec![threads],
+            (None, What::Step, Activation::I8) => up_to_two(),
+            _ => vec![1],
+        };
+        for (&threads, &backend) in threads
+            .iter()
+            .flat_map(|n| backends.iter().map(move |b| (n, b)))
+        {
             let options = Options {
                 backend,
                 tier: Some(settings.tier),

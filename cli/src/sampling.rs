@@ -1,40 +1,39 @@
 //! How tokens are chosen.
 
 use crate::args::{decimal, whole};
+use crate::output;
+use atome::Model;
 use atome::sampler::Sampling;
 use clap::Args;
 
-/// How tokens are chosen.
+/// How tokens are chosen. What is not given is as `generation_config.json` of the model's directory says, or else as
+/// [`Sampling::default`].
 #[derive(Debug, Args)]
 pub(crate) struct SamplingArgs {
     /// Always take the most likely token
     #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "min_p"])]
     greedy: bool,
 
-    /// Divides the logits: below 1 for likelier text, above for more surprising; 0 is greedy
-    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature)]
-    #[arg(value_parser = decimal, allow_negative_numbers = true)]
-    temperature: f32,
+    /// Divides the logits: below 1 for likelier text, above for more surprising; 0 is greedy [default: 0.8]
+    #[arg(long, value_name = "T", value_parser = decimal, allow_negative_numbers = true)]
+    temperature: Option<f32>,
 
-    /// Chooses among the K most likely tokens; 0 for all
-    #[arg(long, value_name = "K", default_value_t = Sampling::default().top_k)]
-    #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
-    top_k: usize,
+    /// Chooses among the K most likely tokens; 0 for all [default: 40]
+    #[arg(long, value_name = "K", value_parser = whole::<usize>, allow_negative_numbers = true)]
+    top_k: Option<usize>,
 
-    /// Chooses among the most likely tokens that together have probability P; 1 for all
-    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
-    #[arg(value_parser = decimal, allow_negative_numbers = true)]
-    top_p: f32,
+    /// Chooses among the most likely tokens that together have probability P; 1 for all [default: 0.95]
+    #[arg(long, value_name = "P", value_parser = decimal, allow_negative_numbers = true)]
+    top_p: Option<f32>,
 
-    /// Chooses among the tokens that have at least P times the probability of the most likely one; 0 for all
-    #[arg(long, value_name = "P", default_value_t = Sampling::default().min_p)]
-    #[arg(value_parser = decimal, allow_negative_numbers = true)]
-    min_p: f32,
+    /// Chooses among the tokens that have at least P times the probability of the most likely one; 0 for all [default: 0]
+    #[arg(long, value_name = "P", value_parser = decimal, allow_negative_numbers = true)]
+    min_p: Option<f32>,
 
     /// Makes the last 256 tokens less likely: a logit above 0 is divided by it, one below multiplied; 1 does nothing
-    #[arg(long, value_name = "R", default_value_t = Sampling::default().repetition_penalty)]
-    #[arg(value_parser = decimal, allow_negative_numbers = true)]
-    repetition_penalty: f32,
+    /// [default: 1]
+    #[arg(long, value_name = "R", value_parser = decimal, allow_negative_numbers = true)]
+    repetition_penalty: Option<f32>,
 
     /// Adds B to the logit of a token, -inf bans it; may be given several times, or as a list: 13=-1.5,198=-inf
     #[arg(long, value_name = "ID=B", value_parser = bias, value_delimiter = ',')]
@@ -47,18 +46,54 @@ pub(crate) struct SamplingArgs {
 }
 
 impl SamplingArgs {
+    /// The settings where no model says others.
     pub(crate) fn sampling(&self) -> Sampling {
+        self.over(Sampling::default())
+    }
+
+    /// The settings for a model; what it says of them itself is told.
+    pub(crate) fn of(&self, model: &Model, quiet: bool) -> Sampling {
+        let Some(config) = model.generation() else {
+            return self.sampling();
+        };
+        let (plain, said) = (
+            self.sampling(),
+            self.over(config.sampling(Sampling::default())),
+        );
+        let changes = [
+            ("temperature", plain.temperature, said.temperature),
+            ("top-k", plain.top_k as f32, said.top_k as f32),
+            ("top-p", plain.top_p, said.top_p),
+            ("min-p", plain.min_p, said.min_p),
+            (
+                "repetition penalty",
+                plain.repetition_penalty,
+                said.repetition_penalty,
+            ),
+        ];
+        let changes = changes.iter().filter(|(_, plain, said)| plain != said);
+        let changes: Vec<String> = changes
+            .map(|(name, _, said)| format!("{name} {said}"))
+            .collect();
+        if !changes.is_empty() {
+            let line = format!("generation_config.json: {}", changes.join(", "));
+            output::note(quiet, line);
+        }
+        said
+    }
+
+    fn over(&self, others: Sampling) -> Sampling {
         let kept = Sampling {
-            repetition_penalty: self.repetition_penalty,
+            repetition_penalty: self.repetition_penalty.unwrap_or(others.repetition_penalty),
             ..Sampling::GREEDY
         };
         match self.greedy {
             true => kept,
             false => Sampling {
-                temperature: self.temperature,
-                top_k: self.top_k,
-                top_p: self.top_p,
-                min_p: self.min_p,
+                temperature: self.temperature.unwrap_or(others.temperature),
+                top_k: self.top_k.unwrap_or(others.top_k),
+                top_p: self.top_p.unwrap_or(others.top_p),
+                min_p: self.min_p.unwrap_or(others.min_p),
                 seed: self.seed,
                 ..kept
             },
@@ -83,6 +118,36 @@ fn bias(text: &str) -> Result<(u32, f32), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The help tells the defaults, which are the library's.
+    #[test]
+    fn defaults_are_as_told() {
+        #[derive(clap::Parser)]
+        struct Command {
+            #[command(flatten)]
+            sampling: SamplingArgs,
+        }
+        let command = <Command as clap::CommandFactory>::command();
+        let Sampling {
+            temperature,
+            top_k,
+            top_p,
+            min_p,
+            repetition_penalty,
+            ..
+        } = Sampling::default();
+        for (name, default) in [
+            ("temperature", temperature.to_string()),
+            ("top_k", top_k.to_string()),
+            ("top_p", top_p.to_string()),
+            ("min_p", min_p.to_string()),
+            ("repetition_penalty", repetition_penalty.to_string()),
+        ] {
+            let arg = command.get_arguments().find(|arg| arg.get_id() == name);
+            let help = arg.and_then(|arg| arg.get_help()).unwrap().to_string();
+            assert!(help.ends_with(&format!("[default: {default}]")), "{help}");
+        }
+    }
 
     #[test]
     fn biases_are_parsed() {

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::place;
+use atome::sampler::SamplerState;
 use atome::{Session, atomic_file};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -26,6 +27,9 @@ pub(crate) struct Saved {
     pub(crate) messages: Vec<Message>,
     /// The text that the session has taken in.
     pub(crate) seen: Vec<u8>,
+    /// Where the random sequence and the repetition penalty are; `None` of a conversation that an older program saved.
+    #[serde(default)]
+    pub(crate) sampler: Option<SamplerState>,
 }
 
 /// Writes a session's state to a file, whole or not at all; a file of somebody else is left alone.

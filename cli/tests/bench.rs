@@ -56,14 +56,15 @@ fn records_are_printed() {
         "{table}"
     );
     let of_model = fixture.ok(&["bench", "--list", "--model", "lm.bin"]);
-    let names = ["step-", "prefill-", "load-"];
+    let names = ["step-", "prefill-", "sessions-", "load-"];
     assert!(
         of_model
             .lines()
             .all(|name| names.iter().any(|n| name.starts_with(n))),
         "{of_model}"
     );
-    assert_eq!(of_model.lines().count(), names.len());
+    // Of sessions, few and many.
+    assert_eq!(of_model.lines().count(), names.len() + 1);
 }
 
 /// The kernel is compiled as asked, its answer is checked, and its record says how it was laid out.

@@ -169,6 +169,55 @@ fn a_conversation_is_kept_and_gone_back_to() {
     );
 }
 
+/// With random choices and a penalty too, as if the conversation had not been left.
+#[test]
+fn a_conversation_goes_on_with_the_same_random_numbers() {
+    let fixture = Fixture::new();
+    let ascii = ascii();
+    let chat = |input: &str, more: &[&str]| {
+        let args = [
+            "run",
+            "lm.bin",
+            "--chat",
+            "--json",
+            "-q",
+            "-n",
+            "24",
+            "--seed",
+            "11",
+            "--top-k",
+            "0",
+            "--top-p",
+            "1",
+            "--temperature",
+            "1.5",
+            "--repetition-penalty",
+            "1.3",
+            &ascii,
+        ];
+        turns(&fixture.run_with_stdin(&[&args[..], more].concat(), input.as_bytes()))
+    };
+    let all = chat("one\ntwo\nthree\nfour\n", &[]);
+    chat("one\ntwo\n/save talk\n", &[]);
+    assert_eq!(chat("/load talk\nthree\nfour\n", &[]), all[2..]);
+    assert_eq!(chat("else\n/load talk\nthree\n", &[])[1], all[2]);
+    let from_the_start = ["--load-state", "talk"];
+    assert_eq!(chat("three\nfour\n", &from_the_start), all[2..]);
+    // Without its place the sequence would begin again.
+    let bytes = fs::read(fixture.path("talk")).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(*bytes[8..].first_chunk().unwrap())).unwrap();
+    let mut saved: Json = serde_json::from_slice(&bytes[16..16 + length]).unwrap();
+    saved.as_object_mut().unwrap().remove("sampler").unwrap();
+    let json = saved.to_string();
+    let mut old = bytes[..8].to_vec();
+    old.extend((json.len() as u64).to_le_bytes());
+    old.extend(json.as_bytes());
+    old.extend(&bytes[16 + length..]);
+    fixture.write("old", &old);
+    let again = chat("three\nfour\n", &["--load-state", "old"]);
+    assert_ne!(again, all[2..]);
+}
+
 #[test]
 fn lines_are_joined_and_slashes_are_said() {
     let fixture = Fixture::new();

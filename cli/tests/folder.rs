@@ -148,3 +148,205 @@ fn nothing_of_a_directory_is_written_over() {
     fs::remove_file(fixture.path("hub/config.json")).unwrap();
     refused(&[], "found a directory without `config.json`");
 }
+
+/// A directory with these files more.
+fn hub(more: &[(&str, &Value)]) -> Fixture {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path("hub")).unwrap();
+    folder::put(&fixture.path("hub"), &folder::whole(Dtype::F32));
+    for (name, json) in more {
+        fixture.write(&format!("hub/{name}"), json.to_string().as_bytes());
+    }
+    fixture
+}
+
+/// A vocabulary of letters, whose first piece of a text starts with a blank that is not the text's.
+fn letters() -> Value {
+    let tokens = [
+        "<unk>", "<s>", "</s>", "\u{2581}", "a", "b", "c", "d", "e", "f", "g",
+    ];
+    let vocab: serde_json::Map<String, Value> = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, token)| ((*token).to_owned(), id.into()))
+        .collect();
+    serde_json::json!({
+        "added_tokens": [
+            { "id": 0, "content": "<unk>", "special": true },
+            { "id": 1, "content": "<s>", "special": true },
+            { "id": 2, "content": "</s>", "special": true },
+        ],
+        "normalizer": { "type": "Sequence", "normalizers": [
+            { "type": "Prepend", "prepend": "\u{2581}" },
+            { "type": "Replace", "pattern": { "String": " " }, "content": "\u{2581}" },
+        ] },
+        "pre_tokenizer": null,
+        "post_processor": null,
+        "decoder": { "type": "Sequence", "decoders": [
+            { "type": "Replace", "pattern": { "String": "\u{2581}" }, "content": " " },
+            { "type": "Fuse" },
+            { "type": "Strip", "content": " ", "start": 1, "stop": 0 },
+        ] },
+        "model": { "type": "BPE", "vocab": vocab, "merges": [], "unk_token": "<unk>" },
+    })
+}
+
+#[test]
+fn a_stop_does_not_change_the_first_blank() {
+    let fixture = hub(&[("tokenizer.json", &letters())]);
+    let run = |more: &[&str]| {
+        let args = [
+            "run",
+            "hub",
+            "-p",
+            "abc",
+            "-q",
+            "-n",
+            "5",
+            "--seed",
+            "4",
+            "--ignore-eos",
+        ];
+        fixture.ok(&[&args[..], more].concat())
+    };
+    let text = run(&[]);
+    assert!(text.starts_with("abc"), "{text:?}");
+    assert_eq!(run(&["--stop", "zzz"]), text);
+}
+
+#[test]
+fn a_tokenizer_that_is_not_supported_is_spoken_of_where_text_is_asked_for() {
+    let mut later = letters();
+    later["model"] = serde_json::json!({ "type": "Unigram", "vocab": [["a", -1.0]] });
+    let mut unknown = letters();
+    unknown["pre_tokenizer"] = serde_json::json!({ "type": "Bert" });
+    let plain = hub(&[]);
+    let ids = |fixture: &Fixture, model: &str| {
+        fixture.ok(&[
+            "run", model, "--tokens", TOKENS, "-n", "4", "--greedy", "-q",
+        ])
+    };
+    for tokenizer in [later, unknown] {
+        let fixture = hub(&[("tokenizer.json", &tokenizer)]);
+        assert_eq!(ids(&fixture, "hub"), ids(&plain, "hub"));
+        let said = fixture.run(&["run", "hub", "-p", "abc", "-q"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(
+            said.err.starts_with("error: hub/tokenizer.json: expected ")
+                && said.err.ends_with("; give ids, with --tokens\n")
+                && said.err.lines().count() == 1,
+            "{said:?}"
+        );
+        let inspect = fixture.ok(&["inspect", "hub"]);
+        assert!(
+            inspect.contains("none: hub/tokenizer.json: expected "),
+            "{inspect}"
+        );
+        let said = fixture.run(&["pack", "hub", "packed.safetensors"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(
+            said.err
+                .contains("packed without a tokenizer: hub/tokenizer.json: "),
+            "{said:?}"
+        );
+        assert_eq!(ids(&fixture, "packed.safetensors"), ids(&plain, "hub"));
+    }
+    // One that is damaged is another matter.
+    let fixture = hub(&[]);
+    fixture.write("hub/tokenizer.json", b"{\"model\": {");
+    let said = fixture.run(&["run", "hub", "--tokens", TOKENS, "-q"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+}
+
+#[test]
+fn what_the_directory_says_of_choosing_tokens_is_done() {
+    let config = serde_json::json!({
+        "_from_model_config": true, "bos_token_id": 1, "eos_token_id": [2, 5], "do_sample": true,
+        "temperature": 3.0, "top_k": 3, "top_p": null, "repetition_penalty": 1.5,
+    });
+    let fixture = hub(&[("generation_config.json", &config)]);
+    let plain = hub(&[]);
+    let run = |fixture: &Fixture, more: &[&str]| {
+        let args = ["run", "hub", "--tokens", TOKENS, "-n", "40", "--seed", "9"];
+        fixture.run(&[&args[..], more].concat())
+    };
+    let said = run(&fixture, &["--ignore-eos"]);
+    let line = "generation_config.json: temperature 3, top-k 3, repetition penalty 1.5";
+    assert!(said.err.lines().any(|l| l == line), "{said:?}");
+    let flags = [
+        "--temperature",
+        "3",
+        "--top-k",
+        "3",
+        "--repetition-penalty",
+        "1.5",
+    ];
+    let flags = [&flags[..], &["--ignore-eos"]].concat();
+    assert_eq!(said.out, run(&plain, &flags).out);
+    assert_ne!(said.out, run(&plain, &["--ignore-eos"]).out);
+    // Flags win, and then there is nothing to be told.
+    let other = [
+        "--temperature",
+        "0.8",
+        "--top-k",
+        "40",
+        "--repetition-penalty",
+        "1",
+        "--ignore-eos",
+    ];
+    let said = run(&fixture, &other);
+    assert_eq!(said.out, run(&plain, &["--ignore-eos"]).out);
+    assert!(!said.err.contains("generation_config"), "{said:?}");
+    assert_eq!(
+        run(
+            &fixture,
+            &["--greedy", "--repetition-penalty", "1", "--ignore-eos"]
+        )
+        .out,
+        run(&plain, &["--greedy", "--ignore-eos"]).out
+    );
+    // The text ends with what ends it.
+    let until = |text: &str| {
+        let ids = text
+            .trim()
+            .split(',')
+            .map_while(|id| (!["2", "5"].contains(&id)).then_some(id));
+        ids.collect::<Vec<_>>().join(",")
+    };
+    let whole = run(&fixture, &["--ignore-eos"]).out;
+    assert!(until(&whole).len() < whole.trim().len(), "{whole}");
+    assert_eq!(run(&fixture, &[]).out.trim(), until(&whole));
+
+    for (key, value, expected) in [
+        (
+            "temperature",
+            serde_json::json!(-1.0),
+            "config: expected `temperature` a finite number of 0 or more, found -1",
+        ),
+        (
+            "eos_token_id",
+            serde_json::json!(11),
+            "config: expected `eos_token_id` an id below 11, found 11",
+        ),
+        (
+            "eos_token_id",
+            serde_json::json!("</s>"),
+            "key `eos_token_id`: expected an id or a list of ids",
+        ),
+        (
+            "top_p",
+            serde_json::json!(1.5),
+            "config: expected `top_p` above 0 and at most 1, found 1.5",
+        ),
+    ] {
+        let mut config = config.clone();
+        config[key] = value;
+        fixture.write("hub/generation_config.json", config.to_string().as_bytes());
+        let said = run(&fixture, &[]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(
+            said.err.contains("hub/generation_config.json: ") && said.err.contains(expected),
+            "{said:?}"
+        );
+    }
+}

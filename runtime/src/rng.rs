@@ -7,7 +7,7 @@ pub(crate) use atome_spec::SplitMix64;
 /// # Source
 /// Blackman, Vigna, "Scrambled linear pseudorandom number generators", 2021.
 #[derive(Debug, Clone)]
-pub(crate) struct Xoshiro256PlusPlus([u64; 4]);
+pub(crate) struct Xoshiro256PlusPlus(pub(crate) [u64; 4]);
 
 impl Xoshiro256PlusPlus {
     /// Starts the sequence of `seed`.

@@ -12,6 +12,7 @@ use atome_kernels::reference::math::exp;
 use self::adjust::Adjust;
 use crate::error::RunError;
 use crate::rng::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
 
 /// How to choose a token.
 ///
@@ -103,6 +104,15 @@ pub struct Sampler {
 
 pub use adjust::REPETITION_WINDOW;
 
+/// Where a sampler is: what it needs to go on as if it had never stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamplerState {
+    /// Of the random sequence.
+    random: [u64; 4],
+    /// The tokens that the repetition penalty is for, the oldest first; none where there is no penalty.
+    seen: Vec<u32>,
+}
+
 /// Ids ranked at a time while looking for the nucleus: most nuclei are smaller.
 const RANK_CHUNK: usize = 64;
 
@@ -163,6 +173,25 @@ impl Sampler {
     #[must_use]
     pub const fn sampling(&self) -> &Sampling {
         &self.sampling
+    }
+
+    /// Where the sampler is.
+    #[must_use]
+    pub fn state(&self) -> SamplerState {
+        let adjust = self.adjust.as_deref();
+        SamplerState {
+            random: self.rng.0,
+            seen: adjust.map_or_else(Vec::new, Adjust::seen),
+        }
+    }
+
+    /// Goes to where another sampler was: with its settings this one chooses as that one would. Any numbers will do.
+    pub fn restore(&mut self, state: &SamplerState) {
+        self.rng.0 = state.random;
+        if let Some(adjust) = &mut self.adjust {
+            adjust.forget();
+            state.seen.iter().for_each(|token| adjust.saw(*token));
+        }
     }
 
     /// Starts the random sequence again from its seed, and forgets the tokens that were seen.

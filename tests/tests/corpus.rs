@@ -73,7 +73,7 @@ macro_rules! targets {
     };
 }
 
-targets! { atome, bit2, container, gguf, floats, config, tokenizer, state, sessions, kernel, graph }
+targets! { atome, bit2, container, gguf, floats, config, tokenizer, vocabulary, state, sessions, kernel, graph }
 
 /// Every target on mutations of its corpus, other ones each day. What something is wrong with stays in
 /// `fuzz/artifacts/TARGET`.

@@ -2,6 +2,19 @@
 
 use std::fmt;
 
+impl TextError {
+    /// Whether the vocabulary may be sound, and is of a kind that is not supported here.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        match self {
+            TextError::Unsupported { .. } | TextError::Pattern { .. } => true,
+            // Of JSON that is whole, a part of no kind that is known.
+            TextError::Json { cause } => cause.is_data(),
+            _ => false,
+        }
+    }
+}
+
 /// Why a vocabulary cannot be read or used. Each is one line, whatever the file holds.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -308,15 +308,22 @@ pub struct TokenWriter<'t> {
     decoder: TextDecoder,
 }
 
-impl TokenWriter<'_> {
+impl<'t> TokenWriter<'t> {
     /// Takes in a token; `write` is given the text that is complete, in parts.
     pub fn push(&mut self, id: u32, write: impl FnMut(&str)) {
-        let mut bytes = self.tokenizer.bytes(id);
-        if self.drops_blank && !bytes.is_empty() {
-            bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
-            self.drops_blank = false;
-        }
+        let bytes = self.bytes(id);
         self.decoder.push(bytes, write);
+    }
+
+    /// The bytes of a token as part of the text, for whoever makes characters of them itself: the first blank of a text may
+    /// not be the text's.
+    pub fn bytes(&mut self, id: u32) -> &'t [u8] {
+        let bytes = self.tokenizer.bytes(id);
+        if !self.drops_blank || bytes.is_empty() {
+            return bytes;
+        }
+        self.drops_blank = false;
+        bytes.strip_prefix(b" ").unwrap_or(bytes)
     }
 
     /// Ends the text: what is no whole character becomes U+FFFD.

@@ -1,4 +1,5 @@
-//! Vocabularies of GGUF files against the ids that llama.cpp expects of them: `../shared/data/vocab`, where it is there.
+//! Vocabularies against the ids that llama.cpp expects of them: `../shared/data/vocab`, where it is there. Those that have no
+//! GGUF file there are of a `tokenizer.json` that `tests/tokenizers/fetch` gets.
 
 use atome_gguf::Gguf;
 use atome_text::{Tokenizer, Vocabulary};
@@ -68,5 +69,24 @@ fn every_line() {
     ] {
         let file = format!("{name}.gguf");
         holds(&read(&folder.join(&file)), cases(&folder, &file), name);
+    }
+}
+
+/// `qwen2` by the vocabulary of Qwen3, which has the same tokens and some more special ones.
+#[test]
+fn every_line_of_others() {
+    let Some(folder) = folder() else { return };
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tokenizers/fetched");
+    for (name, model) in [("llama-bpe", "llama3"), ("qwen2", "qwen3")] {
+        let path = fetched.join(model).join("tokenizer.json");
+        let Ok(json) = fs::read(&path) else {
+            println!(
+                "skipped: no {}; `tests/tokenizers/fetch` gets it",
+                path.display()
+            );
+            continue;
+        };
+        let vocabulary = Vocabulary::from_json(&json, None).unwrap();
+        holds(&vocabulary.tokenizer().unwrap(), cases(&folder, name), name);
     }
 }

@@ -84,8 +84,7 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
-    let sampling = args.sampling.sampling();
-    sampling.validate()?;
+    args.sampling.sampling().validate()?;
     let quiet = args.quiet();
     if args.chat {
         check_model(args.model.as_deref())?;
@@ -102,7 +101,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let tokenizer = model.tokenizer();
     let settings = Settings {
         n: args.n,
-        sampling,
+        sampling: args.sampling.of(&model, quiet),
         biases: args.sampling.biases().to_vec(),
         load_state: args.load_state.clone(),
         ignores_ends: args.ignore_eos,
@@ -155,6 +154,7 @@ fn until_stopped(
 ) -> Result<(), Failure> {
     let mut stops = Stops::new(args.stop.iter().cloned());
     let (mut decoder, mut ids, mut text) = (TextDecoder::new(), Vec::new(), String::new());
+    let mut tokens = tokenizer.writer();
     let mut put = |bytes: &[u8]| {
         let from = text.len();
         decoder.push(bytes, |part| text.push_str(part));
@@ -164,11 +164,11 @@ fn until_stopped(
         }
     };
     for id in prompt {
-        put(tokenizer.bytes(*id))?;
+        put(tokens.bytes(*id))?;
     }
     while let Some(id) = generation.next()? {
         ids.push(id);
-        let (ready, found) = stops.push(tokenizer.bytes(id));
+        let (ready, found) = stops.push(tokens.bytes(id));
         put(&ready)?;
         if found {
             generation.stop = Stop::GivenText;

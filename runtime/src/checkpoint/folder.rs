@@ -1,7 +1,7 @@
 //! A model from a directory of float weights: its dimensions from `config.json`, its ternary matrices by the mean of the
 //! absolute values of the floats that they were trained as.
 
-use super::Checkpoint;
+use super::{Checkpoint, GenerationConfig};
 use crate::error::{EntryFault, FileError};
 use crate::families::{Architecture, Config, Family, Origin};
 use crate::format::Format;
@@ -39,9 +39,13 @@ pub(super) fn load(
     let weights = FloatFolder::open(folder)?;
     let in_folder = |fault: FileError| fault.in_file(folder);
     let mut model = Checkpoint::empty(config, None, Format::Folder).map_err(in_folder)?;
-    if let Some(vocabulary) = tokenizer::beside(folder)? {
-        model = model.with_vocabulary(vocabulary);
-    }
+    let generation = GenerationConfig::beside(folder, model.config().vocab_size())?;
+    let ends = generation.iter().flat_map(|config| config.ends.clone());
+    let ends: Vec<u32> = ends.collect();
+    let found = tokenizer::beside(folder);
+    let found = found.map(|found| found.map(|vocabulary| vocabulary.with_ends(&ends)));
+    model = model.with_found(found)?;
+    model.generation = generation.map(Arc::new);
     let reader = Reader {
         weights: &weights,
         family: model.config().family(),

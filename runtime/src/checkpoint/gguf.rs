@@ -112,9 +112,7 @@ fn read(
     if let Some(tokenizer) = keys.string(&of(TOKENIZER))? {
         tokenizer.clone_into(&mut model.tokenizer);
     }
-    if let Some(vocabulary) = vocabulary(keys, &of(VOCABULARY))? {
-        model = model.with_vocabulary(vocabulary);
-    }
+    model = model.with_found(vocabulary(keys, &of(VOCABULARY)))?;
     model.provenance = keys.string(&of(PROVENANCE))?.map(str::to_owned);
     Ok(model)
 }

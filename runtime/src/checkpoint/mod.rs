@@ -20,6 +20,7 @@ mod compare;
 mod container;
 mod floats;
 mod folder;
+mod generation;
 mod gguf;
 mod load;
 mod packable;
@@ -29,6 +30,7 @@ pub use atome::{write_atome01, write_atome02, write_atomecl01};
 pub use compare::compare;
 pub use container::{parse_container, write_container, write_packed};
 pub use floats::{FloatOptions, quantize_file};
+pub use generation::GenerationConfig;
 pub(crate) use gguf::usual_vocabulary;
 pub use gguf::{gguf_bytes, is_known_family, open_gguf, write_gguf};
 pub(crate) use load::load_to_run;
@@ -63,6 +65,10 @@ pub struct Checkpoint {
     pub vocabulary: Option<Arc<Vocabulary>>,
     /// Where the weights come from, in the words of whoever packed them.
     pub provenance: Option<String>,
+    /// How whoever published the model has it choose tokens.
+    pub generation: Option<Arc<GenerationConfig>>,
+    /// Why the tokenizer that the model comes with is not used: it is of a kind that is not supported.
+    refused: Option<Arc<str>>,
 }
 
 impl Checkpoint {
@@ -112,6 +118,8 @@ impl Checkpoint {
             tensors: Tensors::new(),
             format,
             provenance: None,
+            generation: None,
+            refused: None,
         })
     }
 
@@ -149,6 +157,49 @@ impl Checkpoint {
         }
     }
 
+    /// The same model with the vocabulary that it comes with, if it has one and that can be used. One of a kind that is not
+    /// supported is spoken of when text is asked for.
+    ///
+    /// # Errors
+    /// That of a vocabulary which is damaged.
+    pub(crate) fn with_found(
+        self,
+        found: Result<Option<Vocabulary>, FileError>,
+    ) -> Result<Checkpoint, FileError> {
+        match found {
+            Ok(Some(vocabulary)) => Ok(self.with_vocabulary(vocabulary)),
+            Ok(None) => Ok(self),
+            Err(fault) => match fault.fault() {
+                FileError::Tokenizer(TokenizerError::Text(cause)) if cause.is_unsupported() => {
+                    Ok(Checkpoint {
+                        refused: Some(fault.to_string().into()),
+                        ..self
+                    })
+                }
+                _ => Err(fault),
+            },
+        }
+    }
+
+    /// Why the tokenizer that the model comes with is not used, if it is not.
+    #[must_use]
+    pub fn tokenizer_refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    /// The tokens that end what the model writes, by its vocabulary or whoever published it.
+    pub(crate) fn ends(&self, kind: TokenizerKind) -> Vec<u32> {
+        let own = match &self.vocabulary {
+            Some(vocabulary) => vocabulary.ends(),
+            None => kind.ends(),
+        };
+        let published = self.generation.iter().flat_map(|config| &config.ends);
+        let mut ends: Vec<u32> = own.iter().chain(published).copied().collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
+    }
+
     /// Which tokens the model speaks in.
     ///
     /// # Errors
@@ -175,7 +226,8 @@ impl Checkpoint {
     /// If nobody said what its ids stand for, or this build is without the tokenizer.
     pub fn load_tokenizer(&self) -> Result<Tokenizer, TokenizerError> {
         let kind = self.tokenizer_kind()?;
-        kind.load(self.config.vocab_size(), self.vocabulary.as_deref())
+        let carried = self.vocabulary.as_deref();
+        kind.load(self.config.vocab_size(), carried, self.refused.as_deref())
     }
 
     /// The tensors that the config asks for, in the order of a file.

@@ -17,6 +17,9 @@ pub struct ModelInfo {
     pub config: Config,
     /// How text becomes tokens.
     pub tokenizer: TokenizerKind,
+    /// Why the tokenizer that the model comes with is not used, if it is of a kind that is not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer_refused: Option<String>,
     /// Classes of the head; `None` for a language model.
     pub classes: Option<usize>,
     /// Trits and floats.

@@ -14,7 +14,7 @@ pub use info::{BackendInfo, ModelInfo};
 
 use crate::arena::{Arena, Scratch, as_f32};
 use crate::backend::{Backend, KernelUse, Pick, listing};
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, GenerationConfig};
 use crate::fingerprint::Identity;
 use crate::graph::Graph;
 use crate::plan::{Proved, Tensor};
@@ -52,6 +52,9 @@ pub(crate) struct Inner {
     lookups: Vec<Lookup>,
     graph: Arc<Graph>,
     vocabulary: Option<Arc<Vocabulary>>,
+    /// Tokens that end what the model writes.
+    ends: Vec<u32>,
+    generation: Option<Arc<GenerationConfig>>,
     pub(crate) info: ModelInfo,
 }
 
@@ -186,15 +189,19 @@ impl Model {
     /// If nobody said what the ids stand for, or this build is without the tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer, TokenizerError> {
         let carried = self.inner.vocabulary.as_deref();
-        self.info().tokenizer.load(self.vocab(), carried)
+        let info = self.info();
+        let refused = info.tokenizer_refused.as_deref();
+        info.tokenizer.load(self.vocab(), carried, refused)
     }
 
     /// The tokens that end what the model writes.
     pub fn ends(&self) -> &[u32] {
-        match &self.inner.vocabulary {
-            Some(vocabulary) => vocabulary.ends(),
-            None => self.info().tokenizer.ends(),
-        }
+        &self.inner.ends
+    }
+
+    /// How whoever published the model has it choose tokens, if it comes with that: `generation_config.json` of a directory.
+    pub fn generation(&self) -> Option<&GenerationConfig> {
+        self.inner.generation.as_deref()
     }
 
     /// Classes of the head; `None` for a language model.

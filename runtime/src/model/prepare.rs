@@ -73,6 +73,7 @@ impl Model {
             format: source.format.name(),
             config: config.clone(),
             tokenizer,
+            tokenizer_refused: source.tokenizer_refused().map(str::to_owned),
             classes: source.classes(),
             parameters,
             cpu: tier.name(),
@@ -107,6 +108,8 @@ impl Model {
                 lookups,
                 graph: Arc::clone(source.graph()),
                 vocabulary: source.vocabulary.clone(),
+                ends: source.ends(tokenizer),
+                generation: source.generation.clone(),
                 info,
             }),
         })

@@ -58,6 +58,12 @@ impl Adjust {
         self.next = (self.next + 1) % REPETITION_WINDOW;
     }
 
+    /// The last tokens, the oldest first.
+    pub(super) fn seen(&self) -> Vec<u32> {
+        let (newer, older) = self.seen.split_at(self.next);
+        [older, newer].concat()
+    }
+
     pub(super) fn forget(&mut self) {
         self.seen.clear();
         self.next = 0;

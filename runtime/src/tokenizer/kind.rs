@@ -47,6 +47,12 @@ pub enum TokenizerError {
         /// Ids of the model.
         vocab: usize,
     },
+    /// Text was asked of a model whose tokenizer is of a kind that is not supported.
+    #[error("{why}")]
+    Refused {
+        /// What is not supported, with its file.
+        why: String,
+    },
     /// The vocabulary is damaged or not supported.
     #[error(transparent)]
     Text(Box<TextError>),
@@ -124,12 +130,17 @@ impl TokenizerKind {
     /// for any number of texts.
     ///
     /// # Errors
-    /// If there is none, or this build is without it.
+    /// If there is none, or this build is without it; that the one there is was `refused`.
     pub fn load(
         self,
         vocab: usize,
         carried: Option<&Vocabulary>,
+        refused: Option<&str>,
     ) -> Result<Tokenizer, TokenizerError> {
+        if let Some(why) = refused {
+            let why = why.to_owned();
+            return Err(TokenizerError::Refused { why });
+        }
         match self {
             Self::Own => {
                 let vocabulary = carried.ok_or(TokenizerError::NoVocabulary)?;
@@ -188,9 +199,9 @@ mod tests {
 
     #[test]
     fn ids_alone_have_no_text() {
-        let error = TokenizerKind::None.load(300, None).unwrap_err();
+        let error = TokenizerKind::None.load(300, None, None).unwrap_err();
         assert!(matches!(error, TokenizerError::None { vocab: 300 }));
-        let error = TokenizerKind::Own.load(300, None).unwrap_err();
+        let error = TokenizerKind::Own.load(300, None, None).unwrap_err();
         assert!(matches!(error, TokenizerError::NoVocabulary));
     }
 }

@@ -14,7 +14,7 @@
 //! | `graph` | text of graphs; what is accepted runs |
 //! | `kernel` | text of the IR: interpreter, passes, JIT |
 //! | `made_nan` | NaN that arithmetic makes, taken out of sight |
-//! | `text` | tokenizers and configs |
+//! | `text` | tokenizers, vocabularies and configs |
 //! | [`mutate`] | edits of the corpus, for a machine without libFuzzer |
 //! | [`seeds`] | the corpus, made by the project's own writers |
 
@@ -37,7 +37,7 @@ use std::fmt::Display;
 pub type Body = fn(&[u8]) -> bool;
 
 /// Every target by name: a file of `fuzz/fuzz_targets`, a folder of `fuzz/corpus`.
-pub const TARGETS: [(&str, Body); 11] = [
+pub const TARGETS: [(&str, Body); 12] = [
     ("atome", files::atome),
     ("bit2", files::bit2),
     ("container", files::container),
@@ -45,6 +45,7 @@ pub const TARGETS: [(&str, Body); 11] = [
     ("floats", files::floats),
     ("config", text::config),
     ("tokenizer", text::tokenizer),
+    ("vocabulary", text::vocabulary),
     ("state", state::state),
     ("sessions", sessions::sessions),
     ("kernel", kernel::kernel),

@@ -37,6 +37,7 @@ pub fn all() -> Vec<Seed> {
         ("floats", floats()),
         ("config", config()),
         ("tokenizer", tokenizer()),
+        ("vocabulary", vocabulary()),
         ("state", state()),
         ("sessions", sessions()),
         ("kernel", kernel()),
@@ -309,6 +310,47 @@ fn config() -> Files {
     files
 }
 
+/// A `tokenizer.json` of bytes and one of characters, with all parts that are read.
+fn vocabulary() -> Files {
+    let added = json!([
+        {"id": 0, "content": "<s>", "special": true, "normalized": false},
+        {"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true}
+    ]);
+    let vocab = json!({
+        "<s>": 0, "a": 1, "b": 2, "\u{120}": 3, "ab": 4, "\u{120}ab": 5, "\u{2581}": 6, "\u{2581}a": 7, "<0x0A>": 8
+    });
+    let letters = r"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|\s+(?!\S)|\s+";
+    let bytes = json!({
+        "added_tokens": added,
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "NFKD"}]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": letters}, "behavior": "Isolated", "invert": false},
+            {"type": "Punctuation", "behavior": "Contiguous"},
+            {"type": "Digits", "individual_digits": true},
+            {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}]},
+        "post_processor": {"type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}}},
+        "decoder": {"type": "ByteLevel"},
+        "model": {"type": "BPE", "ignore_merges": true, "vocab": vocab, "merges": ["a b", "\u{120} ab"]}
+    });
+    let characters = json!({
+        "added_tokens": added,
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "\u{2581}"},
+            {"type": "Replace", "pattern": {"String": " "}, "content": "\u{2581}"}]},
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "first", "split": true},
+        "decoder": {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "\u{2581}"}, "content": " "}, {"type": "ByteFallback"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+        "model": {"type": "BPE", "unk_token": "<s>", "byte_fallback": true, "fuse_unk": true, "vocab": vocab,
+            "merges": [["a", "b"], ["\u{2581}", "a"]]}
+    });
+    let named = [("bytes", bytes), ("characters", characters)];
+    let files = named.map(|(name, json)| (name.to_owned(), json.to_string().into_bytes()));
+    files.into()
+}
+
 fn tokenizer() -> Files {
     let texts: [(&str, &[u8]); 8] = [
         ("empty", b""),
@@ -393,8 +435,14 @@ fn sessions() -> Files {
 /// The text of kernels and of random functions that is short.
 fn kernel() -> Files {
     const MAX_BYTES: usize = 6 << 10;
-    // What they read says where they read next, and random numbers are no rows of a table.
-    const INDEXED: [Op; 4] = [Op::AttnMix, Op::LookupF16, Op::LookupF32, Op::LookupI8];
+    // What they read, or a dimension, says where they go next, and random numbers are no rows of a table or cache.
+    const INDEXED: [Op; 5] = [
+        Op::AttnMix,
+        Op::KvAppend,
+        Op::LookupF16,
+        Op::LookupF32,
+        Op::LookupI8,
+    ];
     let mut files = Vec::new();
     for &op in Op::ALL.iter().filter(|op| !INDEXED.contains(op)) {
         for packing in [None, Some(Packing::Int2), Some(Packing::Base3)] {

@@ -1,12 +1,21 @@
-//! Tokenizers and configs.
+//! Tokenizers, vocabularies and configs.
 
 use super::files::{is_shallow, runs};
 use super::{choice, one_line};
 use atome::checkpoint::Checkpoint;
 use atome::families::AtomeConfig;
-use atome::tokenizer::{TextDecoder, Tokenizer};
+use atome::tokenizer::{TextDecoder, Tokenizer, Vocabulary};
 use std::sync::LazyLock;
 
+/// The longest `tokenizer.json` that is read.
+const MAX_JSON_BYTES: usize = 64 << 10;
+/// Texts for tokenizers of any vocabulary.
+const TEXTS: [&str; 4] = [
+    "",
+    "The 12 cats don't  sit\n\non 3.5 mats.",
+    "\u{2581}<s> na\u{ef}ve \u{4f60}\u{597d} \u{1f600} e\u{301}",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+];
 /// Numbers of a model that is made for a config.
 const MAX_WEIGHTS: usize = 1 << 16;
 
@@ -56,6 +65,35 @@ pub(super) fn tokenizer(data: &[u8]) -> bool {
         let parts: Vec<&[u8]> = ids.map(|id| tokenizer.bytes(id)).collect();
         let whole = parts.concat();
         assert_eq!(decoded(parts.into_iter()), String::from_utf8_lossy(&whole));
+    }
+    true
+}
+
+/// A `tokenizer.json`: what is read of it is stored and read again, and makes the same tokens of texts.
+pub(super) fn vocabulary(data: &[u8]) -> bool {
+    if data.len() > MAX_JSON_BYTES {
+        return false;
+    }
+    let read = || {
+        let vocabulary = Vocabulary::from_json(data, None)?;
+        let stored = vocabulary.to_bytes()?;
+        let again = Vocabulary::from_bytes(&stored)?;
+        assert!(again.to_bytes()? == stored, "stored twice");
+        Ok::<_, atome::tokenizer::TextError>([vocabulary.tokenizer()?, again.tokenizer()?])
+    };
+    let [one, other] = match read() {
+        Ok(tokenizers) => tokenizers,
+        Err(error) => return one_line(&error).is_empty(),
+    };
+    // The file is a text like any other.
+    let own = &data[..data.len().min(1 << 10)];
+    for text in TEXTS.iter().map(|text| text.as_bytes()).chain([own]) {
+        let tokens = one.encode(text);
+        assert!(tokens.iter().all(|&id| (id as usize) < one.vocab()));
+        assert_eq!(tokens, other.encode(text));
+        let special = one.encode_with_special(text);
+        assert_eq!(special, other.encode_with_special(text));
+        assert_eq!(one.decode(&special), other.decode(&special));
     }
     true
 }

@@ -31,6 +31,9 @@ const MAX_UNUSED: usize = 1 << 16;
 /// Merges whose tokens two threads look for.
 const MANY_MERGES: usize = 1 << 15;
 
+/// The tokens of each merge, and the one that it makes if there is one.
+type Merged = (Vec<[u32; 2]>, Vec<Option<u32>>);
+
 /// `tokenizer.json`.
 #[derive(Deserialize)]
 struct File {
@@ -188,12 +191,7 @@ impl File {
     }
 
     /// The tokens of each merge, and the one that it makes if there is one.
-    fn merges(
-        &self,
-        tokens: &Tokens,
-        index: &Index,
-        is_bytes: bool,
-    ) -> Result<(Vec<[u32; 2]>, Vec<Option<u32>>), TextError> {
+    fn merges(&self, tokens: &Tokens, index: &Index, is_bytes: bool) -> Result<Merged, TextError> {
         let texts: &Strings = &self.model.merges.0;
         let find = |numbers: Range<usize>| {
             let (mut pairs, mut made) = (Vec::new(), Vec::new());

@@ -104,6 +104,16 @@ impl Vocabulary {
         &self.settings.ends
     }
 
+    /// The same vocabulary with more tokens that end what the model writes; ids that it does not have are left out.
+    #[must_use]
+    pub fn with_ends(mut self, ids: &[u32]) -> Vocabulary {
+        let known = ids.iter().filter(|id| self.tokens.get(**id).is_some());
+        self.settings.ends.extend(known);
+        self.settings.ends.sort_unstable();
+        self.settings.ends.dedup();
+        self
+    }
+
     /// What somebody who uses the vocabulary should know, in a line.
     #[must_use]
     pub fn note(&self) -> Option<&str> {

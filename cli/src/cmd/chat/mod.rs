@@ -31,7 +31,7 @@ Ctrl-C ends an answer; Ctrl-D, or Ctrl-C between answers, the conversation.";
 /// Holds a conversation: one turn of what `-p` says, or turns from standard input until it ends.
 pub(super) fn run(args: &RunArgs, model: &Model, interrupt: &Interrupt) -> Result<(), Failure> {
     let quiet = args.quiet();
-    let sampler = Sampler::new(args.sampling.sampling(), model.vocab())?;
+    let sampler = Sampler::new(args.sampling.of(model, quiet), model.vocab())?;
     let sampler = sampler.with_bias(args.sampling.biases())?;
     let template = Template::find(args.chat_template.as_deref(), args.model.as_deref())?;
     if template.is_plain() {

@@ -139,7 +139,13 @@ fn facts(model: &Model) -> String {
             format!("{}, {kind}, from {}", info.architecture, info.format),
         ),
         ("shapes", dims),
-        ("tokenizer", info.tokenizer.to_string()),
+        (
+            "tokenizer",
+            match &info.tokenizer_refused {
+                None => info.tokenizer.to_string(),
+                Some(why) => format!("{}: {why}", info.tokenizer),
+            },
+        ),
         ("parameters", grouped(info.parameters)),
         ("backend", machine),
         ("load", duration(info.load_time)),

@@ -3,7 +3,7 @@
 use super::report::{Answer, Row, Verified};
 use super::{OutFormat, PackArgs, place};
 use crate::failure::Failure;
-use crate::progress;
+use crate::{output, progress};
 use ::atome::checkpoint;
 use ::atome::checkpoint::Checkpoint;
 use ::atome::format::{ContainerOptions, PackSummary, PackedTensor};
@@ -14,6 +14,12 @@ use std::path::Path;
 pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     refuse_other_flags(args, out)?;
     let source = with_bar(args, ["check", "bytes"], |p| open(&args.input, p))?;
+    if let Some(why) = source.tokenizer_refused() {
+        output::note(
+            args.quiet,
+            format_args!("packed without a tokenizer: {why}"),
+        );
+    }
     let mut options = ContainerOptions::packing(args.packing.unwrap_or(Packing::Int2));
     options.embedding = match out {
         OutFormat::Gguf => EmbeddingType::F32,

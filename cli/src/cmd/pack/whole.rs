@@ -42,6 +42,12 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     };
     let source = Packable::open(&args.input, args.config.as_deref(), &floats)?;
     refuse_unused(args, &source)?;
+    if let Some(why) = source.model.tokenizer_refused() {
+        output::note(
+            args.quiet,
+            format_args!("packed without a tokenizer: {why}"),
+        );
+    }
     let packing = match (&floats.graph, source.model.config().activation()) {
         // As of every container whose products are of int8.
         (Some(_), Activation::I8) => args.packing.unwrap_or(Packing::Int2),

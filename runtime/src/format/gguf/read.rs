@@ -77,10 +77,14 @@ impl Floats for GgufFloats {
 
     fn element(&self) -> (&'static str, u64) {
         let bits = 8 * self.layout.bytes() / self.layout.weights();
-        (
-            self.layout.type_id().name().unwrap_or("weights"),
-            bits as u64,
-        )
+        // Plain numbers have one name, whatever file they are of.
+        let name = match self.layout {
+            Layout::F32 => "f32",
+            Layout::F16 => "f16",
+            Layout::Bf16 => "bf16",
+            _ => self.layout.type_id().name().unwrap_or("weights"),
+        };
+        (name, bits as u64)
     }
 }
 
