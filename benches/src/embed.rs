@@ -3,11 +3,12 @@
 use crate::answer::same;
 use crate::code::Choice;
 use crate::error::BenchError;
-use crate::kernels::{D_MODEL, Embed, VOCAB};
+use crate::kernels::{D_MODEL, Embed, EmbedBytes, VOCAB};
 use crate::limit;
 use crate::random::Random;
 use crate::record::{Measured, Record, rounded};
 use crate::time::time_of;
+use atome_kernels::ops::ByteRows;
 use atome_kernels::{Packing, packing, reference};
 use std::cell::OnceCell;
 use std::hint::black_box;
@@ -52,7 +53,33 @@ pub(crate) fn run(
             tables.get_or_init(|| made)
         }
     };
-    check(name, kernel, &tables[0])?;
+    let look_up = |copy: usize, ids: &[i32], out: &mut [f32]| {
+        kernel.call(&tables[copy], ids, SCALE, out);
+    };
+    check(name, look_up)?;
+    let measured = measure(rows, tables.len(), look_up);
+    Ok(measured.kernel(name, choice, bits_per_weight(packing)))
+}
+
+/// The benchmark called `name` of a table whose trits are bytes, four times as large as one of `int2`.
+pub(crate) fn run_bytes(
+    name: &str,
+    by: ByteRows,
+    rows: Rows,
+    table: &Rc<OnceCell<Vec<i8>>>,
+) -> Result<Record, BenchError> {
+    let table = table.get_or_init(|| (0..VOCAB).flat_map(row_trits).collect());
+    let kernel = EmbedBytes(by);
+    let look_up = |_: usize, ids: &[i32], out: &mut [f32]| kernel.call(table, ids, SCALE, out);
+    check(name, look_up)?;
+    Ok(Record {
+        bits_per_weight: Some(8.0),
+        ..measure(rows, 1, look_up).record(name)
+    })
+}
+
+/// Times lookups, which are told the copy of the table that they are in.
+fn measure(rows: Rows, copies: usize, look_up: impl Fn(usize, &[i32], &mut [f32])) -> Measured {
     let tokens = if let Rows::Batch(tokens) = rows {
         tokens
     } else {
@@ -60,17 +87,16 @@ pub(crate) fn run(
     };
     let limit = limit::store(tokens * ROW_BYTES);
     let ns = match rows {
-        Rows::Hot => time_hot(kernel, &tables[0]),
-        Rows::Random | Rows::Batch(_) => time_random(kernel, tables, tokens),
+        Rows::Hot => time_hot(look_up),
+        Rows::Random | Rows::Batch(_) => time_random(copies, tokens, look_up),
     };
-    let measured = Measured {
+    Measured {
         ns,
         threads: 1,
         macs: None,
         bytes: tokens * ROW_BYTES,
         limit,
-    };
-    Ok(measured.kernel(name, choice, bits_per_weight(packing)))
+    }
 }
 
 /// A copy of a row's bytes, the yardstick of the lookups.
@@ -107,11 +133,11 @@ fn make_tables(packing: Packing) -> Result<Vec<Vec<u32>>, BenchError> {
 }
 
 /// Holds some lookups to the scalar reference, bit for bit.
-fn check(name: &str, kernel: &Embed, table: &[u32]) -> Result<(), BenchError> {
+fn check(name: &str, look_up: impl Fn(usize, &[i32], &mut [f32])) -> Result<(), BenchError> {
     let mut random = Random::new(SEED);
     let ids: Vec<i32> = (0..CHECKED).map(|_| random.below(VOCAB) as i32).collect();
     let mut out = vec![f32::NAN; CHECKED * D_MODEL];
-    kernel.call(table, &ids, SCALE, &mut out);
+    look_up(0, &ids, &mut out);
     let mut expected = vec![0.0; D_MODEL];
     for (id, out) in ids.iter().zip(out.chunks_exact(D_MODEL)) {
         let trits = row_trits(*id as usize);
@@ -122,22 +148,24 @@ fn check(name: &str, kernel: &Embed, table: &[u32]) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn time_hot(kernel: &Embed, table: &[u32]) -> f64 {
+fn time_hot(look_up: impl Fn(usize, &[i32], &mut [f32])) -> f64 {
     let mut out = vec![0.0; D_MODEL];
     let ids = [17];
-    time_of(|| kernel.call(table, black_box(&ids), SCALE, black_box(&mut out)))
+    time_of(|| look_up(0, black_box(&ids), black_box(&mut out)))
 }
 
 /// Walks over every row of all tables in random order, `tokens` at a time.
-fn time_random(kernel: &Embed, tables: &[Vec<u32>], tokens: usize) -> f64 {
+fn time_random(copies: usize, tokens: usize, look_up: impl Fn(usize, &[i32], &mut [f32])) -> f64 {
     let mut out = vec![0.0; tokens * D_MODEL];
     let mut random = Random::new(SEED);
-    let orders = [(); COPIES].map(|()| random.permutation(VOCAB as i32));
+    let orders: Vec<_> = (0..copies)
+        .map(|_| random.permutation(VOCAB as i32))
+        .collect();
     let mut call = 0;
     time_of(|| {
-        let (copy, batch) = (call % COPIES, call / COPIES % (VOCAB / tokens));
+        let (copy, batch) = (call % copies, call / copies % (VOCAB / tokens));
         call += 1;
         let ids = &orders[copy][batch * tokens..][..tokens];
-        kernel.call(&tables[copy], black_box(ids), SCALE, black_box(&mut out));
+        look_up(copy, black_box(ids), black_box(&mut out));
     })
 }

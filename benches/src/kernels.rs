@@ -6,6 +6,7 @@
 
 use crate::code::{Choice, Code};
 use crate::error::BenchError;
+use atome_kernels::ops::ByteRows;
 use atome_kernels::{Kind, Packing, packing};
 use atome_spec::layout::q_words;
 use atome_spec::{Activation, Op};
@@ -44,6 +45,19 @@ impl Embed {
         // SAFETY: the lengths are those of the op for these dimensions and the ids are rows of
         // the table, as was just checked; the code was made for this table.
         unsafe { self.code.call(&buffers, &dims, scale) }
+    }
+}
+
+/// Looks rows of a table of the same size up whose trits are bytes.
+pub(crate) struct EmbedBytes(pub(crate) ByteRows);
+
+impl EmbedBytes {
+    /// `out[t, ..] = scale * table[ids[t], ..]`
+    pub(crate) fn call(&self, table: &[i8], ids: &[i32], scale: f32, out: &mut [f32]) {
+        let in_table = |&id: &i32| usize::try_from(id).is_ok_and(|id| id < VOCAB);
+        assert!(table.len() == VOCAB * D_MODEL && ids.iter().all(in_table));
+        // SAFETY: the ids are rows of the table, as was just checked.
+        unsafe { self.0.embed(table.as_ptr(), ids, scale, D_MODEL, out) }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::source::{Source, sources};
 use crate::text;
 use atome::{BackendKind, LoadError, Options};
 use atome_codegen::schedule::ScheduleError;
+use atome_kernels::ops::ByteRows;
 use atome_kernels::{Kind, Packing};
 use atome_spec::{Activation, Isa, Method, Op};
 use std::rc::Rc;
@@ -83,6 +84,7 @@ pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
     if has_kernels && settings.model.is_none() {
         kernels.add_limits();
         kernels.add_copy();
+        kernels.add_embed_bytes();
         kernels.add();
         kernels.add_maps();
         kernels.add_texts();
@@ -118,6 +120,15 @@ fn laid_out(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
         }
         _ => Ok(kernels.benches),
     }
+}
+
+/// Which rows are looked up, and what that is called.
+fn embed_cases() -> [(String, Rows); 3] {
+    [
+        ("hot".to_owned(), Rows::Hot),
+        ("random".to_owned(), Rows::Random),
+        (format!("batch={BATCH}"), Rows::Batch(BATCH)),
+    ]
 }
 
 /// The list of kernels as it grows.
@@ -217,18 +228,28 @@ impl<'s> Kernels<'s> {
                 continue;
             };
             let tables = Tables::default();
-            let cases = [
-                ("hot".to_owned(), Rows::Hot),
-                ("random".to_owned(), Rows::Random),
-                (format!("batch={BATCH}"), Rows::Batch(BATCH)),
-            ];
-            for (case, rows) in cases {
+            for (case, rows) in embed_cases() {
                 let (isa, tables) = (choice.isa(), Rc::clone(&tables));
                 let name = format!("embed-{packing}-f32-{isa}/{VOCAB}x{D_MODEL}/{case}");
                 self.push(name, &choice, move |name| {
                     embed::run(name, &choice, packing, rows, &tables)
                 });
             }
+        }
+    }
+
+    /// The specification's primitive, which no schedule lays out.
+    fn add_embed_bytes(&mut self) {
+        let tier = self.settings.tier;
+        let Some(by) = ByteRows::on(tier) else {
+            return;
+        };
+        let table = Rc::default();
+        for (case, rows) in embed_cases() {
+            let (isa, table) = (tier.baseline(), Rc::clone(&table));
+            let name = format!("embed-i8-f32-{isa}/{VOCAB}x{D_MODEL}/{case}");
+            let work = move |name: &str| embed::run_bytes(name, by, rows, &table);
+            self.benches.push(Bench::new(name, BackendKind::Aot, work));
         }
     }
 
