@@ -15,7 +15,8 @@ pub struct Options {
     /// Threads for matrix products, at most [`Options::MAX_THREADS`]; `None` chooses by the
     /// model's size. The logits do not depend on it.
     pub threads: Option<usize>,
-    /// Sessions the arena has room for. They take memory once they are used.
+    /// Sessions the arena has room for. They take memory once they are used. As many may run at the same time as there are
+    /// cores, but no more than this; others wait.
     pub sessions: usize,
     /// Maximum tokens that [`crate::Session::prefill`] runs at once, from 1 to [`Options::MAX_BLOCK`].
     pub block: usize,

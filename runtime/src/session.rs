@@ -1,10 +1,7 @@
 //! One sequence of tokens over a loaded model.
-#![allow(
-    unsafe_code,
-    reason = "a session owns its slot of the arena and vouches for it"
-)]
+#![allow(unsafe_code, reason = "a session owns its slot and vouches for it")]
 
-use crate::arena::{Scratch, as_f32};
+use crate::arena::{Scratch, Slot, as_f32};
 use crate::backend::{Cache, Frame};
 use crate::overflow::{all_finite, trace};
 use crate::plan::{Entry, Tensor};
@@ -13,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A sequence: its recurrent state and its last logits, in a slot of the model's arena.
+/// A sequence: its recurrent state and its last logits, in a slot of the model's arena or in memory that somebody gave.
 ///
 /// Every step costs the same, but for attention over the cached positions, of which there
 /// are at most `max_seq`: beyond it the oldest leave. Nothing allocates after the session is
@@ -33,7 +30,7 @@ use std::sync::Arc;
 /// ```
 pub struct Session {
     pub(crate) model: Model,
-    slot: usize,
+    slot: Slot,
     pub(crate) position: u64,
     /// Tokens of the last block that ran.
     pub(crate) last_block: usize,
@@ -50,14 +47,29 @@ impl Session {
             slots: arena.slots(),
         })?;
         // The state in a free slot is zero: the slot is new, or its last owner forgot everything.
-        Ok(Session {
+        Ok(Session::over(model, slot, false))
+    }
+
+    /// A session in `memory`, whatever is in it.
+    pub(crate) fn new_in(model: Model, memory: &'static mut [u8]) -> Result<Session, RunError> {
+        let arena = &model.inner.arena;
+        let (expected, found) = (arena.slot_room(), memory.len());
+        let slot = arena.slot_in(memory);
+        let slot = slot.ok_or(RunError::SessionMemory { expected, found })?;
+        let mut session = Session::over(model, slot, true);
+        session.reset();
+        Ok(session)
+    }
+
+    fn over(model: Model, slot: Slot, used: bool) -> Session {
+        Session {
             model,
             slot,
             position: 0,
             last_block: 0,
-            used: false,
+            used,
             lost: false,
-        })
+        }
     }
 
     /// The model.
@@ -232,7 +244,7 @@ impl Session {
 
     /// Start of this session's slot.
     pub(crate) fn slot_base(&self) -> *mut u8 {
-        self.model.inner.arena.slot_base(self.slot)
+        self.slot.base()
     }
 
     /// Says that the state is about to change.
@@ -292,13 +304,11 @@ impl Session {
     }
 
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
-        // SAFETY: this session claimed the slot; `&self` keeps its writers away.
-        unsafe { self.model.inner.arena.slot_bytes(self.slot, range) }
+        self.slot.bytes(range)
     }
 
     pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        // SAFETY: this session claimed the slot; `&mut self` keeps everyone else away.
-        unsafe { self.model.inner.arena.slot_bytes_mut(self.slot, range) }
+        self.slot.bytes_mut(range)
     }
 }
 
@@ -314,6 +324,6 @@ impl fmt::Debug for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.reset();
-        self.model.inner.arena.release(self.slot);
+        self.model.inner.arena.release(&mut self.slot);
     }
 }

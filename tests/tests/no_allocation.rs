@@ -1,12 +1,16 @@
 //! After loading, nothing allocates: a counting allocator watches whole runs.
 
-#![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
+#![allow(
+    unsafe_code,
+    reason = "a global allocator is unsafe to implement, and rows have to be there"
+)]
 
 use atome::checkpoint::Checkpoint;
 use atome::families::{AtomeConfig, BitMamba2Config, Config, HgrnBitConfig};
 use atome::sampler::{Sampler, Sampling};
 use atome::tokenizer::{TextDecoder, Tokenizer};
 use atome::{BackendKind, Model, Options, Session};
+use atome_kernels::ops::ByteRows;
 use atome_tests::graphs;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -119,6 +123,36 @@ fn main() {
     println!("test steps_prefill_and_batches_of_random_graphs_do_not_allocate ... ok");
     detokenising();
     println!("test detokenising_does_not_allocate ... ok");
+    given_memory();
+    println!("test sessions_in_given_memory_do_not_allocate ... ok");
+    rows_of_bytes();
+    println!("test rows_of_bytes_do_not_allocate ... ok");
+}
+
+fn given_memory() {
+    let (language, _) = models();
+    let options = Options {
+        backend: BackendKind::Aot,
+        sessions: 0,
+        ..Options::default()
+    };
+    let model = Model::from_checkpoint(&language, &options).expect("loads");
+    let memory = Box::leak(vec![0; model.session_room()].into_boxed_slice());
+    let count = allocations(|| {
+        let mut session = model.session_in(memory).expect("room");
+        session.prefill(&[1, 2, 3]).expect("tokens");
+        session.step(4).expect("a token");
+    });
+    assert_eq!(count, 0);
+}
+
+fn rows_of_bytes() {
+    let (table, mut out) = (vec![1i8; 300], vec![0.0; 200]);
+    let count = allocations(|| {
+        // SAFETY: the table has three rows of 100.
+        unsafe { ByteRows::best().embed(table.as_ptr(), &[2, 0], 0.5, 100, &mut out) };
+    });
+    assert_eq!((count, out[199]), (0, 0.5));
 }
 
 /// The default backend: what the compiling thread allocates is its own.

@@ -7,6 +7,7 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `slot` | a session's slot |
 //! | `slots` | which slots are taken |
 //! | `scratch` | the scratches, and who has them |
 //! | `elems` | bytes as numbers |
@@ -17,10 +18,12 @@
 
 mod elems;
 mod scratch;
+mod slot;
 mod slots;
 
 pub(crate) use elems::{as_f32, as_f32_mut, as_u32_mut, words};
 pub(crate) use scratch::Scratch;
+pub(crate) use slot::Slot;
 
 use crate::PrepareError;
 use crate::cores;
@@ -61,7 +64,7 @@ impl Sizes {
 
 impl Arena {
     /// Takes zeroed memory for the parts, each rounded up to the tensor alignment, for `sessions` slots and for as many
-    /// scratches as there are cores, or sessions. A page is resident once it is written; where `huge_pages` is set, the
+    /// scratches as there are cores, or sessions, but one at least. A page is resident once it is written; where `huge_pages` is set, the
     /// system is asked to make pages of the model's part and of the scratches large.
     ///
     /// # Errors
@@ -71,7 +74,7 @@ impl Arena {
         sessions: usize,
         huge_pages: bool,
     ) -> Result<Arena, PrepareError> {
-        let scratches = sessions.min(cores::available());
+        let scratches = sessions.clamp(1, cores::available());
         let before = sizes.model() + Size::from(sizes.scratch).aligned() * scratches;
         let total = before + Size::from(sizes.slot).aligned() * sessions;
         let no_memory = || PrepareError::ArenaMemory { bytes: total.get() };
@@ -136,53 +139,6 @@ impl Arena {
     fn model_bytes(&self) -> usize {
         round(self.sizes.weights) + round(self.sizes.constants)
     }
-
-    /// Takes a free slot. Its bytes are zero, or what its last owner left.
-    pub(crate) fn claim(&self) -> Option<usize> {
-        self.slots.claim()
-    }
-
-    /// Gives a claimed slot back.
-    pub(crate) fn release(&self, slot: usize) {
-        self.slots.release(slot);
-    }
-
-    /// Start of a slot.
-    pub(crate) fn slot_base(&self, slot: usize) -> *mut u8 {
-        assert!(slot < self.slots(), "slot {slot} of {}", self.slots());
-        let scratches = self.scratches() * round(self.sizes.scratch);
-        let offset = self.model_bytes() + scratches + slot * round(self.sizes.slot);
-        // SAFETY: the region has the model's part, the scratches and as many slots, so the offset of an existing slot is
-        // inside it.
-        unsafe { self.region.base().add(offset) }
-    }
-
-    /// Bytes `range` of a slot.
-    ///
-    /// # Safety
-    /// The caller owns the claimed slot and nothing writes these bytes while the slice lives.
-    pub(crate) unsafe fn slot_bytes(&self, slot: usize, range: Range<usize>) -> &[u8] {
-        check(&range, self.sizes.slot);
-        // SAFETY: the range is inside the slot, which is initialised; the caller rules out writers.
-        unsafe { std::slice::from_raw_parts(self.slot_base(slot).add(range.start), range.len()) }
-    }
-
-    /// Bytes `range` of a slot, for writing.
-    ///
-    /// # Safety
-    /// The caller owns the claimed slot and nothing else touches these bytes while the slice
-    /// lives.
-    #[allow(
-        clippy::mut_from_ref,
-        reason = "the owner of a slot is unique, see `claim`"
-    )]
-    pub(crate) unsafe fn slot_bytes_mut(&self, slot: usize, range: Range<usize>) -> &mut [u8] {
-        check(&range, self.sizes.slot);
-        // SAFETY: the range is inside the slot, which is initialised; the caller rules out other accesses.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.slot_base(slot).add(range.start), range.len())
-        }
-    }
 }
 
 /// Checks that a range lies within so many bytes.
@@ -221,20 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_given_once_and_do_not_overlap() {
+    fn parts_are_rounded_up() {
         let arena = arena(700, 300, 300, 2).expect("small");
         let scratches = 256 * cores::available().min(2);
         assert_eq!(arena.bytes(), 768 + 512 + scratches + 2 * 512);
-        let (a, b) = (arena.claim().expect("free"), arena.claim().expect("free"));
-        assert_eq!(arena.claim(), None);
-        assert_eq!(
-            arena.slot_base(b) as usize - arena.slot_base(a) as usize,
-            512
-        );
-        assert_eq!(arena.slot_base(a) as usize % TENSOR_ALIGN_BYTES, 0);
-        arena.release(a);
-        assert_eq!(arena.claim(), Some(a));
-        assert_eq!(arena.claim(), None);
+    }
+
+    #[test]
+    fn there_is_a_scratch_without_a_slot() {
+        let arena = arena(0, 0, 0, 0).expect("small");
+        assert!(arena.claim().is_none());
+        assert!(arena.scratch().is_ok());
     }
 
     #[test]

@@ -71,6 +71,28 @@ pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, FileError> {
     }
 }
 
+/// Reads a model from the bytes of a file of any format. `config` is the JSON of its dimensions, where the format stores none;
+/// of a format that stores them they must be the same.
+///
+/// # Errors
+/// The first fault found; never with a path.
+pub fn parse_with(bytes: &[u8], config: Option<&[u8]>) -> Result<Checkpoint, FileError> {
+    let format = detect(bytes).ok_or_else(|| FileError::unknown_magic(bytes))?;
+    let model = match format {
+        Format::Bit2 => parse_bit2(bytes.to_vec())?,
+        Format::Container | Format::Gguf | Format::Folder => parse_checkpoint(bytes)?,
+        Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => {
+            let json = config.ok_or(ConfigError::NotGiven)?;
+            return atome(bytes, Config::from_json(Architecture::Atome, json)?);
+        }
+    };
+    if let Some(json) = config {
+        let given = Config::from_json(model.architecture(), json)?;
+        model.config().must_equal(&given)?;
+    }
+    Ok(model)
+}
+
 /// Reads a model from the bytes of a `BIT2` file.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub(crate) use gguf::usual_vocabulary;
 pub use gguf::{gguf_bytes, is_known_family, open_gguf, write_gguf};
 pub(crate) use load::load_to_run;
 pub use load::{
-    is_read_in_parts, load, load_with, parse, parse_bit2, parse_checkpoint, written_by,
+    is_read_in_parts, load, load_with, parse, parse_bit2, parse_checkpoint, parse_with, written_by,
 };
 pub use packable::Packable;
 pub use random::random_bit2;

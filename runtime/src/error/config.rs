@@ -17,6 +17,9 @@ pub enum ConfigError {
         /// Where the config was looked for.
         tried: PathBuf,
     },
+    /// No config was given for bytes in memory that need one.
+    #[error("the model stores no dimensions, and no config was given")]
+    NotGiven,
     /// The config is far longer than seven numbers need.
     #[error("expected a config of at most {max} bytes, found {found}")]
     TooLong {

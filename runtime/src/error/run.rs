@@ -39,6 +39,14 @@ pub enum RunError {
         /// Sessions the arena was planned for.
         slots: usize,
     },
+    /// The memory that was given has no room for a session.
+    #[error("a session needs {expected} bytes of memory, found {found}")]
+    SessionMemory {
+        /// Bytes that are enough wherever they start.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
     /// There is no memory for another scratch, which a session needs that runs while its thread hands out the logits of
     /// another.
     #[error("no memory for a scratch of {bytes} bytes")]

@@ -85,13 +85,25 @@ impl Model {
         Model::prepare(&checkpoint, Some(path), options, start, progress)
     }
 
-    /// Loads a model from the bytes of a container.
+    /// Loads a model from the bytes of a file that stores its dimensions.
     ///
     /// # Errors
     /// As [`Model::load`], but for the files.
     pub fn from_bytes(bytes: &[u8], options: &Options) -> Result<Model, LoadError> {
+        Model::from_bytes_with(bytes, None, options)
+    }
+
+    /// Loads a model from the bytes of a file of any format, and the JSON of its dimensions where that stores none.
+    ///
+    /// # Errors
+    /// As [`Model::load`], but for the files.
+    pub fn from_bytes_with(
+        bytes: &[u8],
+        config: Option<&[u8]>,
+        options: &Options,
+    ) -> Result<Model, LoadError> {
         let start = Instant::now();
-        let model = checkpoint::parse_checkpoint(bytes)?;
+        let model = checkpoint::parse_with(bytes, config)?;
         Model::prepare(&model, None, options, start, &mut |_, _| {})
     }
 
@@ -110,6 +122,33 @@ impl Model {
     /// If all slots are taken.
     pub fn session(&self) -> Result<Session, RunError> {
         Session::new(self.clone())
+    }
+
+    /// Opens a session in memory that is given for good: of a static, say, where a device has no other. It takes no slot of the
+    /// arena, whose number of slots may be 0.
+    ///
+    /// ```
+    /// # use atome::checkpoint::Checkpoint;
+    /// # use atome::families::AtomeConfig;
+    /// # use atome::{Model, Options};
+    /// # let config = AtomeConfig { vocab_size: 256, d_model: 32, n_layers: 1, d_head: 8, top_k: 4, kernel_size: 4, max_seq: 32 };
+    /// let options = Options { sessions: 0, ..Options::default() };
+    /// let model = Model::from_checkpoint(&Checkpoint::random(config, None, 7), &options)?;
+    /// let memory = Box::leak(vec![0; model.session_room()].into_boxed_slice());
+    /// let mut session = model.session_in(memory)?;
+    /// session.step(79)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `memory` is too short; [`Model::session_room`] bytes never are.
+    pub fn session_in(&self, memory: &'static mut [u8]) -> Result<Session, RunError> {
+        Session::new_in(self.clone(), memory)
+    }
+
+    /// Bytes that [`Model::session_in`] needs, wherever they start.
+    pub fn session_room(&self) -> usize {
+        self.inner.arena.slot_room()
     }
 
     /// What the model is and how it lies in memory.
