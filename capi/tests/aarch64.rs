@@ -37,6 +37,8 @@ fn examples_say_the_same() {
         let run = |source: &str| {
             let mut qemu = Command::new("qemu-aarch64");
             qemu.args(["-cpu", cpu, "-L", "/usr/aarch64-linux-gnu"]);
+            // Of the same release as the loader there: threads do not start with others.
+            qemu.args(["-E", "LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib"]);
             qemu.arg(program(&folder, source, &library));
             qemu
         };

@@ -58,6 +58,8 @@ impl Emulator {
         let mut command = Command::new("qemu-aarch64");
         command
             .args(["-cpu", cpu.name(), "-L", "/usr/aarch64-linux-gnu"])
+            // Of the same release as the loader there: threads do not start with others.
+            .args(["-E", "LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib"])
             .args(flags)
             .arg(&self.binary);
         command
