@@ -102,6 +102,30 @@ fn a_model_through_every_format_and_back() {
 }
 
 #[test]
+fn an_embedding_table_as_kernels_read_it() {
+    let fixture = Fixture::new();
+    fixture.ok(&["pack", "lm.bin", "plain.safetensors"]);
+    let logits = |model: &str| fixture.ok(&["logits", model, "--tokens", "1,2,3,250"]);
+    let rows = u64::try_from(CONFIG.vocab_size).unwrap();
+    for packing in ["int2", "base3"] {
+        let out = format!("{packing}.safetensors");
+        let args = ["pack", "lm.bin", &out, "--embedding", packing, "--json"];
+        let answer = fixture.json(&args);
+        let tensors = answer["tensors"].as_array().unwrap();
+        let embed = tensors.iter().find(|t| t["name"] == "embed").unwrap();
+        assert_eq!(embed["bytes"], 64 * rows);
+        let inspected = fixture.json(&["inspect", &out, "--json"]);
+        assert_eq!(inspected["mapped_bytes"], 64 * rows);
+        assert_eq!(logits(&out), logits("plain.safetensors"));
+        // It stays so, and goes away with the format.
+        fixture.ok(&["pack", &out, "again.safetensors"]);
+        same_bytes(&fixture, &out, "again.safetensors");
+        fixture.ok(&["pack", &out, "back.atome01", "--force"]);
+        same_bytes(&fixture, "lm.bin", "back.atome01");
+    }
+}
+
+#[test]
 fn the_published_model_through_a_container() {
     let Some(folder) = published() else { return };
     let fixture = Fixture::new();

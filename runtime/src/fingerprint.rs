@@ -3,8 +3,8 @@
 use crate::arena::Arena;
 use crate::checkpoint::Checkpoint;
 use crate::plan::{Call, Content, Plan, Section, Source, Tensor};
-use atome_kernels::packing::matrix;
-use atome_spec::layout::{BLOCK_ROWS, gemv_words};
+use atome_kernels::packing::{embed, matrix};
+use atome_spec::layout::{BLOCK_ROWS, embed_row_bytes, gemv_words};
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use crc32fast::Hasher;
 use serde::{Serialize, Serializer};
@@ -67,6 +67,8 @@ enum Checksum {
     OfBytes(Tensor),
     /// It is that of the matrix in `int2`, padded with zeros to the tensor alignment, as files have it.
     OfMatrix(Tensor, Packing, (usize, usize)),
+    /// It is that of the table in `int2`.
+    OfTable(Tensor, Packing, (usize, usize)),
 }
 
 impl Identity {
@@ -79,6 +81,7 @@ impl Identity {
         start.add(&config);
         start.add(&(source.classes().unwrap_or(0) as u64).to_le_bytes());
         let checksum = |(tensor, content): &(Tensor, Content<'_>)| match &content.source {
+            Source::Embedding(w, packing) => Checksum::OfTable(*tensor, *packing, (w.rows, w.cols)),
             _ if content.crc32.is_some() => Checksum::Stated(content.crc32.unwrap_or_default()),
             Source::Matrix(w, packing) => Checksum::OfMatrix(*tensor, *packing, (w.rows, w.cols)),
             _ => Checksum::OfBytes(*tensor),
@@ -118,6 +121,9 @@ impl Checksum {
             Checksum::OfBytes(tensor) => add_words(&mut sum, bytes(tensor, plan, arena)),
             Checksum::OfMatrix(tensor, packing, shape) => {
                 add_matrix(&mut sum, bytes(tensor, plan, arena), packing, shape);
+            }
+            Checksum::OfTable(tensor, packing, shape) => {
+                add_table(&mut sum, bytes(tensor, plan, arena), packing, shape);
             }
         }
         sum.finalize()
@@ -169,6 +175,23 @@ fn add_matrix(sum: &mut Hasher, bytes: &[u8], packing: Packing, (rows, cols): (u
     let bytes = 4 * matrix::words(Packing::Int2, rows, cols);
     let padding = bytes.next_multiple_of(TENSOR_ALIGN_BYTES) - bytes;
     sum.update(&[0; TENSOR_ALIGN_BYTES][..padding]);
+}
+
+/// Adds a table as `int2`, row by row.
+fn add_table(sum: &mut Hasher, bytes: &[u8], packing: Packing, (rows, cols): (usize, usize)) {
+    if packing == Packing::Int2 || rows == 0 {
+        return add_words(sum, bytes);
+    }
+    let mut trits = vec![0; cols];
+    let mut int2 = vec![0; embed::row_words(Packing::Int2, cols)];
+    for row in bytes.chunks_exact(embed_row_bytes(packing, cols)) {
+        let words = row.as_chunks().0.iter();
+        let words: Vec<u32> = words.map(|word| u32::from_ne_bytes(*word)).collect();
+        embed::unpack_into(packing, &words, 1, cols, &mut trits)
+            .and_then(|()| embed::pack_into(Packing::Int2, &trits, 1, cols, &mut int2))
+            .expect("what was packed here unpacks");
+        int2.iter().for_each(|word| sum.update(&word.to_le_bytes()));
+    }
 }
 
 /// FNV-1a of 64 bits.

@@ -28,9 +28,9 @@ pub struct Options {
     /// Whether the system is asked for pages of 2 MB, or what it has of the kind, for weights and scratch: it looks up fewer
     /// addresses then. Sessions have small pages, so that idle ones take little.
     pub huge_pages: bool,
-    /// How matrices that multiply int8 activations are kept: base3 takes a fifth less memory, and
-    /// more instructions. `None` leaves them as a container has them, which is then mapped, and makes
-    /// int2 of others.
+    /// How embedding tables of trits, and matrices that multiply int8 activations, are kept: base3 takes a fifth less memory,
+    /// and more instructions. `None` leaves them as a container has them for kernels, which is then mapped, and makes int2 of
+    /// others.
     pub packing: Option<Packing>,
     /// Whether embedding tables that stay in the model's file are checked when it is loaded, which reads all of them.
     /// Otherwise a row is checked when its token is asked for, before anything of a session changes.

@@ -45,16 +45,22 @@ pub fn write_container(
     model: &Checkpoint,
     options: &ContainerOptions,
 ) -> Result<Vec<u8>, WriteError> {
+    Ok(container_bytes(model, options)?.0)
+}
+
+/// The bytes of a container, and what its tensors take of them.
+///
+/// # Errors
+/// As [`write_container`].
+pub fn container_bytes(
+    model: &Checkpoint,
+    options: &ContainerOptions,
+) -> Result<(Vec<u8>, PackSummary), WriteError> {
     model.check()?;
     let mut file = Cursor::new(Vec::new());
-    write(
-        model,
-        options,
-        &mut file,
-        Path::new("memory"),
-        &mut |_, _| {},
-    )?;
-    Ok(file.into_inner())
+    let memory = Path::new("memory");
+    let summary = write(model, options, &mut file, memory, &mut |_, _| {})?;
+    Ok((file.into_inner(), summary))
 }
 
 /// Writes a model as a container; a whole file or none.
@@ -95,6 +101,7 @@ fn write(
             Layout::Dense => EmbeddingType::F32,
             Layout::Tiled => options.embedding,
         },
+        table: options.table.filter(|_| layout == Layout::Dense),
     };
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
     let vocabulary = vocabulary_bytes(model, &info.tokenizer)?;

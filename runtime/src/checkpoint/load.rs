@@ -128,7 +128,7 @@ pub fn is_read_in_parts(path: &Path) -> Result<bool, FileError> {
         let mut opened = Opened::new(path)?;
         match opened.format {
             Format::Bit2 | Format::Gguf | Format::Folder => Ok(true),
-            Format::Container => Ok(opened.metadata()?.is_mapped()),
+            Format::Container => Ok(opened.metadata()?.is_tiled()),
             Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Ok(false),
         }
     };

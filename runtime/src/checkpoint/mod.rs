@@ -28,7 +28,7 @@ mod random;
 
 pub use atome::{write_atome01, write_atome02, write_atomecl01};
 pub use compare::compare;
-pub use container::{parse_container, write_container, write_packed};
+pub use container::{container_bytes, parse_container, write_container, write_packed};
 pub use floats::{FloatOptions, quantize_file};
 pub use generation::GenerationConfig;
 pub(crate) use gguf::usual_vocabulary;
@@ -44,8 +44,9 @@ use crate::error::{FileError, InvalidModel};
 use crate::families::{Architecture, Config};
 use crate::format::Format;
 use crate::graph::Graph;
-use crate::tensor::{Param, Tensor, Tensors, Ternary, Values, check_tensors};
+use crate::tensor::{Param, Tensor, Tensors, Ternary, TernaryTensor, Values, check_tensors};
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind, Vocabulary};
+use atome_spec::Packing;
 use std::sync::Arc;
 
 /// A model of any family. Its tensors are in memory, or stay in a file until they are read.
@@ -239,6 +240,23 @@ impl Checkpoint {
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         let named = self.params().iter().map(|param| param.name.as_str());
         named.filter_map(|name| Some((name, self.tensors.get(name)?)))
+    }
+
+    /// The packing in which a file has the embedding table of trits as kernels read it.
+    #[must_use]
+    pub fn table_packing(&self) -> Option<Packing> {
+        let tables = self
+            .params()
+            .iter()
+            .filter(|param| param.kind.is_trit_table());
+        let tensors = tables.filter_map(|param| self.tensors.get(&param.name)?.as_ternary());
+        tensors.filter_map(TernaryTensor::packing).next()
+    }
+
+    /// Whether the model looks up rows of trits.
+    #[must_use]
+    pub fn has_trit_table(&self) -> bool {
+        self.params().iter().any(|param| param.kind.is_trit_table())
     }
 
     /// A ternary tensor, in memory.

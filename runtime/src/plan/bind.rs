@@ -77,17 +77,20 @@ fn ternary<'m>(
     products: Products,
 ) -> Result<Bound, LoadError> {
     let (mut packing, mut lookup) = (Packing::Int2, Op::Embed);
+    let in_file = || tensor.packing();
     let content = match role {
         // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
         Role::Embedding if 4 * w.cols < layout::TILE_BYTES => {
             lookup = Op::LookupF32;
             Source::Scaled(w, tensor.scale).into()
         }
-        Role::Embedding => Source::Embedding(w, packing).into(),
+        Role::Embedding => {
+            packing = products.packing.or_else(in_file).unwrap_or(packing);
+            Content::embedding(w, packing)?
+        }
         Role::Matrix => Source::Matrix(w, packing).into(),
         Role::Taps => Source::Taps(w).into(),
         Role::MatrixI8 => {
-            let in_file = || tensor.packing();
             packing = products.packing.or_else(in_file).unwrap_or(packing);
             Content::matrix(w, packing)?
         }

@@ -158,6 +158,15 @@ impl<'m> Content<'m> {
         content.stored_as(w.source.name(), w.source.stored(packing))
     }
 
+    /// A table of trits, as its file has it if that is this packing.
+    ///
+    /// # Errors
+    /// As [`Content::matrix`].
+    pub(super) fn embedding(w: Trits<'m>, packing: Packing) -> Result<Content<'m>, LoadError> {
+        let content = Content::from(Source::Embedding(w, packing));
+        content.stored_as(w.source.name(), w.source.stored(packing))
+    }
+
     /// A table of numbers.
     ///
     /// # Errors

@@ -77,6 +77,17 @@ impl Param {
 }
 
 impl Kind {
+    /// Whether it is a ternary matrix whose rows are looked up.
+    pub(crate) fn is_trit_table(&self) -> bool {
+        matches!(
+            self,
+            Kind::Ternary {
+                role: Role::Embedding,
+                ..
+            }
+        )
+    }
+
     /// Rows and columns; floats have a row for each element of all dimensions but the last of several.
     pub(crate) fn matrix(&self) -> (usize, usize) {
         match self {

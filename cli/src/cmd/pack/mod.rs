@@ -1,6 +1,7 @@
 mod parts;
 mod place;
 mod report;
+mod table;
 mod whole;
 
 use crate::args::{decimal, whole};
@@ -8,10 +9,10 @@ use crate::failure::Failure;
 use ::atome::checkpoint;
 use ::atome::format;
 use ::atome::format::{Format, ScaleRule};
-use ::atome::tensor::EmbeddingType;
 use ::atome::{FileError, Packing};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
+use table::Table;
 
 /// Pack a model: quantise float weights, or repack ternary ones
 ///
@@ -33,10 +34,12 @@ pub(crate) struct PackArgs {
     #[arg(long, value_name = "PACKING", value_parser = crate::args::named::<Packing>(Packing::NAMES))]
     packing: Option<Packing>,
 
-    /// What an embedding table of floats becomes: `f32` as it is, the nearest `f16`, or
-    /// `int8` with a scale a row [default: f32, or what a container has]
-    #[arg(long, value_name = "TYPE", value_parser = crate::args::named::<EmbeddingType>(EmbeddingType::NAMES))]
-    embedding: Option<EmbeddingType>,
+    /// What an embedding table becomes: of floats `f32` as it is, the nearest `f16`, or `int8` with a
+    /// scale a row [default: f32, or what a container has]; of trits `int2` or `base3` as kernels read
+    /// them, so that it is mapped and kept so in memory [default: like other trits in the file and int2 in
+    /// memory, or what a container has]
+    #[arg(long, value_name = "TYPE", value_parser = crate::args::named::<Table>(Table::NAMES))]
+    embedding: Option<Table>,
 
     /// Scale of float weights: `absmean`, the mean of the absolute values of each tensor; `exact`
     /// for tensors that are ternary already; or a number for all of them [default: absmean]

@@ -1,7 +1,7 @@
 //! Models that are read, packed and written a part at a time, because they may be large.
 
 use super::report::{Answer, Row, Verified};
-use super::{OutFormat, PackArgs, place};
+use super::{OutFormat, PackArgs, place, table};
 use crate::failure::Failure;
 use crate::{output, progress};
 use ::atome::checkpoint;
@@ -12,7 +12,8 @@ use ::atome::{Packing, Progress};
 use std::path::Path;
 
 pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
-    refuse_other_flags(args, out)?;
+    let asked = table::of_floats(args.embedding)?;
+    refuse_other_flags(args, out, asked)?;
     let source = with_bar(args, ["check", "bytes"], |p| open(&args.input, p))?;
     if let Some(why) = source.tokenizer_refused() {
         output::note(
@@ -23,7 +24,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     let mut options = ContainerOptions::packing(args.packing.unwrap_or(Packing::Int2));
     options.embedding = match out {
         OutFormat::Gguf => EmbeddingType::F32,
-        _ => args.embedding.unwrap_or(embedding(&source)),
+        _ => asked.unwrap_or(embedding(&source)),
     };
     options.provenance.clone_from(&args.provenance);
     options.written_by = Some(place::WRITTEN_BY.to_owned());
@@ -59,16 +60,16 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
 }
 
 /// What the files of this family say themselves, or have no place for.
-fn refuse_other_flags(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
+fn refuse_other_flags(
+    args: &PackArgs,
+    out: OutFormat,
+    asked: Option<EmbeddingType>,
+) -> Result<(), Failure> {
     if !out.has_dimensions() {
         let format = out.format();
         return Err(Failure::OnlyContainer { format });
     }
-    if out == OutFormat::Gguf
-        && args
-            .embedding
-            .is_some_and(|kind| kind != EmbeddingType::F32)
-    {
+    if out == OutFormat::Gguf && asked.is_some_and(|kind| kind != EmbeddingType::F32) {
         return Err(Failure::NotFor {
             flag: "--embedding",
             architecture: "a GGUF file, whose tables are f32",

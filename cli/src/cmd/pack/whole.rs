@@ -1,7 +1,7 @@
 //! Models whose trits are in memory: every format, and float weights.
 
 use super::report::{Answer, Row, Verified};
-use super::{OutFormat, PackArgs, place};
+use super::{OutFormat, PackArgs, place, table};
 use crate::failure::Failure;
 use crate::output;
 use crate::units::count;
@@ -23,10 +23,10 @@ use std::sync::Arc;
 const LARGE_ERROR: f64 = 0.5;
 
 pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
-    if args.embedding.is_some() {
+    if args.embedding.is_some() && out != OutFormat::Container {
         return Err(Failure::NotFor {
             flag: "--embedding",
-            architecture: "a model whose embedding table is ternary",
+            architecture: "a file that is no container",
         });
     }
     if args.graph.is_some() && !out.has_dimensions() {
@@ -61,7 +61,7 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     }
     let verified = verify(&source.model, &args.output)?;
 
-    let rows = rows(&source, packing, out, summary.as_ref())?;
+    let rows = rows(&source, packing, summary.as_ref())?;
     warn(args.quiet, &source, &rows, rule);
     let answer = Answer {
         source: source.source,
@@ -114,11 +114,14 @@ fn encode(
             let mut options = ContainerOptions::packing(packing);
             options.provenance = args.provenance.clone().or_else(|| model.provenance.clone());
             options.written_by = Some(place::WRITTEN_BY.to_owned());
-            if out == OutFormat::Gguf {
-                let (bytes, summary) = checkpoint::gguf_bytes(model, &options)?;
-                return Ok((bytes, Some(summary)));
-            }
-            Ok((checkpoint::write_container(model, &options)?, None))
+            let (bytes, summary) = match out {
+                OutFormat::Gguf => checkpoint::gguf_bytes(model, &options)?,
+                _ => {
+                    options.table = table::of_trits(args.embedding, model)?;
+                    checkpoint::container_bytes(model, &options)?
+                }
+            };
+            Ok((bytes, Some(summary)))
         }
         OutFormat::Atomecl01 if model.classes().is_none() => Err(no_place()),
         OutFormat::Atomecl01 => Ok((checkpoint::write_atomecl01(model)?, None)),
@@ -201,7 +204,6 @@ fn verify(source: &Checkpoint, path: &Path) -> Result<Verified, Failure> {
 fn rows(
     source: &Packable,
     packing: Packing,
-    out: OutFormat,
     summary: Option<&PackSummary>,
 ) -> Result<Vec<Row>, Failure> {
     let written = |name: &str| {
@@ -214,9 +216,8 @@ fn rows(
         let (shape, bytes, scale, sparsity) = match tensor {
             Tensor::Ternary(w) => {
                 let w = w.read()?;
-                // Only a container keeps the scales elsewhere.
-                let scale_bytes = if out == OutFormat::Container { 0 } else { 4 };
-                let bytes = packed_bytes(packing, w.trits.len()) + scale_bytes;
+                // The scale is an f32 of its own.
+                let bytes = packed_bytes(packing, w.trits.len()) + 4;
                 let zeros = w.trits.iter().filter(|&&trit| trit == 0).count();
                 let sparsity = zeros as f64 / w.trits.len() as f64;
                 let shape = format!("{rows} x {cols}");

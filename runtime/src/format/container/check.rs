@@ -8,6 +8,7 @@ use crate::parallel::{self, Counter};
 use crate::progress::Progress;
 use crate::tensor::{Tables, block_fault};
 use atome_kernels::packing;
+use atome_spec::Packing;
 use crc32fast::Hasher;
 
 /// The bytes of a file's tensors and what they should be.
@@ -88,6 +89,7 @@ impl Bytes<'_> {
         match part.piece.kind {
             Kind::Trits { .. } if self.encoding.layout == Layout::Dense => None,
             Kind::Trits { cols, .. } => self.trits(part, bytes, at, cols).err(),
+            Kind::TritTable { cols, packing, .. } => table(part, bytes, at, (packing, cols)).err(),
             Kind::Table { cols, .. } => self.rows(part, bytes, at, cols),
             Kind::Scales { .. } => numbers(part, bytes, at, f32::is_sign_positive),
             Kind::Floats { .. } => numbers(part, bytes, at, |_| true),
@@ -139,6 +141,18 @@ impl Bytes<'_> {
             .zip((at..).step_by(block_bytes));
         blocks.find_map(|((bytes, &sum), at)| block_fault(bytes, sum, at))
     }
+}
+
+/// Checks rows of a table of trits.
+fn table(
+    part: &Part<'_>,
+    bytes: &[u8],
+    offset: u64,
+    (packing, cols): (Packing, usize),
+) -> Result<(), FileError> {
+    let packed = packing::embed::check(packing, &words(bytes), part.rows.len(), cols);
+    let tensor = || part.piece.entry.name.clone();
+    packed.map_err(|cause| FileError::tensor(tensor(), TensorFault::Words { offset, cause }))
 }
 
 /// The first number that is not finite, or not `usable`.

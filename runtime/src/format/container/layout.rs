@@ -2,7 +2,7 @@
 
 use super::header::Entry;
 use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, Role, rows_of_block, trits};
-use atome_kernels::packing::matrix;
+use atome_kernels::packing::{embed, matrix};
 use atome_spec::layout::BLOCK_ROWS;
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use safetensors::tensor::Dtype;
@@ -23,6 +23,9 @@ pub(crate) struct Encoding {
     pub(crate) packing: Packing,
     /// What the elements of tables are.
     pub(crate) embedding: EmbeddingType,
+    /// How ternary tables are packed where they are as kernels read them: then they come first, and begin as in
+    /// [`Layout::Tiled`]. `None` if they are like other trits.
+    pub(crate) table: Option<Packing>,
 }
 
 /// What a tensor of a file is made of.
@@ -31,6 +34,12 @@ pub(super) enum Kind {
     Trits {
         rows: usize,
         cols: usize,
+    },
+    /// Trits of a table as kernels read them, row by row.
+    TritTable {
+        rows: usize,
+        cols: usize,
+        packing: Packing,
     },
     Table {
         rows: usize,
@@ -81,30 +90,38 @@ impl Layout {
         }
     }
 
-    /// Tensors start at a multiple of this many bytes, as far as the lengths of those before allow.
-    pub(super) const fn align_bytes(self) -> usize {
-        match self {
-            // As in any safetensors file.
-            Layout::Dense => 8,
-            Layout::Tiled => TENSOR_ALIGN_BYTES,
-        }
-    }
-
     const fn order(self, kind: &ParamKind) -> usize {
         match (self, kind) {
-            (Layout::Dense, ParamKind::Floats(_)) | (Layout::Tiled, ParamKind::Ternary { .. }) => 0,
-            (_, ParamKind::Table { .. }) => 1,
-            (Layout::Dense, ParamKind::Ternary { .. }) | (Layout::Tiled, ParamKind::Floats(_)) => 2,
+            (Layout::Dense, ParamKind::Floats(_)) | (Layout::Tiled, ParamKind::Ternary { .. }) => 1,
+            (_, ParamKind::Table { .. }) => 2,
+            (Layout::Dense, ParamKind::Ternary { .. }) | (Layout::Tiled, ParamKind::Floats(_)) => 3,
         }
     }
 }
 
 impl Encoding {
+    /// Tensors start at a multiple of this many bytes, as far as the lengths of those before allow.
+    pub(super) const fn align_bytes(self) -> usize {
+        match (self.layout, self.table) {
+            // As in any safetensors file.
+            (Layout::Dense, None) => 8,
+            (Layout::Tiled, _) | (_, Some(_)) => TENSOR_ALIGN_BYTES,
+        }
+    }
+
+    /// The packing of a parameter that is a ternary table as kernels read it.
+    fn table(self, kind: &ParamKind) -> Option<Packing> {
+        self.table.filter(|_| kind.is_trit_table())
+    }
+
     /// Lists the tensors of a file in the order of their bytes; those of one kind keep the order in which a model has them. A
     /// vocabulary of so many bytes comes last.
     pub(super) fn pieces(self, params: &[Param], vocabulary: Option<usize>) -> Vec<Piece> {
         let mut params: Vec<&Param> = params.iter().collect();
-        params.sort_by_key(|param| self.layout.order(&param.kind));
+        params.sort_by_key(|param| match self.table(&param.kind) {
+            Some(_) => 0,
+            None => self.layout.order(&param.kind),
+        });
         let mut pieces: Vec<Piece> = Vec::new();
         let mut add = |name: String, kind: Kind, dtype: Dtype, shape: Vec<usize>| {
             let begin = pieces.last().map_or(0, |p| p.entry.info.data_offsets.1);
@@ -115,7 +132,14 @@ impl Encoding {
             let name = param.name.clone();
             match param.kind {
                 ParamKind::Ternary { rows, cols, .. } => {
-                    let kind = Kind::Trits { rows, cols };
+                    let kind = match self.table(&param.kind) {
+                        Some(packing) => Kind::TritTable {
+                            rows,
+                            cols,
+                            packing,
+                        },
+                        None => Kind::Trits { rows, cols },
+                    };
                     add(name, kind, Dtype::U8, vec![self.bytes(kind)]);
                 }
                 ParamKind::Table { rows, cols } => {
@@ -164,6 +188,9 @@ impl Encoding {
                 }
                 Layout::Tiled => matrix::words(self.packing, rows, cols).saturating_mul(4),
             },
+            Kind::TritTable { cols, packing, .. } => {
+                embed::words(packing, rows, cols).saturating_mul(4)
+            }
             Kind::Table { cols, .. } => rows.saturating_mul(self.embedding.row_bytes(cols)),
             Kind::Scales { .. } | Kind::Floats { .. } => rows.saturating_mul(4),
             Kind::Vocabulary { .. } => rows,
@@ -199,7 +226,10 @@ impl Kind {
     /// Number of rows; that of elements or bytes where there are no rows.
     pub(super) const fn rows(self) -> usize {
         match self {
-            Kind::Trits { rows, .. } | Kind::Table { rows, .. } | Kind::Scales { rows } => rows,
+            Kind::Trits { rows, .. }
+            | Kind::TritTable { rows, .. }
+            | Kind::Table { rows, .. }
+            | Kind::Scales { rows } => rows,
             Kind::Floats { elems } => elems,
             Kind::Vocabulary { bytes } => bytes,
         }

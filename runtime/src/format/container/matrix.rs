@@ -1,10 +1,10 @@
-//! Matrices of a container as kernels read them: trits that are unpacked when they are wanted.
+//! Matrices and tables of a container as kernels read them: trits that are unpacked when they are wanted.
 
 use crate::error::{FileError, TensorFault};
 use crate::tensor::{Stored, TritRows, words};
 use atome_kernels::packing;
 use atome_spec::Packing;
-use atome_spec::layout::{BLOCK_ROWS, gemv_words};
+use atome_spec::layout::{BLOCK_ROWS, embed_row_bytes, gemv_words};
 use std::ops::Range;
 
 /// A matrix in blocks of rows, as kernels read it.
@@ -60,6 +60,44 @@ impl TritRows for TiledMatrix {
         let skipped = (rows.start - first) * cols;
         trits.copy_from_slice(&blocks[skipped..skipped + trits.len()]);
         Ok(())
+    }
+
+    fn stored(&self, packing: Packing) -> Option<&Stored> {
+        (packing == self.packing).then_some(&self.stored)
+    }
+}
+
+/// A table row by row, as kernels read it.
+#[derive(Debug)]
+pub(super) struct TritTable {
+    pub(super) name: String,
+    pub(super) shape: (usize, usize),
+    pub(super) packing: Packing,
+    pub(super) stored: Stored,
+}
+
+impl TritRows for TritTable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
+        let (all_rows, cols) = self.shape;
+        assert!(rows.end <= all_rows, "within the table");
+        let row_bytes = embed_row_bytes(self.packing, cols);
+        let mut bytes = vec![0; rows.len() * row_bytes];
+        let start = rows.start * row_bytes;
+        self.stored.read(start, &mut bytes)?;
+        let words: Vec<u32> = words(&bytes).collect();
+        let unpacked = packing::embed::unpack_into(self.packing, &words, rows.len(), cols, trits);
+        unpacked.map_err(|cause| {
+            let offset = self.stored.offset() + start as u64;
+            FileError::tensor(&self.name, TensorFault::Words { offset, cause })
+        })
     }
 
     fn stored(&self, packing: Packing) -> Option<&Stored> {

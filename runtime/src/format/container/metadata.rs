@@ -19,6 +19,8 @@ const BLOCKS_CRC32: &str = "blocks_crc32";
 const METADATA_CRC32: &str = "metadata_crc32";
 /// The key of how tensors are laid out.
 const LAYOUT: &str = "layout";
+/// The key of how an embedding table is kept.
+const EMBEDDING: &str = "embedding";
 /// The key of the scales of ternary tensors.
 const SCALES: &str = "scales";
 /// The key of the program that wrote the file.
@@ -56,8 +58,10 @@ impl Metadata {
         ] {
             metadata.set(key, value);
         }
-        if encoding.layout == Layout::Tiled {
-            metadata.set("embedding", encoding.embedding.name());
+        match (encoding.layout, encoding.table) {
+            (Layout::Tiled, _) => metadata.set(EMBEDDING, encoding.embedding.name()),
+            (Layout::Dense, Some(packing)) => metadata.set(EMBEDDING, packing.name()),
+            (Layout::Dense, None) => {}
         }
         let texts = [
             ("provenance", info.provenance),
@@ -125,9 +129,14 @@ impl Metadata {
         self.option("format") == Some(FORMAT)
     }
 
-    /// Whether the file is mapped, because its tensors are as kernels read them.
-    pub(crate) fn is_mapped(&self) -> bool {
+    /// Whether all its tensors are as kernels read them.
+    pub(crate) fn is_tiled(&self) -> bool {
         self.option(LAYOUT) == Some(Layout::Tiled.name())
+    }
+
+    /// Whether the file is mapped, because tensors are as kernels read them.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.is_tiled() || self.option(EMBEDDING).is_some()
     }
 
     pub(crate) fn option(&self, key: &str) -> Option<&str> {
@@ -157,12 +166,15 @@ impl Metadata {
         let packing = self.get("packing")?.parse();
         let embedding = match layout {
             Layout::Dense => Ok(EmbeddingType::F32),
-            Layout::Tiled => self.get("embedding")?.parse(),
+            Layout::Tiled => self.get(EMBEDDING)?.parse(),
         };
+        let stated = self.option(EMBEDDING).filter(|_| layout == Layout::Dense);
+        let table = stated.map(str::parse).transpose();
         Ok(Encoding {
             layout,
             packing: packing.map_err(|_| self.wrong("packing", "int2 or base3"))?,
-            embedding: embedding.map_err(|_| self.wrong("embedding", "f32, f16 or int8"))?,
+            embedding: embedding.map_err(|_| self.wrong(EMBEDDING, "f32, f16 or int8"))?,
+            table: table.map_err(|_| self.wrong(EMBEDDING, "int2 or base3"))?,
         })
     }
 

@@ -8,6 +8,7 @@ use crate::tensor::{
     self, Elements, EmbeddingTable, Floats, Tensor, TritRows, check_finite, check_trits, trits,
 };
 use atome_kernels::packing;
+use atome_spec::Packing;
 
 /// A part's bytes, and what was seen in making them.
 #[derive(Debug, Default)]
@@ -26,6 +27,13 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    fn trits(trits: &[i8]) -> Seen {
+        Seen {
+            zeros: trits.iter().filter(|&&trit| trit == 0).count(),
+            ..Seen::default()
+        }
+    }
+
     pub(super) fn add(&mut self, other: Seen) {
         self.zeros += other.zeros;
         self.lost += other.lost;
@@ -48,6 +56,9 @@ impl Tensors<'_> {
         let mut packed = match (part.piece.kind, self.by_name.get(name)) {
             (Kind::Trits { cols, .. }, Some(Tensor::Ternary(w))) => {
                 self.trits(&*w.rows, part, cols)?
+            }
+            (Kind::TritTable { cols, packing, .. }, Some(Tensor::Ternary(w))) => {
+                trit_table(&*w.rows, part, (packing, cols))?
             }
             (Kind::Table { .. }, Some(Tensor::Table(table))) => self.rows(table, part)?,
             (Kind::Floats { .. }, Some(Tensor::Floats(values))) => floats(&**values, part)?,
@@ -94,11 +105,7 @@ impl Tensors<'_> {
                 bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
             }
         }
-        let zeros = values.iter().filter(|&&trit| trit == 0).count();
-        let seen = Seen {
-            zeros,
-            ..Seen::default()
-        };
+        let seen = Seen::trits(&values);
         Ok(Packed { bytes, seen })
     }
 
@@ -155,6 +162,28 @@ impl Tensors<'_> {
         }
         Ok(packed)
     }
+}
+
+/// Rows of a table of trits, as kernels read them.
+fn trit_table(
+    w: &dyn TritRows,
+    part: &Part<'_>,
+    (packing, cols): (Packing, usize),
+) -> Result<Packed, WriteError> {
+    let rows = part.rows.len();
+    let mut values = vec![0; rows * cols];
+    w.read(part.rows.clone(), &mut values)?;
+    let mut words = vec![0; packing::embed::words(packing, rows, cols)];
+    let packed = packing::embed::pack_into(packing, &values, rows, cols, &mut words);
+    let tensor = || part.piece.entry.name.clone();
+    packed.map_err(|cause| WriteError::Pack {
+        tensor: tensor(),
+        cause,
+    })?;
+    Ok(Packed {
+        bytes: words.iter().flat_map(|word| word.to_le_bytes()).collect(),
+        seen: Seen::trits(&values),
+    })
 }
 
 fn floats(tensor: &dyn Floats, part: &Part<'_>) -> Result<Packed, WriteError> {

@@ -4,7 +4,7 @@
 use super::check::Bytes;
 use super::header::Header;
 use super::layout::{Encoding, Kind, Layout, Piece, VOCABULARY};
-use super::matrix::TiledMatrix;
+use super::matrix::{TiledMatrix, TritTable};
 use super::metadata::Metadata;
 use super::order;
 use crate::error::FileError;
@@ -192,12 +192,20 @@ impl Contents<'_> {
 
     /// A matrix row after row is unpacked at once, which checks it; one as kernels read it stays where it is.
     fn ternary(&self, name: &str, shape: (usize, usize)) -> Result<Tensor, FileError> {
-        let bytes = self
-            .encoding
-            .bytes_of(self.pieces[name].piece.kind, shape.0);
+        let kind = self.pieces[name].piece.kind;
+        let bytes = self.encoding.bytes_of(kind, shape.0);
         let (stored, packing) = (self.stored(name, bytes), self.encoding.packing);
         let scale = self.scales[name];
         let name = name.to_owned();
+        if let Kind::TritTable { packing, .. } = kind {
+            let rows = Arc::new(TritTable {
+                name,
+                shape,
+                packing,
+                stored,
+            });
+            return Ok(Tensor::Ternary(TernaryTensor { rows, scale }));
+        }
         Ok(match self.encoding.layout {
             Layout::Dense => {
                 let (rows, cols) = shape;

@@ -23,6 +23,9 @@ pub struct ContainerOptions {
     pub packing: Packing,
     /// What the elements of an embedding table of floats become.
     pub embedding: EmbeddingType,
+    /// How an embedding table of trits is packed as kernels read it, so that it is mapped; `None` leaves it like other trits,
+    /// row after row without gaps.
+    pub table: Option<Packing>,
     /// How text becomes tokens; `None` for what the model says. Another than `own` leaves a vocabulary away.
     pub tokenizer: Option<String>,
     /// Where the weights come from: free text; `None` for what the model says.
@@ -38,6 +41,7 @@ impl ContainerOptions {
         Self {
             packing,
             embedding: EmbeddingType::F32,
+            table: None,
             tokenizer: None,
             provenance: None,
             written_by: None,
@@ -185,14 +189,14 @@ impl Writer<'_> {
             tensors: pieces.iter().map(|piece| piece.entry.clone()).collect(),
             data_start: 0,
         };
-        header.to_bytes(self.encoding.layout.align_bytes())
+        header.to_bytes(self.encoding.align_bytes())
     }
 }
 
 fn described(tensors: &Tensors<'_>, piece: &Piece, seen: &Seen) -> PackedTensor {
     let Piece { kind, entry } = piece;
     let (shape, zeros, error) = match *kind {
-        Kind::Trits { rows, cols } => {
+        Kind::Trits { rows, cols } | Kind::TritTable { rows, cols, .. } => {
             let zeros = seen.zeros as f64 / (rows * cols) as f64;
             ((rows, cols), Some(zeros), None)
         }
