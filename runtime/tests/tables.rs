@@ -3,7 +3,7 @@
 
 mod support;
 
-use atome::checkpoint::{Checkpoint, load, random_bit2, write_packed};
+use atome::checkpoint::{Checkpoint, gguf_bytes, load, random_bit2, write_packed};
 use atome::families::BitMamba2Config;
 use atome::format::ContainerOptions;
 use atome::tensor::EmbeddingType;
@@ -79,7 +79,17 @@ impl Files {
         let other = with_tensor(&flipped, "embed", |b| b[row(144) + 8] ^= 1);
         let at = other.iter().zip(&flipped).rposition(|(a, b)| a != b);
         flipped[at.unwrap()] ^= 1;
+        let model = Checkpoint::random(CONFIG.clone(), None, 1);
+        let options = ContainerOptions::packing(Packing::Int2);
+        let (mut gguf, _) = gguf_bytes(&model, &options).unwrap();
+        let file = atome_gguf::Gguf::parse(&gguf).unwrap();
+        let at = file.tensor("embed").unwrap().offset() as usize;
+        gguf[at + row(144) + 8..][..4].copy_from_slice(&nan);
         vec![
+            (
+                self.write("table.gguf", &gguf),
+                "token 2 has no row in `embed`: expected finite numbers, found NaN at byte ",
+            ),
             (
                 self.write("raw.bin", &raw),
                 "token 2 has no row in `embed`: expected finite numbers, found NaN at byte 332 (element 74)",

@@ -1,7 +1,7 @@
 //! Numbers of a GGUF file, read when they are wanted.
 
 use crate::error::{FileError, TensorFault};
-use crate::tensor::{Floats, Source, TritRows};
+use crate::tensor::{Floats, Source, Stored, TritRows};
 use atome_gguf::{Layout, Ternary};
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,6 +39,28 @@ pub(super) struct GgufFloats {
     pub(super) blocks: Blocks,
     pub(super) layout: Layout,
     pub(super) elems: usize,
+    stored: Option<Stored>,
+}
+
+impl GgufFloats {
+    pub(super) fn new(blocks: Blocks, layout: Layout, elems: usize) -> Self {
+        Self {
+            blocks,
+            layout,
+            elems,
+            stored: None,
+        }
+    }
+
+    /// The same; those of f32 kernels may read where they are.
+    pub(super) fn in_place(self) -> Self {
+        let Blocks { source, offset, .. } = &self.blocks;
+        let stored = Stored::new(source, *offset, 4 * self.elems, None);
+        Self {
+            stored: (self.layout == Layout::F32).then_some(stored),
+            ..self
+        }
+    }
 }
 
 impl Floats for GgufFloats {
@@ -73,6 +95,10 @@ impl Floats for GgufFloats {
                 found: values[index],
             })),
         }
+    }
+
+    fn stored(&self) -> Option<&Stored> {
+        self.stored.as_ref()
     }
 
     fn element(&self) -> (&'static str, u64) {

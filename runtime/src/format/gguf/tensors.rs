@@ -3,7 +3,7 @@
 use super::read::{Blocks, ExactTrits, GgufFloats, GroupedTrits};
 use super::{GgufFiles, Located, scale_name};
 use crate::error::{EntryFault, FileError, TensorFault};
-use crate::tensor::{EmbeddingTable, Floats, Kind, Param, Tensor, TernaryTensor, read_all};
+use crate::tensor::{EmbeddingTable, Floats, Kind, Param, Stored, Tensor, TernaryTensor, read_all};
 use atome_gguf::Layout;
 use std::sync::Arc;
 
@@ -13,15 +13,19 @@ pub(super) struct Maker<'f> {
 }
 
 impl Maker<'_> {
-    /// The tensor that a parameter asks for: all floats checked to be finite, and the scales of trits.
+    /// The tensor that a parameter asks for: all floats checked to be finite, but for a table that may stay where it is, and
+    /// the scales of trits.
     pub(super) fn tensor(&self, param: &Param) -> Result<Tensor, FileError> {
         param.elems()?;
         let located = self.located(&param.name, &param.kind)?;
         match param.kind {
             Kind::Ternary { rows, cols, .. } => self.ternary(&param.name, located, (rows, cols)),
             Kind::Table { rows, cols } => {
-                let floats = self.floats(&param.name, located)?;
-                read_all(&floats)?;
+                let floats = self.floats(&param.name, located)?.in_place();
+                // What stays in a mapped file is checked by whoever looks it up.
+                if floats.stored().and_then(Stored::file).is_none() {
+                    read_all(&floats)?;
+                }
                 let table = EmbeddingTable::f32((rows, cols), Arc::new(floats));
                 Ok(Tensor::Table(table))
             }
@@ -68,11 +72,9 @@ impl Maker<'_> {
     }
 
     fn floats(&self, name: &str, located: &Located) -> Result<GgufFloats, FileError> {
-        Ok(GgufFloats {
-            blocks: self.blocks(name, located),
-            layout: located.layout.clone()?,
-            elems: located.dims.iter().product::<u64>() as usize,
-        })
+        let elems = located.dims.iter().product::<u64>() as usize;
+        let blocks = self.blocks(name, located);
+        Ok(GgufFloats::new(blocks, located.layout.clone()?, elems))
     }
 
     fn ternary(
