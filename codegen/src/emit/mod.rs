@@ -5,5 +5,7 @@
 mod bytes;
 #[cfg(feature = "clif")]
 pub mod clif;
+#[cfg(feature = "clif")]
+mod order;
 #[cfg(feature = "rust")]
 pub mod rust;

@@ -5,6 +5,7 @@
 //! the constant part stays apart for the offset field of the instruction.
 
 use super::emitter::{Emitter, Key, Repr};
+use crate::emit::order::split;
 use crate::ir::{Address, Buffer, Size, Value};
 use atome_spec::LANES;
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
@@ -145,24 +146,4 @@ impl Emitter<'_> {
             false => self.cur.ins().imul_imm_u(x, n as i64),
         }
     }
-}
-
-/// A size as a symbolic and a constant part.
-fn split(size: &Size) -> (Size, u64) {
-    match size {
-        Size::Const(n) => (Size::ZERO, *n),
-        Size::Add(a, b) => match **b {
-            Size::Const(n) => ((**a).clone(), n),
-            _ => (size.clone(), 0),
-        },
-        _ => (size.clone(), 0),
-    }
-}
-
-/// Whether two addresses in one buffer are equal, or at least `span` elements apart
-/// whatever the indices are.
-pub(super) fn equal_or_apart(a: &Address, b: &Address, span: u64) -> bool {
-    let ((a_base, a_at), (b_base, b_at)) = (split(&a.base), split(&b.base));
-    let apart = a_at.abs_diff(b_at);
-    a.terms == b.terms && a_base == b_base && (apart == 0 || apart >= span)
 }

@@ -4,44 +4,11 @@
 //! temporaries live for one part only. Everything that is not lane-wise ends a run, and so
 //! does an access that might overlap one of the run at other lanes.
 
-use super::address::equal_or_apart;
 use super::emitter::{Emitter, PART_BYTES, PART_LANES, PARTS, Repr};
-use super::lanes::is_lane_wise;
 use super::memory::{Reach, reach};
-use crate::ir::{Address, Buffer, Inst, Lanes, ReduceOp, Stmt, Value, VectorOp};
+use crate::emit::order::{Run, is_lane_wise, vector_access};
+use crate::ir::{Inst, ReduceOp, Stmt, Value, VectorOp};
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
-
-/// Consecutive lane-wise statements on vectors.
-#[derive(Default)]
-struct Run<'s> {
-    stmts: Vec<&'s Stmt>,
-    /// Accesses to buffers that the function writes, stores marked.
-    accesses: Vec<(Buffer, &'s Address, bool)>,
-}
-
-impl<'s> Run<'s> {
-    /// Whether an access may be interleaved, part by part, with those of the run.
-    fn admits(&self, buffer: Buffer, address: &Address, store: bool) -> bool {
-        let lanes = (PARTS * PART_LANES) as u64;
-        self.accesses
-            .iter()
-            .all(|&(b, a, s)| b != buffer || !(s || store) || equal_or_apart(a, address, lanes))
-    }
-}
-
-/// The memory that a statement touches, if it may join a run.
-fn vector_access(stmt: &Stmt) -> Option<(Buffer, &Address, &Lanes, bool)> {
-    match stmt {
-        Stmt::Let(_, Inst::Load(buffer, address, lanes)) => Some((*buffer, address, lanes, false)),
-        Stmt::Store {
-            buffer,
-            address,
-            lanes,
-            ..
-        } => Some((*buffer, address, lanes, true)),
-        _ => None,
-    }
-}
 
 impl Emitter<'_> {
     pub(super) fn block(&mut self, block: &[Stmt]) {

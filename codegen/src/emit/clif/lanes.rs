@@ -7,28 +7,6 @@ use cranelift_codegen::ir::{self as clif, InstBuilder, types};
 
 const SIGN_BIT: u32 = 1 << 31;
 
-/// Whether an instruction computes each lane from the same lane of its operands.
-pub(super) fn is_lane_wise(inst: &Inst) -> bool {
-    matches!(
-        inst,
-        Inst::Unary(..)
-            | Inst::Binary(..)
-            | Inst::Shift(..)
-            | Inst::Compare(..)
-            | Inst::Select { .. }
-            | Inst::Keep(..)
-            | Inst::TritSelect { .. }
-    ) || matches!(inst, Inst::Vector(inst) if is_lane_wise_op(inst.op))
-}
-
-/// Whether a part of the result depends on that part of the operands alone.
-const fn is_lane_wise_op(op: VectorOp) -> bool {
-    match op {
-        VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_) => true,
-        VectorOp::Narrow | VectorOp::Lookup | VectorOp::Spread | VectorOp::Shuffle16 => false,
-    }
-}
-
 impl Emitter<'_> {
     /// Part `part` of the result of a lane-wise instruction.
     pub(super) fn lane_wise(&mut self, inst: &Inst, part: usize) -> clif::Value {
