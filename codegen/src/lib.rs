@@ -10,7 +10,7 @@
 //! | [`lower`] | from both to the IR |
 //! | [`ir`] | the IR, its text form and its verifier |
 //! | [`passes`] | rewrites |
-//! | [`emit`] | Rust source and Cranelift IR, each behind a feature |
+//! | [`emit`] | Rust source, Cranelift IR and machine code of AVX2 and AVX-512, each behind a feature |
 //! | [`interp`] | the meaning of the IR, by running it |
 //!
 //! ```

@@ -1,0 +1,62 @@
+//! Trit selects: a table of `-x`, 0, `x` and 0, looked up by codes of two bits.
+
+use super::emitter::{Emitter, Key};
+use super::inst::{Reg, Rm, Vector};
+use super::op;
+use crate::ir::{ShiftOp, Value};
+
+const SIGN_BIT: u32 = 1 << 31;
+
+impl Emitter<'_> {
+    pub(super) fn trit_select(&mut self, codes: Value, bit: u8, x: Value, part: usize) -> Reg {
+        let kind = self.kind();
+        // A lookup among sixteen entries reads two codes, so tables go by the first or the second of
+        // them, and a shift serves two selects; one among four entries reads one.
+        let (shift, second) = match self.masks() {
+            true => (bit & !3, !bit.is_multiple_of(4)),
+            false => (bit, false),
+        };
+        let table = self.trit_table(x, second);
+        let scope = self.scope_of(codes);
+        let codes = self.part(codes, part);
+        let index = match shift {
+            0 => codes,
+            _ => self.once(scope, Key::Moved(codes, shift), |e| {
+                e.shift(ShiftOp::Right, codes, shift, kind)
+            }),
+        };
+        match self.masks() {
+            true => self.rvm(&op::PERMUTE, kind, index, table),
+            false => self.rvm(&op::PERMUTE_QUARTER, kind, table, index),
+        }
+    }
+
+    /// The entries of a table, by the first or the second code of four bits.
+    fn trit_table(&mut self, x: Value, second: bool) -> Reg {
+        let kind = self.kind();
+        let entries = self.part_lanes();
+        let code = |entry: usize| if second { entry >> 2 & 3 } else { entry & 3 };
+        let lanes = |lane: &dyn Fn(usize) -> u32| (0..entries).map(lane).collect::<Vec<u32>>();
+        let signs = lanes(&|entry| if code(entry) == 0 { SIGN_BIT } else { 0 });
+        let kept = lanes(&|entry| if code(entry) % 2 == 0 { u32::MAX } else { 0 });
+        let scope = self.scope_of(x);
+        let splat = self.splat(x);
+        self.once(scope, Key::Table(splat, second.into()), |e| {
+            let signs = e.lanes(kind, &signs);
+            let kept = e.lanes(kind, &kept);
+            if e.masks() {
+                /// Where the third operand's bit is set, the first's and the second's that differ.
+                const DIFFERING: u8 = 0x28;
+                let flip = Vector {
+                    a: Some(signs),
+                    b: Some(Rm::Reg(kept)),
+                    imm: Some(DIFFERING),
+                    ..Vector::new(&op::TERNARY, kind)
+                };
+                return e.onto(splat, kind, flip);
+            }
+            let signed = e.rvm(&op::XOR_PS, kind, splat, signs);
+            e.rvm(&op::AND_PS, kind, signed, kept)
+        })
+    }
+}
