@@ -7,12 +7,12 @@
 use crate::error::BenchError;
 use atome::BackendKind;
 #[cfg(feature = "jit")]
-use atome::jit::{Compiled, target};
+use atome::jit::{Compiled, Maker};
 #[cfg(not(feature = "jit"))]
 use atome::{LoadError, PrepareError};
-use atome_codegen::schedule::{ScheduleError, select_narrow};
+use atome_codegen::schedule::ScheduleError;
 use atome_codegen::{KernelSpec, Schedule, op};
-use atome_kernels::{Kernel, Kind, Tier, dispatch};
+use atome_kernels::{Kernel, Kind, Tier};
 use atome_spec::{Isa, Method};
 
 /// More than any kernel that is timed has.
@@ -39,7 +39,7 @@ impl Choice {
         asked: Option<Schedule>,
     ) -> Result<Choice, ScheduleError> {
         let spec = KernelSpec::from(kind);
-        let whole = asked.map(|asked| asked.or(select_narrow(&spec, dispatch::best_isa_of(tier))));
+        let whole = asked.map(|asked| asked.or(Maker::of(tier).schedule(&spec)));
         whole.map_or(Ok(()), |schedule| schedule.check(&spec))?;
         Ok(Choice {
             kind,
@@ -59,7 +59,7 @@ impl Choice {
     /// The instruction set in its name.
     pub(crate) fn isa(&self) -> Isa {
         match self.schedule {
-            Some(_) => dispatch::best_isa_of(self.tier).in_128_bits(),
+            Some(_) => Maker::of(self.tier).isa(),
             None => find(self.kind, self.tier).isa,
         }
     }
@@ -116,7 +116,7 @@ impl Code {
         let function = atome_codegen::compile(spec, schedule)?;
         let is_open = |dim: &op::Dim| !spec.shape.contains_key(&*dim.name);
         Ok(Code::Now {
-            compiled: Box::new(Compiled::new(&function, target(tier))?),
+            compiled: Box::new(Compiled::new(&function, Maker::of(tier))?),
             open: op::dims(spec.op).iter().map(is_open).collect(),
         })
     }

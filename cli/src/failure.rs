@@ -10,9 +10,9 @@ use atome::tokenizer::TokenizerError;
 use atome::{FileError, LoadError, PrepareError, RunError};
 use atome_benches::BenchError;
 use atome_codegen::CodegenError;
-#[cfg(feature = "jit")]
-use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
+#[cfg(feature = "jit")]
+use atome_codegen::emit::{clif, x86};
 use atome_spec::Packing;
 #[cfg(feature = "jit")]
 use atome_spec::Target;
@@ -195,6 +195,9 @@ pub(crate) enum Failure {
     #[cfg(feature = "jit")]
     #[error("{}", Chain(.0))]
     Clif(#[from] clif::EmitError),
+    #[cfg(feature = "jit")]
+    #[error("{}", Chain(.0))]
+    Wide(#[from] x86::EmitError),
     #[error("{}{}", Chain(.0), bench_hint(.0))]
     Bench(#[from] BenchError),
 }
@@ -233,7 +236,7 @@ impl Failure {
             #[cfg(feature = "asm")]
             Failure::Assembly { .. } => true,
             #[cfg(feature = "jit")]
-            Failure::Clif(_) => true,
+            Failure::Clif(_) | Failure::Wide(_) => true,
             _ => false,
         };
         match machine {

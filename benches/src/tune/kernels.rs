@@ -3,10 +3,11 @@
 use super::bed::Bed;
 use super::{Timed, TriedProduct};
 use crate::error::BenchError;
+use atome::jit::{Maker, calls_ahead_of_time};
 use atome::tune::{Choice, Product};
 use atome::{BackendKind, Tier};
 use atome_codegen::schedule;
-use atome_kernels::{dispatch, find};
+use atome_kernels::find;
 use atome_spec::Op;
 use std::time::Instant;
 
@@ -41,14 +42,14 @@ pub(super) fn candidates(
         .map(|kernel| Choice::Ahead(kernel.name));
     let mut all: Vec<Choice> = usual.into_iter().chain(ahead).collect();
     if makes {
-        let best = dispatch::best_isa_of(tier);
-        let mut made = vec![schedule::select_narrow(&spec, best)];
-        made.extend(schedule::candidates(&spec, best.in_128_bits()));
+        let maker = Maker::of(tier);
+        let mut made = vec![maker.schedule(&spec)];
+        made.extend(schedule::candidates(&spec, maker.isa()));
         if shared && product.op == Op::Gemm {
             made.truncate(1);
         }
         let made = made.into_iter().map(Choice::Made);
-        match tier.vector_bits() > 128 {
+        match calls_ahead_of_time(tier) {
             true => all.extend(made),
             // Then code made at load is the default.
             false => all = made.chain(all).collect(),

@@ -1,11 +1,12 @@
 //! Which kernel runs which call of a plan.
 
 use super::aot::{Map, form};
-use super::pick::Pick;
+use super::pick::{Pick, ahead_of_time_pays};
 use crate::BackendKind;
 use crate::plan::{Call, Entry, KernelCall, Plan, Stage};
 #[cfg(feature = "jit")]
 use atome_spec::Op;
+use atome_spec::Tier;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -101,7 +102,7 @@ fn kernel(
     // What sessions share, and the logits of all rows, are walked call by call.
     let walks = kind == BackendKind::Aot || !matches!(run, Run::Step | Run::Block);
     if let Some(expr) = &call.expr
-        && (walks || Map::pays(expr, pick.tier))
+        && (walks || ahead_of_time_pays(pick.tier) && Map::pays(expr))
     {
         let name = format!("{}-{}", call.spec().name(), pick.tier.baseline());
         return (name, BackendKind::Aot);
@@ -114,8 +115,27 @@ fn kernel(
     };
     match compiled {
         Some(kernel) => (kernel.name.to_owned(), BackendKind::Aot),
-        None => (format!("{}-clif", call.spec().name()), BackendKind::Jit),
+        None => (
+            format!("{}-{}", call.spec().name(), made_for(pick.tier)),
+            BackendKind::Jit,
+        ),
     }
+}
+
+/// What code made now is named after: the instruction set that it is for, or who makes it.
+#[cfg(feature = "jit")]
+fn made_for(tier: Tier) -> &'static str {
+    use crate::jit::Maker;
+    match Maker::of(tier) {
+        Maker::Wide(isa) => isa.name(),
+        Maker::Narrow(..) => "clif",
+    }
+}
+
+/// Nothing is made.
+#[cfg(not(feature = "jit"))]
+fn made_for(tier: Tier) -> &'static str {
+    tier.baseline().name()
 }
 
 /// A label with `*` in place of its numbers.

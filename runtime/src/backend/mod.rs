@@ -34,7 +34,7 @@ pub(crate) use cache::Cache;
 pub(crate) use frame::{Frame, Owner};
 pub(crate) use listing::listing;
 pub use listing::{KernelUse, Run};
-pub(crate) use pick::Pick;
+pub(crate) use pick::{Pick, ahead_of_time_pays};
 pub(crate) use trace::Trace;
 
 use crate::plan::{Entry, Proved};

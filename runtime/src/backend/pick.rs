@@ -14,6 +14,18 @@ pub(crate) struct Pick<'t> {
     pub(crate) tuned: Option<&'t Tuned>,
 }
 
+/// Whether kernels compiled ahead of time are faster than code made now, where their vectors are wider.
+#[cfg(feature = "jit")]
+pub(crate) fn ahead_of_time_pays(tier: Tier) -> bool {
+    calls_ahead_of_time(tier)
+}
+
+/// Nothing else is made.
+#[cfg(not(feature = "jit"))]
+pub(crate) fn ahead_of_time_pays(_: Tier) -> bool {
+    true
+}
+
 impl Pick<'_> {
     /// The default kernels of a tier.
     pub(super) fn default_of(tier: Tier) -> Pick<'static> {

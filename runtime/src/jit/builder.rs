@@ -1,8 +1,10 @@
 use super::function::ModuleId;
 use super::memory::CodeMemory;
-use super::{Body, Code, FuncId, JitError, host};
-use atome_codegen::emit::clif;
+use super::{Body, Code, FuncId, JitError, Maker, host};
+use atome_codegen::emit::{clif, x86};
 use atome_codegen::ir::Function;
+use atome_kernels::dispatch;
+use atome_spec::Isa;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{self, AbiParam, Signature, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -22,6 +24,7 @@ pub struct CodeBuilder {
     frontend: FunctionBuilderContext,
     bytes: usize,
     unknown: Unknown,
+    wide: Option<Isa>,
 }
 
 /// The first name that the finished code calls and nobody knows.
@@ -62,7 +65,24 @@ impl CodeBuilder {
             frontend: FunctionBuilderContext::new(),
             bytes: 0,
             unknown,
+            wide: None,
         })
+    }
+
+    /// From now on functions of the IR become code of 256 or 512 bits for an instruction set, and not
+    /// Cranelift's.
+    ///
+    /// # Errors
+    /// If this machine lacks the instruction set, or there is no such code for it here: see
+    /// [`Maker::is_wide`].
+    pub fn use_wide(&mut self, isa: Isa) -> Result<(), JitError> {
+        if !Maker::is_wide(isa) || !dispatch::has(isa) {
+            return Err(JitError::MissingFeature {
+                feature: isa.to_string(),
+            });
+        }
+        self.wide = Some(isa);
+        Ok(())
     }
 
     /// Compiles a function.
@@ -70,6 +90,9 @@ impl CodeBuilder {
     /// # Errors
     /// If it is not valid, Cranelift cannot compile it, or the name is taken.
     pub fn define(&mut self, function: &Function) -> Result<FuncId, JitError> {
+        if let Some(isa) = self.wide {
+            return self.define_bytes(function, &x86::machine_code(function, isa)?);
+        }
         self.context.func = clif::emit(function, self.module.isa())?;
         self.define_context(&function.name)
     }
@@ -148,6 +171,18 @@ impl CodeBuilder {
             Some(name) => Err(JitError::UnknownSymbol { name }),
             None => Ok(Code::new(self.module, self.defined, self.bytes)),
         }
+    }
+
+    fn define_bytes(&mut self, function: &Function, code: &[u8]) -> Result<FuncId, JitError> {
+        let name = &function.name;
+        let signature = clif::signature(function, self.module.isa());
+        let id = self.declare(name, Linkage::Local, &signature)?;
+        self.module
+            .define_function_bytes(id.number, x86::ALIGN, code, &[])
+            .map_err(|source| refused(name, source))?;
+        self.bytes += code.len();
+        self.defined.insert(id);
+        Ok(id)
     }
 
     fn define_context(&mut self, name: &str) -> Result<FuncId, JitError> {

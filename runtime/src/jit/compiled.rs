@@ -1,7 +1,5 @@
-use super::{Body, Code, CodeBuilder, FuncId, JitError};
-use atome_codegen::emit::clif;
+use super::{Body, Code, FuncId, JitError, Maker};
 use atome_codegen::ir::Function;
-use atome_spec::Target;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type, Value, types};
 
 /// One function in a module of its own, called with any number of arguments.
@@ -13,14 +11,13 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Compiles `function` for `target`.
+    /// Compiles `function`.
     ///
     /// # Errors
-    /// If this machine cannot run the target's code, or the JIT fails.
-    pub fn new(function: &Function, target: Target) -> Result<Compiled, JitError> {
-        let isa = clif::isa(target)?;
+    /// If this machine cannot run the maker's code, or the JIT fails.
+    pub fn new(function: &Function, maker: Maker) -> Result<Compiled, JitError> {
         // SAFETY: there are no symbols.
-        let mut builder = unsafe { CodeBuilder::new(isa, &[]) }?;
+        let mut builder = unsafe { maker.module(&[]) }?;
         let kernel = builder.define(function)?;
         let (integers, floats) = (
             function.buffers.len() + function.dims.len(),

@@ -1,4 +1,5 @@
 use atome_codegen::emit::clif::EmitError;
+use atome_codegen::emit::x86;
 use cranelift_codegen::ir::Block;
 use cranelift_codegen::verifier::VerifierErrors;
 use cranelift_module::ModuleError;
@@ -11,6 +12,9 @@ pub enum JitError {
     /// No code for that instruction set.
     #[error(transparent)]
     Emit(#[from] EmitError),
+    /// No code of wide x86-64 for a function.
+    #[error(transparent)]
+    Wide(#[from] x86::EmitError),
     /// The operating system lets this program write code, or execute it, not both.
     #[error("this system does not let a program make code for itself: {cause}")]
     NoExecutableMemory {
@@ -28,7 +32,7 @@ pub enum JitError {
     /// The code would use instructions that this machine lacks.
     #[error("this machine lacks `{feature}`, which the code may use")]
     MissingFeature {
-        /// Cranelift's name of the feature.
+        /// The feature, or the instruction set.
         feature: String,
     },
     /// A setting of the instruction set that code made at load cannot have.

@@ -3,6 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `builder` | collecting functions: from the IR, written in CLIF, or compiled ahead of time |
+//! | `maker` | who makes the code, and how kernels are laid out for it |
 //! | `body` | a function written in CLIF |
 //! | `function` | which function of which module |
 //! | `memory` | pages that are written, then executed |
@@ -22,6 +23,7 @@ mod compiled;
 mod error;
 mod function;
 mod host;
+mod maker;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ pub use code::Code;
 pub use compiled::Compiled;
 pub use error::JitError;
 pub use function::FuncId;
+pub use maker::Maker;
 
 /// Asks whether this CPU and this system let a program make code for itself.
 ///
@@ -45,18 +48,8 @@ pub fn check() -> Result<(), JitError> {
     memory::probe().map_err(|cause| JitError::NoExecutableMemory { cause })
 }
 
-/// The machine that code for a tier is made for.
-pub fn target(tier: Tier) -> Target {
-    match tier {
-        Tier::X86_64V2 => Target::X86_64V2,
-        Tier::X86_64V3 => Target::X86_64V3,
-        Tier::X86_64V4 => Target::X86_64V4,
-        Tier::Portable | Tier::Neon => Target::Native,
-    }
-}
-
-/// Whether a compiled plan calls ahead-of-time kernels where there are some: on tiers whose vectors
-/// are wider than Cranelift's 128 bits.
+/// Whether a compiled plan calls ahead-of-time kernels where there are some: on tiers whose vectors are
+/// wider than those of code made here.
 pub fn calls_ahead_of_time(tier: Tier) -> bool {
-    tier.vector_bits() > 128
+    tier.vector_bits() > Maker::of(tier).vector_bits()
 }

@@ -42,7 +42,7 @@ pub use atome_spec::{Activation, Method, Op, Packing, Tier};
 pub use buffer::Buffer;
 pub use error::CallError;
 
-use crate::backend::Map;
+use crate::backend::{Map, ahead_of_time_pays};
 use crate::plan::KernelCall;
 use crate::{BackendKind, PrepareError};
 use atome_codegen::compile_for;
@@ -98,9 +98,12 @@ impl Kernel {
             BackendKind::Aot => ahead(spec, tier)?,
             BackendKind::Jit => compiled(spec, tier)?,
             BackendKind::Auto => match ahead(spec, tier) {
-                // Code made now has vectors of 128 bits.
-                Ok(kernel @ Code::Ahead(_)) if tier.vector_bits() > 128 => kernel,
-                Ok(map) if spec.expr.as_ref().is_some_and(|expr| Map::pays(expr, tier)) => map,
+                Ok(kernel @ Code::Ahead(_)) if ahead_of_time_pays(tier) => kernel,
+                Ok(map)
+                    if ahead_of_time_pays(tier) && spec.expr.as_deref().is_some_and(Map::pays) =>
+                {
+                    map
+                }
                 ahead => compiled(spec, tier).or(ahead)?,
             },
         };
@@ -213,10 +216,9 @@ fn ahead(spec: &KernelSpec, tier: Tier) -> Result<Code, PrepareError> {
 
 #[cfg(feature = "jit")]
 fn compiled(spec: &KernelSpec, tier: Tier) -> Result<Code, PrepareError> {
-    use crate::jit::{Compiled, target};
-    use atome_codegen::compile_narrow;
-    let function = compile_narrow(spec, dispatch::best_isa_of(tier))?;
-    let code = Compiled::new(&function, target(tier))?;
+    use crate::jit::{Compiled, Maker};
+    let maker = Maker::of(tier);
+    let code = Compiled::new(&maker.function(spec)?, maker)?;
     Ok(Code::Compiled(Box::new(code)))
 }
 

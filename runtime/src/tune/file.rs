@@ -3,7 +3,9 @@
 use super::{Choice, Cpu, Threads, Tuned};
 use crate::atomic_file::{self, WriteFileError};
 use crate::{Options, regular_file};
-use atome_codegen::{KernelSpec, op, schedule};
+#[cfg(feature = "jit")]
+use atome_codegen::op;
+use atome_codegen::{KernelSpec, schedule};
 use atome_kernels::{dispatch, kernels};
 use atome_spec::Tier;
 use serde::{Deserialize, Serialize};
@@ -199,9 +201,10 @@ fn fingerprint(tier: Tier) -> String {
             schedule::select(&spec, kernel.isa)
         );
     }
+    #[cfg(feature = "jit")]
     for kind in op::kinds() {
-        let narrow = schedule::select_narrow(&kind.into(), dispatch::best_isa_of(tier));
-        let _ = writeln!(text, "{narrow}");
+        let made = crate::jit::Maker::of(tier).schedule(&kind.into());
+        let _ = writeln!(text, "{made}");
     }
     format!(
         "{} {:08x}",

@@ -2,12 +2,13 @@
 
 use super::answers::bits;
 use super::{choice, made_nan, one_line};
-use atome::jit::Compiled;
+use atome::jit::{Compiled, Maker};
 use atome_codegen::emit::rust::{self, EmitError};
 use atome_codegen::ir::{self, Block, Elem, Function, Size, Stmt};
 use atome_codegen::passes;
 use atome_codegen::testing::{Inputs, Rng};
-use atome_spec::{Isa, Target};
+use atome_kernels::dispatch;
+use atome_spec::Isa;
 
 /// The longest text that is read.
 const MAX_TEXT_BYTES: usize = 16 << 10;
@@ -80,9 +81,17 @@ fn runs(mut function: Function, choice: u32) -> bool {
     true
 }
 
-/// Compiles a function and calls it.
+/// Compiles a function by every maker for this machine and calls it.
 fn compiled(function: &Function, inputs: &Inputs, expected: &[u8]) {
-    let compiled = match Compiled::new(function, Target::Native) {
+    let tier = dispatch::detect();
+    compiled_by(function, inputs, expected, Maker::narrow(tier));
+    if let maker @ Maker::Wide(_) = Maker::of(tier) {
+        compiled_by(function, inputs, expected, maker);
+    }
+}
+
+fn compiled_by(function: &Function, inputs: &Inputs, expected: &[u8], maker: Maker) {
+    let compiled = match Compiled::new(function, maker) {
         Ok(compiled) => compiled,
         Err(error) => panic!("{error}\n{function}"),
     };

@@ -35,6 +35,12 @@ pub(crate) struct Facts {
     pub(crate) dots: usize,
 }
 
+impl Inst {
+    pub(crate) fn is(&self, mnemonic: &str) -> bool {
+        self.mnemonic == mnemonic
+    }
+}
+
 pub(crate) fn facts(insts: &[Inst]) -> Facts {
     let mut facts = Facts::default();
     for inst in insts {

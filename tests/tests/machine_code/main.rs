@@ -7,12 +7,14 @@
 //! | `code` | machine code as a list of instructions |
 //! | `float` | f32 activations and `embed`, through Cranelift |
 //! | `int8` | int8 activations, through Cranelift |
+//! | `wide` | code of 256 and 512 bits, made at load |
 //! | `aot` | int8 activations, ahead of time, in this program |
 
 mod aot;
 mod code;
 mod float;
 mod int8;
+mod wide;
 
 use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;

@@ -3,7 +3,7 @@
 use super::{EmitArgs, Maker};
 use crate::failure::Failure;
 use atome::jit::calls_ahead_of_time;
-use atome_codegen::emit::clif;
+use atome_codegen::emit::{clif, x86 as wide};
 use atome_codegen::{KernelSpec, compile};
 use atome_kernels::{Kernel, kernels};
 use atome_spec::{Isa, Target, Tier};
@@ -110,21 +110,36 @@ impl Code<'_> {
         })
     }
 
-    /// What Cranelift makes of the kernel.
+    /// What is made of the kernel when a model is loaded.
     fn at_load(&self, args: &EmitArgs) -> Result<Assembly, Failure> {
         let isa = args.isa();
         let function = compile(self.spec, &args.schedule(self.spec))?;
+        let name = &function.name;
+        if wide::serves(isa) {
+            let bytes = wide::machine_code(&function, isa)?;
+            return self.listing(args, name, ("#", x86_text(name, &bytes)));
+        }
         let machine = clif::isa(args.target).map_err(Failure::machine)?;
         let bytes = clif::machine_code(&function, &*machine)?;
-        let name = &function.name;
-        let (comment, code) = if isa.tier() == Tier::Neon {
+        let listing = if isa.tier() == Tier::Neon {
             let listing = clif::asm(&function, &*machine)?;
             ("//", arm_text(name, &listing, &bytes))
         } else {
             ("#", x86_text(name, &bytes))
         };
+        self.listing(args, name, listing)
+    }
+
+    /// A file of a listing.
+    fn listing(
+        &self,
+        args: &EmitArgs,
+        name: &str,
+        (comment, code): (&str, Result<String, AsmError>),
+    ) -> Result<Assembly, Failure> {
+        let isa = args.isa();
         let code = code.map_err(|cause| Failure::Assembly {
-            kernel: format!("{}-clif", self.spec.name()),
+            kernel: format!("{}, made at load", self.spec.name()),
             cause,
         })?;
         Ok(Assembly {
@@ -151,9 +166,13 @@ impl Code<'_> {
                 format!("{kernel}, compiled ahead of time ({see})."),
             ];
         }
+        let maker = match wide::serves(self.tier.baseline()) {
+            true => "this compiler",
+            false => "Cranelift",
+        };
         vec![
             format!(
-                "{name}, for {}: what runs by jit, made by Cranelift when a model",
+                "{name}, for {}: what runs by jit, made by {maker} when a model",
                 self.target
             ),
             format!("is loaded. By aot runs {kernel}, compiled ahead of time (`--as rust`)."),

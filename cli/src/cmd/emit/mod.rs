@@ -13,9 +13,9 @@ use crate::args::{layout, named};
 use crate::failure::Failure;
 use crate::{output, place};
 use atome::atomic_file;
-#[cfg(feature = "jit")]
-use atome_codegen::emit::clif;
 use atome_codegen::emit::rust;
+#[cfg(feature = "jit")]
+use atome_codegen::emit::{clif, x86 as wide};
 use atome_codegen::expr::Expr;
 use atome_codegen::ir::Function;
 use atome_codegen::{CodegenError, KernelSpec, Schedule, compile, op, schedule};
@@ -30,7 +30,7 @@ use std::sync::Arc;
 /// Print the code that is generated for one kernel
 ///
 /// Dimensions that --shape does not bind stay parameters of the kernel. Rust is what ahead-of-time
-/// kernels are compiled from. Cranelift's IR and objects are what is made when a model is loaded.
+/// kernels are compiled from. Assembly is what is made when a model is loaded; Cranelift's IR and objects have vectors of 128 bits.
 /// Assembly is the code that a model runs on the target, and says in its first lines which that is.
 /// The schedule is reported on standard error.
 #[derive(Debug, Args)]
@@ -102,7 +102,7 @@ enum Form {
     Ir,
     /// Rust with the target's intrinsics, as compiled ahead of time
     Rust,
-    /// Cranelift IR, as compiled when a model is loaded
+    /// Cranelift IR, as compiled when a model is loaded where vectors are 128 bits
     Clif,
     /// Assembly, in the GNU assembler's syntax
     Asm,
@@ -115,7 +115,7 @@ enum Form {
 /// Who makes machine code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Maker {
-    /// Cranelift, when a model is loaded
+    /// The emitter of AVX2 and AVX-512, or Cranelift, when a model is loaded
     Jit,
     /// Rust's compiler, for this command
     Aot,
@@ -203,7 +203,8 @@ impl EmitArgs {
     /// Whether the code has vectors of 128 bits, as Cranelift makes it.
     fn is_narrow(&self) -> bool {
         match self.form {
-            Form::Clif | Form::Asm | Form::Object => true,
+            Form::Clif | Form::Object => true,
+            Form::Asm => !wide::serves(self.target_isa()),
             Form::Ir | Form::Rust | Form::Header => false,
         }
     }

@@ -53,15 +53,14 @@ struct Sizes {
 }
 
 impl Map {
-    /// Whether wide kernels, one after the other, are faster on a tier than code made now, whose vectors have 128 bits: where
+    /// Whether kernels of wide vectors, one after the other, are faster than one made now in vectors of 128 bits: where
     /// there is more to compute than to move.
-    pub(crate) fn pays(expr: &Expr, tier: Tier) -> bool {
+    pub(crate) fn pays(expr: &Expr) -> bool {
         let is_long = |op| {
             let functions = [Op::Exp, Op::Tanh, Op::Softplus, Op::Silu, Op::Sigmoid];
             functions.contains(&op) || matches!(op, Op::Div | Op::Sqrt)
         };
-        let mut steps = expr.chain().steps.iter();
-        tier.vector_bits() > 128 && steps.any(|step| is_long(step.op))
+        expr.chain().steps.iter().any(|step| is_long(step.op))
     }
 
     /// By the kernels of a tier; `None` if there are none.

@@ -10,12 +10,11 @@ use crate::backend::frame::Placed;
 use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
 use crate::backend::pick::Pick;
 use crate::backend::walk::{TopK, select_top_k};
-use crate::jit::{self, Code, CodeBuilder, FuncId, calls_ahead_of_time};
+use crate::jit::{Code, CodeBuilder, FuncId, Maker, calls_ahead_of_time};
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
-use atome_codegen::emit::clif;
-use atome_codegen::{KernelSpec, Schedule, compile, compile_narrow, op};
-use atome_kernels::{Kernel, dispatch};
+use atome_codegen::{KernelSpec, Schedule, compile, op};
+use atome_kernels::Kernel;
 use atome_spec::layout::word_cols;
 use atome_spec::{Activation, Op, Packing};
 use cranelift_codegen::ir::Type;
@@ -72,7 +71,6 @@ pub(super) struct Parallel {
 
 impl<'p> Kernels<'p> {
     pub(super) fn new(pick: Pick<'p>, pool: Option<&'p Pool>) -> Result<Kernels<'p>, PrepareError> {
-        let isa = clif::isa(jit::target(pick.tier)).map_err(|e| PrepareError::Jit(e.into()))?;
         let mut symbols: Vec<(&str, *const u8)> = vec![
             (TOP_K, select_top_k as *const u8),
             (PARALLEL_GEMM, parallel_gemm as *const u8),
@@ -85,7 +83,7 @@ impl<'p> Kernels<'p> {
                 .map(|k| (k.name, k.entry().cast())),
         );
         // SAFETY: these are functions of this program, and none of them unwinds.
-        let code = unsafe { CodeBuilder::new(isa, &symbols) }?;
+        let code = unsafe { Maker::of(pick.tier).module(&symbols) }?;
         let (compiled, imported) = (BTreeMap::new(), BTreeMap::new());
         Ok(Kernels {
             code,
@@ -158,7 +156,7 @@ impl<'p> Kernels<'p> {
         let Some(expr) = call
             .expr
             .as_ref()
-            .filter(|expr| Map::pays(expr, self.pick.tier))
+            .filter(|expr| calls_ahead_of_time(self.pick.tier) && Map::pays(expr))
         else {
             return Ok(None);
         };
@@ -195,7 +193,7 @@ impl<'p> Kernels<'p> {
         }
         let function = match schedule {
             Some(schedule) => compile(&spec, &schedule)?,
-            None => compile_narrow(&spec, dispatch::best_isa_of(self.pick.tier))?,
+            None => Maker::of(self.pick.tier).function(&spec)?,
         };
         let function = self.code.define(&function)?;
         self.compiled.insert(spec, function);

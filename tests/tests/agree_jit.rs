@@ -1,14 +1,14 @@
 //! Functions compiled by the JIT against the interpreter and the scalar reference: bit for
-//! bit, for every target whose code this machine runs.
+//! bit, for every kind of code that this machine runs.
 
-use atome::jit::Compiled;
+use atome::jit::{Compiled, Maker};
 use atome_codegen::ir::Function;
 use atome_codegen::testing::{random_function, random_inputs};
-use atome_codegen::{KernelSpec, lower, passes, schedule};
-use atome_spec::{Activation, Isa, Op, Target, each_op};
+use atome_codegen::{lower, passes, schedule};
+use atome_spec::{Op, each_op};
 use atome_tests::cases::{self, Binding, Case, Memory};
 use atome_tests::edges::{self, Edge};
-use atome_tests::targets::runnable_targets;
+use atome_tests::targets::{isas, makers};
 use std::collections::HashMap;
 
 const RANDOM_FUNCTIONS: u64 = 400;
@@ -16,10 +16,10 @@ const RANDOM_FUNCTIONS: u64 = 400;
 const RANDOM_CALLS: u64 = 3;
 
 /// Calls `function` on random inputs; gives how many calls changed memory.
-fn random_calls(function: &Function, seed: u64, target: Target) -> usize {
-    let compiled = match Compiled::new(function, target) {
+fn random_calls(function: &Function, seed: u64, maker: Maker) -> usize {
+    let compiled = match Compiled::new(function, maker) {
         Ok(compiled) => compiled,
-        Err(error) => panic!("seed {seed}, {target}: {error:?}\n{function}"),
+        Err(error) => panic!("seed {seed}, {maker}: {error:?}\n{function}"),
     };
     let mut changed = 0;
     for call in 0..RANDOM_CALLS {
@@ -39,7 +39,7 @@ fn random_calls(function: &Function, seed: u64, target: Target) -> usize {
         unsafe { compiled.call(&addresses, &inputs.dims, &inputs.scalars) };
         assert!(
             memory == expected,
-            "seed {seed}, call {call}, {target}, dims {:?}\n{function}",
+            "seed {seed}, call {call}, {maker}, dims {:?}\n{function}",
             inputs.dims
         );
         changed += usize::from(memory != inputs.memory);
@@ -49,18 +49,18 @@ fn random_calls(function: &Function, seed: u64, target: Target) -> usize {
 
 #[test]
 fn random_functions() {
-    let targets = runnable_targets();
+    let makers = makers();
     let mut changed = 0;
     for seed in 0..RANDOM_FUNCTIONS {
         let function = random_function(seed);
         let mut optimised = function.clone();
         passes::optimise(&mut optimised);
-        for &target in &targets {
-            changed += random_calls(&function, seed, target);
-            changed += random_calls(&optimised, seed, target);
+        for &maker in &makers {
+            changed += random_calls(&function, seed, maker);
+            changed += random_calls(&optimised, seed, maker);
         }
     }
-    let calls = RANDOM_FUNCTIONS as usize * RANDOM_CALLS as usize * 2 * targets.len();
+    let calls = RANDOM_FUNCTIONS as usize * RANDOM_CALLS as usize * 2 * makers.len();
     assert!(
         changed > calls / 2,
         "only {changed} of {calls} calls wrote anything new"
@@ -69,22 +69,22 @@ fn random_functions() {
 
 #[test]
 fn edges() {
-    for target in runnable_targets() {
+    for maker in makers() {
         for edge in edges::all() {
             let mut optimised = edge.clone();
             passes::optimise(&mut optimised.function);
             for edge in [edge, optimised] {
-                edge_agrees(&edge, target);
+                edge_agrees(&edge, maker);
             }
         }
     }
 }
 
-fn edge_agrees(edge: &Edge, target: Target) {
+fn edge_agrees(edge: &Edge, maker: Maker) {
     let (function, inputs) = (&edge.function, &edge.inputs);
-    let compiled = match Compiled::new(function, target) {
+    let compiled = match Compiled::new(function, maker) {
         Ok(compiled) => compiled,
-        Err(error) => panic!("{target}: {error:?}\n{function}"),
+        Err(error) => panic!("{maker}: {error:?}\n{function}"),
     };
     let mut memory = inputs.memory.clone();
     let base = memory.as_mut_ptr();
@@ -92,36 +92,28 @@ fn edge_agrees(edge: &Edge, target: Target) {
     let addresses: Vec<*mut u8> = starts.map(|start| base.wrapping_add(start)).collect();
     // SAFETY: an edge's inputs give every buffer its length, apart from the others.
     unsafe { compiled.call(&addresses, &inputs.dims, &inputs.scalars) };
-    assert!(edge.agrees(&memory), "{target}\n{function}");
+    assert!(edge.agrees(&memory), "{maker}\n{function}");
 }
 
-/// Those whose schedules differ.
-fn isas(spec: &KernelSpec) -> &'static [Isa] {
-    match spec.activation {
-        Activation::F32 => &[Isa::Sse41, Isa::Neon],
-        Activation::I8 => &[Isa::Sse41, Isa::Dotprod],
-    }
-}
-
-/// Every case of `op` under every binding, on the schedules for vectors of 128 bits.
+/// Every case of `op` under every binding, on the maker's schedules.
 fn op_agrees(op: Op) {
-    for target in runnable_targets() {
+    for maker in makers() {
         let mut compiled: HashMap<Function, Compiled> = HashMap::new();
         for case in cases::of(op) {
             for binding in Binding::ALL {
                 let spec = case.bound(binding);
-                for isa in isas(&spec) {
-                    let mut function = lower::lower(&spec, &schedule::select(&spec, *isa));
+                for isa in isas(maker, &spec) {
+                    let mut function = lower::lower(&spec, &schedule::select(&spec, isa));
                     passes::optimise(&mut function);
                     let kernel = compiled.entry(function.clone()).or_insert_with(|| {
-                        Compiled::new(&function, target)
+                        Compiled::new(&function, maker)
                             .unwrap_or_else(|error| panic!("{case} {binding:?}: {error:?}"))
                     });
                     agrees(
                         &case,
                         &function,
                         kernel,
-                        &format!("{target}, {binding:?}, {isa}"),
+                        &format!("{maker}, {binding:?}, {isa}"),
                     );
                 }
             }
