@@ -1,7 +1,7 @@
-//! Generated code at each stage, for people to read: the IR, the Rust and the CLIF of kernels
-//! over ops, shapes and targets. Other tests run the same kernels and compare their bits.
+//! Generated code at each stage, for people to read: the IR, the Rust, the CLIF and the machine code of AVX2 and AVX-512
+//! of kernels over ops, shapes and targets. Other tests run the same kernels and compare their bits.
 
-use atome_codegen::emit::{clif, rust};
+use atome_codegen::emit::{clif, rust, x86};
 use atome_codegen::ir::{Function, parse};
 use atome_codegen::{
     CodegenError, KernelSpec, Schedule, compile_for, compile_narrow, op, schedule,
@@ -331,6 +331,18 @@ fn cranelift_ir() {
         let function = case.made(compile_narrow(&case.spec(), machine));
         match clif::emit(&function, &*isa) {
             Ok(function) => case.keep("clif", &clif::text(&function)),
+            Err(error) => panic!("{}: {error}", case.name()),
+        }
+    }
+}
+
+#[test]
+fn wide_machine_code() {
+    let isa = |case: &Case| case.extension.unwrap_or(case.isa());
+    let kept = |case: &&Case| x86::serves(isa(case)) && case.stages != Stages::Ir;
+    for case in CASES.iter().filter(kept) {
+        match x86::asm(&case.function(isa(case)), isa(case)) {
+            Ok(text) => case.keep("x86", &text),
             Err(error) => panic!("{}: {error}", case.name()),
         }
     }
