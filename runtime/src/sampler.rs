@@ -4,12 +4,14 @@
 //! exponential is the crate's own, and sums are taken in a stated order.
 
 mod adjust;
+mod best;
 
 use std::cmp::Ordering;
 
 use atome_kernels::reference::math::exp;
 
 use self::adjust::Adjust;
+use self::best::{argmax, at_least, least_of_best};
 use crate::error::RunError;
 use crate::rng::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -232,17 +234,10 @@ impl Sampler {
             return best;
         }
         let u = self.rng.next_f64();
-        self.ids.clear();
-        self.ids.extend(
-            (0u32..)
-                .zip(logits)
-                .filter(|(_, logit)| !logit.is_nan())
-                .map(|(id, _)| id),
-        );
+        let ranked = self.keep_top_k(logits);
         if self.ids.is_empty() {
             return 0;
         }
-        let ranked = self.keep_top_k(logits);
         self.weigh(logits, logits[best as usize]);
         let mut total = if self.sampling.top_p < 1.0 {
             self.keep_top_p(logits, ranked)
@@ -256,14 +251,21 @@ impl Sampler {
         self.draw(u * total)
     }
 
-    /// Drops all but the `top_k` best ids and ranks those; returns whether it did.
+    /// Takes the `top_k` best ids and ranks them, or all, in their order, if there are no more; returns whether they are
+    /// ranked. Ids of NaN are none of them.
     fn keep_top_k(&mut self, logits: &[f32]) -> bool {
         let k = self.sampling.top_k;
-        if k == 0 || k >= self.ids.len() {
+        let least = least_of_best(logits, k, &mut self.weights);
+        self.ids.clear();
+        at_least(logits, least, &mut self.ids);
+        let numbers = || logits.iter().filter(|logit| !logit.is_nan()).count();
+        if k == 0 || k > self.ids.len() || k == self.ids.len() && k == numbers() {
             return false;
         }
-        self.ids.select_nth_unstable_by(k - 1, rank(logits));
-        self.ids.truncate(k);
+        if k < self.ids.len() {
+            self.ids.select_nth_unstable_by(k - 1, rank(logits));
+            self.ids.truncate(k);
+        }
         self.ids.sort_unstable_by(rank(logits));
         true
     }
@@ -354,17 +356,6 @@ fn rank(logits: &[f32]) -> impl FnMut(&u32, &u32) -> Ordering + '_ {
             .unwrap_or(Ordering::Equal);
         by_logit.then(a.cmp(&b))
     }
-}
-
-/// Returns the index of the largest number: the first of equals, never a NaN unless all are, then 0.
-fn argmax(logits: &[f32]) -> u32 {
-    let mut best: Option<(u32, f32)> = None;
-    for (id, &logit) in (0u32..).zip(logits) {
-        if !logit.is_nan() && best.is_none_or(|(_, most)| logit > most) {
-            best = Some((id, logit));
-        }
-    }
-    best.map_or(0, |(id, _)| id)
 }
 
 #[cfg(test)]

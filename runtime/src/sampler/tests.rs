@@ -45,6 +45,47 @@ fn greedy_takes_the_first_of_the_largest_and_no_nan() {
     assert_eq!(sampler(1.0, 1, 1.0, 5, 4).sample(&[1.0, 3.0, 3.0, 2.0]), 1);
 }
 
+/// Ids as a plain sort gives them: the best first, cut off; all in order if there are no more.
+fn plainly(logits: &[f32], top_k: usize) -> Vec<u32> {
+    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+    ids.retain(|id| !logits[*id as usize].is_nan());
+    if top_k != 0 && top_k < ids.len() {
+        ids.sort_by(rank(logits));
+        ids.truncate(top_k);
+    }
+    ids
+}
+
+#[test]
+fn the_best_of_many_are_those_of_a_plain_sort() {
+    let mut rng = Xoshiro256PlusPlus::new(7);
+    for vocab in [1, 2, 63, 64, 65, 130, 1000, 50_257] {
+        for spread in [2.0, 9.0, 1e6] {
+            let mut logits: Vec<f32> = (0..vocab)
+                .map(|_| (rng.next_f64() * spread).floor() as f32 - 1.0)
+                .collect();
+            for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0] {
+                for _ in 0..vocab / 40 {
+                    logits[(rng.next_f64() * vocab as f64) as usize] = odd;
+                }
+                for top_k in [1, 2, 16, 40, 64, 785, 786, 2000, vocab, vocab + 1, 0] {
+                    let mut sampler = sampler(1.0, top_k, 1.0, 1, vocab);
+                    sampler.keep_top_k(&logits);
+                    assert_eq!(sampler.ids, plainly(&logits, top_k), "{top_k} of {vocab}");
+                }
+                let best = plainly(&logits, 0).into_iter().min_by(rank(&logits));
+                assert_eq!(argmax(&logits), best.unwrap_or(0), "{vocab}");
+            }
+        }
+    }
+    for logits in [vec![f32::NAN; 200], vec![f32::NEG_INFINITY; 200]] {
+        assert_eq!(argmax(&logits), 0);
+    }
+    let mut last = vec![f32::NAN; 200];
+    last[150] = f32::NEG_INFINITY;
+    assert_eq!(argmax(&last), 150);
+}
+
 #[test]
 fn shares_follow_the_distribution() {
     let logits: Vec<f32> = [0.1f32, 0.2, 0.3, 0.4].iter().map(|p| p.ln()).collect();
