@@ -65,10 +65,19 @@ impl Auto {
             // Nobody else sets it.
             let _ = to.made.set((code, time));
         };
-        let thread = thread::Builder::new().name("atome-jit".to_owned());
-        if let Err(cause) = thread.spawn(compile) {
-            let code = Err(format!("no thread to make it: {cause}"));
-            let _ = compiling.made.set((code, Duration::ZERO));
+        // Asked for before there is a thread, whose heap would take the room that others need.
+        let refused = match crate::jit::check() {
+            Ok(()) => {
+                let thread = thread::Builder::new().name("atome-jit".to_owned());
+                let spawned = thread.spawn(compile);
+                spawned
+                    .err()
+                    .map(|cause| format!("no thread to make it: {cause}"))
+            }
+            Err(why) => Some(PrepareError::from(why).in_one_line()),
+        };
+        if let Some(why) = refused {
+            let _ = compiling.made.set((Err(why), Duration::ZERO));
         }
         Ok(Auto { aot, compiling })
     }

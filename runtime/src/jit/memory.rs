@@ -1,6 +1,6 @@
 use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
 use cranelift_module::{ModuleError, ModuleResult};
-use memmap2::{Mmap, MmapMut};
+use memmap2::{Mmap, MmapMut, MmapOptions};
 use std::io;
 use wasmtime_internal_jit_icache_coherence as icache;
 
@@ -29,8 +29,17 @@ struct Chunk {
     used: usize,
 }
 
-/// Asks the operating system whether it lets this program execute what it has written.
+/// Address space that making code takes on a thread of its own: a heap of glibc's is 64 MB of the 128 that it asks for, and the
+/// work and the code are some 20. Where that is not left, an allocation would have no answer but to abort.
+const ROOM_BYTES: usize = 160 << 20;
+
+/// Asks the operating system whether it lets this program execute what it has written, and has room for the work.
 pub(super) fn probe() -> io::Result<()> {
+    let room = MmapOptions::new()
+        .len(ROOM_BYTES)
+        .no_reserve_swap()
+        .map_anon();
+    drop(room?);
     MmapMut::map_anon(1)?.make_exec().map(drop)
 }
 
