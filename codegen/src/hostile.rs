@@ -30,6 +30,10 @@ fn no_stage_panics() {
             for isa in atome_spec::Isa::ALL {
                 drop(crate::emit::rust::emit(&function, *isa));
             }
+            #[cfg(feature = "wide")]
+            for isa in atome_spec::Isa::ALL {
+                drop(crate::emit::x86::machine_code(&function, *isa));
+            }
             if let Ok(program) = Program::new(&function) {
                 compiled += 1;
                 if is_short(&function.body) {
