@@ -1,5 +1,6 @@
 //! Changes of a text before it is cut.
 
+use crate::error::TextError;
 use crate::vocabulary::Change;
 use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization};
@@ -14,6 +15,42 @@ pub(crate) fn changed<'t>(changes: &[Change], text: &'t [u8], is_first: bool) ->
         }
     }
     text
+}
+
+/// How many times as long a text may become, apart from what is put before it and normal forms.
+const MOST_GROWTH: usize = 64;
+/// The most bytes that are put before a text.
+const MOST_BEFORE: usize = 256;
+
+/// Refuses changes that make short texts long: a few that double them are more than any memory.
+pub(crate) fn check(changes: &[Change]) -> Result<(), TextError> {
+    let refused = |expected, found: String| {
+        Err(TextError::Unsupported {
+            what: "what is done to a text before it is cut",
+            expected,
+            found,
+        })
+    };
+    let mut growth = 1usize;
+    for change in changes {
+        match change {
+            Change::Replace { from, to } => {
+                let times = to.len().div_ceil(from.len().max(1)).max(1);
+                growth = growth.saturating_mul(times);
+                if growth > MOST_GROWTH {
+                    return refused("at most 64 times as long a text", format!("{growth} times"));
+                }
+            }
+            Change::Prepend { text, .. } if text.len() > MOST_BEFORE => {
+                return refused(
+                    "at most 256 bytes before it",
+                    format!("{} bytes", text.len()),
+                );
+            }
+            Change::Prepend { .. } | Change::Nfc | Change::Nfd | Change::Nfkc | Change::Nfkd => {}
+        }
+    }
+    Ok(())
 }
 
 /// The text after a change; `None` if it is as it was.
@@ -99,6 +136,28 @@ fn normal(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_stay_in_proportion() {
+        let replace = |from: &str, to: &str| Change::Replace {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        let usual = vec![Change::Nfkc, replace(" ", "\u{2581}"), replace("``", "\"")];
+        assert!(check(&usual).is_ok());
+        let doubled = vec![replace("a", "aa"); 6];
+        assert!(check(&doubled).is_ok());
+        let message = check(&vec![replace("a", "aa"); 40])
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("at most 64 times as long"), "{message}");
+        let before = Change::Prepend {
+            text: "a".repeat(257),
+            first: false,
+            unless_there: false,
+        };
+        assert!(check(&[before]).is_err());
+    }
 
     fn all(changes: &[Change], text: &str, is_first: bool) -> String {
         String::from_utf8(changed(changes, text.as_bytes(), is_first).into_owned()).unwrap()

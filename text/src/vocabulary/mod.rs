@@ -17,6 +17,7 @@ pub(crate) use settings::{BLANK, Change, Matches, Settings, Spelt, Split, Symbol
 pub use tokens::Kind;
 pub(crate) use tokens::{Index, Strings, Tokens};
 
+use crate::change;
 use crate::error::TextError;
 
 /// A vocabulary that has been read and not been made into a [`Tokenizer`](crate::Tokenizer) yet.
@@ -45,13 +46,16 @@ impl Vocabulary {
     /// A vocabulary of these parts.
     ///
     /// # Errors
-    /// If an id of the settings or a merge is of no token, or there is not a score for each.
+    /// If an id of the settings or a merge is of no token, there is not a score for each, or changes make texts far longer.
     pub(crate) fn new(
         tokens: Tokens,
         index: Index,
         merges: Merges,
         settings: Settings,
     ) -> Result<Vocabulary, TextError> {
+        for changes in [&settings.changes, &settings.late_changes] {
+            change::check(changes)?;
+        }
         let is_outside = |id: &u32| tokens.get(*id).is_none();
         let unknown = match settings.symbols {
             Symbols::Characters { unknown, .. } => unknown,

@@ -111,7 +111,7 @@ impl<'f> File<'f> {
         if !runs(self.architecture) {
             needs.push(match self.architecture {
                 "" => "a family: `general.architecture` does not name one".to_owned(),
-                name => format!("the family `{name}`"),
+                name => format!("the family `{}`", printable(name)),
             });
         }
         let mut unread = BTreeMap::<String, usize>::new();
