@@ -35,6 +35,8 @@ pub(crate) enum Failure {
     NoPrompt,
     #[error("interrupted")]
     Interrupted,
+    #[error("the chat template makes no text of what was said: nothing is there to answer")]
+    NothingSaid,
     #[error("the prompt is empty: give at least one byte of text")]
     EmptyPrompt,
     #[error("cannot read the prompt from standard input: {0}")]

@@ -452,3 +452,29 @@ fn an_answer_is_interrupted_and_not_the_program() {
     let notes = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(notes.matches(", interrupted]").count(), 2, "{notes}");
 }
+
+/// An answer to nothing would be one to what was there before.
+#[test]
+fn a_template_that_makes_no_text_is_refused() {
+    let fixture = Fixture::new();
+    for (template, said) in [("", "hi\n"), ("the same each time", "hi\nagain\n")] {
+        fixture.write("t.jinja", template.as_bytes());
+        let args = [
+            "run",
+            "lm.bin",
+            "--chat",
+            "-q",
+            "-n",
+            "3",
+            "--chat-template",
+            "t.jinja",
+        ];
+        let answered = fixture.run_with_stdin(&args, said.as_bytes());
+        assert_eq!(answered.code, Some(2), "{template}: {answered:?}");
+        assert_eq!(answered.err.lines().count(), 1, "{answered:?}");
+        assert!(
+            answered.err.contains("makes no text of what was said"),
+            "{answered:?}"
+        );
+    }
+}

@@ -150,6 +150,7 @@ impl Sampler {
     ///
     /// # Errors
     /// [`RunError::LogitBias`] for an id outside the vocabulary or a number that is NaN or +inf;
+    /// [`RunError::EveryTokenBanned`] if no token is left;
     /// [`RunError::SamplerMemory`] for more logits than memory allows.
     pub fn with_bias(mut self, biases: &[(u32, f32)]) -> Result<Self, RunError> {
         if biases.is_empty() {

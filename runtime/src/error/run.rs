@@ -158,6 +158,12 @@ pub enum RunError {
         /// Number of ids in the vocabulary.
         vocab: usize,
     },
+    /// Biases leave no token that may be chosen.
+    #[error("expected a token that may be chosen, found all {vocab} banned by a bias of -inf")]
+    EveryTokenBanned {
+        /// Number of ids in the vocabulary.
+        vocab: usize,
+    },
     /// A classification was asked of a language model.
     #[error("the model has no classifier head: it continues text, it has no classes")]
     NotAClassifier,

@@ -1,6 +1,7 @@
 //! What is done to logits before a token is chosen: biases of single tokens, and a penalty for those that were there.
 
 use crate::error::RunError;
+use std::collections::BTreeSet;
 
 /// Tokens that the repetition penalty looks back.
 pub const REPETITION_WINDOW: usize = 256;
@@ -46,7 +47,15 @@ impl Adjust {
             }
         }
         self.biases.extend(biases);
-        Ok(self)
+        let banned = self
+            .biases
+            .iter()
+            .filter(|(_, bias)| *bias == f32::NEG_INFINITY);
+        let banned: BTreeSet<u32> = banned.map(|(id, _)| *id).collect();
+        match banned.len() < vocab {
+            true => Ok(self),
+            false => Err(RunError::EveryTokenBanned { vocab }),
+        }
     }
 
     pub(super) fn saw(&mut self, token: u32) {

@@ -318,6 +318,9 @@ fn a_bias_is_added() {
     assert_eq!(message(&[(3, 1.0)]), expected);
     assert!(message(&[(0, f32::NAN)]).contains("found NaN for token 0"));
     assert!(message(&[(0, f32::INFINITY)]).contains("found inf for token 0"));
+    let banned = [0, 1, 1, 2].map(|id| (id, f32::NEG_INFINITY));
+    assert!(message(&banned).contains("found all 3 banned"));
+    assert!(with(&banned[..3]).is_ok());
 }
 
 #[test]

@@ -159,6 +159,11 @@ impl Talk {
         let (from, undo) = self.go_back_to(text, &settings.quiet)?;
         // A template spells the special tokens that part turns.
         let tokens = typed::encode(&self.tokenizer, &text[from..]);
+        if tokens.is_empty() {
+            self.session.reset();
+            self.session.restore(&undo)?;
+            return Err(Failure::NothingSaid);
+        }
         let is_asked = || settings.interrupt.is_asked();
         let read = prefill(&mut self.session, &tokens, settings.quiet, is_asked)?;
         if read < tokens.len() {
