@@ -1,8 +1,83 @@
-//! The order of lane-wise statements: where a vector is several registers, runs of them are emitted
-//! part by part, so that temporaries live for one part only.
+//! The order of statements: where a vector is several registers, runs of lane-wise ones are emitted
+//! part by part, so that temporaries live for one part only. Everything that is not lane-wise ends a
+//! run, and so does an access that might overlap one of the run at other lanes.
 
-use crate::ir::{Address, Buffer, Inst, Lanes, Size, Stmt, VectorOp};
+use crate::ir::{
+    Address, Buffer, Carried, Function, Inst, Lanes, Loop, Size, Stmt, Value, VectorOp,
+};
 use atome_spec::LANES;
+
+/// What emits statements.
+pub(super) trait InOrder {
+    /// The function that is emitted.
+    fn source(&self) -> &Function;
+
+    /// Emits what has no place in a run and need not end one either: constants, and values that are
+    /// the same in every part. Tells whether it did.
+    fn emits_nothing_or_once(&mut self, stmt: &Stmt) -> bool;
+
+    /// Whether a statement is lane-wise on vectors, without control flow.
+    fn joins(&self, stmt: &Stmt) -> bool;
+
+    /// Emits a run.
+    fn run(&mut self, run: Run<'_>);
+
+    /// Emits a statement that ends a run.
+    fn statement(&mut self, stmt: &Stmt);
+
+    /// The counter of a loop that runs once.
+    fn define_zero(&mut self, counter: Value);
+
+    /// Lets what stands for a value stand for another too.
+    fn pass_on(&mut self, from: Value, to: Value);
+
+    /// Emits a loop that may run more than once.
+    fn repeated(&mut self, l: &Loop);
+
+    /// Emits statements.
+    fn block(&mut self, block: &[Stmt]) {
+        let mut run = Run::default();
+        for stmt in block {
+            if self.emits_nothing_or_once(stmt) {
+                continue;
+            }
+            if !self.joins(stmt) {
+                self.run(std::mem::take(&mut run));
+                self.statement(stmt);
+                continue;
+            }
+            if let Some((buffer, address, _, store)) = vector_access(stmt) {
+                if !run.admits(buffer, address, store) {
+                    self.run(std::mem::take(&mut run));
+                }
+                if !self.source().is_only_read(buffer) {
+                    run.accesses.push((buffer, address, store));
+                }
+            }
+            run.stmts.push(stmt);
+        }
+        self.run(run);
+    }
+
+    /// Emits a loop; one that runs never, or once, is none.
+    fn counted_loop(&mut self, l: &Loop) {
+        let pass = |e: &mut Self, ends: fn(&Carried) -> (Value, Value)| {
+            for (from, to) in l.carried.iter().map(ends) {
+                e.pass_on(from, to);
+            }
+        };
+        match l.trip.as_const() {
+            Some(0) => pass(self, |c| (c.init, c.result)),
+            Some(1) => {
+                self.define_zero(l.counter);
+                pass(self, |c| (c.init, c.param));
+                self.block(&l.body);
+                pass(self, |c| (c.next, c.result));
+            }
+            _ => self.repeated(l),
+        }
+    }
+}
 
 /// Consecutive lane-wise statements on vectors.
 #[derive(Default)]

@@ -6,41 +6,19 @@
 
 use super::emitter::{Emitter, PART_BYTES, PART_LANES, PARTS, Repr};
 use super::memory::{Reach, reach};
-use crate::emit::order::{Run, is_lane_wise, vector_access};
-use crate::ir::{Inst, ReduceOp, Stmt, Value, VectorOp};
+use crate::emit::order::{InOrder, Run, is_lane_wise, vector_access};
+use crate::ir::{Function, Inst, Loop, ReduceOp, Stmt, Value, VectorOp};
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
 
-impl Emitter<'_> {
-    pub(super) fn block(&mut self, block: &[Stmt]) {
-        let mut run = Run::default();
-        for stmt in block {
-            if let Stmt::Let(value, inst) = stmt {
-                self.small_bytes.note(*value, inst);
-            }
-            if self.emits_nothing_or_once(stmt) {
-                continue;
-            }
-            if !self.joins(stmt) {
-                self.run(std::mem::take(&mut run));
-                self.statement(stmt);
-                continue;
-            }
-            if let Some((buffer, address, _, store)) = vector_access(stmt) {
-                if !run.admits(buffer, address, store) {
-                    self.run(std::mem::take(&mut run));
-                }
-                if !self.source.is_only_read(buffer) {
-                    run.accesses.push((buffer, address, store));
-                }
-            }
-            run.stmts.push(stmt);
-        }
-        self.run(run);
+impl InOrder for Emitter<'_> {
+    fn source(&self) -> &Function {
+        self.source
     }
 
-    /// Emits what has no place in a run and need not end one either: constants, and values
-    /// that are the same in every part.
     fn emits_nothing_or_once(&mut self, stmt: &Stmt) -> bool {
+        if let Stmt::Let(value, inst) = stmt {
+            self.small_bytes.note(*value, inst);
+        }
         let (value, repr) = match stmt {
             // Cranelift has no such instruction.
             Stmt::Prefetch(..) => return true,
@@ -62,7 +40,6 @@ impl Emitter<'_> {
         true
     }
 
-    /// Whether a statement is lane-wise on vectors, without control flow.
     fn joins(&self, stmt: &Stmt) -> bool {
         let vector = match stmt {
             Stmt::Let(value, _) | Stmt::Store { value, .. } => self.is_vector(*value),
@@ -109,31 +86,6 @@ impl Emitter<'_> {
         }
     }
 
-    fn run_part(&mut self, inst: &Inst, value: Value, part: usize) -> clif::Value {
-        match inst {
-            Inst::Load(buffer, address, lanes) => {
-                let (elem, at) = (self.elem(value), self.pointer(*buffer, address));
-                match reach(lanes) {
-                    Reach::Const(lanes) => self.load_part(elem, at, part, lanes),
-                    Reach::Dynamic(_) => unreachable!("`joins` keeps these out of runs"),
-                }
-            }
-            _ => self.lane_wise(inst, part),
-        }
-    }
-
-    /// Whether part `part` of the result equals part 0 because those of the operands do.
-    fn uniform(&self, inst: &Inst, part: usize) -> bool {
-        let mut uniform = is_lane_wise(inst) && !matches!(inst, Inst::Keep(..));
-        inst.for_each_value(|x| {
-            if let Repr::Vector(parts) = self.repr(x) {
-                uniform &= parts[part] == parts[0];
-            }
-        });
-        uniform
-    }
-
-    /// A statement that ends a run.
     fn statement(&mut self, stmt: &Stmt) {
         match stmt {
             Stmt::Let(value, inst) => {
@@ -160,6 +112,45 @@ impl Emitter<'_> {
             Stmt::For(l) => self.counted_loop(l),
             Stmt::Prefetch(..) => {}
         }
+    }
+
+    fn define_zero(&mut self, counter: Value) {
+        self.define(counter, Repr::Const(0));
+    }
+
+    fn pass_on(&mut self, from: Value, to: Value) {
+        let repr = self.repr(from);
+        self.define(to, repr);
+    }
+
+    fn repeated(&mut self, l: &Loop) {
+        self.repeat(l);
+    }
+}
+
+impl Emitter<'_> {
+    fn run_part(&mut self, inst: &Inst, value: Value, part: usize) -> clif::Value {
+        match inst {
+            Inst::Load(buffer, address, lanes) => {
+                let (elem, at) = (self.elem(value), self.pointer(*buffer, address));
+                match reach(lanes) {
+                    Reach::Const(lanes) => self.load_part(elem, at, part, lanes),
+                    Reach::Dynamic(_) => unreachable!("`joins` keeps these out of runs"),
+                }
+            }
+            _ => self.lane_wise(inst, part),
+        }
+    }
+
+    /// Whether part `part` of the result equals part 0 because those of the operands do.
+    fn uniform(&self, inst: &Inst, part: usize) -> bool {
+        let mut uniform = is_lane_wise(inst) && !matches!(inst, Inst::Keep(..));
+        inst.for_each_value(|x| {
+            if let Repr::Vector(parts) = self.repr(x) {
+                uniform &= parts[part] == parts[0];
+            }
+        });
+        uniform
     }
 
     fn single(&mut self, inst: &Inst, value: Value) -> Repr {

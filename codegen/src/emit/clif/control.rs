@@ -1,36 +1,16 @@
 //! Counted loops: the counter and every part of every carried value are block parameters.
 
 use super::emitter::{Emitter, Repr};
+use crate::emit::order::InOrder;
 use crate::ir::{Carried, Loop, Value};
 use cranelift_codegen::cursor::Cursor;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self as clif, BlockArg, InstBuilder, types};
 
 impl Emitter<'_> {
-    pub(super) fn counted_loop(&mut self, l: &Loop) {
-        match l.trip.as_const() {
-            Some(0) => self.pass_on(&l.carried, |c| (c.result, c.init)),
-            Some(1) => {
-                self.define(l.counter, Repr::Const(0));
-                self.pass_on(&l.carried, |c| (c.param, c.init));
-                self.block(&l.body);
-                self.pass_on(&l.carried, |c| (c.result, c.next));
-            }
-            _ => self.repeated(l),
-        }
-    }
-
-    /// Makes one value of each carried triple stand for another.
-    fn pass_on(&mut self, carried: &[Carried], ends: impl Fn(&Carried) -> (Value, Value)) {
-        for (to, from) in carried.iter().map(ends) {
-            let repr = self.repr(from);
-            self.define(to, repr);
-        }
-    }
-
     /// A loop tested at its end; one whose trip count is known only at run time is also
     /// tested before it, and its results then come by way of the block after it.
-    fn repeated(&mut self, l: &Loop) {
+    pub(super) fn repeat(&mut self, l: &Loop) {
         let trip = self.size(&l.trip);
         let zero = self.index_const(0);
         let inits = self.args(&l.carried, |c| c.init);

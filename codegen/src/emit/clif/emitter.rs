@@ -1,5 +1,6 @@
 use super::base3::Split;
 use crate::emit::bytes::SmallBytes;
+use crate::emit::order::InOrder;
 use crate::ir::{BufferParam, Dim, Elem, Function, Size, Type, Value};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{

@@ -6,43 +6,19 @@
 
 use super::emitter::{Emitter, LANES, Repr};
 use super::inst::{Inst as Code, Kind, Reg, Rm};
-use crate::emit::order::{Run, is_lane_wise, vector_access};
-use crate::ir::{Inst, Stmt, Value, VectorOp};
+use crate::emit::order::{InOrder, Run, is_lane_wise, vector_access};
+use crate::ir::{Function, Inst, Loop, Stmt, Value, VectorOp};
 
-impl Emitter<'_> {
-    pub(super) fn block(&mut self, block: &[Stmt]) {
-        let mut run = Run::default();
-        for stmt in block {
-            if let Stmt::Let(value, inst) = stmt {
-                self.small_bytes.note(*value, inst);
-            }
-            if self.emits_nothing_or_once(stmt) {
-                continue;
-            }
-            if !self.joins(stmt) {
-                self.run(std::mem::take(&mut run));
-                self.statement(stmt);
-                continue;
-            }
-            if let Some((buffer, address, _, store)) = vector_access(stmt) {
-                if !run.admits(buffer, address, store) {
-                    self.run(std::mem::take(&mut run));
-                }
-                if !self.source.is_only_read(buffer) {
-                    run.accesses.push((buffer, address, store));
-                }
-            }
-            run.stmts.push(stmt);
-        }
-        self.run(run);
+impl InOrder for Emitter<'_> {
+    fn source(&self) -> &Function {
+        self.source
     }
 
-    /// Emits what has no place in a run and need not end one either: constants, and values that are the
-    /// same in every part.
     fn emits_nothing_or_once(&mut self, stmt: &Stmt) -> bool {
         let Stmt::Let(value, inst) = stmt else {
             return false;
         };
+        self.small_bytes.note(*value, inst);
         let repr = match inst {
             Inst::F32(bits) => Repr::Const(*bits),
             Inst::I32(x) => Repr::Const(x.cast_unsigned()),
@@ -68,7 +44,6 @@ impl Emitter<'_> {
         true
     }
 
-    /// Whether a statement is lane-wise on vectors, without control flow.
     fn joins(&self, stmt: &Stmt) -> bool {
         let vector = match stmt {
             Stmt::Let(value, _) | Stmt::Store { value, .. } => self.is_vector(*value),
@@ -113,28 +88,6 @@ impl Emitter<'_> {
         }
     }
 
-    fn run_part(&mut self, inst: &Inst, value: Value, part: usize) -> Reg {
-        match inst {
-            Inst::Load(buffer, address, lanes) => {
-                let at = self.address(*buffer, address);
-                self.load_part(at, part, lanes)
-            }
-            _ => self.lane_wise(inst, value, part),
-        }
-    }
-
-    /// Whether part `part` of the result equals part 0 because those of the operands do.
-    fn uniform(&self, inst: &Inst, part: usize) -> bool {
-        let mut uniform = is_lane_wise(inst) && !matches!(inst, Inst::Keep(..));
-        inst.for_each_value(|x| match self.repr(x) {
-            Repr::Vector(parts) => uniform &= parts[part] == parts[0],
-            Repr::Compare => uniform = false,
-            _ => {}
-        });
-        uniform
-    }
-
-    /// A statement that ends a run.
     fn statement(&mut self, stmt: &Stmt) {
         match stmt {
             Stmt::Let(value, inst) => {
@@ -157,6 +110,42 @@ impl Emitter<'_> {
                 self.push(Code::Prefetch(at.mem()));
             }
         }
+    }
+
+    fn define_zero(&mut self, counter: Value) {
+        self.define(counter, Repr::Const(0));
+    }
+
+    fn pass_on(&mut self, from: Value, to: Value) {
+        let (repr, scope) = (self.repr(from).clone(), self.scope_of(from));
+        self.define_at(scope, to, repr);
+    }
+
+    fn repeated(&mut self, l: &Loop) {
+        self.repeat(l);
+    }
+}
+
+impl Emitter<'_> {
+    fn run_part(&mut self, inst: &Inst, value: Value, part: usize) -> Reg {
+        match inst {
+            Inst::Load(buffer, address, lanes) => {
+                let at = self.address(*buffer, address);
+                self.load_part(at, part, lanes)
+            }
+            _ => self.lane_wise(inst, value, part),
+        }
+    }
+
+    /// Whether part `part` of the result equals part 0 because those of the operands do.
+    fn uniform(&self, inst: &Inst, part: usize) -> bool {
+        let mut uniform = is_lane_wise(inst) && !matches!(inst, Inst::Keep(..));
+        inst.for_each_value(|x| match self.repr(x) {
+            Repr::Vector(parts) => uniform &= parts[part] == parts[0],
+            Repr::Compare => uniform = false,
+            _ => {}
+        });
+        uniform
     }
 
     fn single(&mut self, inst: &Inst, value: Value) -> Repr {

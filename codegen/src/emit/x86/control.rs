@@ -9,6 +9,7 @@ use super::emitter::{Counted, Emitter, Repr};
 use super::inst::{Alu, If, Inst, Kind, Operand, Reg, Rm};
 use super::memory::bytes;
 use super::op;
+use crate::emit::order::InOrder;
 use crate::ir::{Address, Block, Carried, Loop, Size, Stmt, Value};
 use std::collections::BTreeSet;
 
@@ -54,30 +55,8 @@ impl CounterUses {
 }
 
 impl Emitter<'_> {
-    pub(super) fn counted_loop(&mut self, l: &Loop) {
-        match l.trip.as_const() {
-            Some(0) => self.pass_on(&l.carried, |c| (c.result, c.init)),
-            Some(1) => {
-                self.define(l.counter, Repr::Const(0));
-                self.pass_on(&l.carried, |c| (c.param, c.init));
-                self.block(&l.body);
-                self.pass_on(&l.carried, |c| (c.result, c.next));
-            }
-            _ => self.repeated(l),
-        }
-    }
-
-    /// Makes one value of each carried triple stand for another.
-    fn pass_on(&mut self, carried: &[Carried], ends: impl Fn(&Carried) -> (Value, Value)) {
-        for (to, from) in carried.iter().map(ends) {
-            let repr = self.repr(from).clone();
-            let scope = self.scope_of(from);
-            self.define_at(scope, to, repr);
-        }
-    }
-
     /// A loop tested at its end; one whose trip count is known only at run time is also tested before.
-    fn repeated(&mut self, l: &Loop) {
+    pub(super) fn repeat(&mut self, l: &Loop) {
         let carried: Vec<(Reg, Kind)> = l.carried.iter().flat_map(|c| self.begin(c)).collect();
         let (which, end) = self.count(l);
         let (head, after) = (self.new_label(), self.new_label());

@@ -69,6 +69,7 @@ mod vector;
 
 pub use error::EmitError;
 
+use crate::emit::order::InOrder;
 use crate::ir::{Function, verify};
 use crate::passes::expand;
 use allocate::{Registers, SAVED, allocate};
