@@ -37,13 +37,7 @@ impl Maker {
 
     /// Cranelift, for a tier.
     pub fn narrow(tier: Tier) -> Maker {
-        let target = match tier {
-            Tier::X86_64V2 => Target::X86_64V2,
-            Tier::X86_64V3 => Target::X86_64V3,
-            Tier::X86_64V4 => Target::X86_64V4,
-            Tier::Portable | Tier::Neon => Target::Native,
-        };
-        Maker::Narrow(target, dispatch::best_isa_of(tier))
+        Maker::Narrow(target(tier), dispatch::best_isa_of(tier))
     }
 
     /// Whether functions become code of 256 or 512 bits for an instruction set here: on x86-64 where C
@@ -92,9 +86,10 @@ impl Maker {
     /// # Safety
     /// As [`CodeBuilder::new`].
     pub unsafe fn module(self, symbols: &[(&str, *const u8)]) -> Result<CodeBuilder, JitError> {
+        // What calls wide kernels is Cranelift's, of the same tier.
         let target = match self {
             Maker::Narrow(target, _) => target,
-            Maker::Wide(_) => Target::Native,
+            Maker::Wide(isa) => target(isa.tier()),
         };
         // SAFETY: the caller's promise, passed on.
         let mut builder = unsafe { CodeBuilder::new(clif::isa(target)?, symbols) }?;
@@ -102,6 +97,16 @@ impl Maker {
             builder.use_wide(isa)?;
         }
         Ok(builder)
+    }
+}
+
+/// The machine that Cranelift makes code for on a tier.
+const fn target(tier: Tier) -> Target {
+    match tier {
+        Tier::X86_64V2 => Target::X86_64V2,
+        Tier::X86_64V3 => Target::X86_64V3,
+        Tier::X86_64V4 => Target::X86_64V4,
+        Tier::Portable | Tier::Neon => Target::Native,
     }
 }
 

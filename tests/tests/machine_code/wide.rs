@@ -29,7 +29,6 @@ fn called(name: &str) -> Vec<String> {
         "vpor" => &["vpord"],
         "vpxor" => &["vpxord"],
         "vextractf128" => &["vextractf32x4"],
-        "vcvtusi2ss" => &["vcvtusi2ss"],
         _ => &[],
     };
     let all = std::iter::once(&name).chain(also);
