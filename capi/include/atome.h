@@ -63,7 +63,7 @@ enum {
  *   ids: seq_len rows of W      out: seq_len rows of dim      scale: finite
  *
  * A trit of 0 gives +0.0. It cannot say that it refuses: with an argument that is null or misaligned, a size or an id below 0,
- * it does nothing. An id must be a row of W, whose size it is not told; tern_embed_packed is.
+ * or a scale that is not finite, it does nothing. An id must be a row of W, whose size it is not told; tern_embed_packed is.
  */
 void tern_embed(const int8_t *W, const int32_t *ids, float *out, float scale, int seq_len, int dim);
 
@@ -89,6 +89,9 @@ size_t tern_quantized_words(size_t tokens, size_t cols);
 /* Activations as int8: each row by its greatest magnitude, which becomes 127, half to even. A row has its scale and the sum of its
  * codes. */
 atome_status tern_quantize(const float *x, size_t tokens, size_t cols, uint32_t *q, size_t words, float *scales, int32_t *sums);
+
+/* Scales of the calls below and of tern_embed_packed are finite; others are refused. A product or a quantisation of no tokens has no results: it
+ * is ATOME_OK where its other arguments are in order, and nothing is written. */
 
 /* out[r] = scale * sum of w[r][c] * x[c], in the order of the columns; w is packed as TERN_INT2. */
 atome_status tern_gemv(const uint32_t *w, size_t rows, size_t cols, const float *x, float scale, float *out);

@@ -122,3 +122,23 @@ pub(crate) unsafe fn text<'a>(
     let text = text.map_err(|_| Failure::argument(format_args!("`{argument}` is not UTF-8")));
     text.map(Some)
 }
+
+/// Checks the scales of an argument.
+///
+/// # Errors
+/// For the first that is not finite: it would make every number of a result NaN or infinite.
+pub(crate) fn finite(name: &str, scales: &[f32]) -> Result<(), Failure> {
+    match scales.iter().position(|scale| !scale.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let place = match scales.len() {
+                1 => String::new(),
+                _ => format!(" at {at}"),
+            };
+            let found = scales[at];
+            Err(Failure::argument(format_args!(
+                "`{name}`{place} is {found}, expected a finite number"
+            )))
+        }
+    }
+}

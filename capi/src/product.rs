@@ -1,6 +1,6 @@
 //! Ternary matrices: packing, quantising, products.
 
-use crate::lent::{count, slice, slice_mut};
+use crate::lent::{count, finite, slice, slice_mut};
 use crate::rows::packing;
 use crate::status::{Failure, Status, answer, call};
 use atome_kernels::packing::{int8, matrix};
@@ -64,6 +64,9 @@ pub(crate) unsafe extern "C" fn tern_quantize(
         if cols == 0 {
             return Err(Failure::argument("`cols` is 0, expected 1 or more"));
         }
+        if tokens == 0 {
+            return Ok(());
+        }
         Ok(safe::quantize(x, q, scales, sums)?)
     })
 }
@@ -86,6 +89,7 @@ pub(crate) unsafe extern "C" fn tern_gemv(
         let x = unsafe { slice("x", x, cols)? };
         // SAFETY: the caller vouches for `rows` outputs.
         let out = unsafe { slice_mut("out", out, rows)? };
+        finite("scale", &[scale])?;
         Ok(safe::gemv(w, x, scale, out)?)
     })
 }
@@ -109,6 +113,10 @@ pub(crate) unsafe extern "C" fn tern_gemm(
         let x = unsafe { slice("x", x, count("x", tokens, cols)?)? };
         // SAFETY: the caller vouches for `tokens` rows of outputs.
         let out = unsafe { slice_mut("out", out, count("out", tokens, rows)?)? };
+        finite("scale", &[scale])?;
+        if tokens == 0 {
+            return sized(rows, cols);
+        }
         Ok(safe::gemm(rows, cols, w, x, scale, out)?)
     })
 }
@@ -135,6 +143,8 @@ pub(crate) unsafe extern "C" fn tern_gemv_i8(
         let q = unsafe { slice("q", q, int8::words(1, cols))? };
         // SAFETY: the caller vouches for `rows` outputs.
         let out = unsafe { slice_mut("out", out, rows)? };
+        finite("q_scale", &[q_scale])?;
+        finite("scale", &[scale])?;
         let gemv = match packing {
             Packing::Int2 => safe::gemv_int2_i8,
             Packing::Base3 => safe::gemv_base3_i8,
@@ -170,10 +180,24 @@ pub(crate) unsafe extern "C" fn tern_gemm_i8(
         let q_sums = unsafe { slice("q_sums", q_sums, tokens)? };
         // SAFETY: the caller vouches for `tokens` rows of outputs.
         let out = unsafe { slice_mut("out", out, count("out", tokens, rows)?)? };
+        finite("q_scales", q_scales)?;
+        finite("scale", &[scale])?;
+        if tokens == 0 {
+            return sized(rows, cols);
+        }
         let gemm = match packing {
             Packing::Int2 => safe::gemm_int2_i8,
             Packing::Base3 => safe::gemm_base3_i8,
         };
         Ok(gemm(rows, cols, w, q, q_scales, q_sums, scale, out)?)
     })
+}
+
+/// Checks the size of a matrix that multiplies nothing.
+fn sized(rows: usize, cols: usize) -> Result<(), Failure> {
+    match (rows, cols) {
+        (0, _) => Err(Failure::argument("`rows` is 0, expected 1 or more")),
+        (_, 0) => Err(Failure::argument("`cols` is 0, expected 1 or more")),
+        _ => Ok(()),
+    }
 }

@@ -1,6 +1,6 @@
 //! Rows of embedding tables.
 
-use crate::lent::{count, slice, slice_mut};
+use crate::lent::{count, finite, slice, slice_mut};
 use crate::status::{Failure, Status, answer, call};
 use atome_kernels::ops::ByteRows;
 use atome_kernels::packing::embed;
@@ -36,7 +36,7 @@ pub(crate) unsafe extern "C" fn tern_embed(
         let (Ok(tokens), Ok(d_model)) = (usize::try_from(seq_len), usize::try_from(dim)) else {
             return;
         };
-        if W.is_null() {
+        if W.is_null() || !scale.is_finite() {
             return;
         }
         // SAFETY: the caller vouches for `tokens` ids and as many rows of output.
@@ -104,6 +104,7 @@ pub(crate) unsafe extern "C" fn tern_embed_packed(
         let ids = unsafe { slice("ids", ids, seq_len)? };
         // SAFETY: the caller vouches for as many rows of output.
         let out = unsafe { slice_mut("out", out, count("out", seq_len, dim)?)? };
+        finite("scale", &[scale])?;
         let embed = match packing {
             Packing::Int2 => safe::embed_int2,
             Packing::Base3 => safe::embed_base3,

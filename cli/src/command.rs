@@ -2,7 +2,7 @@
 
 #[cfg(feature = "train")]
 use crate::cmd::train;
-use crate::cmd::{bench, classify, emit, eval, inspect, logits, pack, run, tokenize, tune};
+use crate::cmd::{bench, chat, classify, emit, eval, inspect, logits, pack, run, tokenize, tune};
 use crate::failure::Failure;
 use crate::output;
 use clap::error::ErrorKind;
@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Train(Box<train::TrainArgs>),
     Bench(bench::BenchArgs),
     Tune(tune::TuneArgs),
+    /// What `run --chat` starts for itself
+    #[command(name = chat::apart::COMMAND, hide = true)]
+    ChatTemplate,
 }
 
 impl Command {
@@ -66,6 +69,7 @@ impl Command {
             Command::Train(args) => train::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::Tune(args) => tune::run(&args),
+            Command::ChatTemplate => chat::apart::serve(),
         }
     }
 }

@@ -60,12 +60,24 @@ pub(crate) enum Failure {
     NoTokenizer(#[from] TokenizerError),
     #[error("{0}; --stop needs text")]
     StopWithoutText(TokenizerError),
+    #[error("no command /{0}; /help lists them")]
+    NoChatCommand(String),
+    #[error("/{0} needs a file: /{0} FILE")]
+    NoChatFile(String),
+    /// What a command of a conversation did not do.
+    #[error("{0}")]
+    ChatCommand(Box<Failure>),
+    /// Something that was spoken of when it went wrong.
+    #[error("something went wrong on the way")]
+    Told { code: u8 },
     #[error("{}: {fault}", path.display())]
     StateFile { path: PathBuf, fault: String },
     #[error("`{}` was not written by `{by}`: move it away, or choose another file", path.display())]
     NotAState { path: PathBuf, by: &'static str },
     #[error("the chat template refuses the conversation: {0}")]
     Template(String),
+    #[error("cannot run the chat template in a process of its own: {cause}")]
+    TemplateProcess { cause: io::Error },
     #[error("cannot read the chat template from `{}`: {fault}", path.display())]
     TemplateFile { path: PathBuf, fault: String },
     #[error("dimension `{name}` is given twice")]
@@ -206,8 +218,10 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// 1 if the model or the machine failed, 2 if it was asked for the wrong thing.
-    fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         let machine = match self {
+            Failure::Told { code } => return *code,
+            Failure::ChatCommand(cause) => return cause.exit_code(),
             Failure::File(error) | Failure::Bench(BenchError::Load(LoadError::File(error))) => {
                 file_failed(error)
             }
@@ -232,6 +246,7 @@ impl Failure {
             #[cfg(feature = "train")]
             Failure::Signals(_) => true,
             Failure::Bench(BenchError::Schedule { .. } | BenchError::NotLaidOut { .. }) => false,
+            Failure::TemplateProcess { .. } => true,
             Failure::Differs { .. } | Failure::Output(_) | Failure::Rust(_) | Failure::Bench(_) => {
                 true
             }
@@ -246,6 +261,18 @@ impl Failure {
             true => 1,
             false => 2,
         }
+    }
+
+    /// Whether the other lines of a conversation can be taken as if this one had not been there.
+    pub(crate) fn is_of_a_line(&self) -> bool {
+        matches!(
+            self,
+            Failure::Template(_)
+                | Failure::NothingSaid
+                | Failure::NoChatCommand(_)
+                | Failure::NoChatFile(_)
+                | Failure::ChatCommand(_)
+        )
     }
 
     /// Whether somebody stopped it.
@@ -278,6 +305,7 @@ impl Failure {
             // Whoever was reading has what they wanted, as with `| head`.
             Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Failure::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
+            Failure::Told { code } => ExitCode::from(*code),
             failure => {
                 output::complain(failure);
                 ExitCode::from(failure.exit_code())

@@ -24,10 +24,15 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// Reads to the end, which must come within 64 MiB.
 pub(crate) fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
+    read_to_end_within(from, MAX_BYTES)
+}
+
+/// Reads to the end, which must come within so many bytes.
+pub(crate) fn read_to_end_within(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("expected at most {MAX_BYTES} bytes, found more");
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let message = format!("expected at most {most} bytes, found more");
         return Err(io::Error::new(ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)

@@ -20,14 +20,16 @@
 //! | `input` | reading what may never end |
 //! | `interrupt` | Ctrl-C |
 //! | `text` | text to a stream as its bytes come |
+//! | `closed` | whether there was a standard output from the start |
 //! | `output` | standard output and standard error |
 //! | `place` | where a file is written, and what is there already |
 //! | `progress` | a bar while something takes long |
 //! | `units` | numbers for people |
 //! | `failure` | what can go wrong, its one line and its exit code |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod args;
+mod closed;
 mod cmd;
 mod command;
 mod config;
@@ -52,6 +54,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     limits::survive_full_files();
+    if let Err(failure) = closed::check() {
+        return failure.report();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return command::explain(&error),

@@ -42,6 +42,17 @@ pub(crate) struct PromptArgs {
 pub(crate) enum Given {
     Text(Vec<u8>),
     Ids(Vec<u32>),
+    /// What went before is continued.
+    Nothing,
+}
+
+/// Where what was given stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// It begins a text.
+    OfAText,
+    /// It follows what a session has seen.
+    AfterAState,
 }
 
 impl PromptArgs {
@@ -123,16 +134,21 @@ pub(crate) fn check_model(model: Option<&Path>) -> Result<(), Failure> {
 }
 
 impl Given {
-    /// As token ids that the model has, one at least.
+    /// As token ids that the model has. A token that begins texts stands before a text that begins one.
     ///
     /// # Errors
     /// If it is text and the model has no known tokenizer, or an id is not in its vocabulary.
-    pub(crate) fn into_tokens(self, model: &Model) -> Result<Vec<u32>, Failure> {
+    pub(crate) fn into_tokens(self, model: &Model, start: Start) -> Result<Vec<u32>, Failure> {
         let ids = match self {
             Given::Ids(ids) => ids,
+            Given::Nothing => Vec::new(),
             Given::Text(text) => {
                 let tokenizer = model.tokenizer()?;
-                [tokenizer.before(), &tokenizer.encode(&text)].concat()
+                let before = match start {
+                    Start::OfAText => tokenizer.before(),
+                    Start::AfterAState => &[],
+                };
+                [before, &tokenizer.encode(&text)].concat()
             }
         };
         let vocab = model.vocab();

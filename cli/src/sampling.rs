@@ -6,7 +6,7 @@ use atome::Model;
 use atome::sampler::Sampling;
 use clap::Args;
 
-/// How tokens are chosen. What is not given is as `generation_config.json` of the model's directory says, or else as
+/// How tokens are chosen. What is not given is as the model says that it is published with (`generation_config.json`), or else as
 /// [`Sampling::default`].
 #[derive(Debug, Args)]
 pub(crate) struct SamplingArgs {
@@ -76,7 +76,7 @@ impl SamplingArgs {
             .map(|(name, _, said)| format!("{name} {said}"))
             .collect();
         if !changes.is_empty() {
-            let line = format!("generation_config.json: {}", changes.join(", "));
+            let line = format!("as the model is published: {}", changes.join(", "));
             output::note(quiet, line);
         }
         said

@@ -27,9 +27,8 @@ pub(crate) struct Saved {
     pub(crate) messages: Vec<Message>,
     /// The text that the session has taken in.
     pub(crate) seen: Vec<u8>,
-    /// Where the random sequence and the repetition penalty are; `None` of a conversation that an older program saved.
-    #[serde(default)]
-    pub(crate) sampler: Option<SamplerState>,
+    /// Where the random sequence and the repetition penalty are.
+    pub(crate) sampler: SamplerState,
 }
 
 /// Writes a session's state to a file, whole or not at all; a file of somebody else is left alone.
@@ -40,11 +39,11 @@ pub(crate) fn save(session: &Session, path: &Path) -> Result<(), Failure> {
 /// Writes a conversation and the session's state.
 pub(crate) fn save_talk(session: &Session, saved: &Saved, path: &Path) -> Result<(), Failure> {
     let json = serde_json::to_vec(saved).map_err(|e| Failure::Output(e.into()))?;
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend((json.len() as u64).to_le_bytes());
-    bytes.extend(json);
-    bytes.extend(state(session)?);
-    write(path, &bytes)
+    let mut content = (json.len() as u64).to_le_bytes().to_vec();
+    content.extend(json);
+    content.extend(state(session)?);
+    let sum = u64::from(crc32fast::hash(&content));
+    write(path, &[&MAGIC[..], &sum.to_le_bytes(), &content].concat())
 }
 
 fn state(session: &Session) -> Result<Vec<u8>, Failure> {
@@ -73,7 +72,7 @@ fn is_ours(path: &Path) -> bool {
 /// Goes back to a state that was saved; of a conversation its state alone.
 pub(crate) fn load(session: &mut Session, path: &Path) -> Result<(), Failure> {
     let bytes = read(session, path)?;
-    let state = match split(&bytes) {
+    let state = match split(&bytes).map_err(|fault| in_file(path, fault))? {
         Some((_, state)) => state,
         None => &bytes[..],
     };
@@ -90,7 +89,8 @@ pub(crate) fn load_talk(session: &mut Session, path: &Path) -> Result<Saved, Fai
             "expected a conversation that `/save` wrote".to_owned(),
         )
     };
-    let (json, state) = split(&bytes).ok_or_else(none)?;
+    let parts = split(&bytes).map_err(|fault| in_file(path, fault))?;
+    let (json, state) = parts.ok_or_else(none)?;
     let saved = serde_json::from_slice(json);
     let saved = saved.map_err(|cause| in_file(path, format!("not a conversation: {cause}")))?;
     let restored = session.restore(state);
@@ -103,10 +103,22 @@ fn in_file(path: &Path, fault: String) -> Failure {
     Failure::StateFile { path, fault }
 }
 
-/// The text and the state of a conversation.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<8>()?;
-    rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
+/// The text of a conversation, as JSON, and its state.
+type Parts<'b> = (&'b [u8], &'b [u8]);
+
+/// The text and the state of a conversation; `None` of what does not start as one.
+fn split(bytes: &[u8]) -> Result<Option<Parts<'_>>, String> {
+    let Some(rest) = bytes.strip_prefix(MAGIC) else {
+        return Ok(None);
+    };
+    let parts = || {
+        let (sum, content) = rest.split_first_chunk::<8>()?;
+        (u64::from(crc32fast::hash(content)) == u64::from_le_bytes(*sum)).then_some(())?;
+        let (length, rest) = content.split_first_chunk::<8>()?;
+        rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
+    };
+    let damaged = "the conversation is damaged: its checksum is not that of its bytes";
+    parts().map(Some).ok_or_else(|| damaged.to_owned())
 }
 
 /// Reads a file, as far as one of this model may be long.

@@ -17,6 +17,11 @@ fn ascii() -> String {
 
 fn turns(said: &Said) -> Vec<Json> {
     assert_eq!(said.code, Some(0), "{said:?}");
+    lines(said)
+}
+
+/// The turns of a conversation, whatever else was wrong in it.
+fn lines(said: &Said) -> Vec<Json> {
     said.out
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -139,7 +144,7 @@ fn a_conversation_is_kept_and_gone_back_to() {
     fixture.write("other", b"something");
     let said =
         chat("one\n/load other\n/save other\n/load none\n/nothing\n/save\n/help\ntwo\nthree\n");
-    assert_eq!(turns(&said), all);
+    assert_eq!((said.code, lines(&said)), (Some(2), all.clone()));
     for expected in [
         "error: other: expected a conversation that `/save` wrote",
         "error: `other` was not written by `atome run --save-state`: move it away, or choose another file",
@@ -203,19 +208,51 @@ fn a_conversation_goes_on_with_the_same_random_numbers() {
     assert_eq!(chat("else\n/load talk\nthree\n", &[])[1], all[2]);
     let from_the_start = ["--load-state", "talk"];
     assert_eq!(chat("three\nfour\n", &from_the_start), all[2..]);
-    // Without its place the sequence would begin again.
-    let bytes = fs::read(fixture.path("talk")).unwrap();
-    let length = usize::try_from(u64::from_le_bytes(*bytes[8..].first_chunk().unwrap())).unwrap();
-    let mut saved: Json = serde_json::from_slice(&bytes[16..16 + length]).unwrap();
-    saved.as_object_mut().unwrap().remove("sampler").unwrap();
-    let json = saved.to_string();
-    let mut old = bytes[..8].to_vec();
-    old.extend((json.len() as u64).to_le_bytes());
-    old.extend(json.as_bytes());
-    old.extend(&bytes[16 + length..]);
-    fixture.write("old", &old);
-    let again = chat("three\nfour\n", &["--load-state", "old"]);
-    assert_ne!(again, all[2..]);
+}
+
+/// Whatever bit was turned on the way, the file is refused in a line and the conversation goes on as it was.
+#[test]
+fn damaged_states_and_conversations_are_refused() {
+    let fixture = Fixture::new();
+    let ascii = ascii();
+    let chat = |input: &str| {
+        let args = [
+            "run", "lm.bin", "--chat", "--json", "-q", "-n", "3", "--greedy", &ascii,
+        ];
+        fixture.run_with_stdin(&args, input.as_bytes())
+    };
+    let all = turns(&chat("one\n/save talk\ntwo\n"));
+    fixture.ok(&["run", "lm.bin", "-q", "-p", "x", "-n1", "--save-state", "s"]);
+    let (talk, state) = (
+        fs::read(fixture.path("talk")).unwrap(),
+        fs::read(fixture.path("s")).unwrap(),
+    );
+    let turn = |bytes: &[u8], bit: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fixture.write("turned", &bytes);
+    };
+    for part in 1..16 {
+        turn(&talk, 8 * 8 + part * 8 * (talk.len() - 8) / 16 + part % 8);
+        let said = chat("one\n/load turned\ntwo\n");
+        let expected =
+            "error: turned: the conversation is damaged: its checksum is not that of its bytes\n";
+        assert_eq!((said.code, &*said.err), (Some(2), expected));
+        assert_eq!(lines(&said), all);
+        turn(
+            &state,
+            24 * 8 + part * 8 * (state.len() - 24) / 16 + part % 8,
+        );
+        let args = ["run", "lm.bin", "-q", "-p", "x", "--load-state", "turned"];
+        let said = fixture.run(&args);
+        let expected = "error: turned: the session state is damaged: its checksum is ";
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(
+            said.err.starts_with(expected) && said.err.lines().count() == 1,
+            "{}",
+            said.err
+        );
+    }
 }
 
 #[test]
@@ -288,10 +325,10 @@ fn a_run_goes_on_from_a_state() {
     let whole = run(&["-p", "Once", "-n", "20"]);
     let first = run(&["-p", "Once", "-n", "8", "--save-state", "s"]);
     let rest = run(&["-n", "12", "--load-state", "s"]);
-    assert_eq!(
-        first.trim_end_matches('\n').to_owned() + &decoded(&rest),
-        whole
-    );
+    assert_eq!(first.trim_end_matches('\n').to_owned() + &rest, whole);
+    // As text too where it is to stop.
+    let stopped = run(&["-n", "12", "--load-state", "s", "--stop", "never there"]);
+    assert_eq!(stopped, rest);
     // A prompt is read after the state.
     let more = run(&["-p", "upon", "-n", "5", "--load-state", "s"]);
     let text = first.trim_end_matches('\n').to_owned() + "upon";
@@ -327,15 +364,6 @@ fn a_run_goes_on_from_a_state() {
         );
     }
     assert_eq!(fs::read(fixture.path("notes")).unwrap(), b"mine");
-}
-
-/// The text of ids with commas between them, as a prompt of no text is continued.
-fn decoded(ids: &str) -> String {
-    let ids = ids
-        .trim_end()
-        .split(',')
-        .map(|id| id.parse::<u8>().unwrap());
-    String::from_utf8_lossy(&ids.collect::<Vec<u8>>()).into_owned() + "\n"
 }
 
 #[test]

@@ -271,7 +271,7 @@ fn what_the_directory_says_of_choosing_tokens_is_done() {
         fixture.run(&[&args[..], more].concat())
     };
     let said = run(&fixture, &["--ignore-eos"]);
-    let line = "generation_config.json: temperature 3, top-k 3, repetition penalty 1.5";
+    let line = "as the model is published: temperature 3, top-k 3, repetition penalty 1.5";
     assert!(said.err.lines().any(|l| l == line), "{said:?}");
     let flags = [
         "--temperature",
@@ -296,7 +296,7 @@ fn what_the_directory_says_of_choosing_tokens_is_done() {
     ];
     let said = run(&fixture, &other);
     assert_eq!(said.out, run(&plain, &["--ignore-eos"]).out);
-    assert!(!said.err.contains("generation_config"), "{said:?}");
+    assert!(!said.err.contains("as the model is published"), "{said:?}");
     assert_eq!(
         run(
             &fixture,

@@ -155,27 +155,56 @@ fn a_reader_that_goes_away() {
     assert!(!err.contains("panic") && !err.contains("error:"), "{err}");
 }
 
-#[test]
-fn an_output_that_is_full() {
+/// A command of each kind that prints something.
+fn printing() -> Vec<Vec<&'static str>> {
+    let lines = [
+        "--help",
+        "--version",
+        "run lm.bin -p x -n 3 -q",
+        "run lm.bin -p x -n 3 -q --json",
+        "run lm.bin -p x -n 3 -q --stop zz",
+        "run lm.bin --tokens 1 -n 3 -q",
+        "run lm.bin --chat -p x -n 3 -q",
+        "run lm.bin --chat -p x -n 3 -q --json",
+        "run --help",
+        "logits lm.bin --tokens 1",
+        "classify cl.bin --tokens 1",
+        "inspect lm.bin",
+        "inspect lm.bin --plan",
+        "inspect lm.bin --graph",
+        "inspect lm.bin --json",
+        "eval lm.bin --text text.txt -q",
+        "eval lm.bin --text text.txt -q --json",
+        "pack lm.bin out.safetensors",
+        "pack lm.bin out.safetensors --force --json",
+        "tokenize lm.bin -p x",
+        "tokenize lm.bin --ids 65",
+        "tokenize lm.bin -p x --json",
+        "emit --op gemv -q",
+        "emit --op gemv --as rust -q",
+        "emit --op gemv --as asm -q",
+        "emit --op gemv --as object -q",
+        "bench --list",
+        "tune lm.bin -q --seconds 1",
+        "train --text long.txt --out t.safetensors --d-model 16 --n-layers 1 --d-head 8 --sequence 16 --batch 1 --steps 1 -q",
+    ];
+    let words = |line: &'static str| line.split(' ').collect();
+    lines.into_iter().map(words).collect()
+}
+
+fn texts() -> Fixture {
     let fixture = Fixture::new();
     fixture.write("text.txt", b"Once upon a time");
-    for args in [
-        &["--help"][..],
-        &["--version"],
-        &["run", "lm.bin", "-p", "x", "-n", "3", "-q"],
-        &["run", "lm.bin", "-p", "x", "-n", "3", "-q", "--json"],
-        &["logits", "lm.bin", "--tokens", "1"],
-        &["classify", "cl.bin", "--tokens", "1"],
-        &["inspect", "lm.bin"],
-        &["inspect", "lm.bin", "--json"],
-        &["eval", "lm.bin", "--text", "text.txt", "-q"],
-        &["emit", "--op", "gemv", "-q"],
-        &["emit", "--op", "gemv", "--as", "asm", "-q"],
-        &["emit", "--op", "gemv", "--as", "object", "-q"],
-        &["bench", "--list"],
-    ] {
+    fixture.write("long.txt", &b"Once upon a time. ".repeat(20));
+    fixture
+}
+
+#[test]
+fn an_output_that_is_full() {
+    let fixture = texts();
+    for args in printing() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let said = said(fixture.command(args).stdout(full));
+        let said = said(fixture.command(&args).stdout(full));
         let expected =
             "error: cannot write to standard output: No space left on device (os error 28)\n";
         assert_eq!(
@@ -184,4 +213,45 @@ fn an_output_that_is_full() {
             "{args:?}"
         );
     }
+}
+
+/// Nothing is begun whose answer would be lost.
+#[test]
+fn an_output_that_is_closed() {
+    let fixture = texts();
+    let before = names(&fixture);
+    for args in printing() {
+        let said = closed(&fixture, &args);
+        let expected = "error: cannot write to standard output: it is closed\n";
+        assert_eq!(
+            (said.code, said.err.as_str()),
+            (Some(1), expected),
+            "{args:?}"
+        );
+    }
+    assert_eq!(names(&fixture), before);
+    // Somebody who wants to hear nothing says so.
+    let quiet = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .unwrap();
+    let said = said(
+        fixture
+            .command(&["logits", "lm.bin", "--tokens", "1"])
+            .stdout(quiet),
+    );
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+/// The command without standard output.
+fn closed(fixture: &Fixture, args: &[&str]) -> Said {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" \"$@\" >&-", env!("CARGO_BIN_EXE_atome")]);
+    said(
+        shell
+            .args(args)
+            .current_dir(fixture.path(""))
+            .stdin(Stdio::null()),
+    )
 }

@@ -57,6 +57,13 @@ pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     deserializer.deserialize_u64(Whole)
 }
 
+/// Reads a value that may be left away, but not be `null`.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 struct Whole;
 
 impl Visitor<'_> for Whole {

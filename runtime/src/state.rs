@@ -7,9 +7,11 @@ use std::ops::Range;
 /// What a saved state starts with.
 const MAGIC: [u8; 8] = *b"ATOMESTA";
 /// The version of the layout that is written and read.
-const VERSION: u64 = 1;
-/// Bytes before the tensors: magic, version, fingerprint and position, 8 bytes each.
-const HEADER_BYTES: usize = 32;
+const VERSION: u64 = 2;
+/// Bytes before the tensors: magic, version, fingerprint, position and checksum, 8 bytes each.
+const HEADER_BYTES: usize = 40;
+/// Where the checksum of all other bytes is.
+const CHECKSUM: Range<usize> = 32..HEADER_BYTES;
 /// Greatest position a state may claim; counting on from it cannot overflow.
 const MAX_POSITION: u64 = 1 << 62;
 
@@ -48,7 +50,7 @@ impl Session {
         let (header, tensors) = state.split_at_mut(HEADER_BYTES);
         let (version, position) = (VERSION.to_le_bytes(), self.position.to_le_bytes());
         let words = [MAGIC, version, inner.fingerprint().to_bytes(), position];
-        header.copy_from_slice(words.as_flattened());
+        header[..CHECKSUM.start].copy_from_slice(words.as_flattened());
         for span in inner.plan.saved.spans(self.position) {
             let (used, rest) = tensors[span.saved].split_at_mut(span.slot.len());
             copy(used, self.bytes(span.slot));
@@ -60,17 +62,18 @@ impl Session {
                 _ => copy(&mut tensors[saved], self.bytes(slot)),
             }
         }
+        let sum = checksum(state);
+        state[CHECKSUM].copy_from_slice(&sum.to_le_bytes());
         Ok(())
     }
 
     /// Goes back to a state that a session of this model saved.
     ///
-    /// A state has no checksum: one whose numbers were changed on the way is restored as it is found, where it says nothing
-    /// that no session comes to.
+    /// A checksum finds what was changed on the way; it is no signature.
     ///
     /// # Errors
-    /// If `state` is no saved state, or one of another version, of another model or of another length, or says what no
-    /// session comes to; nothing has changed then.
+    /// If `state` is no saved state, or one of another version, of another model or of another length, is damaged, or says
+    /// what no session comes to; nothing has changed then.
     pub fn restore(&mut self, state: &[u8]) -> Result<(), RunError> {
         let position = self.check_state(state)?;
         self.reset();
@@ -139,8 +142,8 @@ impl Session {
             let (expected, found) = (self.state_bytes(), state.len());
             return Err(RunError::StateLength { expected, found });
         };
-        let &[magic, version, fingerprint, position] = header.as_chunks().0 else {
-            unreachable!("a header of four times eight bytes");
+        let &[magic, version, fingerprint, position, stated] = header.as_chunks().0 else {
+            unreachable!("a header of five times eight bytes");
         };
         if magic != MAGIC {
             let found = magic.escape_ascii().to_string();
@@ -156,6 +159,10 @@ impl Session {
             return Err(RunError::StateModel { expected, found });
         }
         self.check_length(state.len())?;
+        let (expected, found) = (u64::from_le_bytes(stated), checksum(state));
+        if found != expected {
+            return Err(RunError::StateChecksum { expected, found });
+        }
         let (position, max) = (u64::from_le_bytes(position), MAX_POSITION);
         if position > max {
             return Err(RunError::StatePosition { position, max });
@@ -179,6 +186,14 @@ impl Session {
             false => Err(RunError::StateArgmax { found, logits }),
         }
     }
+}
+
+/// The CRC-32 of a saved state, but for where it states it.
+fn checksum(state: &[u8]) -> u64 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&state[..CHECKSUM.start]);
+    crc.update(&state[CHECKSUM.end..]);
+    crc.finalize().into()
 }
 
 /// Copies numbers of four bytes, which are little-endian in a saved state, to or from it.

@@ -25,7 +25,9 @@ const BITMAMBA2: BitMamba2Config = BitMamba2Config {
     n_heads: 6,
 };
 /// Bytes before the tensors.
-const HEADER: usize = 32;
+const HEADER: usize = 40;
+/// Where the checksum of all other bytes is.
+const CHECKSUM: usize = 32;
 
 fn atome(seed: u64) -> Checkpoint {
     Checkpoint::random(ATOME, None, seed)
@@ -38,6 +40,15 @@ fn bitmamba2(seed: u64) -> Checkpoint {
 fn saved(session: &Session) -> Vec<u8> {
     let mut state = vec![0xee; session.state_bytes()];
     session.save_into(&mut state).unwrap();
+    state
+}
+
+/// The state with the checksum that its bytes have.
+fn sealed(mut state: Vec<u8>) -> Vec<u8> {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&state[..CHECKSUM]);
+    crc.update(&state[HEADER..]);
+    state[CHECKSUM..HEADER].copy_from_slice(&u64::from(crc.finalize()).to_le_bytes());
     state
 }
 
@@ -332,15 +343,15 @@ fn states_of_others_are_refused() {
             "not a session state: expected `ATOMESTA` at its start, found \"GGUF\\nSTA\"".into(),
         ),
         (
-            with(8, &[2]),
-            "expected a session state of version 1, found version 2".into(),
+            with(8, &[1]),
+            "expected a session state of version 2, found version 1".into(),
         ),
         (
-            with(24, &u64::MAX.to_le_bytes()),
+            sealed(with(24, &u64::MAX.to_le_bytes())),
             "not a session state: expected a position of at most 4611686018427387904, found 18446744073709551615".into(),
         ),
         (
-            with(argmax, &30u32.to_le_bytes()),
+            sealed(with(argmax, &30u32.to_le_bytes())),
             "not a session state: the greatest of 30 logits is number 30".into(),
         ),
     ] {
@@ -348,6 +359,17 @@ fn states_of_others_are_refused() {
         assert_eq!(error.to_string(), expected);
         assert_eq!(shown(&session), before, "a refused state changes nothing");
     }
+    // Whatever bit was turned on the way, behind what says whose it is.
+    for bit in 8 * 24..8 * n {
+        let mut turned = state.clone();
+        turned[bit / 8] ^= 1 << (bit % 8);
+        let error = session.restore(&turned).unwrap_err();
+        assert!(
+            matches!(error, RunError::StateChecksum { .. }),
+            "bit {bit}: {error}"
+        );
+    }
+    assert_eq!(shown(&session), before);
     let wrong = session.save_into(&mut vec![0; n + 1]).unwrap_err();
     assert!(wrong.to_string().contains("bytes"), "{wrong}");
     session.restore(&state).unwrap();
@@ -374,13 +396,13 @@ fn hostile_states_do_no_harm() {
             for fill in [0xff, 0x7f, 0x80, 0x00] {
                 for position in [0, 1, 8, 9, 10, 1 << 62] {
                     let mut hostile = state.clone();
-                    hostile[24..HEADER].copy_from_slice(&u64::to_le_bytes(position));
+                    hostile[24..CHECKSUM].copy_from_slice(&u64::to_le_bytes(position));
                     hostile[HEADER..].fill(fill);
                     // The argmax is the only number that is checked.
                     let router = model.info().tensors.iter().any(|t| t.name == "router");
                     let end = hostile.len() - if router { 12 } else { 0 };
                     hostile[end - 4..end].fill(0);
-                    session.restore(&hostile).unwrap();
+                    session.restore(&sealed(hostile)).unwrap();
                     // Numbers that are not finite end in an error of the step.
                     let ran = session.prefill(&tokens(12));
                     assert!(ran.is_ok() || fill != 0, "{ran:?}");

@@ -1,5 +1,6 @@
 /* Every wrong argument that can be seen from inside gives a status and a line, and does nothing: border MODEL */
 #include <atome.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,14 @@ static void rows(void) {
         BAD("more than memory", tern_embed_packed(packing, table, VOCAB, ids, out, 1, SIZE_MAX / 4, DIM));
         BAD("more than memory", tern_embed_packed(packing, table, VOCAB, ids, out, 1, TOKENS, SIZE_MAX / 4));
     }
+    const float wild[] = {NAN, -NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 4; i++) {
+        BAD("`scale` is ", tern_embed_packed(TERN_BASE3, table, VOCAB, ids, out, wild[i], TOKENS, DIM));
+        float kept[TOKENS * DIM];
+        memcpy(kept, out, sizeof out);
+        tern_embed(trits, ids, out, wild[i], TOKENS, DIM);
+        HOLDS(memcmp(kept, out, sizeof out) == 0);
+    }
     BAD("`packing` is 9", tern_embed_packed(9, table, VOCAB, ids, out, 1, TOKENS, DIM));
 }
 
@@ -128,6 +137,29 @@ static void products(void) {
             double sum = 0;
             for (int c = 0; c < COLS; c++) sum += 0.5 * matrix[r * COLS + c] * x[c];
             HOLDS(sum - one[r] < 2 && one[r] - sum < 2);
+        }
+        const float wild[] = {NAN, -NAN, INFINITY, -INFINITY};
+        for (int i = 0; i < 4; i++) {
+            float kept[TOKENS * ROWS], row_scales[TOKENS];
+            memcpy(kept, all, sizeof all);
+            memcpy(row_scales, scales, sizeof row_scales);
+            BAD("`scale` is ", tern_gemv_i8(packing, w, ROWS, COLS, q, scales[0], sums[0], wild[i], all));
+            BAD("`q_scale` is ", tern_gemv_i8(packing, w, ROWS, COLS, q, wild[i], sums[0], 0.5f, all));
+            BAD("`scale` is ", tern_gemm_i8(packing, w, ROWS, COLS, q, scales, sums, TOKENS, wild[i], all));
+            row_scales[1] = wild[i];
+            BAD("`q_scales` at 1 is ", tern_gemm_i8(packing, w, ROWS, COLS, q, row_scales, sums, TOKENS, 0.5f, all));
+            BAD("`scale` is ", tern_gemv(w, ROWS, COLS, x, wild[i], all));
+            BAD("`scale` is ", tern_gemm(w, ROWS, COLS, x, TOKENS, wild[i], all));
+            HOLDS(memcmp(kept, all, sizeof all) == 0);
+        }
+        /* Of no tokens there is nothing. */
+        OK(tern_gemm_i8(packing, w, ROWS, COLS, NULL, NULL, NULL, 0, 0.5f, NULL));
+        OK(tern_quantize(NULL, 0, COLS, NULL, 0, NULL, NULL));
+        BAD("`cols` is 0", tern_gemm_i8(packing, NULL, ROWS, 0, NULL, NULL, NULL, 0, 0.5f, NULL));
+        if (packing == TERN_INT2) {
+            OK(tern_gemm(w, ROWS, COLS, NULL, 0, 0.5f, NULL));
+            BAD("`rows` is 0", tern_gemm(NULL, 0, COLS, NULL, 0, 0.5f, NULL));
+            BAD("`w` is null", tern_gemm(NULL, ROWS, COLS, NULL, 0, 0.5f, NULL));
         }
         BAD("`w` is null", tern_gemv_i8(packing, NULL, ROWS, COLS, q, 1, 0, 1, one));
         BAD("`q` is null", tern_gemv_i8(packing, w, ROWS, COLS, NULL, 1, 0, 1, one));

@@ -2,7 +2,7 @@ use super::prefill::prefill;
 use crate::args::LoadArgs;
 use crate::failure::Failure;
 use crate::output;
-use crate::prompt::PromptArgs;
+use crate::prompt::{PromptArgs, Start};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     if model.classes().is_none() {
         return Err(Failure::IsLanguageModel);
     }
-    let tokens = given.into_tokens(&model)?;
+    let tokens = given.into_tokens(&model, Start::OfAText)?;
     let mut session = model.session()?;
     prefill(&mut session, &tokens, quiet, || false)?;
     output::print_json(&Answer {

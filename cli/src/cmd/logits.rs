@@ -2,7 +2,7 @@ use super::prefill::prefill;
 use crate::args::LoadArgs;
 use crate::failure::Failure;
 use crate::output;
-use crate::prompt::PromptArgs;
+use crate::prompt::{PromptArgs, Start};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &LogitsArgs) -> Result<(), Failure> {
     let quiet = args.load.machine.quiet;
     let given = args.prompt.read_for(args.model.as_deref(), quiet)?;
     let model = args.load.load(args.model.as_deref())?;
-    let tokens = given.into_tokens(&model)?;
+    let tokens = given.into_tokens(&model, Start::OfAText)?;
     let mut session = model.session()?;
     prefill(&mut session, &tokens, quiet, || false)?;
     output::print_json(&Answer {

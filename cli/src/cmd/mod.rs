@@ -2,7 +2,7 @@
 
 mod arena_map;
 pub(crate) mod bench;
-mod chat;
+pub(crate) mod chat;
 pub(crate) mod classify;
 pub(crate) mod emit;
 pub(crate) mod eval;

@@ -3,7 +3,7 @@ use crate::args::{LoadArgs, whole};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output;
-use crate::prompt::{Given, PromptArgs, check_model};
+use crate::prompt::{Given, PromptArgs, Start, check_model};
 use crate::sampling::SamplingArgs;
 use crate::state_file;
 use crate::stops::Stops;
@@ -52,7 +52,7 @@ pub(crate) struct RunArgs {
 
     /// Hold a conversation: every line of standard input is said, or what -p says, once. The template is the
     /// model's (`tokenizer.chat_template` of GGUF, `tokenizer_config.json` or `chat_template.jinja` of a
-    /// directory); without one, `User:` and `Assistant:` stand before what is said. A turn reads its own tokens only
+    /// directory, and what is packed of these); without one, `User:` and `Assistant:` stand before what is said. A turn reads its own tokens only
     #[arg(long, conflicts_with = "tokens")]
     pub(super) chat: bool,
 
@@ -96,9 +96,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let given = args.given(quiet)?;
     let model = args.load.load(args.model.as_deref())?;
     super::continues(&model)?;
-    let as_text = matches!(given, Given::Text(_));
-    let prompt = given.into_tokens(&model)?;
     let tokenizer = model.tokenizer();
+    let as_text = match &given {
+        Given::Text(_) => true,
+        Given::Ids(_) => false,
+        Given::Nothing => tokenizer.is_ok(),
+    };
+    let prompt = given.into_tokens(&model, self::start(args))?;
     let settings = Settings {
         n: args.n,
         sampling: args.sampling.of(&model, quiet),
@@ -200,13 +204,21 @@ impl RunArgs {
         if self.load_state.is_some() {
             check_model(self.model.as_deref())?;
             let given = self.prompt.read(quiet)?;
-            return Ok(given.unwrap_or_else(|| Given::Ids(Vec::new())));
+            return Ok(given.unwrap_or(Given::Nothing));
         }
         let Some(model) = self.model.as_deref() else {
             let given = self.prompt.read(quiet)?;
             return Ok(given.unwrap_or_else(|| Given::Text(SAMPLE_PROMPT.to_vec())));
         };
         self.prompt.read_for(Some(model), quiet)
+    }
+}
+
+/// Where the prompt stands.
+fn start(args: &RunArgs) -> Start {
+    match args.load_state {
+        Some(_) => Start::AfterAState,
+        None => Start::OfAText,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Models in the project's container.
 
-use super::Checkpoint;
+use super::{ChatTemplate, Checkpoint, GenerationConfig};
 use crate::atomic_file::AtomicFile;
 use crate::error::FileError;
 use crate::families::{Architecture, Config};
@@ -12,6 +12,7 @@ use crate::tensor::{EmbeddingType, Source, Tables};
 use crate::tokenizer::{TokenizerError, TokenizerKind, read_stored};
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The key of the family.
 const ARCHITECTURE: &str = "architecture";
@@ -21,6 +22,10 @@ const CONFIG: &str = "config";
 const GRAPH: &str = "graph";
 /// The key of the number of classes of a classifier.
 const CLASSES: &str = "classes";
+/// The key of how whoever published the model has it choose tokens.
+const GENERATION: &str = "generation";
+/// The key of how conversations become text.
+const CHAT: &str = "chat_template";
 
 /// The bytes of the vocabulary that a model is to carry, if its tokenizer is one of its own.
 pub(super) fn vocabulary_bytes(
@@ -117,6 +122,13 @@ fn write(
     if let Some(classes) = model.classes() {
         metadata.set(CLASSES, &classes.to_string());
     }
+    if let Some(generation) = &model.generation {
+        metadata.set(GENERATION, &generation.to_json());
+    }
+    if let Some(chat) = &model.chat {
+        // Texts always have a form in JSON.
+        metadata.set(CHAT, &serde_json::to_string(&**chat).unwrap_or_default());
+    }
     let writer = Writer {
         metadata,
         encoding,
@@ -157,6 +169,15 @@ pub(super) fn read(
     let mut model = Checkpoint::empty(config, classes, Format::Container)?;
     let encoding = metadata.encoding(Layout::of(model.params()))?;
     let info = metadata.info(encoding.packing)?;
+    let vocab = model.config().vocab_size();
+    let generation = metadata.option(GENERATION);
+    let generation = generation.map(|text| GenerationConfig::stated(text.as_bytes(), vocab));
+    model.generation = generation.transpose()?.map(Arc::new);
+    let chat = metadata
+        .option(CHAT)
+        .map(ChatTemplate::stated)
+        .transpose()?;
+    model.chat = chat.map(Arc::new);
     let stored;
     (model.tensors, stored) = container.tensors(model.params(), encoding, tables, progress)?;
     model.vocabulary = stored.as_ref().map(read_stored).transpose()?;

@@ -1,17 +1,19 @@
 //! A model from a directory of float weights: its dimensions from `config.json`, its ternary matrices by the mean of the
 //! absolute values of the floats that they were trained as.
 
-use super::{Checkpoint, GenerationConfig};
-use crate::error::{EntryFault, FileError};
+use super::{ChatTemplate, Checkpoint, GenerationConfig};
+use crate::error::{ConfigError, EntryFault, FileError};
 use crate::families::{Architecture, Config, Family, Origin};
 use crate::format::Format;
 use crate::format::folder::FloatFolder;
+use crate::json;
 use crate::parallel::{self, Counter};
 use crate::progress::Progress;
 use crate::tensor::{
     EmbeddingTable, Floats, Kind, Latent, Param, Tensor, TernaryTensor, Values, read_all,
 };
 use crate::tokenizer;
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,22 +37,28 @@ pub(super) fn load(
         return Err(none.in_file(folder));
     }
     let family = Architecture::of(Format::Folder).unwrap_or(Architecture::HgrnBit);
-    let config = Config::from_file(family, config.unwrap_or(&beside))?;
+    let file = config.unwrap_or(&beside);
+    let config = Config::from_file(family, file)?;
+    let hub = HubConfig::read(file, config.vocab_size()).map_err(|fault| fault.in_file(file))?;
     let weights = FloatFolder::open(folder)?;
     let in_folder = |fault: FileError| fault.in_file(folder);
     let mut model = Checkpoint::empty(config, None, Format::Folder).map_err(in_folder)?;
     let generation = GenerationConfig::beside(folder, model.config().vocab_size())?;
+    let generation = hub.under(generation);
     let ends = generation.iter().flat_map(|config| config.ends.clone());
     let ends: Vec<u32> = ends.collect();
     let found = tokenizer::beside(folder);
     let found = found.map(|found| found.map(|vocabulary| vocabulary.with_ends(&ends)));
     model = model.with_found(found)?;
     model.generation = generation.map(Arc::new);
+    model.chat = ChatTemplate::of_folder(folder)?.map(Arc::new);
     let reader = Reader {
         weights: &weights,
+        tied: hub.tied,
         family: model.config().family(),
     };
     reader.refuse_extra(model.params())?;
+    reader.check_tied(model.params(), file)?;
     let total = model.parameters();
     let read = Counter::new(total, progress);
     let params: Vec<&Param> = model.params().iter().collect();
@@ -66,9 +74,50 @@ pub(super) fn load(
     Ok(model)
 }
 
+/// What `config.json` says beside a family's dimensions.
+struct HubConfig {
+    /// Tokens that end texts, where `generation_config.json` has none.
+    generation: GenerationConfig,
+    /// Whether the head's matrix is that of the embeddings, if it says so.
+    tied: Option<bool>,
+}
+
+impl HubConfig {
+    fn read(file: &Path, vocab: usize) -> Result<Self, FileError> {
+        #[derive(Deserialize)]
+        struct Keys {
+            #[serde(default, deserialize_with = "json::given")]
+            tie_word_embeddings: Option<bool>,
+        }
+        let text = json::read(file, json::MAX_CONFIG_BYTES)?;
+        let Keys {
+            tie_word_embeddings,
+        } = json::object(&text)?;
+        Ok(Self {
+            generation: GenerationConfig::of_config(&text, vocab)?,
+            tied: tie_word_embeddings,
+        })
+    }
+
+    /// What is said of choosing tokens, where `generation_config.json` says `given`.
+    fn under(&self, given: Option<GenerationConfig>) -> Option<GenerationConfig> {
+        let ends = &self.generation.ends;
+        match given {
+            Some(given) if given.ends.is_empty() => Some(GenerationConfig {
+                ends: ends.clone(),
+                ..given
+            }),
+            None if !ends.is_empty() => Some(self.generation.clone()),
+            given => given,
+        }
+    }
+}
+
 /// Makes parameters of the tensors of a directory.
 struct Reader<'w> {
     weights: &'w FloatFolder,
+    /// Whether one matrix is two, if the config says so.
+    tied: Option<bool>,
     family: &'w dyn Family,
 }
 
@@ -77,17 +126,17 @@ impl Reader<'_> {
     fn stored<'n>(&self, name: &'n str) -> &'n str {
         match self.family.origin(name) {
             Origin::Itself => name,
-            Origin::Else(_) if self.weights.has(name) => name,
+            Origin::Else(_) if self.tied == Some(false) => name,
+            Origin::Else(_) if self.tied.is_none() && self.weights.has(name) => name,
             Origin::Else(other) | Origin::Row { of: other, .. } => other,
         }
     }
 
     /// Refuses what no parameter is made of.
     fn refuse_extra(&self, params: &[Param]) -> Result<(), FileError> {
-        let used: BTreeSet<&str> = params
-            .iter()
-            .map(|param| self.stored(&param.name))
-            .collect();
+        let names = params.iter().map(|param| self.stored(&param.name));
+        let twice = self.twice(params).map(|(name, _)| name);
+        let used: BTreeSet<&str> = names.chain(twice).collect();
         match self.weights.names().find(|name| !used.contains(name)) {
             None => Ok(()),
             Some(name) => {
@@ -95,6 +144,48 @@ impl Reader<'_> {
                 Err(self.weights.in_its_file(name, fault))
             }
         }
+    }
+
+    /// Matrices that are there although another stands for them, and that one.
+    fn twice<'p>(&self, params: &'p [Param]) -> impl Iterator<Item = (&'p str, &'static str)> {
+        let tied = params.iter().filter(|_| self.tied == Some(true));
+        tied.filter_map(|param| match self.family.origin(&param.name) {
+            Origin::Else(other) if self.weights.has(&param.name) => Some((&*param.name, other)),
+            _ => None,
+        })
+    }
+
+    /// Checks that such a matrix is the other one: a config that says so is wrong otherwise.
+    fn check_tied(&self, params: &[Param], config: &Path) -> Result<(), FileError> {
+        for (name, other) in self.twice(params) {
+            let param = params.iter().find(|param| param.name == name);
+            let (rows, cols) = match param.map(|param| &param.kind) {
+                Some(Kind::Ternary { rows, cols, .. } | Kind::Table { rows, cols }) => {
+                    (*rows, *cols)
+                }
+                _ => continue,
+            };
+            let floats = |stored| self.weights.floats(stored, &[rows, cols], stored);
+            let (one, two) = (floats(name)?, floats(other)?);
+            let (mut a, mut b) = (vec![0.0; cols], vec![0.0; cols]);
+            for row in 0..rows {
+                let read = |from: &dyn Floats, to: &mut [f32], stored| {
+                    let read = from.read(row * cols, to);
+                    read.map_err(|fault| self.weights.in_its_file(stored, fault))
+                };
+                read(&one, &mut a, name)?;
+                read(&two, &mut b, other)?;
+                if a != b {
+                    let cause = ConfigError::Value {
+                        key: "tie_word_embeddings",
+                        expected: format!("false, because `{name}` is not `{other}`"),
+                        found: "true".to_owned(),
+                    };
+                    return Err(FileError::from(cause).in_file(config));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn tensor(&self, param: &Param) -> Result<Tensor, FileError> {

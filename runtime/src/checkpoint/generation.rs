@@ -3,14 +3,14 @@
 use crate::error::{ConfigError, FileError};
 use crate::json;
 use crate::sampler::Sampling;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::Path;
 
 /// The file, beside `config.json`.
 const FILE: &str = "generation_config.json";
 
 /// What the file says of choosing tokens; `None` where it says nothing.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GenerationConfig {
     /// Tokens that end what the model writes.
@@ -42,13 +42,46 @@ impl GenerationConfig {
         }
         let read = || {
             let text = json::read(&path, json::MAX_CONFIG_BYTES)?;
-            let config: GenerationConfig = json::object(&text)?;
-            config.check(vocab)?;
-            Ok(config)
+            Self::stated(&text, vocab)
         };
         read()
             .map(Some)
             .map_err(|fault: FileError| fault.in_file(&path))
+    }
+
+    /// What a text in JSON says, of a model of `vocab` token ids.
+    ///
+    /// # Errors
+    /// If it is no JSON object, or has numbers that mean nothing.
+    pub(super) fn stated(text: &[u8], vocab: usize) -> Result<Self, FileError> {
+        let config: GenerationConfig = json::object(text)?;
+        config.check(vocab)?;
+        Ok(config)
+    }
+
+    /// What `config.json` says of it, which counts where the file says nothing: the tokens that end texts.
+    ///
+    /// # Errors
+    /// As [`GenerationConfig::stated`].
+    pub(super) fn of_config(text: &[u8], vocab: usize) -> Result<Self, FileError> {
+        #[derive(Deserialize)]
+        struct Keys {
+            #[serde(default, deserialize_with = "ids")]
+            eos_token_id: Vec<u32>,
+        }
+        let Keys { eos_token_id: ends } = json::object(text)?;
+        let config = GenerationConfig {
+            ends,
+            ..Self::default()
+        };
+        config.check(vocab)?;
+        Ok(config)
+    }
+
+    /// As JSON.
+    pub(super) fn to_json(&self) -> String {
+        // Numbers always have a form in JSON.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     fn check(&self, vocab: usize) -> Result<(), ConfigError> {

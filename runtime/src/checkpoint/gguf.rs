@@ -3,8 +3,9 @@
 //! `general.architecture` names the family; its dimensions are the keys that its config has in JSON, each behind the family's
 //! name and a dot, and a graph of its own is text.
 
-use super::Checkpoint;
+use super::chat::{BOS, EOS, GGUF_TEMPLATE};
 use super::container::{known_family, vocabulary_bytes};
+use super::{ChatTemplate, Checkpoint, GenerationConfig};
 use crate::atomic_file::AtomicFile;
 use crate::error::{FileError, HeaderError};
 use crate::families::{Architecture, Config};
@@ -18,6 +19,7 @@ use atome_gguf::write::ArrayBytes;
 use atome_gguf::{Gguf, Metadata, Value};
 use serde_json::{Map, Number};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The key of the family.
 const ARCHITECTURE: &str = "general.architecture";
@@ -33,6 +35,8 @@ const VOCABULARY: &str = "vocabulary";
 const GGML: &str = "tokenizer.ggml.model";
 /// The key, behind the family, of where the weights come from.
 const PROVENANCE: &str = "provenance";
+/// The key, behind the family, of how whoever published the model has it choose tokens.
+const GENERATION: &str = "generation";
 /// The key of the program that wrote a file.
 const WRITTEN_BY: &str = "general.quantized_by";
 
@@ -114,6 +118,11 @@ fn read(
     }
     model = model.with_found(vocabulary(keys, &of(VOCABULARY)))?;
     model.provenance = keys.string(&of(PROVENANCE))?.map(str::to_owned);
+    let vocab = model.config().vocab_size();
+    let generation = keys.string(&of(GENERATION))?;
+    let generation = generation.map(|text| GenerationConfig::stated(text.as_bytes(), vocab));
+    model.generation = generation.transpose()?.map(Arc::new);
+    model.chat = ChatTemplate::in_gguf(keys, &of(""))?.map(Arc::new);
     Ok(model)
 }
 
@@ -219,6 +228,16 @@ fn writer<'m>(model: &'m Checkpoint, options: &ContainerOptions) -> Result<Write
     }
     if let Some(provenance) = &info.provenance {
         header.key(&of(PROVENANCE), Value::String(provenance));
+    }
+    if let Some(generation) = &model.generation {
+        header.key(&of(GENERATION), Value::String(&generation.to_json()));
+    }
+    if let Some(chat) = &model.chat {
+        if let Some(source) = &chat.source {
+            header.key(GGUF_TEMPLATE, Value::String(source));
+        }
+        header.key(&of(BOS), Value::String(&chat.bos));
+        header.key(&of(EOS), Value::String(&chat.eos));
     }
     Ok(Writer {
         header,

@@ -11,11 +11,13 @@
 //! | `container`, `atome` | models in the project's container, and in `ATOME` files |
 //! | `gguf` | models in GGUF files |
 //! | `floats`, `folder` | models from float weights: of a file, of a directory |
+//! | `chat`, `generation` | what comes with a model: how conversations become text, how tokens are chosen |
 //! | `random` | models of random weights |
 //! | `packable` | any file that can be packed |
 //! | `compare` | two models, number by number |
 
 mod atome;
+mod chat;
 mod compare;
 mod container;
 mod floats;
@@ -27,6 +29,7 @@ mod packable;
 mod random;
 
 pub use atome::{write_atome01, write_atome02, write_atomecl01};
+pub use chat::ChatTemplate;
 pub use compare::compare;
 pub use container::{container_bytes, parse_container, write_container, write_packed};
 pub use floats::{FloatOptions, quantize_file};
@@ -68,6 +71,8 @@ pub struct Checkpoint {
     pub provenance: Option<String>,
     /// How whoever published the model has it choose tokens.
     pub generation: Option<Arc<GenerationConfig>>,
+    /// How conversations become text, by whoever published the model.
+    pub chat: Option<Arc<ChatTemplate>>,
     /// Why the tokenizer that the model comes with is not used: it is of a kind that is not supported.
     refused: Option<Arc<str>>,
 }
@@ -120,6 +125,7 @@ impl Checkpoint {
             format,
             provenance: None,
             generation: None,
+            chat: None,
             refused: None,
         })
     }

@@ -100,6 +100,16 @@ pub enum RunError {
         /// The fingerprint of the state.
         found: Fingerprint,
     },
+    /// A session state whose bytes are not those that were saved.
+    #[error(
+        "the session state is damaged: its checksum is {expected:08x}, that of its bytes is {found:08x}"
+    )]
+    StateChecksum {
+        /// The checksum that it states.
+        expected: u64,
+        /// That of its bytes.
+        found: u64,
+    },
     /// A session state claims a position that no session reaches.
     #[error("not a session state: expected a position of at most {max}, found {position}")]
     StatePosition {

@@ -14,7 +14,7 @@ pub use info::{BackendInfo, ModelInfo};
 
 use crate::arena::{Arena, Scratch, as_f32};
 use crate::backend::{Backend, KernelUse, Pick, listing};
-use crate::checkpoint::{self, Checkpoint, GenerationConfig};
+use crate::checkpoint::{self, ChatTemplate, Checkpoint, GenerationConfig};
 use crate::fingerprint::Identity;
 use crate::graph::Graph;
 use crate::plan::{Proved, Tensor};
@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     /// Tokens that end what the model writes.
     ends: Vec<u32>,
     generation: Option<Arc<GenerationConfig>>,
+    chat: Option<Arc<ChatTemplate>>,
     pub(crate) info: ModelInfo,
 }
 
@@ -238,9 +239,15 @@ impl Model {
         &self.inner.ends
     }
 
-    /// How whoever published the model has it choose tokens, if it comes with that: `generation_config.json` of a directory.
+    /// How whoever published the model has it choose tokens, if it comes with that: `generation_config.json` of a directory,
+    /// which a packed file keeps.
     pub fn generation(&self) -> Option<&GenerationConfig> {
         self.inner.generation.as_deref()
+    }
+
+    /// How conversations become text, if the model comes with that.
+    pub fn chat_template(&self) -> Option<&ChatTemplate> {
+        self.inner.chat.as_deref()
     }
 
     /// Classes of the head; `None` for a language model.

@@ -110,6 +110,7 @@ impl Model {
                 vocabulary: source.vocabulary.clone(),
                 ends: source.ends(tokenizer),
                 generation: source.generation.clone(),
+                chat: source.chat.clone(),
                 info,
             }),
         })

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 /// Bytes of a state that say whose it is: magic, version, fingerprint.
 const OWNER_BYTES: usize = 24;
+/// Where the checksum of all other bytes is.
+const CHECKSUM: std::ops::Range<usize> = 32..40;
 
 /// A language model and a classifier of the one family, and a model of the other. Their windows are short, so that few
 /// tokens fill them.
@@ -73,7 +75,7 @@ fn saved(session: &Session) -> Vec<u8> {
     state
 }
 
-/// The number of a model and a state: as it is, and with the right length and owner.
+/// The number of a model and a state: as it is, and with the right length, owner and checksum.
 pub(super) fn state(data: &[u8]) -> bool {
     let Some((&model, state)) = data.split_first() else {
         return false;
@@ -85,6 +87,9 @@ pub(super) fn state(data: &[u8]) -> bool {
     if length > OWNER_BYTES {
         mended[OWNER_BYTES..length].copy_from_slice(&state[OWNER_BYTES..length]);
     }
+    let rest = [&mended[..CHECKSUM.start], &mended[CHECKSUM.end..]].concat();
+    let sum = u64::from(crc32fast::hash(&rest));
+    mended[CHECKSUM].copy_from_slice(&sum.to_le_bytes());
     restore(&LOADED[model], &mended) || taken
 }
 

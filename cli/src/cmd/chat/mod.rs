@@ -1,5 +1,7 @@
 //! `atome run --chat`: a conversation, a line a turn.
 
+pub(crate) mod apart;
+mod jinja;
 mod talk;
 mod template;
 mod typed;
@@ -33,7 +35,7 @@ pub(super) fn run(args: &RunArgs, model: &Model, interrupt: &Interrupt) -> Resul
     let quiet = args.quiet();
     let sampler = Sampler::new(args.sampling.of(model, quiet), model.vocab())?;
     let sampler = sampler.with_bias(args.sampling.biases())?;
-    let template = Template::find(args.chat_template.as_deref(), args.model.as_deref())?;
+    let template = Template::find(args.chat_template.as_deref(), model.chat_template())?;
     if template.is_plain() {
         output::note(
             quiet,
@@ -50,6 +52,7 @@ pub(super) fn run(args: &RunArgs, model: &Model, interrupt: &Interrupt) -> Resul
             quiet,
         },
         json: args.json,
+        fault: None,
     };
     if let Some(path) = &args.load_state {
         chat.talk.load(path)?;
@@ -58,9 +61,13 @@ pub(super) fn run(args: &RunArgs, model: &Model, interrupt: &Interrupt) -> Resul
         Some(text) => chat.say(&String::from_utf8_lossy(&text))?,
         None => chat.lines(io::stdin().lock())?,
     }
-    match &args.save_state {
-        Some(path) => chat.talk.save(path),
-        None => Ok(()),
+    if let Some(path) = &args.save_state {
+        chat.talk.save(path)?;
+    }
+    match chat.fault {
+        // Whoever typed it has read of it.
+        Some(code) if !io::stdin().is_terminal() => Err(Failure::Told { code }),
+        _ => Ok(()),
     }
 }
 
@@ -68,6 +75,8 @@ struct Chat<'s> {
     talk: Talk,
     settings: Settings<'s>,
     json: bool,
+    /// The exit code for the first thing that went wrong without ending the conversation.
+    fault: Option<u8>,
 }
 
 impl Chat<'_> {
@@ -99,24 +108,32 @@ impl Chat<'_> {
         }
     }
 
-    /// Says what a line says, or does what it asks for.
+    /// Says what a line says, or does what it asks for. Of what goes wrong with one line alone is told, and the conversation
+    /// goes on.
     fn take(&mut self, line: &str) -> Result<(), Failure> {
-        match line.strip_prefix('/') {
-            Some(text) if text.starts_with('/') => self.say(text)?,
+        let done = match line.strip_prefix('/') {
+            Some(text) if text.starts_with('/') => self.say(text),
             Some(command) => self.obey(command),
-            None if line.trim().is_empty() => {}
-            None => self.say(line)?,
+            None if line.trim().is_empty() => Ok(()),
+            None => self.say(line),
+        };
+        match done {
+            Err(failure) if failure.is_of_a_line() => {
+                output::complain(&failure);
+                self.fault.get_or_insert(failure.exit_code());
+                Ok(())
+            }
+            done => done,
         }
-        Ok(())
     }
 
-    /// Does what a line that starts with a slash asks for; what goes wrong is said, and the conversation goes on.
-    fn obey(&mut self, command: &str) {
+    /// Does what a line that starts with a slash asks for.
+    fn obey(&mut self, command: &str) -> Result<(), Failure> {
         let (name, file) = command.split_once(' ').unwrap_or((command, ""));
         let (name, file) = (name.trim_end(), file.trim());
         let done = match (name, file) {
             ("save" | "load", "") => {
-                return output::note(false, format_args!("/{name} needs a file: /{name} FILE"));
+                return Err(Failure::NoChatFile(name.to_owned()));
             }
             ("save", file) => self.talk.save(Path::new(file)),
             ("load", file) => self.talk.load(Path::new(file)),
@@ -124,13 +141,15 @@ impl Chat<'_> {
                 self.talk.reset();
                 Ok(())
             }
-            ("help", "") => return output::note(false, HELP),
-            _ => return output::note(false, format_args!("no command /{name}; /help lists them")),
+            ("help", "") => {
+                output::note(false, HELP);
+                return Ok(());
+            }
+            _ => return Err(Failure::NoChatCommand(name.to_owned())),
         };
-        match done {
-            Ok(()) => output::note(self.settings.quiet, format_args!("/{name}: done")),
-            Err(failure) => output::complain(&failure),
-        }
+        done.map_err(|cause| Failure::ChatCommand(Box::new(cause)))?;
+        output::note(self.settings.quiet, format_args!("/{name}: done"));
+        Ok(())
     }
 
     /// A turn: the answer goes to standard output as it comes.

@@ -101,7 +101,7 @@ impl Talk {
         let saved = Saved {
             messages: self.messages.clone(),
             seen: self.seen.clone(),
-            sampler: Some(self.sampler.state()),
+            sampler: self.sampler.state(),
         };
         state_file::save_talk(&self.session, &saved, path)
     }
@@ -110,9 +110,7 @@ impl Talk {
     pub(super) fn load(&mut self, path: &Path) -> Result<(), Failure> {
         let saved = state_file::load_talk(&mut self.session, path)?;
         (self.messages, self.seen, self.before) = (saved.messages, saved.seen, None);
-        if let Some(state) = &saved.sampler {
-            self.sampler.restore(state);
-        }
+        self.sampler.restore(&saved.sampler);
         Ok(())
     }
 

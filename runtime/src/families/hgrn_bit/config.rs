@@ -43,6 +43,7 @@ impl Eq for HgrnBitConfig {}
 /// The keys of a `config.json` that matter.
 #[derive(serde::Deserialize)]
 struct Keys {
+    #[serde(default, deserialize_with = "json::given")]
     model_type: Option<String>,
     #[serde(deserialize_with = "json::whole")]
     vocab_size: usize,
@@ -52,12 +53,19 @@ struct Keys {
     num_hidden_layers: usize,
     intermediate_size: Option<usize>,
     hidden_ratio: Option<f64>,
+    #[serde(default, deserialize_with = "json::given")]
     rms_norm_eps: Option<f64>,
+    #[serde(default, deserialize_with = "json::given")]
     use_lower_bound: Option<bool>,
+    #[serde(default, deserialize_with = "json::given")]
     attn_mode: Option<String>,
+    #[serde(default, deserialize_with = "json::given")]
     hidden_act: Option<String>,
+    #[serde(default, deserialize_with = "json::given")]
     expand_ratio: Option<f64>,
+    #[serde(default, deserialize_with = "json::given")]
     use_short_conv: Option<bool>,
+    #[serde(default, deserialize_with = "json::given")]
     attention_bias: Option<bool>,
 }
 
@@ -257,6 +265,25 @@ mod tests {
             ),
         ] {
             assert_eq!(message(from, to), expected);
+        }
+        // What may be left away is not nothing.
+        for key in [
+            "model_type",
+            "rms_norm_eps",
+            "use_lower_bound",
+            "attn_mode",
+            "hidden_act",
+            "expand_ratio",
+            "use_short_conv",
+        ] {
+            let mut config: serde_json::Value = serde_json::from_str(GOOD).unwrap();
+            config[key] = serde_json::Value::Null;
+            let error = HgrnBitConfig::from_json(config.to_string().as_bytes()).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains(&format!("key `{key}`: invalid type: null")),
+                "{error}"
+            );
         }
         assert!(message("\"vocab_size\": 96", "\"vocab_size\": 9.5").contains("key `vocab_size`"));
         assert!(message("\"hidden_size\": 64, ", "").contains("missing field `hidden_size`"));

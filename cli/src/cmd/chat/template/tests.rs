@@ -8,18 +8,27 @@ fn talk(messages: &[(&str, &str)]) -> Vec<Message> {
     messages.iter().map(message).collect()
 }
 
-fn template(source: &str) -> Template {
-    Template {
+/// The template in this process: the tests' program runs none apart.
+fn run(source: &str, messages: &[(&str, &str)]) -> Result<String, String> {
+    let template = ChatTemplate {
         source: Some(source.to_owned()),
         bos: "<s>".to_owned(),
         eos: "</s>".to_owned(),
+    };
+    here(&template, messages)
+}
+
+fn here(template: &ChatTemplate, messages: &[(&str, &str)]) -> Result<String, String> {
+    let template = Template {
         // 2026-03-05 at 07:08:09.
-        now: OffsetDateTime::from_unix_timestamp(1_772_694_489).unwrap(),
-    }
+        now: 1_772_694_489,
+        ..Template::of(Some(template))
+    };
+    template.job(Some(&talk(messages))).unwrap().run()
 }
 
 fn text(source: &str, messages: &[(&str, &str)]) -> String {
-    template(source).render(&talk(messages)).unwrap()
+    run(source, messages).unwrap()
 }
 
 const TALK: [(&str, &str); 4] = [
@@ -31,7 +40,7 @@ const TALK: [(&str, &str); 4] = [
 
 #[test]
 fn without_a_template_names_stand_before_messages() {
-    let rendered = Template::plain().render(&talk(&TALK[..2])).unwrap();
+    let rendered = Template::of(None).render(&talk(&TALK[..2])).unwrap();
     assert_eq!(rendered, "Be brief.\n\nUser:  Hi \nAssistant:");
 }
 
@@ -95,54 +104,17 @@ fn dates_json_macros_and_breaks() {
 #[test]
 fn what_a_template_refuses_is_one_line() {
     let error = |source: &str| {
-        let error = template(source)
-            .render(&talk(&TALK))
-            .unwrap_err()
-            .to_string();
+        let error = run(source, &TALK).unwrap_err();
         assert!(!error.contains('\n'), "{error}");
         error
     };
     let roles = "\n{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}";
-    let expected = "the chat template refuses the conversation: System role not supported (line 2)";
-    assert_eq!(error(roles), expected);
+    assert_eq!(error(roles), "System role not supported (line 2)");
     let endless = "{% for i in range(1000) %}{% for j in range(1000) %}{% for k in range(1000) %}{% endfor %}{% endfor %}{% endfor %}";
-    assert!(error(endless).starts_with("the chat template refuses the conversation: "));
-    assert!(error("{% if %}").starts_with("the chat template refuses the conversation: "));
-    assert!(error("{{ strftime_now('%Q') }}").starts_with("the chat template refuses"));
-}
-
-#[test]
-fn templates_are_found_in_directories() {
-    let folder = tempfile::tempdir().unwrap();
-    let found = || Template::find(None, Some(folder.path()));
-    assert!(found().unwrap().is_plain());
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write(
-        "tokenizer_config.json",
-        r#"{"chat_template": [{"name": "tools", "template": "t"}, {"name": "default", "template": "d{{ bos_token }}"}],
-            "bos_token": {"content": "<b>"}, "eos_token": "<e>"}"#,
-    );
-    let render = || found().unwrap().render(&[]).unwrap();
-    assert_eq!(render(), "d<b>");
-    write(
-        "tokenizer_config.json",
-        r#"{"chat_template": "one{{ eos_token }}", "eos_token": "<e>"}"#,
-    );
-    assert_eq!(render(), "one<e>");
-    write("chat_template.jinja", "alone");
-    assert_eq!(render(), "alone");
-    write("chat_template.jinja", "{% for %}");
-    let message = found().unwrap_err().to_string();
-    assert!(
-        message.starts_with("the chat template refuses the conversation: "),
-        "{message}"
-    );
-    write("tokenizer_config.json", "{");
-    let message = found().unwrap_err().to_string();
-    assert!(
-        message.starts_with("cannot read the chat template from "),
-        "{message}"
-    );
+    assert!(error(endless).starts_with("engine ran out of fuel"));
+    for wrong in ["{% if %}", "{{ strftime_now('%Q') }}"] {
+        assert!(!error(wrong).is_empty());
+    }
 }
 
 /// What `checksums.py` prints: folder, first message of the conversation, checksum and characters of its text.
@@ -173,8 +145,8 @@ fn templates_of_published_models() {
             eprintln!("skipped: no {}", folder.display());
             continue;
         }
-        let template = Template::find(None, Some(&folder)).unwrap();
-        let text = template.render(&talk(&TALK[first..])).unwrap();
+        let template = ChatTemplate::of_folder(&folder).unwrap().unwrap();
+        let text = here(&template, &TALK[first..]).unwrap();
         let found = (crc32fast::hash(text.as_bytes()), text.chars().count());
         assert_eq!(found, (crc, length), "{name} from {first}: {text}");
     }
