@@ -4,6 +4,7 @@
 use crate::cmd::emit::AsmError;
 use crate::{interrupt, output};
 use atome::atomic_file::WriteFileError;
+use atome::classify::{ClassifyError, DatasetError};
 use atome::error::{ConfigError, HeaderError};
 use atome::format::{Format, WriteError};
 use atome::tokenizer::TokenizerError;
@@ -45,6 +46,8 @@ pub(crate) enum Failure {
     TokenFile { path: PathBuf, cause: io::Error },
     #[error("cannot read the text from `{}`: {cause}", path.display())]
     TextFile { path: PathBuf, cause: io::Error },
+    #[error("{}: {fault}", path.display())]
+    Labels { path: PathBuf, fault: DatasetError },
     #[error("the list of tokens is empty: give at least one id")]
     NoTokens,
     #[error(
@@ -200,6 +203,8 @@ pub(crate) enum Failure {
     File(#[from] FileError),
     #[error("{}", Chain(.0))]
     Prepare(#[from] PrepareError),
+    #[error("{}", Chain(.0))]
+    Classify(ClassifyError),
     #[error(transparent)]
     Run(#[from] RunError),
     #[error("{}", Chain(.0))]
@@ -323,6 +328,16 @@ fn back_end(target: Target) -> &'static str {
     }
 }
 
+impl From<ClassifyError> for Failure {
+    fn from(error: ClassifyError) -> Failure {
+        match error {
+            ClassifyError::Tokenizer(error) => Failure::NoTokenizer(error),
+            ClassifyError::Run(error) => Failure::Run(error),
+            error => Failure::Classify(error),
+        }
+    }
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Failure {
         match error {
@@ -385,6 +400,7 @@ fn train_failed(error: &TrainError) -> bool {
         TrainError::File { cause, .. } => !is_input(cause),
         TrainError::Diverged { .. }
         | TrainError::Model(_)
+        | TrainError::Classify(_)
         | TrainError::Sample(_)
         | TrainError::Memory { .. }
         | TrainError::Curve(_) => true,

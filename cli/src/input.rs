@@ -32,10 +32,15 @@ pub(crate) fn read_to_end_within(from: impl Read, most: u64) -> io::Result<Vec<u
     let mut bytes = Vec::new();
     from.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        let message = format!("expected at most {most} bytes, found more");
-        return Err(io::Error::new(ErrorKind::FileTooLarge, message));
+        return Err(too_long(most));
     }
     Ok(bytes)
+}
+
+/// What is said of more than so many bytes.
+pub(crate) fn too_long(most: u64) -> io::Error {
+    let message = format!("expected at most {most} bytes, found more");
+    io::Error::new(ErrorKind::FileTooLarge, message)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | `sampling` | how tokens are chosen |
 //! | `stops` | texts that end a continuation |
 //! | `state_file` | what a session remembers, in a file |
+//! | `labels` | labelled texts, and how good a classifier is on them |
 //! | `limits` | what the system allows a process |
 //! | `input` | reading what may never end |
 //! | `interrupt` | Ctrl-C |
@@ -36,6 +37,7 @@ mod config;
 mod failure;
 mod input;
 mod interrupt;
+mod labels;
 mod limits;
 mod output;
 mod place;

@@ -19,6 +19,7 @@
 //! | [`sampler`] | from logits to a token |
 //! | [`tokenizer`] | text to tokens and back |
 //! | [`eval`] | how well a model predicts a text |
+//! | [`classify`] | classes of texts, with names, and how sure they are |
 //! | [`atomic_file`] | files that are there as a whole or not at all |
 //!
 //! ```no_run
@@ -37,6 +38,7 @@ pub mod atomic_file;
 mod backend;
 mod batch;
 pub mod checkpoint;
+pub mod classify;
 mod cores;
 #[cfg(feature = "default-model")]
 mod default_model;

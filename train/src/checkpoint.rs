@@ -2,6 +2,7 @@
 //! parameter and moment, the rest as JSON in its metadata, and at its end, as the last tensor, the
 //! CRC-32 of everything before.
 
+use crate::data::{Identity, Source};
 use crate::optimizer::Moments;
 use crate::parameters::Parameters;
 use crate::settings::MAX_STEPS;
@@ -15,14 +16,13 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const KEY: &str = "atome-training";
 /// The tensor that ends the file. Its type is the narrowest of all, so it is written last.
 const CHECKSUM: &str = "crc32";
 const CHECKSUM_BYTES: usize = 4;
 /// The version that is written, and the only one that is read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Longest header that is looked at to tell a checkpoint from another file.
 const MAX_HEADER_BYTES: u64 = 100 << 20;
 
@@ -36,8 +36,7 @@ struct Facts {
     step: u64,
     running: Running,
     history: Vec<Point>,
-    text_bytes: usize,
-    text_crc32: u32,
+    data: Identity,
 }
 
 /// A saved training that was read and found whole.
@@ -78,8 +77,8 @@ impl Checkpoint {
         &self.facts.cadence
     }
 
-    /// Makes sure that a training of these settings over this text is this one's.
-    fn check_same(&self, settings: &Settings, text: &[u8]) -> Result<(), TrainError> {
+    /// Makes sure that a training of these settings over this is this one's.
+    fn check_same(&self, settings: &Settings, data: &Identity) -> Result<(), TrainError> {
         let differs = |name: &str, expected: String, found: String| TrainError::Resume {
             path: self.path.clone(),
             name: name.to_owned(),
@@ -98,15 +97,28 @@ impl Checkpoint {
                 MAX_STEPS,
             ));
         }
-        if text.len() != facts.text_bytes {
-            let (expected, found) = (text.len().to_string(), facts.text_bytes.to_string());
-            return Err(differs("the text's length", expected, found));
+        let stored = &facts.data;
+        if data.kind != stored.kind {
+            let (expected, found) = (data.kind.to_string(), stored.kind.to_string());
+            return Err(differs("what is learned from", expected, found));
         }
-        let crc32 = crc32fast::hash(text);
-        if crc32 != facts.text_crc32 {
+        let kind = &data.kind;
+        if data.bytes != stored.bytes {
+            let (expected, found) = (data.bytes.to_string(), stored.bytes.to_string());
+            return Err(differs(
+                &format!("the length of the {kind}"),
+                expected,
+                found,
+            ));
+        }
+        if data.crc32 != stored.crc32 {
             let hex = |n: u32| format!("{n:#010x}");
-            let (expected, found) = (hex(crc32), hex(facts.text_crc32));
-            return Err(differs("the text's CRC-32", expected, found));
+            let (expected, found) = (hex(data.crc32), hex(stored.crc32));
+            return Err(differs(
+                &format!("the CRC-32 of the {kind}"),
+                expected,
+                found,
+            ));
         }
         Ok(())
     }
@@ -205,7 +217,7 @@ fn broken(path: &Path, what: String) -> TrainError {
 }
 
 impl Trainer {
-    /// Saves everything that going on depends on, but for the text. The file is there as a
+    /// Saves everything that going on depends on, but for what is learned from. The file is there as a
     /// whole or not at all.
     ///
     /// # Errors
@@ -222,8 +234,7 @@ impl Trainer {
             step: self.step,
             running: self.running,
             history: self.history.clone(),
-            text_bytes: self.corpus.text().len(),
-            text_crc32: crc32fast::hash(self.corpus.text()),
+            data: self.data.identity(),
         };
         let json = serde_json::to_string(&facts).map_err(|e| broken(path, e.to_string()))?;
         let mut bytes = self
@@ -255,17 +266,18 @@ impl Trainer {
     /// Goes on with a saved training.
     ///
     /// # Errors
-    /// If the checkpoint is one of other settings or another text, or a tensor in it is not what
+    /// If the checkpoint is one of other settings or other data, or a tensor in it is not what
     /// it should be. The number of steps and of threads may differ.
     pub fn resume(
         settings: Settings,
-        text: Arc<[u8]>,
+        source: impl Into<Source>,
         checkpoint: Checkpoint,
         progress: atome::Progress<'_>,
     ) -> Result<Trainer, TrainError> {
         settings.check()?;
-        checkpoint.check_same(&settings, &text)?;
-        let mut trainer = Trainer::new_with(settings, text, progress)?;
+        let source = source.into();
+        checkpoint.check_same(&settings, &Identity::of(&source))?;
+        let mut trainer = Trainer::new_with(settings, source, progress)?;
         let Checkpoint { path, facts, bytes } = checkpoint;
         let tensors = SafeTensors::deserialize(&bytes);
         let tensors = tensors.map_err(|e| broken(&path, e.to_string()))?;

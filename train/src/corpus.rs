@@ -1,9 +1,9 @@
 //! The text: a part to train on, a part that is held out, and the batches of each step.
 
+use crate::forward::Goal;
 use crate::{Settings, TrainError};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A text in two parts.
@@ -15,11 +15,13 @@ pub(crate) struct Corpus {
     sequence: usize,
 }
 
-/// Sequences one after the other: what is read, and what follows each byte of it.
+/// Sequences one after the other, each as long as the others: what is read, and what is to be said of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub inputs: Arc<[u8]>,
-    pub targets: Arc<[u8]>,
+    /// Positions of a sequence.
+    pub sequence: usize,
+    pub goal: Goal,
 }
 
 impl Corpus {
@@ -57,32 +59,33 @@ impl Corpus {
 
     /// The sequences of a step, each from a random place; they depend on the seed and the
     /// step alone.
-    pub(crate) fn batch(&self, seed: u64, step: u64, sequences: usize) -> Vec<Range<usize>> {
+    pub(crate) fn batch(&self, seed: u64, step: u64, sequences: usize) -> Vec<usize> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(step + 1);
         let last = self.split - self.sequence - 1;
         let starts = (0..sequences).map(|_| rng.random_range(0..=last as u64) as usize);
-        starts.map(|at| at..at + self.sequence).collect()
+        starts.collect()
     }
 
     /// At most `limit` sequences of the held-out part, evenly spread, none overlapping another.
-    pub(crate) fn held_out_sequences(&self, limit: usize) -> Vec<Range<usize>> {
+    pub(crate) fn held_out_sequences(&self, limit: usize) -> Vec<usize> {
         let whole = (self.text.len() - self.split - 1) / self.sequence;
         let count = whole.min(limit.max(1));
         let places = (0..count).map(|i| self.split + i * whole / count * self.sequence);
-        places.map(|at| at..at + self.sequence).collect()
+        places.collect()
     }
 
-    /// Reads sequences out of the text.
-    pub(crate) fn read(&self, places: &[Range<usize>]) -> Batch {
+    /// Reads the sequences at these places out of the text.
+    pub(crate) fn read(&self, places: &[usize]) -> Batch {
         let bytes = |shift: usize| {
-            let shifted = |r: &Range<usize>| r.start + shift..r.end + shift;
-            let all = places.iter().flat_map(|r| &self.text[shifted(r)]);
+            let sequence = |at: &usize| &self.text[at + shift..][..self.sequence];
+            let all = places.iter().flat_map(sequence);
             all.copied().collect()
         };
         Batch {
             inputs: bytes(0),
-            targets: bytes(1),
+            sequence: self.sequence,
+            goal: Goal::Next(bytes(1)),
         }
     }
 }
@@ -106,8 +109,11 @@ mod tests {
         assert_eq!(corpus.held_out().len(), 50);
         for step in 0..50 {
             let batch = corpus.read(&corpus.batch(3, step, 4));
-            assert_eq!((batch.inputs.len(), batch.targets.len()), (32, 32));
-            for (input, target) in batch.inputs.iter().zip(batch.targets.iter()) {
+            let Goal::Next(targets) = batch.goal else {
+                panic!("next bytes");
+            };
+            assert_eq!((batch.inputs.len(), targets.len()), (32, 32));
+            for (input, target) in batch.inputs.iter().zip(targets.iter()) {
                 assert_eq!(input + 1, *target);
                 assert!(*target <= 150);
             }

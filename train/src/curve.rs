@@ -16,21 +16,26 @@ const MARK: &str = "<desc>loss curve of atome train</desc>";
 /// Where the mark must have ended, in bytes.
 const MARK_WITHIN: u64 = 512;
 
-/// Whether a file is a picture of ours.
+/// Whether a file is a loss curve of ours.
 pub(crate) fn is_one(path: &Path) -> bool {
+    says(path, MARK)
+}
+
+/// Whether a file says this near its beginning.
+pub(crate) fn says(path: &Path, mark: &str) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).map(|file| file.take(MARK_WITHIN).read_to_end(&mut start));
     read.is_ok()
         && start
-            .windows(MARK.len())
-            .any(|part| part == MARK.as_bytes())
+            .windows(mark.len())
+            .any(|part| part == mark.as_bytes())
 }
 
-/// Bits a byte over steps, on the training text and on the held-out text, as SVG.
+/// Bits over steps, on what is trained on and on what is held out, as SVG; `unit` is what they are bits of.
 ///
 /// # Errors
 /// If the plotting library fails.
-pub(crate) fn svg(points: &[Point]) -> Result<String, Box<dyn Error + Send + Sync>> {
+pub(crate) fn svg(points: &[Point], unit: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let mut picture = String::new();
     {
         let root = SVGBackend::with_string(&mut picture, SIZE).into_drawing_area();
@@ -53,13 +58,13 @@ pub(crate) fn svg(points: &[Point]) -> Result<String, Box<dyn Error + Send + Syn
         chart
             .configure_mesh()
             .x_desc("steps")
-            .y_desc("bits a byte")
+            .y_desc(format!("bits a {unit}"))
             .label_style(("sans-serif", 16))
             .light_line_style(WHITE)
             .draw()?;
         for (label, color, held_out) in [
-            ("training text", TRAINING, false),
-            ("held-out text", HELD_OUT, true),
+            ("trained on", TRAINING, false),
+            ("held out", HELD_OUT, true),
         ] {
             let bits = |p: &Point| if held_out { p.held_out } else { p.training };
             let line = LineSeries::new(
@@ -95,7 +100,7 @@ mod tests {
             training: 3.0 - step as f64 / 100.0,
             held_out: 3.1 - step as f64 / 100.0,
         };
-        let picture = svg(&[point(10), point(20), point(30)]).expect("drawn");
+        let picture = svg(&[point(10), point(20), point(30)], "byte").expect("drawn");
         assert!(picture.starts_with("<svg"), "{picture}");
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("curve.svg");
@@ -112,7 +117,7 @@ mod tests {
                 "a curve and its legend"
             );
         }
-        assert!(picture.contains("held-out text"));
-        assert!(svg(&[]).is_ok());
+        assert!(picture.contains("held out") && picture.contains("bits a byte"));
+        assert!(svg(&[], "byte").is_ok());
     }
 }

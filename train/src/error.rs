@@ -1,4 +1,5 @@
 use atome::atomic_file::WriteFileError;
+use atome::classify::{ClassifyError, DatasetError};
 use atome::error::{FileError, LoadError, RunError};
 use atome::format::WriteError;
 use std::fmt::{self, Display};
@@ -43,6 +44,22 @@ pub enum TrainError {
         /// Where.
         offset: usize,
     },
+    /// A part of the labelled texts that has none.
+    #[error(
+        "expected labelled texts {part}, found none among {texts}: more texts, or another --held-out"
+    )]
+    NoExamples {
+        /// What the part is for.
+        part: &'static str,
+        /// Labelled texts in all.
+        texts: usize,
+    },
+    /// The labelled texts.
+    #[error("{0}")]
+    Dataset(#[from] DatasetError),
+    /// The classifier cannot be asked.
+    #[error("the model cannot be asked about texts: {0}")]
+    Classify(#[source] ClassifyError),
     /// A checkpoint of another training.
     #[error("`{}`: {name} is {found} in the checkpoint, but {expected} was asked for", path.display())]
     Resume {

@@ -3,16 +3,15 @@
 //! the number of threads.
 
 use crate::Settings;
-use crate::corpus::Corpus;
+use crate::data::{Data, Portion};
 use crate::forward::{leaves, loss, total_nats};
 use crate::ops::vector;
 use crate::parallel::in_parallel;
 use crate::parameters::Parameters;
 use multiversion::multiversion;
-use std::ops::Range;
 
 /// Positions of a shard: its activations should stay in the cache.
-const SHARD_POSITIONS: usize = 1024;
+pub(crate) const SHARD_POSITIONS: usize = 1024;
 
 /// Mean loss in nats, and the gradient of every parameter.
 pub(crate) struct Gradients {
@@ -26,19 +25,19 @@ pub(crate) fn shard_sequences(settings: &Settings) -> usize {
     (SHARD_POSITIONS / settings.sequence).max(1)
 }
 
-/// Loss and gradients over the sequences at `places`.
+/// Loss and gradients over a portion of the data.
 pub(crate) fn gradients(
     settings: &Settings,
     parameters: &Parameters,
-    corpus: &Corpus,
-    places: &[Range<usize>],
+    data: &Data,
+    portion: &Portion,
     threads: usize,
 ) -> Gradients {
     let leaves = leaves(parameters);
-    let weight = 1.0 / (places.len() * settings.sequence) as f32;
-    let shards: Vec<&[Range<usize>]> = places.chunks(shard_sequences(settings)).collect();
-    let one = |shard: &&[Range<usize>]| {
-        let (nats, values) = loss(settings, &leaves, &corpus.read(shard), weight);
+    let weight = 1.0 / portion.weight as f32;
+    let one = |shard: &Vec<usize>| {
+        let batch = data.read(portion, shard);
+        let (nats, values) = loss(settings, &leaves, &batch, weight);
         Gradients {
             nats: f64::from(nats),
             norm: 0.0,
@@ -51,7 +50,7 @@ pub(crate) fn gradients(
         values: Vec::new(),
     };
     // As many shards at once as there are threads, so that few gradients wait to be added.
-    for shards in shards.chunks(threads.max(1)) {
+    for shards in portion.shards.chunks(threads.max(1)) {
         for shard in in_parallel(shards, threads, one) {
             total.add(shard);
         }
@@ -60,19 +59,18 @@ pub(crate) fn gradients(
     total
 }
 
-/// Mean cross-entropy in nats over the sequences at `places`.
+/// Mean cross-entropy in nats over a portion of the data.
 pub(crate) fn mean_nats(
     settings: &Settings,
     parameters: &Parameters,
-    corpus: &Corpus,
-    places: &[Range<usize>],
+    data: &Data,
+    portion: &Portion,
     threads: usize,
 ) -> f64 {
     let leaves = leaves(parameters);
-    let shards: Vec<&[Range<usize>]> = places.chunks(shard_sequences(settings)).collect();
-    let one = |shard: &&[Range<usize>]| total_nats(settings, &leaves, &corpus.read(shard));
-    let sums = in_parallel(&shards, threads, one);
-    sums.iter().sum::<f64>() / (places.len() * settings.sequence) as f64
+    let one = |shard: &Vec<usize>| total_nats(settings, &leaves, &data.read(portion, shard));
+    let sums = in_parallel(&portion.shards, threads, one);
+    sums.iter().sum::<f64>() / portion.weight
 }
 
 impl Gradients {

@@ -15,7 +15,10 @@
 //! | module | concept |
 //! |---|---|
 //! | [`settings`] | what is trained and how |
+//! | `data` | what is learned from: a text, or labelled texts |
 //! | `corpus` | the text: training part, held-out part, batches |
+//! | `examples` | labelled texts: those to train on, to choose by, to report on; batches |
+//! | `calibrate` | what makes the answers of a classifier honest |
 //! | `parameters` | latent weights by name, their initial values, the model they stand for |
 //! | `ops` | the differentiable operations |
 //! | `tape` | a computation recorded, and walked backwards |
@@ -29,25 +32,31 @@
 //! | [`trainer`] | one training, step by step |
 //! | [`session`] | the whole training: evaluation, saving, stopping |
 //! | `curve` | the loss curve as a picture |
+//! | `figures` | a classifier's confusion matrix and reliability as pictures |
 //!
 //! ```
 //! use atome_train::{Settings, Trainer};
+//! use std::sync::Arc;
 //!
 //! let text = b"the cat sat on the mat. ".repeat(40);
 //! let settings = Settings { d_model: 16, n_layers: 1, d_head: 8, sequence: 16, steps: 3, ..Settings::default() };
-//! let mut trainer = Trainer::new(settings, text.into())?;
+//! let mut trainer = Trainer::new(settings, Arc::<[u8]>::from(text))?;
 //! let first = trainer.step()?;
-//! assert!(first.bits_per_byte > 0.0);
+//! assert!(first.bits > 0.0);
 //! let model = trainer.model(); // an `atome::checkpoint::Checkpoint`, ready to run
 //! assert_eq!(model.config().vocab_size(), 256);
 //! # Ok::<(), atome_train::TrainError>(())
 //! ```
 #![deny(unsafe_code)]
 
+mod calibrate;
 mod checkpoint;
 mod corpus;
 mod curve;
+mod data;
 mod error;
+mod examples;
+mod figures;
 mod forward;
 mod gradient;
 mod memory;
@@ -62,6 +71,7 @@ mod tape;
 pub mod trainer;
 
 pub use checkpoint::Checkpoint;
+pub use data::Source;
 pub use error::TrainError;
 pub use paths::{Claims, Paths};
 pub use session::{Cadence, Observer, Outcome};

@@ -13,18 +13,18 @@ const THREAD_HEAP: u128 = 64 << 20;
 const SLACK: u128 = 8;
 
 /// Bytes that a training takes when it takes most, about: an upper bound.
-fn needed(settings: &Settings, threads: usize) -> u128 {
+fn needed(settings: &Settings, head: usize, threads: usize) -> u128 {
     let wide = |n: usize| n as u128;
     let shards = settings.batch.div_ceil(shard_sequences(settings));
     let threads = wide(threads.clamp(1, shards));
     // Latent weights and two moments; their trits or their updates; and gradients: the sum and
     // each thread's. Saving takes less.
-    let parameters = settings.parameters() * (3 + 2 + 1 + threads);
+    let parameters = settings.parameters(head) * (3 + 2 + 1 + threads);
     let (d, d_head) = (wide(settings.d_model), wide(settings.d_head));
     let projected = 2 * d_head + d + 3;
     // What each block keeps for the way back, and what is in use in one of them.
     let kept = 4 * d + projected + 2 * wide(settings.top_k);
-    let used = 6 * d + 2 * projected + wide(settings.sequence) + 3 * 256;
+    let used = 6 * d + 2 * projected + wide(settings.sequence) + 3 * wide(head);
     let positions = wide(settings.sequence * shard_sequences(settings));
     let activations = threads * positions * (wide(settings.n_layers) * kept + used);
     let bytes = 4 * (parameters + activations) + FIXED + THREAD * threads;
@@ -32,8 +32,8 @@ fn needed(settings: &Settings, threads: usize) -> u128 {
 }
 
 /// Makes sure that a training fits.
-pub(crate) fn check(settings: &Settings, threads: usize) -> Result<(), TrainError> {
-    let needed = needed(settings, threads);
+pub(crate) fn check(settings: &Settings, head: usize, threads: usize) -> Result<(), TrainError> {
+    let needed = needed(settings, head, threads);
     let there = available().map(u128::from);
     if there.is_some_and(|there| there < needed) {
         return Err(TrainError::Memory { needed, there });
@@ -89,6 +89,7 @@ fn free_in(meminfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::VOCAB;
 
     #[test]
     fn free_memory_is_read() {
@@ -102,14 +103,14 @@ mod tests {
     #[test]
     fn what_never_fits_is_refused() {
         let default = Settings::default();
-        check(&default, 2).expect("a small model fits");
+        check(&default, VOCAB, 2).expect("a small model fits");
         let wide = Settings {
             d_model: 1 << 16,
             d_head: 1 << 16,
             n_layers: 1000,
             ..default
         };
-        let error = check(&wide, 1).expect_err("terabytes").to_string();
+        let error = check(&wide, VOCAB, 1).expect_err("terabytes").to_string();
         assert!(error.contains("GB"), "{error}");
     }
 }

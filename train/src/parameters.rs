@@ -42,12 +42,53 @@ pub(crate) enum Rule {
     Muon,
 }
 
+/// What the last matrix gives a number for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// Each byte that may follow.
+    NextByte,
+    /// Each of so many classes.
+    Classes(usize),
+}
+
+/// The matrix of a classifier.
+const CLASSES: &str = "head";
+/// That of a language model.
+const NEXT_BYTE: &str = "unembed";
+
+impl Head {
+    pub(crate) fn rows(self) -> usize {
+        match self {
+            Head::NextByte => VOCAB,
+            Head::Classes(classes) => classes,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Head::NextByte => NEXT_BYTE,
+            Head::Classes(_) => CLASSES,
+        }
+    }
+}
+
+/// The files of classifiers have an unembedding that nothing uses.
+fn unused_unembedding(d_model: usize) -> Ternary {
+    Ternary {
+        name: NEXT_BYTE.to_owned(),
+        rows: VOCAB,
+        cols: d_model,
+        scale: 0.0,
+        trits: vec![0; VOCAB * d_model],
+    }
+}
+
 /// Parameters of a block.
 pub(crate) const BLOCK: usize = 2;
 
 /// All parameters: the embedding; for each block the vectors `[5 + taps, d]` (gamma, beta, `a`,
 /// `b`, `c` and the filters) and the projections `[2 d_head + d + 3, d]` (query, key, value,
-/// router); the final norm `[2, d]` and the unembedding.
+/// router); the final norm `[2, d]` and the unembedding, or a classifier's head.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Parameters {
     pub list: Vec<Parameter>,
@@ -105,13 +146,13 @@ impl Parameter {
 }
 
 impl Parameters {
-    /// Initial values, by the seed; `progress` counts them.
-    pub(crate) fn new(settings: &Settings, progress: Progress<'_>) -> Parameters {
+    /// Initial values, by the seed, of a model whose head is this; `progress` counts them.
+    pub(crate) fn new(settings: &Settings, head: Head, progress: Progress<'_>) -> Parameters {
         let mut init = Init {
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             list: Vec::new(),
             done: 0,
-            of: usize::try_from(settings.parameters()).unwrap_or(usize::MAX),
+            of: usize::try_from(settings.parameters(head.rows())).unwrap_or(usize::MAX),
             progress,
         };
         let d = settings.d_model;
@@ -131,7 +172,7 @@ impl Parameters {
             projections.normal(PATHWAYS, 0.3 * spread);
         }
         init.add("norm", d).norm();
-        init.add("unembed", d).normal(VOCAB, spread);
+        init.add(head.name(), d).normal(head.rows(), spread);
         Parameters { list: init.list }
     }
 
@@ -150,8 +191,15 @@ impl Parameters {
             named.block(&format!("blocks.{i}"), parameters);
         }
         named.norm("norm", &tail[0]);
-        named.ternary(tail[1].tensor(0, "unembed".to_owned()));
-        match Checkpoint::new(settings.config(), None, named.0) {
+        let classes = match tail[1].name == CLASSES {
+            true => {
+                named.ternary(unused_unembedding(settings.d_model));
+                Some(tail[1].rows)
+            }
+            false => None,
+        };
+        named.ternary(tail[1].tensor(0, tail[1].name.clone()));
+        match Checkpoint::new(settings.config(), classes, named.0) {
             Ok(model) => model,
             Err(fault) => unreachable!("settings were checked: {fault}"),
         }

@@ -1,6 +1,6 @@
 //! Where a training leaves its files, and whether it may.
 
-use crate::{TrainError, checkpoint, curve};
+use crate::{TrainError, checkpoint, curve, figures};
 use atome::atomic_file::{AtomicFile, Claim, same_file};
 use atome::checkpoint::written_by;
 use std::fs::File;
@@ -19,6 +19,8 @@ pub struct Paths {
     pub checkpoint: PathBuf,
     /// The loss curve, SVG.
     pub curve: PathBuf,
+    /// A classifier's confusion matrix and reliability, SVG.
+    pub report: Option<PathBuf>,
 }
 
 /// The right to write a training's files, until it is dropped.
@@ -39,18 +41,30 @@ impl Paths {
             model: model.to_owned(),
             checkpoint: model.with_extension("checkpoint"),
             curve: model.with_extension("svg"),
+            report: None,
         }
     }
 
-    fn all(&self) -> [(&'static str, &Path); 3] {
-        [
+    /// The same, and the same name ending in `.report.svg`.
+    pub fn beside_classifier(model: &Path) -> Paths {
+        Paths {
+            report: Some(model.with_extension("report.svg")),
+            ..Paths::beside(model)
+        }
+    }
+
+    fn all(&self) -> Vec<(&'static str, &Path)> {
+        let report = self.report.iter().map(|path| ("the report", &**path));
+        let mut all: Vec<(&'static str, &Path)> = vec![
             ("the model", &self.model),
             ("the checkpoint", &self.checkpoint),
             ("the loss curve", &self.curve),
-        ]
+        ];
+        all.extend(report);
+        all
     }
 
-    /// Makes sure, before hours of work, that all three can be written, that no two of them are
+    /// Makes sure, before hours of work, that all can be written, that no two of them are
     /// one file and that none is one of `inputs`, whatever names and links lead there; and claims
     /// them, so that no other command writes them meanwhile.
     ///
@@ -58,10 +72,10 @@ impl Paths {
     /// For the first that cannot, or if another command has claimed them.
     pub fn claim(&self, inputs: &[&Path]) -> Result<Claims, TrainError> {
         let all = self.all();
-        for (_, path) in all {
+        for (_, path) in &all {
             drop(AtomicFile::create(path)?);
         }
-        for (i, (role, path)) in all.into_iter().enumerate() {
+        for (i, &(role, path)) in all.iter().enumerate() {
             if let Some((other, _)) = all[..i].iter().find(|(_, other)| same_file(path, other)) {
                 return Err(TrainError::OneFile {
                     path: path.to_owned(),
@@ -93,10 +107,11 @@ impl Paths {
     /// # Errors
     /// For the first that has not.
     pub fn spare_strangers(&self) -> Result<(), TrainError> {
-        let is_ours: [fn(&Path) -> bool; 3] = [
+        let is_ours: [fn(&Path) -> bool; 4] = [
             |path| written_by(path).as_deref() == Some(WRITTEN_BY),
             checkpoint::is_one,
             curve::is_one,
+            |path| curve::says(path, figures::MARK),
         ];
         for ((role, path), is_ours) in self.all().into_iter().zip(is_ours) {
             let path = path.to_owned();

@@ -1,11 +1,12 @@
 //! The whole training: steps, evaluation, samples, saving, stopping.
 
-use crate::curve;
 use crate::paths::WRITTEN_BY;
 use crate::trainer::{Point, StepReport};
 use crate::{Paths, TrainError, Trainer};
+use crate::{curve, figures};
 use atome::atomic_file;
 use atome::checkpoint::write_container;
+use atome::classify::{Classifier, Report};
 use atome::format::ContainerOptions;
 use atome::sampler::{Sampler, Sampling};
 use atome::{BackendKind, Model, Options, Packing};
@@ -26,6 +27,8 @@ pub struct Cadence {
     pub prompt: Vec<u8>,
     /// Bytes of a sample.
     pub sample_bytes: usize,
+    /// Share of the texts that are chosen by to have a sure answer, where classes are learned.
+    pub coverage: f64,
     /// Free text that goes into the model's file: what it was trained on and how.
     #[serde(skip)]
     pub provenance: Option<String>,
@@ -107,18 +110,40 @@ fn evaluate(
     if best {
         write_model(trainer, paths, cadence)?;
     }
-    let picture = curve::svg(&trainer.history).map_err(|e| TrainError::Curve(e.to_string()))?;
+    let picture = curve::svg(&trainer.history, trainer.unit())
+        .map_err(|e| TrainError::Curve(e.to_string()))?;
     atomic_file::write(&paths.curve, picture.as_bytes())?;
     trainer.save(&paths.checkpoint, cadence)?;
     observer.evaluated(&point, best);
     Ok(())
 }
 
+/// Asks the model that was kept about the labelled texts that nothing was chosen by, and draws what it says.
+///
+/// # Errors
+/// If the model cannot be read or asked, or the picture not be written.
+pub fn report(trainer: &Trainer, paths: &Paths) -> Result<Option<Report>, TrainError> {
+    let texts = trainer.report_texts();
+    let Some(path) = paths.report.as_ref().filter(|_| !texts.is_empty()) else {
+        return Ok(None);
+    };
+    let options = Options {
+        backend: BackendKind::Aot,
+        threads: Some(1),
+        ..Options::default()
+    };
+    let model = Model::load(&paths.model, None, &options).map_err(TrainError::Sample)?;
+    let mut classifier = Classifier::new(&model).map_err(TrainError::Classify)?;
+    let report = Report::of(&mut classifier, texts)?;
+    atomic_file::write(path, figures::svg(&report).as_bytes())?;
+    Ok(Some(report))
+}
+
 fn write_model(trainer: &Trainer, paths: &Paths, cadence: &Cadence) -> Result<(), TrainError> {
     let mut options = ContainerOptions::packing(Packing::Base3);
     options.provenance = cadence.provenance.clone();
     options.written_by = Some(WRITTEN_BY.to_owned());
-    let bytes = write_container(&trainer.model(), &options)?;
+    let bytes = write_container(&trainer.finished(cadence.coverage)?, &options)?;
     Ok(atomic_file::write(&paths.model, &bytes)?)
 }
 

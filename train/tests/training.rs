@@ -75,6 +75,7 @@ fn cadence() -> Cadence {
         sample: 0,
         prompt: b"And ".to_vec(),
         sample_bytes: 10,
+        coverage: 0.9,
         provenance: None,
     }
 }
@@ -189,7 +190,7 @@ fn a_checkpoint_of_something_else_is_refused() {
         "{error}"
     );
     let error = refused(small(), text(40_000));
-    assert!(error.contains("the text's length"), "{error}");
+    assert!(error.contains("the length of the text"), "{error}");
     let steps = |steps| Settings { steps, ..small() };
     let error = refused(steps(1), text(30_000));
     assert!(error.starts_with("steps: expected 2 to"), "{error}");
@@ -263,9 +264,9 @@ fn a_checkpoint_that_cannot_be_is_refused() {
     edited(r#"\"seed\":1"#, r#"\"seed\":2"#).expect("another seed can be");
     for (from, to, part) in [
         (
+            r#"\"version\":3"#,
             r#"\"version\":2"#,
-            r#"\"version\":1"#,
-            "version: expected 2",
+            "version: expected 3",
         ),
         (
             r#"},\"step\":2"#,
@@ -319,7 +320,9 @@ fn header_bytes(file: &[u8]) -> usize {
 
 #[test]
 fn settings_and_texts_that_cannot_be_trained_are_refused() {
-    let new = |settings, bytes: usize| Trainer::new(settings, text(bytes)[..bytes].into()).err();
+    let new = |settings, bytes: usize| {
+        Trainer::new(settings, Arc::<[u8]>::from(&text(bytes)[..bytes])).err()
+    };
     let narrow = Settings {
         d_model: 0,
         ..small()

@@ -1,7 +1,8 @@
 use crate::args::{LoadArgs, whole};
 use crate::failure::Failure;
 use crate::units::{count, duration, grouped, significant};
-use crate::{input, output, progress, tokens};
+use crate::{input, labels, output, progress, tokens};
+use atome::classify::{Classifier, Dataset, Encoding, Report};
 use atome::eval::{Windows, evaluate};
 use atome::tokenizer::TokenizerKind;
 use atome::{Model, Options};
@@ -13,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-/// Measure how well a model predicts a text: bits a byte and perplexity
+/// Measure how well a model predicts a text, or a classifier the classes of labelled texts
 ///
 /// The text is cut into overlapping windows, each run from a fresh state. The first one scores
 /// all its tokens but the first; each other one its last STRIDE, so every token but the first is
 /// scored once, after at least WINDOW - STRIDE others. Text becomes tokens as in `atome run`; bits a
 /// byte are over the bytes of the scored tokens, perplexity is a token's. The answer does not
-/// depend on the number of threads. Of token ids, perplexity alone is told.
+/// depend on the number of threads. Of token ids, perplexity alone is told. Of labelled texts it is
+/// accuracy, F1, calibration, how many answers are sure, and which classes are taken for others.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
     /// Model: a packed safetensors container, ATOME01, ATOME02, BIT2, GGUF, or a directory of float weights
@@ -27,8 +29,17 @@ pub(crate) struct EvalArgs {
     model: Option<PathBuf>,
 
     /// The text; `-` reads it from standard input
-    #[arg(long, value_name = "FILE", required_unless_present = "tokens")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["tokens", "labels"])]
     text: Option<PathBuf>,
+
+    /// Labelled texts, of a classifier: lines of {"label": "..", "text": ".."}, or of a label, a tab and a text; `-` reads
+    /// them from standard input. Those labelled `?` are of none of its classes
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "tokens", "window", "stride"])]
+    labels: Option<PathBuf>,
+
+    /// The texts of --labels are bytes, in two hexadecimal digits each
+    #[arg(long, requires = "labels", conflicts_with_all = ["text", "tokens"])]
+    hex: bool,
 
     /// Token ids in place of a text, such as 1,2,3, or @FILE with such a list
     #[arg(long, value_name = "LIST", conflicts_with = "text")]
@@ -97,6 +108,9 @@ impl Input {
 }
 
 pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.labels {
+        return classified(args, path);
+    }
     let input = Input::read(args)?;
     let machine = &args.load.machine;
     let threads = machine.threads.unwrap_or_else(processors);
@@ -154,6 +168,40 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     }
     output::note(machine.quiet, speed(&answer));
     output::print(&line(&answer))
+}
+
+/// How good a classifier is on labelled texts.
+fn classified(args: &EvalArgs, path: &Path) -> Result<(), Failure> {
+    let encoding = match args.hex {
+        true => Encoding::Hex,
+        false => Encoding::Text,
+    };
+    let wrong = |fault| labels::fault(path, fault);
+    let dataset = Dataset::parse(&read_text(path)?, encoding).map_err(wrong)?;
+    let quiet = args.load.machine.quiet;
+    labels::warn(quiet || args.json, &dataset.warnings);
+    let model = args.load.load(args.model.as_deref())?;
+    if model.classes().is_none() {
+        return Err(Failure::IsLanguageModel);
+    }
+    let mut classifier = Classifier::new(&model)?;
+    let classes = dataset.classes_of(classifier.labels()).map_err(wrong)?;
+    let bar = progress::bar(
+        quiet || args.json,
+        dataset.examples.len() as u64,
+        "evaluating",
+        "texts",
+    );
+    let texts = dataset.examples.iter().map(|example| {
+        bar.advance(1);
+        (classes[example.class], &example.text[..])
+    });
+    let report = Report::of(&mut classifier, texts)?;
+    drop(bar);
+    match args.json {
+        true => output::print_json(&report),
+        false => output::print(&labels::table(&report)),
+    }
 }
 
 /// The answer for people.

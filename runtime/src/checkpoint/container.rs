@@ -2,6 +2,7 @@
 
 use super::{ChatTemplate, Checkpoint, GenerationConfig};
 use crate::atomic_file::AtomicFile;
+use crate::classify::Labels;
 use crate::error::FileError;
 use crate::families::{Architecture, Config};
 use crate::format::container::{Container, Encoding, Layout, Metadata, Writer};
@@ -24,6 +25,8 @@ const GRAPH: &str = "graph";
 const CLASSES: &str = "classes";
 /// The key of how whoever published the model has it choose tokens.
 const GENERATION: &str = "generation";
+/// The key of the names of a classifier's classes, and what makes its answers sure.
+const LABELS: &str = "labels";
 /// The key of how conversations become text.
 const CHAT: &str = "chat_template";
 
@@ -125,6 +128,9 @@ fn write(
     if let Some(generation) = &model.generation {
         metadata.set(GENERATION, &generation.to_json());
     }
+    if let Some(labels) = &model.labels {
+        metadata.set(LABELS, &labels.to_json());
+    }
     if let Some(chat) = &model.chat {
         // Texts always have a form in JSON.
         metadata.set(CHAT, &serde_json::to_string(&**chat).unwrap_or_default());
@@ -178,6 +184,9 @@ pub(super) fn read(
         .map(ChatTemplate::stated)
         .transpose()?;
     model.chat = chat.map(Arc::new);
+    let labels = metadata.option(LABELS);
+    let labels = labels.map(|text| Labels::stated(text, model.classes()));
+    model.labels = labels.transpose()?.map(Arc::new);
     let stored;
     (model.tensors, stored) = container.tensors(model.params(), encoding, tables, progress)?;
     model.vocabulary = stored.as_ref().map(read_stored).transpose()?;

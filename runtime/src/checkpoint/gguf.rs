@@ -7,6 +7,7 @@ use super::chat::{BOS, EOS, GGUF_TEMPLATE};
 use super::container::{known_family, vocabulary_bytes};
 use super::{ChatTemplate, Checkpoint, GenerationConfig};
 use crate::atomic_file::AtomicFile;
+use crate::classify::Labels;
 use crate::error::{FileError, HeaderError};
 use crate::families::{Architecture, Config};
 use crate::format::gguf::{GgufFiles, Writer};
@@ -37,6 +38,8 @@ const GGML: &str = "tokenizer.ggml.model";
 const PROVENANCE: &str = "provenance";
 /// The key, behind the family, of how whoever published the model has it choose tokens.
 const GENERATION: &str = "generation";
+/// The key, behind the family, of the names of a classifier's classes, and what makes its answers sure.
+const LABELS: &str = "labels";
 /// The key of the program that wrote a file.
 const WRITTEN_BY: &str = "general.quantized_by";
 
@@ -122,6 +125,9 @@ fn read(
     let generation = keys.string(&of(GENERATION))?;
     let generation = generation.map(|text| GenerationConfig::stated(text.as_bytes(), vocab));
     model.generation = generation.transpose()?.map(Arc::new);
+    let labels = keys.string(&of(LABELS))?;
+    let labels = labels.map(|text| Labels::stated(text, model.classes()));
+    model.labels = labels.transpose()?.map(Arc::new);
     model.chat = ChatTemplate::in_gguf(keys, &of(""))?.map(Arc::new);
     Ok(model)
 }
@@ -231,6 +237,9 @@ fn writer<'m>(model: &'m Checkpoint, options: &ContainerOptions) -> Result<Write
     }
     if let Some(generation) = &model.generation {
         header.key(&of(GENERATION), Value::String(&generation.to_json()));
+    }
+    if let Some(labels) = &model.labels {
+        header.key(&of(LABELS), Value::String(&labels.to_json()));
     }
     if let Some(chat) = &model.chat {
         if let Some(source) = &chat.source {

@@ -43,6 +43,7 @@ pub use load::{
 pub use packable::Packable;
 pub use random::random_bit2;
 
+use crate::classify::Labels;
 use crate::error::{FileError, InvalidModel};
 use crate::families::{Architecture, Config};
 use crate::format::Format;
@@ -73,6 +74,8 @@ pub struct Checkpoint {
     pub generation: Option<Arc<GenerationConfig>>,
     /// How conversations become text, by whoever published the model.
     pub chat: Option<Arc<ChatTemplate>>,
+    /// What a classifier's file says of its classes.
+    pub labels: Option<Arc<Labels>>,
     /// Why the tokenizer that the model comes with is not used: it is of a kind that is not supported.
     refused: Option<Arc<str>>,
 }
@@ -126,6 +129,7 @@ impl Checkpoint {
             provenance: None,
             generation: None,
             chat: None,
+            labels: None,
             refused: None,
         })
     }

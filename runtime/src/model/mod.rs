@@ -15,6 +15,7 @@ pub use info::{BackendInfo, ModelInfo};
 use crate::arena::{Arena, Scratch, as_f32};
 use crate::backend::{Backend, KernelUse, Pick, listing};
 use crate::checkpoint::{self, ChatTemplate, Checkpoint, GenerationConfig};
+use crate::classify::Labels;
 use crate::fingerprint::Identity;
 use crate::graph::Graph;
 use crate::plan::{Proved, Tensor};
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     ends: Vec<u32>,
     generation: Option<Arc<GenerationConfig>>,
     chat: Option<Arc<ChatTemplate>>,
+    labels: Option<Arc<Labels>>,
     pub(crate) info: ModelInfo,
 }
 
@@ -248,6 +250,15 @@ impl Model {
     /// How conversations become text, if the model comes with that.
     pub fn chat_template(&self) -> Option<&ChatTemplate> {
         self.inner.chat.as_deref()
+    }
+
+    /// The names of a classifier's classes and what makes its answers sure, if its file says so.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.inner.labels.as_deref()
+    }
+
+    pub(crate) fn shared_labels(&self) -> Option<Arc<Labels>> {
+        self.inner.labels.clone()
     }
 
     /// Classes of the head; `None` for a language model.

@@ -111,6 +111,7 @@ impl Model {
                 ends: source.ends(tokenizer),
                 generation: source.generation.clone(),
                 chat: source.chat.clone(),
+                labels: source.labels.clone(),
                 info,
             }),
         })

@@ -13,7 +13,8 @@
 //! | `pathways` | the convolution and the state space |
 //! | `linear` | matrix products |
 //! | `mix` | top-k attention, the router, and their sum with the residual stream |
-//! | `loss` | mean cross-entropy |
+//! | `rows` | the last positions of sequences |
+//! | `loss` | cross-entropy, of next bytes or of classes |
 //! | `vector` | sums and products of vectors, in lanes |
 
 mod block;
@@ -23,6 +24,7 @@ mod loss;
 mod mix;
 mod norm;
 mod pathways;
+mod rows;
 #[cfg(test)]
 mod tests;
 pub(crate) mod vector;
@@ -30,9 +32,10 @@ pub(crate) mod vector;
 pub(crate) use block::Block;
 pub(crate) use embed::Embed;
 pub(crate) use linear::{Linear, Matrix, product};
-pub(crate) use loss::{CrossEntropy, nats};
+pub(crate) use loss::{ClassEntropy, CrossEntropy, nats};
 pub(crate) use mix::Mix;
 pub(crate) use norm::LayerNorm;
+pub(crate) use rows::Rows;
 
 /// Added to the variance of a layer norm; the runtime's value.
 const NORM_EPS: f32 = 1e-5;

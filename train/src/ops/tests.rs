@@ -1,6 +1,6 @@
 //! Every gradient against differences of the loss.
 
-use super::{Block, CrossEntropy, Embed, LayerNorm, Linear, Mix};
+use super::{Block, ClassEntropy, CrossEntropy, Embed, LayerNorm, Linear, Mix, Rows};
 use crate::tape::Tape;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -80,7 +80,8 @@ impl Probe {
         }
     }
 
-    fn loss(&self) -> Tape<'_> {
+    /// The loss of what follows every position, or of the classes of the sequences' second-to-last ones.
+    fn loss(&self, of_classes: bool) -> Tape<'_> {
         let Shape {
             sequence,
             d,
@@ -98,12 +99,28 @@ impl Probe {
         let ids = self.ids.clone().into();
         tape.apply(Embed { ids, width: d }, 0..1);
         tape.apply(Block::new(mix), 1..3);
+        let last: Vec<usize> = (1..=SEQUENCES)
+            .map(|i| (i * sequence).saturating_sub(2).max((i - 1) * sequence))
+            .collect();
+        if of_classes {
+            let rows = last.clone().into();
+            tape.apply(Rows { rows, width: d }, 0..0);
+        }
         tape.apply(LayerNorm, 3..4);
         let unembed = Linear {
             rows: VOCAB,
             cols: d,
         };
         tape.apply(unembed, 4..5);
+        if of_classes {
+            let targets = last.iter().map(|at| usize::from(self.targets[*at]));
+            let loss = ClassEntropy {
+                targets: targets.collect(),
+                weights: vec![0.5, 2.0],
+            };
+            tape.apply(loss, 0..0);
+            return tape;
+        }
         let loss = CrossEntropy {
             targets: self.targets.clone().into(),
             vocab: VOCAB,
@@ -114,10 +131,10 @@ impl Probe {
     }
 
     /// The loss with one number moved.
-    fn moved(&mut self, leaf: usize, at: usize, by: f32) -> f64 {
+    fn moved(&mut self, of_classes: bool, leaf: usize, at: usize, by: f32) -> f64 {
         let before = self.leaves[leaf][at];
         self.leaves[leaf][at] += by;
-        let loss = f64::from(self.loss().result()[0]);
+        let loss = f64::from(self.loss(of_classes).result()[0]);
         self.leaves[leaf][at] = before;
         loss
     }
@@ -127,24 +144,26 @@ impl Probe {
 fn gradients_are_the_slopes_of_the_loss() {
     const STEP: f32 = 1e-2;
     for (seed, &shape) in SHAPES.iter().enumerate() {
-        let mut probe = Probe::new(shape, seed as u64);
-        let gradients = probe.loss().backward();
-        let (mut checked, mut off) = (0, 0);
-        for (leaf, gradient) in gradients.iter().enumerate() {
-            for (at, &grad) in gradient.iter().enumerate().step_by(3) {
-                let (up, down) = (probe.moved(leaf, at, STEP), probe.moved(leaf, at, -STEP));
-                let slope = (up - down) / (2.0 * f64::from(STEP));
-                checked += 1;
-                // The loss is f32 and curved; where a move changes which positions attention
-                // keeps, it jumps.
-                let tolerance = 2e-2 + 2e-2 * slope.abs();
-                off += usize::from((slope - f64::from(grad)).abs() > tolerance);
+        for of_classes in [false, true] {
+            let mut probe = Probe::new(shape, seed as u64);
+            let gradients = probe.loss(of_classes).backward();
+            let (mut checked, mut off) = (0, 0);
+            for (leaf, gradient) in gradients.iter().enumerate() {
+                for (at, &grad) in gradient.iter().enumerate().step_by(3) {
+                    let mut moved = |by| probe.moved(of_classes, leaf, at, by);
+                    let slope = (moved(STEP) - moved(-STEP)) / (2.0 * f64::from(STEP));
+                    checked += 1;
+                    // The loss is f32 and curved; where a move changes which positions attention
+                    // keeps, it jumps.
+                    let tolerance = 2e-2 + 2e-2 * slope.abs();
+                    off += usize::from((slope - f64::from(grad)).abs() > tolerance);
+                }
             }
+            assert!(checked > 60, "{shape:?}: {checked}");
+            assert!(
+                off * 50 <= checked,
+                "{shape:?}: {off} of {checked} gradients are off"
+            );
         }
-        assert!(checked > 60, "{shape:?}: {checked}");
-        assert!(
-            off * 50 <= checked,
-            "{shape:?}: {off} of {checked} gradients are off"
-        );
     }
 }

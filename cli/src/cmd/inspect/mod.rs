@@ -5,6 +5,7 @@ use crate::cmd::arena_map;
 use crate::failure::Failure;
 use crate::output;
 use crate::units::{count, duration, grouped};
+use atome::classify::Labels;
 use atome::{BackendInfo, Config, Fingerprint, KernelUse, Model, ModelInfo, Options, Section};
 use clap::Args;
 use serde::Serialize;
@@ -61,9 +62,15 @@ struct Answer<'a> {
     /// The graph, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     graph: Option<String>,
+    /// What the file says of a classifier's classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a Labels>,
     /// Bytes of each section, alignment included.
     sections: BTreeMap<&'static str, usize>,
 }
+
+/// Most names of classes that are listed.
+const MOST_NAMES: usize = 32;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     if gguf::is_meant(args.model.as_deref(), args.file)?
@@ -91,6 +98,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
             kernels: model.kernels(),
             plan: args.plan.then(|| model.plan().to_string()),
             graph: args.graph.then(|| model.graph().to_string()),
+            labels: model.labels(),
             sections: sections.collect(),
         });
     }
@@ -154,12 +162,31 @@ fn facts(model: &Model) -> String {
             format!("{}{code}", duration(backend.compile_time)),
         ),
     ];
+    if let Some(labels) = model.labels() {
+        lines.insert(2, ("classes", classes(labels)));
+    }
     let tuned = backend.tuned.iter().enumerate();
     lines.extend(tuned.map(|(i, what)| (if i == 0 { "tuned" } else { "" }, what.clone())));
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text
     })
+}
+
+/// The names of a classifier's classes, and what makes its answers sure.
+fn classes(labels: &Labels) -> String {
+    let names = labels.names.iter().take(MOST_NAMES).map(String::as_str);
+    let mut names: Vec<&str> = names.collect();
+    if labels.names.len() > names.len() {
+        names.push("..");
+    }
+    format!(
+        "{}; sure by a margin of {:.3} at temperature {:.3}; trained on {}",
+        names.join(", "),
+        labels.threshold,
+        labels.temperature,
+        labels.dataset
+    )
 }
 
 /// A table of the model's calls, when they run, and by which kernel.

@@ -124,7 +124,13 @@ fn encode(
             Ok((bytes, Some(summary)))
         }
         OutFormat::Atomecl01 if model.classes().is_none() => Err(no_place()),
-        OutFormat::Atomecl01 => Ok((checkpoint::write_atomecl01(model)?, None)),
+        OutFormat::Atomecl01 => {
+            if model.labels.is_some() {
+                let note = "ATOMECL01 has no place for the names of classes, the temperature and the threshold: left away";
+                output::note(args.quiet, note);
+            }
+            Ok((checkpoint::write_atomecl01(model)?, None))
+        }
         _ if model.classes().is_some() => Err(no_place()),
         OutFormat::Atome01 => Ok((checkpoint::write_atome01(model)?, None)),
         OutFormat::Atome02 => Ok((checkpoint::write_atome02(model)?, None)),

@@ -2,29 +2,41 @@
 
 use crate::args::{real, threads, whole};
 use crate::input;
-use atome_train::{Cadence, MAX_STEPS, Settings};
+use atome::classify::Encoding;
+use atome_train::{Cadence, MAX_STEPS, Paths, Settings};
 use clap::Args;
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What samples continue, if nobody says.
 const PROMPT: &str = "And ";
 const SAMPLE_BYTES: usize = 200;
 
-/// Train a ternary model of the Atome family on a text
+/// Train a ternary model of the Atome family on a text, or a classifier on labelled texts
 ///
 /// Tokens are bytes. The end of the text is held out and never trained on; the model with the
-/// lowest loss on it is kept, packed and ready for `atome run`. Beside it go a checkpoint, to go
+/// lowest loss on it is kept, packed and ready for `atome run`. Of labelled texts some are held out, by a hash of
+/// the text: by one half of them the model, its temperature and the threshold of sure answers are chosen, on the other
+/// it is reported how good it is; the model is ready for `atome classify`. Beside it go a checkpoint, to go
 /// on with after an interruption, and the loss curve as SVG. Ctrl-C stops after the current step
 /// and saves, a second one stops at once and does not (exit code 130). The same text, settings and seed give the same model, whatever the
 /// interruptions and the number of threads.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
     /// The text; `-` reads it from standard input
-    #[arg(long, value_name = "FILE")]
-    pub(super) text: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "labels")]
+    text: Option<PathBuf>,
 
-    /// Where the model goes; beside it go NAME.checkpoint and NAME.svg. Files of these names that
+    /// Labelled texts: lines of {"label": "..", "text": ".."}, or of a label, a tab and a text; `-` reads them from
+    /// standard input. Texts labelled `?` are of none of the other classes
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    labels: Option<PathBuf>,
+
+    /// The texts of --labels are bytes, in two hexadecimal digits each
+    #[arg(long, requires = "labels", conflicts_with = "text")]
+    hex: bool,
+
+    /// Where the model goes; beside it go NAME.checkpoint and NAME.svg, of a classifier NAME.report.svg too. Files of these names that
     /// `atome train` wrote are replaced, others only with --force, the text never
     #[arg(long, value_name = "MODEL")]
     pub(super) out: PathBuf,
@@ -68,17 +80,17 @@ pub(crate) struct TrainArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Shape")]
 struct ShapeArgs {
-    /// Width of the residual stream [default: 128]
+    /// Width of the residual stream [default: 128; of a classifier 32]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     d_model: Option<usize>,
 
-    /// Blocks [default: 4]
+    /// Blocks [default: 4; of a classifier 2]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     n_layers: Option<usize>,
 
-    /// Width of a query and of a key [default: 32]
+    /// Width of a query and of a key [default: 32; of a classifier 8]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     d_head: Option<usize>,
@@ -93,7 +105,8 @@ struct ShapeArgs {
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     kernel_size: Option<usize>,
 
-    /// Bytes of a training sequence, and positions of the model's attention cache [default: 128]
+    /// Bytes of a training sequence, or of a labelled text that are looked at, and positions of the model's attention cache
+    /// [default: 128; of a classifier 32]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     sequence: Option<usize>,
@@ -103,12 +116,12 @@ struct ShapeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Course")]
 struct CourseArgs {
-    /// Steps of the whole training [default: 1000]
+    /// Steps of the whole training [default: 1000; of a classifier 3000]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = steps, allow_negative_numbers = true)]
     steps: Option<u64>,
 
-    /// Sequences of a step [default: 16]
+    /// Sequences of a step, or labelled texts [default: 16; of a classifier 64]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = whole::<usize>, allow_negative_numbers = true)]
     batch: Option<usize>,
@@ -148,10 +161,16 @@ struct CourseArgs {
     #[arg(value_parser = real, allow_negative_numbers = true)]
     clip: Option<f64>,
 
-    /// Part of the text, at its end, that is held out [default: 0.05]
+    /// Part of the text, at its end, or of the labelled texts that is held out [default: 0.05; of a classifier 0.2]
     #[arg(long, value_name = "X")]
     #[arg(value_parser = real, allow_negative_numbers = true)]
     held_out: Option<f64>,
+
+    /// The power of how rare a class is that its texts weigh by: 0 for all the same, 1 for as much as those of any other class
+    /// together [default: 1]
+    #[arg(long, value_name = "X", requires = "labels", conflicts_with = "text")]
+    #[arg(value_parser = real, allow_negative_numbers = true)]
+    balance: Option<f64>,
 
     /// Seed of the initial weights and the batches [default: 1]
     #[arg(long, value_name = "S")]
@@ -176,6 +195,20 @@ pub(super) struct WatchingArgs {
     /// What samples continue [default: "And "]
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: Option<String>,
+
+    /// Share of the texts of a classifier that are to have a sure answer, from 0 to 1 [default: 0.9]
+    #[arg(long, value_name = "X", requires = "labels", conflicts_with = "text")]
+    #[arg(value_parser = share, allow_negative_numbers = true)]
+    coverage: Option<f64>,
+}
+
+/// Share of texts with a sure answer, if nobody says.
+const COVERAGE: f64 = 0.9;
+
+/// Parses a share.
+fn share(text: &str) -> Result<f64, &'static str> {
+    let share = text.parse().ok().filter(|x| (0.0..=1.0).contains(x));
+    share.ok_or("expected a number from 0 to 1, such as 0.9")
 }
 
 /// Parses a number of steps.
@@ -185,6 +218,37 @@ fn steps(text: &str) -> Result<u64, String> {
 }
 
 impl TrainArgs {
+    /// The file that is learned from.
+    pub(super) fn source(&self) -> &Path {
+        // The command line has one of both.
+        let given = self.labels.as_deref().or(self.text.as_deref());
+        given.unwrap_or(Path::new("-"))
+    }
+
+    /// How the file spells labelled texts, if it has such.
+    pub(super) fn encoding(&self) -> Option<Encoding> {
+        self.labels.as_ref().map(|_| match self.hex {
+            true => Encoding::Hex,
+            false => Encoding::Text,
+        })
+    }
+
+    /// The settings where nobody asks for others.
+    pub(super) fn defaults(&self) -> Settings {
+        match self.labels {
+            Some(_) => Settings::classifier(),
+            None => Settings::default(),
+        }
+    }
+
+    /// Where the training leaves its files.
+    pub(super) fn paths(&self) -> Paths {
+        match self.labels {
+            Some(_) => Paths::beside_classifier(&self.out),
+            None => Paths::beside(&self.out),
+        }
+    }
+
     /// The settings that were asked for; what was not is as in `rest`.
     pub(super) fn settings(&self, rest: &Settings) -> Settings {
         let (shape, course) = (&self.shape, &self.course);
@@ -205,6 +269,7 @@ impl TrainArgs {
             weight_decay: course.weight_decay.unwrap_or(rest.weight_decay),
             clip: course.clip.unwrap_or(rest.clip),
             held_out: course.held_out.unwrap_or(rest.held_out),
+            balance: course.balance.unwrap_or(rest.balance),
             seed: course.seed.unwrap_or(rest.seed),
         }
     }
@@ -214,37 +279,47 @@ impl TrainArgs {
         &self,
         settings: &Settings,
         rest: Option<&Cadence>,
-        text: &[u8],
+        bytes: usize,
     ) -> Cadence {
         let watching = &self.watching;
         let twentieth = (settings.steps / 20).clamp(1, 500);
         let evaluate = rest.map_or(twentieth, |rest| rest.evaluate);
         let evaluate = watching.evaluate_every.unwrap_or(evaluate);
         let sample = rest.map_or(4 * evaluate, |rest| rest.sample);
+        let (sample, unit) = match self.labels {
+            Some(_) => (0, "texts"),
+            None => (watching.sample_every.unwrap_or(sample), "bytes"),
+        };
+        let coverage = rest.map_or(COVERAGE, |rest| rest.coverage);
         let prompt = || rest.map_or(PROMPT.into(), |rest| rest.prompt.clone());
         let given = watching.prompt.as_ref();
         Cadence {
             evaluate,
-            sample: watching.sample_every.unwrap_or(sample),
+            sample,
             prompt: given.map_or_else(prompt, |prompt| prompt.clone().into_bytes()),
             sample_bytes: SAMPLE_BYTES,
+            coverage: watching.coverage.unwrap_or(coverage),
             provenance: Some(format!(
-                "trained by `atome train` on {} ({} bytes), {} steps of {} x {} bytes, seed {}",
+                "trained by `atome train` on {} ({bytes} bytes), {} steps of {}{unit}, seed {}",
                 self.text_name(),
-                text.len(),
                 settings.steps,
-                settings.batch,
-                settings.sequence,
+                match self.labels {
+                    Some(_) => format!("{} ", settings.batch),
+                    None => format!("{} x {} ", settings.batch, settings.sequence),
+                },
                 settings.seed,
             )),
         }
     }
 
     fn text_name(&self) -> Cow<'_, str> {
-        if input::is_standard(&self.text) {
+        if input::is_standard(self.source()) {
             return "standard input".into();
         }
-        self.text.file_name().unwrap_or_default().to_string_lossy()
+        self.source()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
     }
 }
 
@@ -262,7 +337,8 @@ mod tests {
     #[test]
     fn the_defaults_are_those_that_help_tells() {
         let command = Train::command();
-        let settings = serde_json::to_value(Settings::default()).expect("JSON");
+        let values = |settings| serde_json::to_value(settings).expect("JSON");
+        let (settings, others) = (values(Settings::default()), values(Settings::classifier()));
         for (name, value) in settings.as_object().expect("an object") {
             let arg = command.get_arguments().find(|arg| arg.get_id() == name);
             let help = arg
@@ -270,13 +346,17 @@ mod tests {
                 .get_help()
                 .expect("help")
                 .to_string();
-            let value = value.as_f64().expect("a number");
-            assert!(
-                help.ends_with(&format!("[default: {value}]")),
-                "{name}: {help}"
-            );
+            let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+            let (value, other) = (number(value), number(&others[name]));
+            let expected = match value == other {
+                true => format!("[default: {value}]"),
+                false => format!("[default: {value}; of a classifier {other}]"),
+            };
+            assert!(help.ends_with(&expected), "{name}: {help}");
         }
         let Train { args } = clap::Parser::parse_from(["train", "--text", "x", "--out", "y"]);
-        assert_eq!(args.settings(&Settings::default()), Settings::default());
+        assert_eq!(args.settings(&args.defaults()), Settings::default());
+        let Train { args } = clap::Parser::parse_from(["train", "--labels", "x", "--out", "y"]);
+        assert_eq!(args.settings(&args.defaults()), Settings::classifier());
     }
 }

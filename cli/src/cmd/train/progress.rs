@@ -19,6 +19,8 @@ pub(super) struct Progress {
     bar: ProgressBar,
     quiet: bool,
     stop: Arc<AtomicBool>,
+    /// What losses are bits of.
+    unit: &'static str,
     loss: Option<f64>,
     tokens: usize,
     start: Instant,
@@ -48,6 +50,7 @@ impl Progress {
             stop: stop_on_request(quiet, bar.clone(), Arc::downgrade(claims))?,
             bar,
             quiet,
+            unit: trainer.unit(),
             loss: None,
             tokens: 0,
             start: Instant::now(),
@@ -98,23 +101,31 @@ fn stop_on_request(
 
 impl Observer for Progress {
     fn step(&mut self, report: &StepReport) {
-        let loss = self.loss.map_or(report.bits_per_byte, |loss| {
-            loss + SMOOTHING * (report.bits_per_byte - loss)
-        });
+        let loss = self
+            .loss
+            .map_or(report.bits, |loss| loss + SMOOTHING * (report.bits - loss));
         self.loss = Some(loss);
         self.tokens += report.tokens;
         let speed = self.tokens as f64 / self.start.elapsed().as_secs_f64();
         let nats = loss * std::f64::consts::LN_2;
         self.bar.set_message(format!(
-            "loss {nats:.3} ({loss:.3} bits a byte), {speed:.0} tok/s"
+            "loss {nats:.3} ({loss:.3} bits a {}), {speed:.0} {}",
+            self.unit,
+            if self.unit == "byte" {
+                "tok/s"
+            } else {
+                "texts/s"
+            }
         ));
         self.bar.set_position(report.step);
     }
 
     fn evaluated(&mut self, point: &Point, best: bool) {
         let kept = if best { ", kept" } else { "" };
+        let unit = self.unit;
+        let text = if unit == "byte" { "text" } else { "texts" };
         self.line(&format!(
-            "step {}: {:.4} bits a byte on the training text, {:.4} on the held-out text{kept}",
+            "step {}: {:.4} bits a {unit} on the training {text}, {:.4} on the held-out {text}{kept}",
             point.step, point.training, point.held_out
         ));
     }
