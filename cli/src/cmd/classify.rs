@@ -28,7 +28,7 @@ pub(crate) struct ClassifyArgs {
     model: PathBuf,
 
     /// `-` classifies each line of standard input
-    #[arg(value_parser = ["-"], conflicts_with_all = ["file", "prompt", "prompt_file", "tokens"])]
+    #[arg(value_name = "-", value_parser = ["-"], conflicts_with_all = ["file", "prompt", "prompt_file", "tokens"])]
     lines: Option<String>,
 
     /// Classify each line of this file; `-` is standard input
