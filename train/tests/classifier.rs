@@ -6,6 +6,7 @@ use atome::classify::{Classifier, Dataset, Encoding, Report};
 use atome::format::ContainerOptions;
 use atome::{Model, Options, Packing};
 use atome_train::{Cadence, Checkpoint, Settings, TrainError, Trainer};
+use std::path::Path;
 
 /// Words of two invented languages and of none: their letters and endings differ, a little.
 fn labels(texts: usize) -> Dataset {
@@ -185,4 +186,42 @@ fn labels_that_cannot_be_learned_are_refused() {
     assert!(matches!(error, TrainError::Dataset(_)), "{error}");
     let error = new("a\tx\nb\ty\n").expect("two texts").to_string();
     assert!(error.starts_with("expected labelled texts to "), "{error}");
+}
+
+/// The published heads and ours are one format: the same tensors of the same shapes, and files as long.
+#[test]
+fn the_format_is_that_of_the_published_heads() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/atome");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: no ../shared/data/atome beside the workspace");
+        return;
+    };
+    let config = Settings::classifier().config();
+    let mut met = 0;
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.extension().is_none_or(|end| end != "atomecl") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).expect("readable");
+        let published = atome::checkpoint::parse(&bytes, &config).expect("of the default shape");
+        let classes = published.classes().expect("a classifier");
+        let lines: String = (0..40 * classes)
+            .map(|i| format!("{}\ttext {i}\n", i % classes))
+            .collect();
+        let dataset = Dataset::parse(lines.as_bytes(), Encoding::Text).expect("a dataset");
+        let trainer = Trainer::new(Settings::classifier(), dataset).expect("enough texts");
+        let ours = trainer.model();
+        let shapes = |model: &atome::checkpoint::Checkpoint| -> Vec<(String, (usize, usize))> {
+            let tensors = model.tensors();
+            tensors
+                .map(|(name, tensor)| (name.to_owned(), tensor.shape()))
+                .collect()
+        };
+        assert_eq!(shapes(&ours), shapes(&published), "{}", path.display());
+        let written = write_atomecl01(&ours).expect("a file");
+        assert_eq!(written.len(), bytes.len(), "{}", path.display());
+        assert_eq!(written[..8], bytes[..8]);
+        met += 1;
+    }
+    assert!(met > 0, "no head in {}", folder.display());
 }
