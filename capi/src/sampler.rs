@@ -32,6 +32,7 @@ pub(crate) extern "C" fn atome_sampling_default() -> CallerSampling {
         top_p,
         min_p,
         seed,
+        ..
     } = Sampling::default();
     CallerSampling {
         repetition_penalty,
@@ -70,6 +71,7 @@ pub(crate) unsafe extern "C" fn atome_sampler_open(
             top_p: given.top_p,
             min_p: given.min_p,
             seed: given.seed,
+            ..Sampling::GREEDY
         };
         let vocab = model.vocab();
         let sampler = Sampler::new(sampling, vocab)?;

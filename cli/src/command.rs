@@ -1,5 +1,7 @@
 //! The commands, and what is said about a wrong command line.
 
+#[cfg(feature = "serve")]
+use crate::cmd::serve;
 #[cfg(feature = "train")]
 use crate::cmd::train;
 use crate::cmd::{bench, chat, classify, emit, eval, inspect, logits, pack, run, tokenize, tune};
@@ -44,11 +46,13 @@ pub(crate) enum Command {
     Eval(eval::EvalArgs),
     Tokenize(tokenize::TokenizeArgs),
     Emit(emit::EmitArgs),
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::ServeArgs>),
     #[cfg(feature = "train")]
     Train(Box<train::TrainArgs>),
     Bench(bench::BenchArgs),
     Tune(tune::TuneArgs),
-    /// What `run --chat` starts for itself
+    /// What `run --chat` and `serve` start for themselves
     #[command(name = chat::apart::COMMAND, hide = true)]
     ChatTemplate,
 }
@@ -65,6 +69,8 @@ impl Command {
             Command::Eval(args) => eval::run(&args),
             Command::Tokenize(args) => tokenize::run(&args),
             Command::Emit(args) => emit::run(&args),
+            #[cfg(feature = "serve")]
+            Command::Serve(args) => serve::run(&args),
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(&args),
             Command::Bench(args) => bench::run(&args),

@@ -14,6 +14,8 @@ use atome_codegen::CodegenError;
 use atome_codegen::emit::rust;
 #[cfg(feature = "jit")]
 use atome_codegen::emit::{clif, x86};
+#[cfg(feature = "serve")]
+use atome_serve::ServeError;
 use atome_spec::Packing;
 #[cfg(feature = "jit")]
 use atome_spec::Target;
@@ -197,6 +199,12 @@ pub(crate) enum Failure {
     #[cfg(feature = "train")]
     #[error("{}", Chain(.0.as_ref()))]
     Train(Box<TrainError>),
+    #[cfg(feature = "serve")]
+    #[error("no key in `{0}`: expected one a line")]
+    NoKeys(String),
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
     #[error("{}{}", Chain(.0), hint(.0))]
@@ -255,6 +263,11 @@ impl Failure {
             Failure::Differs { .. } | Failure::Output(_) | Failure::Rust(_) | Failure::Bench(_) => {
                 true
             }
+            // A place where nobody can listen, or a folder that cannot be, is what was asked for.
+            #[cfg(feature = "serve")]
+            Failure::Serve(ServeError::Listen { .. } | ServeError::Folder { .. }) => false,
+            #[cfg(feature = "serve")]
+            Failure::Serve(_) => true,
             #[cfg(feature = "asm")]
             Failure::Assembly { .. } => true,
             #[cfg(feature = "jit")]

@@ -14,7 +14,6 @@
 //! | `prompt` | what a model is given: text or token ids |
 //! | `tokens` | lists of token ids |
 //! | `sampling` | how tokens are chosen |
-//! | `stops` | texts that end a continuation |
 //! | `state_file` | what a session remembers, in a file |
 //! | `labels` | labelled texts, and how good a classifier is on them |
 //! | `limits` | what the system allows a process |
@@ -45,7 +44,6 @@ mod progress;
 mod prompt;
 mod sampling;
 mod state_file;
-mod stops;
 mod text;
 mod tokens;
 mod units;

@@ -22,11 +22,14 @@ pub struct Fingerprint(u64);
 
 impl Fingerprint {
     /// The fingerprint as the bytes of a saved state have it.
-    pub(crate) fn to_bytes(self) -> [u8; 8] {
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 8] {
         self.0.to_le_bytes()
     }
 
-    pub(crate) fn from_bytes(bytes: [u8; 8]) -> Fingerprint {
+    /// The fingerprint of such bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 8]) -> Fingerprint {
         Fingerprint(u64::from_le_bytes(bytes))
     }
 }

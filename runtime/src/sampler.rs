@@ -18,12 +18,16 @@ use serde::{Deserialize, Serialize};
 
 /// How to choose a token.
 ///
-/// They apply in the order of the fields: the repetition penalty, temperature, top-k, top-p, min-p.
+/// They apply in the order of the fields: penalties, temperature, top-k, top-p, min-p.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
     /// Divides a logit above 0, and multiplies one below, of every token that is among the last [`REPETITION_WINDOW`]; 1 does
     /// nothing.
     pub repetition_penalty: f32,
+    /// Taken from the logit of every token that the sampler chose, once for each time that it did; 0 does nothing.
+    pub frequency_penalty: f32,
+    /// Taken from the logit of every token that the sampler chose, however often; 0 does nothing.
+    pub presence_penalty: f32,
     /// Divides the logits; 0 means greedy: always the most likely token.
     pub temperature: f32,
     /// Keeps only this many of the most likely tokens; 0 keeps all.
@@ -40,6 +44,8 @@ impl Sampling {
     /// Always the most likely token.
     pub const GREEDY: Self = Self {
         repetition_penalty: 1.0,
+        frequency_penalty: 0.0,
+        presence_penalty: 0.0,
         temperature: 0.0,
         top_k: 0,
         top_p: 1.0,
@@ -52,7 +58,8 @@ impl Sampling {
     /// # Errors
     /// [`RunError::Temperature`] unless the temperature is a finite number of 0 or more;
     /// [`RunError::TopP`] unless top-p is above 0 and at most 1, [`RunError::MinP`] unless min-p is from 0 to 1,
-    /// [`RunError::RepetitionPenalty`] unless it is a finite number above 0.
+    /// [`RunError::RepetitionPenalty`] unless it is a finite number above 0, [`RunError::Penalty`] unless the others are
+    /// finite numbers.
     pub fn validate(&self) -> Result<(), RunError> {
         if !(self.temperature.is_finite() && self.temperature >= 0.0) {
             return Err(RunError::Temperature {
@@ -69,6 +76,14 @@ impl Sampling {
         if !(penalty.is_finite() && penalty > 0.0) {
             return Err(RunError::RepetitionPenalty { found: penalty });
         }
+        for (name, found) in [
+            ("frequency", self.frequency_penalty),
+            ("presence", self.presence_penalty),
+        ] {
+            if !found.is_finite() {
+                return Err(RunError::Penalty { name, found });
+            }
+        }
         Ok(())
     }
 }
@@ -79,6 +94,8 @@ impl Default for Sampling {
     fn default() -> Self {
         Self {
             repetition_penalty: 1.0,
+            frequency_penalty: 0.0,
+            presence_penalty: 0.0,
             temperature: 0.8,
             top_k: 40,
             top_p: 0.95,
@@ -113,6 +130,9 @@ pub struct SamplerState {
     random: [u64; 4],
     /// The tokens that the repetition penalty is for, the oldest first; none where there is no penalty.
     seen: Vec<u32>,
+    /// Tokens that were chosen, and how often; none where nothing is taken from their logits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chosen: Vec<(u32, u32)>,
 }
 
 /// Ids ranked at a time while looking for the nucleus: most nuclei are smaller.
@@ -139,9 +159,9 @@ impl Sampler {
             vocab,
             ids,
             weights,
-            adjust: match sampling.repetition_penalty {
-                1.0 => None,
-                penalty => Some(Box::new(Adjust::new(vocab, penalty)?)),
+            adjust: match Adjust::is_idle(&sampling) {
+                true => None,
+                false => Some(Box::new(Adjust::new(vocab, &sampling)?)),
             },
         })
     }
@@ -158,7 +178,7 @@ impl Sampler {
         }
         let adjust = match self.adjust.take() {
             Some(adjust) => *adjust,
-            None => Adjust::new(self.vocab, 1.0)?,
+            None => Adjust::new(self.vocab, &self.sampling)?,
         };
         self.adjust = Some(Box::new(adjust.with_bias(biases)?));
         Ok(self)
@@ -185,6 +205,7 @@ impl Sampler {
         SamplerState {
             random: self.rng.0,
             seen: adjust.map_or_else(Vec::new, Adjust::seen),
+            chosen: adjust.map_or_else(Vec::new, Adjust::chosen),
         }
     }
 
@@ -194,6 +215,7 @@ impl Sampler {
         if let Some(adjust) = &mut self.adjust {
             adjust.forget();
             state.seen.iter().for_each(|token| adjust.saw(*token));
+            adjust.choose_again(&state.chosen);
         }
     }
 
@@ -225,6 +247,7 @@ impl Sampler {
         };
         let token = self.choose(adjust.apply(logits));
         adjust.saw(token);
+        adjust.chose(token);
         self.adjust = Some(adjust);
         token
     }

@@ -1,6 +1,7 @@
 //! What a session remembers, as bytes: saved, restored, forked, forgotten. `docs/formats.md` draws them.
 
-use crate::plan::Plan;
+use crate::arena::as_f32;
+use crate::plan::{Plan, Section, TensorInfo};
 use crate::{Fingerprint, RunError, Session};
 use std::ops::Range;
 
@@ -31,6 +32,25 @@ impl Session {
         for range in model.inner.plan.saved.zeros() {
             self.bytes_mut(range).fill(0);
         }
+    }
+
+    /// What the session remembers of all tokens, by name, in the order of the model's graph: states that have one size
+    /// however long the text is, not attention's caches. All zeros before the first token.
+    pub fn states(&self) -> impl Iterator<Item = (&str, &[f32])> {
+        let inner = &*self.model.inner;
+        let states = self
+            .model
+            .graph()
+            .states
+            .iter()
+            .filter(|state| !state.cache);
+        states.filter_map(|state| {
+            let is_it = |t: &&TensorInfo| t.section == Section::State && t.name == state.name;
+            let tensor = inner.plan.tensors.iter().find(is_it)?;
+            let bytes = 4 * state.rows * state.width;
+            let place = tensor.offset..tensor.offset + bytes;
+            Some((&*state.name, as_f32(self.bytes(place))))
+        })
     }
 
     /// Bytes of a saved state.

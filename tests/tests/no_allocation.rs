@@ -191,6 +191,8 @@ fn steps_prefill_sampling_and_classification() {
     let tokens: Vec<u32> = (0..200).map(|t| t % 256).collect();
     let sampling = Sampling {
         repetition_penalty: 1.1,
+        frequency_penalty: 0.1,
+        presence_penalty: 0.1,
         temperature: 0.8,
         top_k: 40,
         top_p: 0.9,

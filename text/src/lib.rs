@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `tokenizer` | text to tokens and back |
 //! | `decoder` | bytes to text as they come |
+//! | `stops` | texts at which a continuation ends |
+//! | [`typed`] | special tokens that somebody types are text |
 //! | `vocabulary` | tokens, merges and how they are used |
 //! | `json`, `gguf` | where vocabularies come from |
 //! | `pre` | patterns by the names that GGUF has for them |
@@ -34,11 +36,14 @@ mod pattern;
 mod pre;
 mod spelt;
 mod split;
+mod stops;
 mod tokenizer;
+pub mod typed;
 mod utf8;
 mod vocabulary;
 
 pub use decoder::TextDecoder;
 pub use error::TextError;
+pub use stops::Stops;
 pub use tokenizer::{TokenWriter, Tokenizer};
 pub use vocabulary::{Kind, Vocabulary};

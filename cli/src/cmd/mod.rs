@@ -12,6 +12,8 @@ pub(crate) mod logits;
 pub(crate) mod pack;
 mod prefill;
 pub(crate) mod run;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod tokenize;
 #[cfg(feature = "train")]
 pub(crate) mod train;

@@ -150,6 +150,14 @@ pub enum RunError {
         /// The share given.
         found: f32,
     },
+    /// A penalty that is no finite number.
+    #[error("expected a finite {name} penalty, found {found}")]
+    Penalty {
+        /// Which one.
+        name: &'static str,
+        /// The penalty given.
+        found: f32,
+    },
     /// A repetition penalty that is not a finite number above 0.
     #[error("expected a finite repetition penalty above 0, found {found}")]
     RepetitionPenalty {

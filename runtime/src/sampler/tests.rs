@@ -343,3 +343,44 @@ fn new_settings_are_held_to_their_ranges() {
         assert_eq!(message(0.0, found), format!("{penalty}{found}"));
     }
 }
+
+#[test]
+fn tokens_that_were_chosen_lose_for_each_time_and_for_any() {
+    let logits = [4.0, 3.0, 1.75];
+    let with = |frequency_penalty, presence_penalty| {
+        let sampling = Sampling {
+            frequency_penalty,
+            presence_penalty,
+            ..Sampling::GREEDY
+        };
+        Sampler::new(sampling, 3).unwrap()
+    };
+    let mut each = with(0.75, 0.0);
+    // 4, then 3.25, then 2.5 and 3, then 2.5 and 2.25.
+    assert_eq!([0; 5].map(|_| each.sample(&logits)), [0, 0, 1, 0, 1]);
+    let mut any = with(0.0, 1.5);
+    // 4 becomes 2.5 and 3 becomes 1.5: the third, 1.75, never is the greatest.
+    assert_eq!([0; 4].map(|_| any.sample(&logits)), [0, 1, 0, 0]);
+    // What a prompt has is no choice.
+    let mut fresh = with(0.0, 1.5);
+    fresh.saw(0);
+    assert_eq!(fresh.sample(&logits), 0);
+    // A sampler goes on where another was.
+    let mut again = with(0.75, 0.0);
+    again.restore(&each.state());
+    assert_eq!(again.state(), each.state());
+    assert_eq!(again.sample(&logits), each.sample(&logits));
+    each.restart();
+    assert_eq!([0; 3].map(|_| each.sample(&logits)), [0, 0, 1]);
+    let wrong = |name, frequency_penalty, presence_penalty| {
+        let sampling = Sampling {
+            frequency_penalty,
+            presence_penalty,
+            ..Sampling::GREEDY
+        };
+        let message = sampling.validate().unwrap_err().to_string();
+        assert!(message.starts_with(&format!("expected a finite {name} penalty, found ")));
+    };
+    wrong("frequency", f32::NAN, 0.0);
+    wrong("presence", 0.0, f32::INFINITY);
+}

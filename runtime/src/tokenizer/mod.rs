@@ -20,7 +20,7 @@
 mod kind;
 mod open;
 
-pub use atome_text::{TextDecoder, TextError, TokenWriter, Tokenizer, Vocabulary};
+pub use atome_text::{Stops, TextDecoder, TextError, TokenWriter, Tokenizer, Vocabulary, typed};
 pub use kind::{TokenizerError, TokenizerKind};
 pub use open::open;
 pub(crate) use open::{beside, read_stored};

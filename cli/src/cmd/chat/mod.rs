@@ -4,7 +4,10 @@ pub(crate) mod apart;
 mod jinja;
 mod talk;
 mod template;
-mod typed;
+
+#[cfg(feature = "serve")]
+pub(super) use template::PLAIN_STOP;
+pub(super) use template::Template;
 
 use crate::cmd::run::RunArgs;
 use crate::failure::Failure;
@@ -17,7 +20,6 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
 use talk::{Settings, Talk, Turn};
-use template::Template;
 
 /// Longest line that is read.
 const MAX_LINE_BYTES: usize = 1 << 20;

@@ -1,14 +1,12 @@
 //! A conversation: messages, and a session that has taken in their text.
 
 use super::template::{PLAIN_STOP, Template};
-use super::typed;
 use crate::cmd::prefill::prefill;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::state_file::{self, Message, Saved};
-use crate::stops::Stops;
 use atome::sampler::Sampler;
-use atome::tokenizer::{TextDecoder, Tokenizer};
+use atome::tokenizer::{Stops, TextDecoder, Tokenizer, typed};
 use atome::{Model, Session};
 use serde::Serialize;
 use std::io;

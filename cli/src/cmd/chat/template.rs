@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
 /// Where an answer of the plain form ends.
-pub(super) const PLAIN_STOP: &str = "\nUser:";
+pub(in crate::cmd) const PLAIN_STOP: &str = "\nUser:";
 
 /// The form of a conversation.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(in crate::cmd) struct Template {
     /// Without a source it is the plain form.
     model: ChatTemplate,
     /// The time, in seconds since 1970.
@@ -23,7 +23,7 @@ pub(super) struct Template {
 
 impl Template {
     /// The template in `given`, or the one that comes with a model, or the plain form.
-    pub(super) fn find(
+    pub(in crate::cmd) fn find(
         given: Option<&Path>,
         model: Option<&ChatTemplate>,
     ) -> Result<Template, Failure> {
@@ -51,7 +51,7 @@ impl Template {
     }
 
     /// Whether there is no template.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(in crate::cmd) fn is_plain(&self) -> bool {
         self.model.source.is_none()
     }
 
@@ -67,7 +67,7 @@ impl Template {
     }
 
     /// The conversation up to where an answer is to follow.
-    pub(super) fn render(&self, messages: &[Message]) -> Result<String, Failure> {
+    pub(in crate::cmd) fn render(&self, messages: &[Message]) -> Result<String, Failure> {
         match self.job(Some(messages)) {
             Some(job) => apart::run(&job),
             None => Ok(plain(messages)),

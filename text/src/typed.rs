@@ -1,12 +1,13 @@
 //! What somebody types is text: special tokens that it spells are none, though a template's are.
 
-use atome::tokenizer::Tokenizer;
+use crate::Tokenizer;
 
 /// Parts a special token that was typed. It is no character, so no text has it.
 const PART: char = '\u{ffff}';
 
 /// The names of a vocabulary's special tokens.
-pub(super) fn specials(tokenizer: &Tokenizer) -> Vec<String> {
+#[must_use]
+pub fn specials(tokenizer: &Tokenizer) -> Vec<String> {
     let ids = 0..u32::try_from(tokenizer.vocab()).unwrap_or(u32::MAX);
     let special = ids.filter(|id| tokenizer.is_special(*id));
     let names = special.map(|id| String::from_utf8_lossy(tokenizer.name(id)).into_owned());
@@ -14,7 +15,8 @@ pub(super) fn specials(tokenizer: &Tokenizer) -> Vec<String> {
 }
 
 /// The text with every special token in it parted after its first character.
-pub(super) fn part(text: &str, specials: &[String]) -> String {
+#[must_use]
+pub fn part(text: &str, specials: &[String]) -> String {
     specials.iter().fold(text.replace(PART, ""), |text, name| {
         let first = name.chars().next().map_or(0, char::len_utf8);
         text.replace(name, &format!("{}{PART}{}", &name[..first], &name[first..]))
@@ -22,7 +24,8 @@ pub(super) fn part(text: &str, specials: &[String]) -> String {
 }
 
 /// The tokens of a conversation that a template made of parted texts.
-pub(super) fn encode(tokenizer: &Tokenizer, text: &[u8]) -> Vec<u32> {
+#[must_use]
+pub fn encode(tokenizer: &Tokenizer, text: &[u8]) -> Vec<u32> {
     let (mut rest, mut tokens) = (text, Vec::new());
     let part = PART.to_string();
     while let Some(at) = rest.windows(part.len()).position(|w| w == part.as_bytes()) {
@@ -37,6 +40,7 @@ pub(super) fn encode(tokenizer: &Tokenizer, text: &[u8]) -> Vec<u32> {
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
+    use crate::Vocabulary;
 
     const TOKENIZER: &str = r#"{
         "added_tokens": [
@@ -50,10 +54,8 @@ mod tests {
 
     #[test]
     fn typed_tokens_are_text() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokenizer.json");
-        std::fs::write(&path, TOKENIZER).unwrap();
-        let tokenizer = atome::tokenizer::open(&path, None).unwrap();
+        let vocabulary = Vocabulary::from_json(TOKENIZER.as_bytes(), None).unwrap();
+        let tokenizer = vocabulary.tokenizer().unwrap();
         let specials = specials(&tokenizer);
         assert_eq!(specials, ["<unk>", "</s>"]);
         assert_eq!(part("a a", &specials), "a a");

@@ -1,8 +1,14 @@
 //! Texts at which a continuation ends, wherever the borders of its tokens are.
 
 /// Looks for stop strings in bytes that come in pieces.
+///
+/// ```
+/// let mut stops = atome_text::Stops::new(["END".to_owned()]);
+/// assert_eq!(stops.push(b"abcE"), (b"abc".to_vec(), false));
+/// assert_eq!(stops.push(b"ND!"), (vec![], true));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Stops {
+pub struct Stops {
     texts: Vec<Vec<u8>>,
     /// Bytes that may be the start of a stop string.
     held: Vec<u8>,
@@ -10,7 +16,8 @@ pub(crate) struct Stops {
 
 impl Stops {
     /// Looks for any of these; an empty one is none.
-    pub(crate) fn new(texts: impl IntoIterator<Item = String>) -> Stops {
+    #[must_use]
+    pub fn new(texts: impl IntoIterator<Item = String>) -> Stops {
         let texts = texts.into_iter().map(String::into_bytes);
         Stops {
             texts: texts.filter(|text| !text.is_empty()).collect(),
@@ -20,7 +27,7 @@ impl Stops {
 
     /// Takes in bytes; gives those that are before any stop string, and whether one was found. What may be the start of one
     /// is held back.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
+    pub fn push(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
         self.held.extend(bytes);
         let find = |text: &Vec<u8>| self.held.windows(text.len()).position(|w| w == text);
         if let Some(end) = self.texts.iter().filter_map(find).min() {
@@ -39,7 +46,7 @@ impl Stops {
     }
 
     /// What was held back, where the text ends without a stop string.
-    pub(crate) fn finish(&mut self) -> Vec<u8> {
+    pub fn finish(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
 }
