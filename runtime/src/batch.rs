@@ -54,10 +54,11 @@ impl Model {
         scratch: &mut Scratch<'_>,
     ) -> Result<(), RunError> {
         sessions.iter_mut().for_each(|session| session.begin());
+        let positions = sessions.iter().map(|session| session.position());
+        self.inner.write_inputs(scratch, tokens, positions);
         let Some(first) = sessions.first_mut() else {
             return Ok(());
         };
-        self.inner.write_ids(scratch, tokens);
         let mut frame = first.frame(scratch, tokens.len());
         let slots = &*sessions;
         let owner = |row: u64| {

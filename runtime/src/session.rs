@@ -177,7 +177,8 @@ impl Session {
         scratch: &mut Scratch<'_>,
     ) -> Result<(), RunError> {
         self.begin();
-        self.model.inner.write_ids(scratch, tokens);
+        let inner = &self.model.inner;
+        inner.write_inputs(scratch, tokens, self.position..);
         let (mut frame, position) = (self.frame(scratch, tokens.len()), self.position);
         let slot = frame.slot;
         let owner = |row: u64| (slot, position + row);
@@ -214,7 +215,8 @@ impl Session {
         scratch: &mut Scratch<'_>,
     ) -> RunError {
         self.lost = true;
-        self.model.inner.write_ids(scratch, tokens);
+        let inner = &self.model.inner;
+        inner.write_inputs(scratch, tokens, self.position..);
         let (mut frame, position) = (self.frame(scratch, tokens.len()), self.position);
         let slot = frame.slot;
         let owner = |row: u64| (slot, position + row);

@@ -50,6 +50,9 @@ pub const THIN: f32 = power_of_two(-8);
 /// Below it, `ln(1 + e^x)` is `e^x` to the last bit, and `ln` of that is `x`.
 pub const SOFTPLUS_IS_EXP: f32 = -80.0;
 
+/// Positions that attention takes at once: those that share a greatest score.
+pub const ATTEND_CHUNK: usize = 64;
+
 const fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits(((127 + exponent) << 23).cast_unsigned())
 }

@@ -87,6 +87,22 @@ pub enum Op {
     SelectiveScan,
     /// Adds to the residual stream: `x = x + y`.
     Residual,
+    /// Matrix of f32 by vectors: `out[t, r] = sum_c w[r, c] * x[t, c]`.
+    MatMul,
+    /// Each head divided by its length.
+    L2Norm,
+    /// Root mean square normalisation of each head.
+    HeadNorm,
+    /// Rotary position embedding of each head's first elements.
+    Rope,
+    /// Pieces of each row in another order: `out[j, i] = x[i, j]`.
+    Transpose,
+    /// Walsh-Hadamard transform of each block of a row.
+    Hadamard,
+    /// The gated delta rule of each head, and its output.
+    GatedDelta,
+    /// Softmax attention of each query head over the cached positions.
+    Attend,
 }
 
 /// Calls a macro with every op, `name: Variant` each, in the order of [`Op::ALL`].
@@ -109,7 +125,9 @@ macro_rules! each_op {
             select_lt: SelectLt, select_le: SelectLe, select_eq: SelectEq, map: Map,
             lookup_f32: LookupF32, lookup_f16: LookupF16, lookup_i8: LookupI8, rms_norm: RmsNorm,
             rms_quantize: RmsQuantize, rms_quantize_away: RmsQuantizeAway, conv_silu: ConvSilu, discretize: Discretize,
-            selective_scan: SelectiveScan, residual: Residual,
+            selective_scan: SelectiveScan, residual: Residual, matmul: MatMul, l2_norm: L2Norm,
+            head_norm: HeadNorm, rope: Rope, transpose: Transpose, hadamard: Hadamard,
+            gated_delta: GatedDelta, attend: Attend,
         }
     };
 }

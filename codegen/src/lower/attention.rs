@@ -11,7 +11,7 @@ use crate::schedule::{Choice, Field, unrolled};
 use atome_spec::LANES;
 
 /// Positions that the cache holds: whole vectors of them.
-const CAPACITY: Dim = dim("capacity").multiple_of(LANES as u64);
+pub(super) const CAPACITY: Dim = dim("capacity").multiple_of(LANES as u64);
 
 pub(super) const KV_APPEND: Def = Def {
     numerics: "The key becomes lane `slot % 16` of block `slot / 16` of `keys`, \
@@ -136,8 +136,12 @@ fn lower_scores(l: &mut Lowering<'_>) {
     let root = b.splat(root);
     let lanes = LANES as u64;
     b.for_loop(len.div_ceil(lanes), &[], |b, group, _| {
-        let block = (group, block_len(&d_head));
-        let dot = Dot { q, keys, block };
+        let dot = Dot {
+            q,
+            query: Address::at(0),
+            keys,
+            block: Address::of(&[(group, block_len(&d_head))]),
+        };
         let sum = match d_head.as_const() {
             Some(n) if n <= unroll => dot.unrolled(b, n),
             _ => dot.looped(b, &d_head),
@@ -151,7 +155,7 @@ fn lower_scores(l: &mut Lowering<'_>) {
 }
 
 /// The score, or infinity where it is no finite number: so it is chosen, and seen, and not passed over.
-fn finite_or_first(b: &mut Builder, score: Value) -> Value {
+pub(super) fn finite_or_first(b: &mut Builder, score: Value) -> Value {
     let magnitude = b.unary(UnaryOp::Abs, score);
     let most = b.f32_like(score, f32::MAX);
     let finite = b.compare(Compare::Le, magnitude, most);
@@ -160,11 +164,13 @@ fn finite_or_first(b: &mut Builder, score: Value) -> Value {
 }
 
 /// Dot products of the query with the sixteen keys of a block at once.
-struct Dot {
-    q: Buffer,
-    keys: Buffer,
-    /// The block's number, and the distance between blocks.
-    block: (Value, Size),
+pub(super) struct Dot {
+    pub(super) q: Buffer,
+    /// The query's first element.
+    pub(super) query: Address,
+    pub(super) keys: Buffer,
+    /// The block's.
+    pub(super) block: Address,
 }
 
 /// Partial sums that are carried through a loop at once: with what is added up already, they fit the
@@ -175,10 +181,9 @@ impl Dot {
     /// `sum + q[i] * keys[i]`, where `i` is the element at `at(stride)` for elements that lie
     /// `stride` apart.
     fn add_product(&self, b: &mut Builder, sum: Value, at: &dyn Fn(u64) -> Address) -> Value {
-        let query = b.load(self.q, at(1));
+        let query = b.load(self.q, self.query.clone().plus(&at(1)));
         let query = b.splat(query);
-        let (block, stride) = self.block.clone();
-        let key = at(LANES as u64).step(block, stride);
+        let key = self.block.clone().plus(&at(LANES as u64));
         let key = b.load_vector(self.keys, key, Lanes::All);
         let product = b.mul(query, key);
         b.add(sum, product)
@@ -196,7 +201,7 @@ impl Dot {
     }
 
     /// In loops, for a head that is long or not known.
-    fn looped(&self, b: &mut Builder, n: &Size) -> Value {
+    pub(super) fn looped(&self, b: &mut Builder, n: &Size) -> Value {
         tree(b, (0, 1), TOGETHER, &|b, first| self.together(b, n, first))
     }
 

@@ -120,17 +120,10 @@ fn lower(l: &mut Lowering<'_>, tile_vectors: u64) {
 /// Copies `n` floats.
 fn copy(b: &mut Builder, from: (Buffer, Address), to: (Buffer, Address), n: &Size) {
     b.for_each_vector(n, &[], |b, at, lanes, _| {
-        let value = b.load_vector(from.0, plus(&at, &from.1), lanes.clone());
-        b.store(to.0, plus(&at, &to.1), value, lanes);
+        let value = b.load_vector(from.0, at.clone().plus(&from.1), lanes.clone());
+        b.store(to.0, at.plus(&to.1), value, lanes);
         vec![]
     });
-}
-
-/// The sum of two addresses.
-fn plus(a: &Address, b: &Address) -> Address {
-    let sum = a.clone().offset(b.base.clone());
-    let terms = b.terms.iter().cloned();
-    terms.fold(sum, |sum, (index, stride)| sum.step(index, stride))
 }
 
 /// The vectors of the tile at `words`: two of f16, or four of int8 with their scale.

@@ -16,18 +16,28 @@
 //! | `selective_scan` | `discretize`, `selective_scan`, `residual` |
 //! | `softmax` | `softmax`, `argmax` |
 //! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
+//! | `attend` | `attend` |
+//! | `heads` | `l2_norm`, `head_norm`, `rope`, `transpose` |
+//! | `hadamard` | `hadamard` |
+//! | `gated_delta` | `gated_delta` |
+//! | `matmul` | `matmul` |
 //! | `elementwise` | functions of each element, and `math`, the longer ones |
 //! | `map` | `map`, whose expression says what it computes |
 
+mod attend;
 mod attention;
 mod conv1d;
 mod conv_silu;
 mod elementwise;
 mod embed;
+mod gated_delta;
 mod gemm;
+mod hadamard;
+mod heads;
 mod lookup;
 mod map;
 pub mod math;
+mod matmul;
 mod norm;
 mod quantize;
 mod rms_quantize;
@@ -86,6 +96,14 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::Discretize => &selective_scan::DISCRETIZE,
         Op::SelectiveScan => &selective_scan::SELECTIVE_SCAN,
         Op::Residual => &selective_scan::RESIDUAL,
+        Op::MatMul => &matmul::MATMUL,
+        Op::L2Norm => &heads::L2_NORM,
+        Op::HeadNorm => &heads::HEAD_NORM,
+        Op::Rope => &heads::ROPE,
+        Op::Transpose => &heads::TRANSPOSE,
+        Op::Hadamard => &hadamard::HADAMARD,
+        Op::GatedDelta => &gated_delta::GATED_DELTA,
+        Op::Attend => &attend::ATTEND,
     }
 }
 

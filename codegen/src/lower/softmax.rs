@@ -79,7 +79,7 @@ fn lower(l: &mut Lowering<'_>) {
 }
 
 /// `new` in the lanes that exist, `old` in the others.
-fn keep_old(b: &mut Builder, lanes: &Lanes, new: Value, old: Value) -> Value {
+pub(super) fn keep_old(b: &mut Builder, lanes: &Lanes, new: Value, old: Value) -> Value {
     if *lanes == Lanes::All {
         return new;
     }

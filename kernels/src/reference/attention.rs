@@ -29,7 +29,7 @@ pub fn kv_append(
 }
 
 /// Where element `i` of the key in `slot` lies.
-fn place(d_head: usize, i: usize, slot: usize) -> usize {
+pub(super) fn place(d_head: usize, i: usize, slot: usize) -> usize {
     (slot / LANES * d_head + i) * LANES + slot % LANES
 }
 

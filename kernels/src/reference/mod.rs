@@ -21,6 +21,11 @@
 //! | `selective_scan` | [`discretize`], [`selective_scan`], [`residual`] |
 //! | `softmax` | [`softmax`], [`argmax`] |
 //! | `attention` | [`kv_append`], [`attn_scores`], [`attn_mix`], [`router_mix`] |
+//! | `attend` | [`attend`] |
+//! | `heads` | [`l2_norm`], [`head_norm`], [`rope`], [`transpose`] |
+//! | `hadamard` | [`hadamard`] |
+//! | `gated_delta` | [`gated_delta`] |
+//! | `matmul` | [`matmul`] |
 //! | `top_k` | [`top_k`] |
 //! | `elementwise` | [`value`] of an elementwise op, [`elementwise()`] over slices |
 //! | [`math`] | exp, tanh, softplus, silu, sigmoid |
@@ -35,14 +40,19 @@
 //! assert_eq!(out, [-0.5, 3.0]);
 //! ```
 
+mod attend;
 mod attention;
 mod conv1d;
 mod conv_silu;
 mod elementwise;
 mod embed;
+mod gated_delta;
 mod gemm;
+mod hadamard;
+mod heads;
 mod lookup;
 pub mod math;
+mod matmul;
 mod norm;
 mod quantize;
 mod reduce;
@@ -54,13 +64,18 @@ mod softmax;
 mod ternary;
 mod top_k;
 
+pub use attend::*;
 pub use attention::*;
 pub use conv_silu::*;
 pub use conv1d::*;
 pub use elementwise::*;
 pub use embed::*;
+pub use gated_delta::*;
 pub use gemm::*;
+pub use hadamard::*;
+pub use heads::*;
 pub use lookup::*;
+pub use matmul::*;
 pub use norm::*;
 pub use quantize::*;
 pub use rms_quantize::*;

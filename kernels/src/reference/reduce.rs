@@ -5,6 +5,11 @@ use atome_spec::LANES;
 pub(super) struct Partials([f32; LANES]);
 
 impl Partials {
+    /// These partials.
+    pub(super) const fn of(partials: [f32; LANES]) -> Partials {
+        Partials(partials)
+    }
+
     /// Every partial at `start`.
     pub(super) const fn new(start: f32) -> Partials {
         Partials([start; LANES])

@@ -11,7 +11,7 @@ pub struct Strided<'a> {
 }
 
 impl<'a> Strided<'a> {
-    fn row(self, t: usize, width: usize) -> &'a [f32] {
+    pub(super) fn row(self, t: usize, width: usize) -> &'a [f32] {
         &self.values[t * self.stride..][..width]
     }
 }

@@ -44,6 +44,7 @@ impl Frame {
         match dim {
             DimValue::Const(n) => n,
             DimValue::Tokens => self.tokens,
+            DimValue::PerToken(n) => n * self.tokens,
             DimValue::Slot => self.cache.slot,
             DimValue::Len => self.cache.len,
             DimValue::Kept(k) => k.min(self.cache.len),

@@ -20,6 +20,8 @@ pub struct Call {
     pub(crate) args: Vec<(Name, Arg)>,
     /// Scalars by their names, in their order.
     pub(crate) scalars: Vec<(Name, Scalar)>,
+    /// Dimensions that no operand's width tells, by their names, in their order.
+    pub(crate) sizes: Vec<(Name, usize)>,
     /// A value for each dimension of the op, in their order; of a selection none.
     pub(crate) dims: Vec<DimValue>,
 }
@@ -65,6 +67,7 @@ impl Call {
             what,
             args: Vec::new(),
             scalars: Vec::new(),
+            sizes: Vec::new(),
             dims: Vec::new(),
         }
     }
@@ -79,6 +82,22 @@ impl Call {
     pub fn scalar(&mut self, name: impl Into<Name>, value: impl Into<Scalar>) -> &mut Call {
         self.scalars.push((name.into(), value.into()));
         self
+    }
+
+    /// Adds a dimension that no operand's width tells.
+    pub fn size(&mut self, name: impl Into<Name>, value: usize) -> &mut Call {
+        self.sizes.push((name.into(), value));
+        self
+    }
+
+    /// The dimension of this name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn size_of(&self, name: &'static str) -> Result<usize, GraphFault> {
+        let found = self.sizes.iter().find(|(size, _)| *size == name);
+        let missing = || GraphFault::Missing { name: name.into() };
+        found.map(|(_, value)| *value).ok_or_else(missing)
     }
 
     /// The operand of this name.

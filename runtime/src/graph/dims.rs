@@ -2,7 +2,7 @@
 
 use super::fault::GraphFault;
 use super::{Arg, Call, Extent, Graph, Rows, What};
-use DimValue::{Const, Kept, Len, Slot, Tokens};
+use DimValue::{Const, Kept, Len, PerToken, Slot, Tokens};
 use atome_codegen::expr::{Expr, OperandKind};
 use atome_spec::{LANES, Op};
 
@@ -13,6 +13,8 @@ pub(crate) enum DimValue {
     Const(u64),
     /// Tokens of the block.
     Tokens,
+    /// So many for each token of the block.
+    PerToken(u64),
     /// Place in the attention cache of the current token.
     Slot,
     /// Cached positions, the current token included.
@@ -69,6 +71,49 @@ impl Dims<'_> {
                 vec![self.width(x), self.count(x)]
             }
             Op::Scan | Op::RouterMix | Op::Residual => vec![width("x")?, tokens],
+            Op::MatMul => {
+                let (rows, cols) = self.matrix(call, "w")?;
+                vec![rows, cols, tokens]
+            }
+            Op::L2Norm | Op::HeadNorm | Op::Rope => {
+                let x = rows("x")?;
+                let (head_dim, pairs) = match op {
+                    Op::HeadNorm => (self.elems(call, "gamma")?, None),
+                    Op::Rope => (call.size_of("head_dim")?, Some(rows("angles")?.width / 2)),
+                    _ => (call.size_of("head_dim")?, None),
+                };
+                let heads = constant(x.width.checked_div(head_dim).unwrap_or(0));
+                let mut dims = vec![heads, constant(head_dim)];
+                dims.extend(pairs.map(constant));
+                dims.extend([tokens, stride("x")?]);
+                dims
+            }
+            Op::Transpose => {
+                let (outer, inner) = (call.size_of("outer")?, call.size_of("inner")?);
+                let pieces = outer.saturating_mul(inner);
+                let width = rows("x")?.width.checked_div(pieces).unwrap_or(0);
+                [outer, inner, width].map(constant).into_iter().chain([tokens]).collect()
+            }
+            Op::Hadamard => {
+                let block = call.size_of("block")?;
+                let blocks = rows("x")?.width.checked_div(block).unwrap_or(0);
+                vec![constant(block), self.per_token(blocks)]
+            }
+            Op::GatedDelta => {
+                let head_dim = call.size_of("head_dim")?;
+                let per_head = |n: usize| n.checked_div(head_dim).unwrap_or(0);
+                let key_heads = per_head(rows("k")?.width);
+                let repeats = per_head(rows("v")?.width).checked_div(key_heads).unwrap_or(0);
+                let sizes = [repeats, key_heads, head_dim].map(constant);
+                sizes.into_iter().chain([tokens, stride("v")?]).collect()
+            }
+            Op::Attend => {
+                let (head_dim, q) = (call.size_of("head_dim")?, rows("q")?.width);
+                let row = self.elems(call, "keys")?;
+                let kv_heads = constant(row.checked_div(head_dim).unwrap_or(0));
+                let queries = constant(q.checked_div(row).unwrap_or(0));
+                vec![kv_heads, queries, constant(head_dim), self.capacity(), Len]
+            }
             Op::KvAppend => vec![width("k")?, width("v")?, self.capacity(), Slot],
             Op::AttnScores => vec![width("q")?, self.capacity(), Len],
             Op::AttnMix => vec![width("out")?, self.capacity(), width("chosen")?],
@@ -134,6 +179,18 @@ impl Dims<'_> {
         if self.each_token { Const(1) } else { Tokens }
     }
 
+    fn per_token(&self, n: usize) -> DimValue {
+        match self.each_token {
+            true => constant(n),
+            false => PerToken(n as u64),
+        }
+    }
+
+    /// Elements of an operand for one token, or for one position.
+    fn elems(&self, call: &Call, name: &'static str) -> Result<usize, GraphFault> {
+        Ok(self.graph.elems(call.find(name)?))
+    }
+
     fn capacity(&self) -> DimValue {
         constant(self.graph.window.next_multiple_of(LANES))
     }
@@ -169,6 +226,8 @@ pub(super) fn instead(op: Op) -> Option<&'static str> {
         | Op::Quantize
         | Op::Softmax => None,
         Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::RouterMix | Op::Residual => None,
+        Op::MatMul | Op::L2Norm | Op::HeadNorm | Op::Rope | Op::Transpose => None,
+        Op::Hadamard | Op::GatedDelta | Op::Attend => None,
         Op::Gemv => Some("`gemm`"),
         Op::Argmax => Some("nothing: sessions tell the greatest logit"),
         Op::Embed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => Some("`lookup`"),

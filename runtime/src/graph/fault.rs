@@ -91,6 +91,9 @@ pub enum GraphFault {
     /// A second output.
     #[error("expected one output, found a second one")]
     SecondOutput,
+    /// Second angles.
+    #[error("expected one statement of angles, found a second one")]
+    SecondAngles,
     /// An op that graphs do not call.
     #[error("`{op}` is no op of a graph: expected {expected}")]
     Op {

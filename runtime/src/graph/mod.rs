@@ -106,6 +106,8 @@ pub struct Graph {
     pub(crate) head: Vec<Call>,
     /// Token ids in.
     pub(crate) ids: Rows,
+    /// Where a token stands, in, for what turns rows by it.
+    pub(crate) angles: Option<Angles>,
     /// Logits out, by the last call of the head.
     pub(crate) logits: Option<Rows>,
     /// What a session reads beside the logits; the row of the last token is saved with its state.
@@ -133,6 +135,7 @@ enum Item {
     Param(usize),
     State(usize),
     Output,
+    Angles,
     Part(usize),
     Head(usize),
 }
@@ -163,6 +166,15 @@ pub(crate) struct RowsInfo {
     pub(crate) name: String,
     pub(crate) width: usize,
     pub(crate) extent: Extent,
+}
+
+/// Rows of the cosines and the sines of angles that follow a token's position p: of pair i, as many of each, it is
+/// `p * base^(-i / pairs)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Angles {
+    pub(crate) rows: Rows,
+    /// Above 0.
+    pub(crate) base: f32,
 }
 
 /// How many rows there are.

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 pub(crate) struct Names {
     pub buffers: Vec<Cow<'static, str>>,
     pub scalars: &'static [&'static str],
+    pub sizes: &'static [&'static str],
 }
 
 /// What a call has an operand or a number for. A lookup has those that are the same whatever the table is stored as.
@@ -17,6 +18,7 @@ pub(crate) fn names(what: &What) -> Names {
     let plain = |buffers: &'static [&'static str]| Names {
         buffers: buffers.iter().map(|name| Cow::Borrowed(*name)).collect(),
         scalars: &[],
+        sizes: &[],
     };
     match what {
         What::Lookup => plain(&["ids", "table", "out"]),
@@ -26,6 +28,7 @@ pub(crate) fn names(what: &What) -> Names {
             Names {
                 buffers: operands.map(|o| o.name.clone().into()).collect(),
                 scalars: &[],
+                sizes: &[],
             }
         }
         What::Kernel(op, activation) => {
@@ -33,8 +36,19 @@ pub(crate) fn names(what: &What) -> Names {
             Names {
                 buffers: signature.buffers.into_iter().map(|b| b.name).collect(),
                 scalars: signature.scalars,
+                sizes: sizes(*op),
             }
         }
+    }
+}
+
+/// Dimensions of an op that the widths of its operands do not tell.
+pub(super) const fn sizes(op: Op) -> &'static [&'static str] {
+    match op {
+        Op::L2Norm | Op::Rope | Op::GatedDelta | Op::Attend => &["head_dim"],
+        Op::Transpose => &["outer", "inner"],
+        Op::Hadamard => &["block"],
+        _ => &[],
     }
 }
 

@@ -12,7 +12,7 @@ mod prepare;
 
 pub use info::{BackendInfo, ModelInfo};
 
-use crate::arena::{Arena, Scratch, as_f32};
+use crate::arena::{Arena, Scratch, as_f32, as_f32_mut};
 use crate::backend::{Backend, KernelUse, Pick, listing};
 use crate::checkpoint::{self, ChatTemplate, Checkpoint, GenerationConfig};
 use crate::classify::Labels;
@@ -310,8 +310,18 @@ impl Inner {
         as_f32(scratch.bytes(self.logits_range(row)))
     }
 
-    /// Writes the ids of a block, at most `plan.block` of them, where the plan looks for them.
-    pub(crate) fn write_ids(&self, scratch: &mut Scratch<'_>, tokens: &[u32]) {
+    /// Writes the ids of a block, at most `plan.block` of them, where the plan looks for them, and what follows from their
+    /// positions.
+    pub(crate) fn write_inputs(
+        &self,
+        scratch: &mut Scratch<'_>,
+        tokens: &[u32],
+        positions: impl Iterator<Item = u64>,
+    ) {
+        if let Some(angles) = self.plan.ports.angles {
+            let rows = as_f32_mut(scratch.bytes_mut(self.range(angles.tensor)));
+            angles.write(rows, positions.take(tokens.len()));
+        }
         let ids = scratch.bytes_mut(self.range(self.plan.ports.ids));
         for (place, id) in ids.as_chunks_mut::<4>().0.iter_mut().zip(tokens) {
             *place = id.to_ne_bytes();

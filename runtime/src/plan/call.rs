@@ -163,8 +163,10 @@ impl KernelCall {
     pub(crate) fn bind_one_token(&self) -> KernelCall {
         let mut call = self.clone();
         for dim in &mut call.dims {
-            if *dim == DimValue::Tokens {
-                *dim = DimValue::Const(1);
+            match *dim {
+                DimValue::Tokens => *dim = DimValue::Const(1),
+                DimValue::PerToken(n) => *dim = DimValue::Const(n),
+                DimValue::Const(_) | DimValue::Slot | DimValue::Len | DimValue::Kept(_) => {}
             }
         }
         call

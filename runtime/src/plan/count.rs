@@ -31,6 +31,7 @@ fn cached_elems(call: &KernelCall, position: u64, window: u64) -> usize {
     let value = |dim: &DimValue| match *dim {
         DimValue::Const(n) => n,
         DimValue::Tokens => 1,
+        DimValue::PerToken(n) => n,
         DimValue::Slot | DimValue::Len => len,
         DimValue::Kept(most) => most.min(len),
     };

@@ -8,7 +8,7 @@ use super::saved::Saved;
 use super::slots::Slots;
 use super::{
     Base, Call, DimValue, KernelCall, Operand, Plan, Planned, Ports, Products, Row, Section, Stage,
-    Tensor, TopKCall,
+    Tensor, TopKCall, Turns,
 };
 use crate::LoadError;
 use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What};
@@ -243,12 +243,20 @@ impl Lowering<'_> {
         let Some(ids) = self.slots.tensor(graph.ids.id) else {
             unreachable!("every model looks up its tokens");
         };
+        let angles = graph.angles.and_then(|angles| {
+            Some(Turns {
+                tensor: self.slots.tensor(angles.rows.id)?,
+                pairs: angles.rows.width / 2,
+                base: angles.base,
+            })
+        });
         Head {
             last,
             rows: all,
             rows_block,
             ports: Ports {
                 ids,
+                angles,
                 logits,
                 logits_rows: rows.tensor,
                 argmax,
@@ -298,7 +306,9 @@ fn finish<'m>(
     for (Tensor(number), _) in &in_file {
         unplaced[*number].section = Section::File;
     }
-    let memory = place(unplaced, &in_file, &stages, &head.last, &head.rows)?;
+    let inputs = [Some(head.ports.ids), head.ports.angles.map(|angles| angles.tensor)];
+    let inputs: Vec<Tensor> = inputs.into_iter().flatten().collect();
+    let memory = place((unplaced, &inputs), &in_file, &stages, &head.last, &head.rows)?;
     let output_bytes = head.ports.output_bytes();
     let saved = Saved::new(&kept, &memory.tensors, window, output_bytes)?;
     let plan = Plan {

@@ -53,12 +53,12 @@ struct Ends {
     slot: Size,
 }
 
-/// Places every tensor; those that stay in a file have their offsets.
+/// Places every tensor; those that stay in a file have their offsets, and `inputs` are there before the first stage.
 ///
 /// # Errors
 /// If a tensor, or a part of the arena, is larger than this machine can address.
 pub(super) fn place(
-    unplaced: Vec<Unplaced>,
+    (unplaced, inputs): (Vec<Unplaced>, &[Tensor]),
     in_file: &[(Tensor, usize)],
     stages: &[Stage],
     head: &[Stage],
@@ -67,7 +67,7 @@ pub(super) fn place(
     if let Some(tensor) = unplaced.iter().find(|t| t.bytes.addressable().is_none()) {
         return Err(tensor.too_large());
     }
-    let live = liveness(&unplaced, stages, head, rows_head);
+    let live = liveness((&unplaced, inputs), stages, head, rows_head);
     let mut offsets = vec![Size::ZERO; unplaced.len()];
     let ends = place_sections(&unplaced, &mut offsets);
     for &(Tensor(i), offset) in in_file {
@@ -167,7 +167,7 @@ fn place_scratch(unplaced: &[Unplaced], live: &[Option<Live>], offsets: &mut [Si
 
 /// The two heads both follow the stages, and never each other.
 fn liveness(
-    unplaced: &[Unplaced],
+    (unplaced, inputs): (&[Unplaced], &[Tensor]),
     stages: &[Stage],
     head: &[Stage],
     rows_head: &[Stage],
@@ -183,6 +183,7 @@ fn liveness(
             entry.last = entry.last.max(time);
         }
     };
+    inputs.iter().for_each(|input| touch(*input, 0));
     for last in [head, rows_head] {
         for (time, stage) in stages.iter().chain(last).enumerate() {
             for call in stage.calls() {

@@ -93,6 +93,8 @@ pub(crate) struct Plan {
 pub(crate) struct Ports {
     /// Token ids in, `i32[block]`.
     pub ids: Tensor,
+    /// Cosines and sines of the angles of a token's position in, `f32[block, 2, pairs]`.
+    pub angles: Option<Turns>,
     /// Logits out, `f32[vocab]` or `f32[classes]`.
     pub logits: Tensor,
     /// Logits of every row of a block out, `f32[rows_block, vocab]`.
@@ -101,6 +103,33 @@ pub(crate) struct Ports {
     pub argmax: Tensor,
     /// What a model shows beside the logits, `f32[block, width]`, and the width.
     pub output: Option<(Tensor, usize)>,
+}
+
+/// Rows that follow the position of their token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turns {
+    /// `f32[block, 2, pairs]`.
+    pub tensor: Tensor,
+    /// Angles of a token.
+    pub pairs: usize,
+    /// Pair i turns by the position times `base^(-i / pairs)`.
+    pub base: f32,
+}
+
+impl Turns {
+    /// Writes the rows of tokens at some positions.
+    pub(crate) fn write(&self, rows: &mut [f32], positions: impl Iterator<Item = u64>) {
+        let pairs = self.pairs;
+        for (row, position) in rows.chunks_exact_mut((2 * pairs).max(1)).zip(positions) {
+            let (cosines, sines) = row.split_at_mut(pairs);
+            for (i, (cosine, sine)) in cosines.iter_mut().zip(sines).enumerate() {
+                let exponent = -(i as f64) / pairs as f64;
+                let angle = position as f64 * libm::pow(f64::from(self.base), exponent);
+                let (s, c) = libm::sincos(angle);
+                (*cosine, *sine) = (c as f32, s as f32);
+            }
+        }
+    }
 }
 
 impl Ports {

@@ -19,7 +19,12 @@ type Life = (usize, usize);
 
 impl Slots {
     pub(super) fn new(graph: &Graph, block: usize, declared: &mut Declared<'_>) -> Slots {
-        let lives = lives(graph);
+        let mut lives = lives(graph);
+        // What is there before the first call is in use from then on.
+        let angles = graph.angles.map(|angles| angles.rows.id);
+        if let Some((first, _)) = angles.and_then(|id| lives[id].as_mut()) {
+            *first = 0;
+        }
         let logits = graph.logits.map(|rows| rows.id);
         let mut used: Vec<(Life, usize)> = lives
             .iter()

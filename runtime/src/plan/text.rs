@@ -113,6 +113,7 @@ impl Display for DimValue {
         match self {
             DimValue::Const(n) => write!(f, "{n}"),
             DimValue::Tokens => f.write_str("tokens"),
+            DimValue::PerToken(n) => write!(f, "{n} * tokens"),
             DimValue::Slot => f.write_str("slot"),
             DimValue::Len => f.write_str("len"),
             DimValue::Kept(k) => write!(f, "min({k}, len)"),

@@ -59,7 +59,7 @@ pub(super) fn residual() -> Vec<Case> {
 }
 
 /// Elements from the first of `rows` rows to the last of the last.
-fn strided(rows: usize, stride: usize, width: usize) -> usize {
+pub(super) fn strided(rows: usize, stride: usize, width: usize) -> usize {
     rows.saturating_sub(1) * stride + width
 }
 

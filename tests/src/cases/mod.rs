@@ -16,12 +16,16 @@
 //! | `map` | cases of `map`: expressions that models are made of, and random ones |
 //! | `mamba` | cases of `rms_norm`, `conv_silu`, `discretize`, `selective_scan`, `residual` |
 //! | `lookup` | cases of `lookup_f32`, `lookup_f16`, `lookup_i8` |
+//! | `heads` | cases of `l2_norm`, `head_norm`, `rope`, `transpose`, `hadamard`, `matmul` |
+//! | `attend` | cases of `attend`, `gated_delta` |
 //! | `attention` | cases of `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 
 mod argument;
+mod attend;
 mod attention;
 mod data;
 mod elementwise;
+mod heads;
 mod int8;
 mod lookup;
 mod mamba;
@@ -30,8 +34,10 @@ mod memory;
 mod rows;
 mod ternary;
 
+use attend::*;
 use attention::*;
 use elementwise::*;
+use heads::*;
 use int8::{quantize, rms_quantize, rms_quantize_away};
 use lookup::*;
 use mamba::*;

@@ -8,6 +8,7 @@
 //! | `products` | `embed`, lookups, `gemv`, `gemm`, `conv1d` |
 //! | `rows` | norms, rounding to int8, `softmax` |
 //! | `steps` | recurrences, convolution, attention, sums |
+//! | `heads` | norms, rotations and orders of heads, attention and recurrences of them |
 //! | `functions` | elementwise ops, and expressions of them |
 //! | `atome`, `bitmamba2` | models of the families |
 
@@ -15,6 +16,7 @@ mod atome;
 mod ball;
 mod bitmamba2;
 mod functions;
+mod heads;
 mod products;
 mod rows;
 mod steps;
@@ -25,6 +27,7 @@ pub use bitmamba2::Bit2;
 use crate::cases::{Argument, Case};
 use atome_spec::{Op, each_op};
 use functions::*;
+use heads::*;
 use products::*;
 use rows::*;
 use steps::*;

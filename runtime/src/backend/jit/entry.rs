@@ -316,6 +316,7 @@ impl Token {
         match dim {
             DimValue::Const(n) => body.builder.ins().iconst(I64, n as i64),
             DimValue::Tokens => self.tokens,
+            DimValue::PerToken(n) => body.builder.ins().imul_imm_s(self.tokens, n as i64),
             DimValue::Slot => self.cache(body).slot,
             DimValue::Len => self.cache(body).len,
             DimValue::Kept(k) => {

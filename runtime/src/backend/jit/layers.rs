@@ -5,7 +5,7 @@ use super::entry::{Node, Step};
 use crate::backend::frame::Placed;
 
 /// Most parts of an entry point that are looked at as a layer.
-const MAX_PERIOD: usize = 128;
+const MAX_PERIOD: usize = 256;
 
 /// A layer, and how often it comes in a row.
 pub(super) struct Layers<'n> {

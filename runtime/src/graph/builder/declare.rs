@@ -3,7 +3,7 @@
 use super::{Builder, Named, Place};
 use crate::graph::check::limits;
 use crate::graph::fault::GraphFault;
-use crate::graph::{Extent, Item, ParamId, Rows, RowsInfo, StateId, StateInfo};
+use crate::graph::{Angles, Extent, Item, ParamId, Rows, RowsInfo, StateId, StateInfo};
 use crate::tensor::{Kind, Param, Prepare, Role};
 
 impl Builder {
@@ -80,6 +80,22 @@ impl Builder {
             self.refuse(name, GraphFault::SecondOutput);
         }
         self.record(Item::Output);
+        rows
+    }
+
+    /// Makes the rows of the cosines and the sines of angles by which a token's position turns `pairs` pairs: that of pair i is
+    /// the position times `base^(-i / pairs)`.
+    pub fn angles(&mut self, name: &str, pairs: usize, base: f32) -> Rows {
+        let rows = self.rows(name, pairs.saturating_mul(2));
+        if !(base.is_finite() && base > 0.0) {
+            let (name, expected) = ("base".into(), "a number above 0");
+            let found = format!("{base:?}");
+            self.refuse("angles", GraphFault::Scalar { name, expected, found });
+        }
+        if self.graph.angles.replace(Angles { rows, base }).is_some() {
+            self.refuse(name, GraphFault::SecondAngles);
+        }
+        self.record(Item::Angles);
         rows
     }
 

@@ -59,6 +59,7 @@ impl Builder {
                 body: Vec::new(),
                 head: Vec::new(),
                 ids,
+                angles: None,
                 logits: None,
                 output: None,
                 log: Vec::new(),

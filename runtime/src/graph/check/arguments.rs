@@ -10,10 +10,11 @@ use atome_codegen::ir::Access;
 pub(super) fn arguments(
     graph: &Graph,
     call: &mut Call,
-    (buffers, scalars): (&[Name], &[Name]),
+    (buffers, scalars, sizes): (&[Name], &[Name], &[Name]),
 ) -> Result<(), GraphFault> {
     order(&mut call.args, buffers)?;
     order(&mut call.scalars, scalars)?;
+    order(&mut call.sizes, sizes)?;
     for &(_, arg) in &call.args {
         let known = |known: bool, what| match known {
             true => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::super::dims::{DimValue, Dims, instead, not_called};
 use super::super::fault::GraphFault;
-use super::super::signature::names;
+use super::super::signature::{names, sizes};
 use super::super::{Arg, Call, Extent, Graph, Name, What};
 use super::Place;
 use super::arguments::{apart, arguments, scalars};
@@ -55,6 +55,7 @@ struct Known {
     signature: Signature,
     buffers: Vec<Name>,
     scalars: Vec<Name>,
+    sizes: Vec<Name>,
     takes: Vec<Takes>,
 }
 
@@ -65,6 +66,7 @@ impl Known {
         Known {
             buffers: buffers.clone().map(|buffer| buffer.name.clone()).collect(),
             scalars: signature.scalars.iter().map(|&name| name.into()).collect(),
+            sizes: sizes(spec.op).iter().map(|&name| name.into()).collect(),
             takes: buffers
                 .map(|buffer| takes(spec.op, &signature, buffer))
                 .collect(),
@@ -97,7 +99,7 @@ impl<'g> Checker<'g> {
         match &call.what {
             &What::TopK(k) => {
                 let buffers = names(&call.what).buffers;
-                arguments(self.graph, call, (&buffers, &[]))?;
+                arguments(self.graph, call, (&buffers, &[], &[]))?;
                 self.top_k(call, k)?;
             }
             What::Lookup => {
@@ -140,7 +142,8 @@ impl<'g> Checker<'g> {
             }
         };
         let signature = &known.signature;
-        arguments(graph, call, (&known.buffers, &known.scalars))?;
+        let names = (&*known.buffers, &*known.scalars, &*known.sizes);
+        arguments(graph, call, names)?;
         call.dims = Dims { graph, each_token }.of(call, op)?;
         self.sizes.set(&call.dims, each_token);
         self.sizes.check_dims(signature, activation)?;
@@ -193,7 +196,7 @@ impl<'g> Checker<'g> {
 }
 
 fn is_of_attention(what: &What) -> bool {
-    let ops = [Op::KvAppend, Op::AttnScores, Op::AttnMix];
+    let ops = [Op::KvAppend, Op::AttnScores, Op::AttnMix, Op::Attend];
     match what {
         What::TopK(_) => true,
         What::Kernel(op, _) => ops.contains(op),

@@ -1,7 +1,7 @@
 //! What rows hold between two calls, and who touches what is remembered.
 
 use super::super::fault::GraphFault;
-use super::super::{Arg, Call, Extent, Graph, Name, Rows};
+use super::super::{Angles, Arg, Call, Extent, Graph, Name, Rows};
 use super::Place;
 use super::call::{Holds, Used};
 use atome_codegen::ir::Access;
@@ -30,11 +30,14 @@ struct Touched {
 }
 
 impl Flow {
-    /// Before the first call there are token ids.
+    /// Before the first call there are token ids, and angles.
     pub(super) fn new(graph: &Graph) -> Flow {
         let count = graph.rows.len();
         let mut rows = vec![None; count];
         rows[graph.ids.id] = Some((Holds::Ids, 0..1));
+        if let Some(Angles { rows: angles, .. }) = graph.angles {
+            rows[angles.id] = Some((Holds::F32, 0..angles.width));
+        }
         Flow {
             rows,
             states: vec![Touched::default(); graph.states.len()],
@@ -88,7 +91,8 @@ impl Flow {
             }
             Place::Head => {}
         }
-        if used.access != Access::In && rows.id == graph.ids.id {
+        let is_angles = graph.angles.is_some_and(|angles| angles.rows.id == rows.id);
+        if used.access != Access::In && (rows.id == graph.ids.id || is_angles) {
             return Err(GraphFault::WritesIds { operand: operand() });
         }
         if !used.takes {

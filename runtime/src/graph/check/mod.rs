@@ -103,7 +103,8 @@ fn number_rows(graph: &mut Graph) {
             number(rows);
         }
     }
-    let ports = [&mut graph.logits, &mut graph.output];
+    let angles = graph.angles.as_mut().map(|angles| &mut angles.rows);
+    let ports = [graph.logits.as_mut(), graph.output.as_mut(), angles];
     ports.into_iter().flatten().for_each(number);
     graph.rows = rows;
 }

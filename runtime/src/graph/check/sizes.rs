@@ -37,6 +37,7 @@ impl<'g> Sizes<'g> {
             values.extend(dims.iter().map(|dim| match *dim {
                 DimValue::Const(n) | DimValue::Kept(n) => n,
                 DimValue::Tokens => tokens,
+                DimValue::PerToken(n) => n.saturating_mul(tokens),
                 DimValue::Slot => 0,
                 DimValue::Len => window,
             }));

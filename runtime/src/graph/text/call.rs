@@ -11,6 +11,7 @@ use atome_spec::{Activation, Op};
 enum Given {
     Arg(Name, Arg),
     Scalar(Name, Scalar),
+    Size(Name, usize),
 }
 
 impl Parser<'_> {
@@ -42,6 +43,7 @@ impl Parser<'_> {
             match operand {
                 Given::Arg(name, arg) => drop(call.arg(name, arg)),
                 Given::Scalar(name, scalar) => drop(call.scalar(name, scalar)),
+                Given::Size(name, size) => drop(call.size(name, size)),
             }
         }
         let logits = call.args.iter().find(|(name, _)| written.contains(name));
@@ -121,14 +123,22 @@ impl Parser<'_> {
         let start = self.cursor;
         let word = self.cursor.name("an operand")?;
         self.cursor.symbol("=")?;
-        let signature::Names { buffers, scalars } = signature::names(what);
+        let signature::Names {
+            buffers,
+            scalars,
+            sizes,
+        } = signature::names(what);
         if let Some(name) = scalars.iter().find(|name| **name == word) {
             let name = Name::Borrowed(name);
             return Ok(Given::Scalar(name, self.scalar()?));
         }
+        if let Some(name) = sizes.iter().find(|name| **name == word) {
+            let size = self.cursor.natural("a number of elements")?;
+            return Ok(Given::Size(Name::Borrowed(name), size));
+        }
         let Some(name) = buffers.iter().find(|name| **name == word) else {
             let mut known = buffers;
-            known.extend(scalars.iter().map(|name| Name::Borrowed(*name)));
+            known.extend(scalars.iter().chain(sizes).map(|name| Name::Borrowed(*name)));
             return Err(start.error(Problem::UnknownOperand {
                 op: what.to_string(),
                 name: shown(word),

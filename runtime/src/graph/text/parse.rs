@@ -168,6 +168,7 @@ impl<'t> Parser<'t> {
             ("state", Token::Word(_)) if outside => self.state(),
             ("cache", Token::Word(_)) if outside => self.cache(),
             ("output", Token::Rows(_)) if outside => self.output(),
+            ("angles", Token::Rows(_)) if outside => self.angles(),
             ("each", Token::Word("token")) if within == Within::Graph => self.each_token(),
             (_, Token::Word(_)) => {
                 self.cursor = start;
@@ -247,6 +248,27 @@ impl<'t> Parser<'t> {
 
     /// `%shares[3]`
     fn output(&mut self) -> Result<(), ParseError> {
+        let (name, width) = self.new_rows()?;
+        self.g.output(name, width);
+        Ok(())
+    }
+
+    /// `%angles[64] base=10000.0`
+    fn angles(&mut self) -> Result<(), ParseError> {
+        let place = self.cursor;
+        let (name, width) = self.new_rows()?;
+        self.cursor.word("base")?;
+        self.cursor.symbol("=")?;
+        let base = self.cursor.number()?;
+        match width % 2 {
+            0 => drop(self.g.angles(name, width / 2, base)),
+            _ => return Err(place.expected("as many cosines as sines")),
+        }
+        Ok(())
+    }
+
+    /// `%shares[3]`
+    fn new_rows(&mut self) -> Result<(&'t str, usize), ParseError> {
         let Token::Rows(name) = self.cursor.peek() else {
             return Err(self.cursor.expected("rows"));
         };
@@ -254,8 +276,7 @@ impl<'t> Parser<'t> {
         self.cursor.symbol("[")?;
         let width = self.cursor.natural("a number of columns")?;
         self.cursor.symbol("]")?;
-        self.g.output(name, width);
-        Ok(())
+        Ok((name, width))
     }
 
     /// `{ .. }`, or `..24 { .. }` of a scope whose name ends with the first number.

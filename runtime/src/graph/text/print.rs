@@ -1,7 +1,7 @@
 //! A graph as lines, each name as short as its scope allows.
 
 use super::fold::{Entry, folded, write};
-use crate::graph::{Arg, Call, Extent, Graph, Item, Rows, RowsInfo, Scalar, What, typical};
+use crate::graph::{Angles, Arg, Call, Extent, Graph, Item, Rows, RowsInfo, Scalar, What, typical};
 use crate::tensor::{Kind, Param, Prepare};
 use atome_codegen::expr::Statement;
 use atome_spec::Activation;
@@ -61,6 +61,12 @@ impl Printer<'_> {
                 Item::State(id) => Entry::Line(self.state(*id)),
                 Item::Output => match graph.output {
                     Some(rows) => Entry::Line(format!("output {}", self.rows(rows))),
+                    None => continue,
+                },
+                Item::Angles => match graph.angles {
+                    Some(Angles { rows, base }) => {
+                        Entry::Line(format!("angles {} base={base:?}", self.rows(rows)))
+                    }
                     None => continue,
                 },
                 Item::Head(i) => self.call(&graph.head[*i]),
@@ -174,6 +180,9 @@ impl Printer<'_> {
                     write!(line, ", {name}={weights}")
                 }
             };
+        }
+        for (name, size) in &call.sizes {
+            let _ = write!(line, ", {name}={size}");
         }
         let What::Map(expr) = &call.what else {
             return Entry::Line(line);

@@ -50,6 +50,7 @@ fn taken(dim: DimValue, tokens: u64, window: u64) -> RangeInclusive<u64> {
     match dim {
         DimValue::Const(n) => n..=n,
         DimValue::Tokens => 1..=tokens,
+        DimValue::PerToken(n) => n..=n.saturating_mul(tokens),
         DimValue::Slot => 0..=window.saturating_sub(1),
         DimValue::Len => 1..=window,
         DimValue::Kept(k) => k.min(1)..=k.min(window),

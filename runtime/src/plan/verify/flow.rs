@@ -50,8 +50,10 @@ impl<'p> Flow<'p> {
         });
         let mut held: Vec<Held> = held.collect();
         let ids = (plan.ports.ids, What::Below(vocab));
+        let angles = plan.ports.angles;
+        let angles = angles.map(|a| (a.tensor, What::Elements(Content::F32)));
         let filled = contents.iter().map(|(tensor, c)| (*tensor, filled(c)));
-        for (tensor, what) in filled.chain([ids]) {
+        for (tensor, what) in filled.chain([ids]).chain(angles) {
             let bytes = 0..plan.tensor(tensor).bytes as u64;
             held[tensor.0] = Held { what, bytes };
         }
