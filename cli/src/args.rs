@@ -7,7 +7,7 @@ use atome::{BackendKind, Model, Options, Tier};
 use atome_codegen::Schedule;
 use atome_codegen::schedule::ParseError;
 use atome_kernels::dispatch;
-use atome_spec::Feature;
+use atome_spec::{Activation, Feature};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub(crate) struct LoadArgs {
     pub(crate) machine: MachineArgs,
 }
 
-/// How a model is run. The answer does not depend on any of these.
+/// How a model is run. The answer does not depend on any of these but the activations.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MachineArgs {
     /// What runs the model: machine code made at load, kernels compiled ahead of time, or the
@@ -57,6 +57,10 @@ pub(crate) struct MachineArgs {
     #[arg(long)]
     pub(crate) no_multiply: bool,
 
+    /// What products multiply, of a model that leaves it open: the answer depends on it
+    #[arg(long, value_name = "TYPE", value_parser = named::<Activation>(Activation::NAMES))]
+    pub(crate) activations: Option<Activation>,
+
     /// Run by the default kernels and threads, whatever `atome tune` has found
     #[arg(long)]
     pub(crate) no_tune: bool,
@@ -79,6 +83,7 @@ impl MachineArgs {
             tier: self.cpu,
             threads: self.threads,
             no_multiply: self.no_multiply,
+            activations: self.activations,
             tuning: match self.no_tune {
                 true => Tuning::Off,
                 false => Tuning::Find,

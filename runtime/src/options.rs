@@ -1,7 +1,7 @@
 use crate::PrepareError;
 use crate::tensor::Tables;
 use crate::tune::Tuning;
-use atome_spec::{Packing, Tier, UnknownName};
+use atome_spec::{Activation, Packing, Tier, UnknownName};
 use std::fmt;
 use std::str::FromStr;
 
@@ -32,6 +32,9 @@ pub struct Options {
     /// and more instructions. `None` leaves them as a container has them for kernels, which is then mapped, and makes int2 of
     /// others.
     pub packing: Option<Packing>,
+    /// What products multiply, of a model that leaves it open: f32, or int8, which is some times faster and rounds what
+    /// is multiplied. `None` for what the model says. Logits depend on it.
+    pub activations: Option<Activation>,
     /// Whether embedding tables that stay in the model's file are checked when it is loaded, which reads all of them.
     /// Otherwise a row is checked when its token is asked for, before anything of a session changes.
     pub check_tables: bool,
@@ -75,6 +78,7 @@ impl Default for Options {
             tuning: Tuning::default(),
             huge_pages: true,
             packing: None,
+            activations: None,
             check_tables: false,
         }
     }

@@ -30,6 +30,11 @@ pub fn hgrn_bit_folder() -> Option<PathBuf> {
     data("hgrn_bit")
 }
 
+/// The folder of the hybrids of gated delta nets and attention; `None`, with a note, where there is none.
+pub fn qwen35_folder() -> Option<PathBuf> {
+    data("qwen35")
+}
+
 fn data(family: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.parent()?;
     let folder = root.join("shared/data").join(family);

@@ -28,6 +28,8 @@ use crate::{LANES, Packing};
 pub const BLOCK_ROWS: usize = 64;
 /// Columns held by one `u32` of an `int2` matrix, and taps by one of a convolution.
 pub const WORD_COLS: usize = 16;
+/// What groups of columns with a scale of their own are multiples of.
+pub const GROUP_COLS: usize = 64;
 /// Bytes of an embedding tile.
 pub const TILE_BYTES: usize = 64;
 /// Most columns of a product with int8 activations: its sums, and the parts of them that kernels

@@ -9,6 +9,12 @@ pub enum Op {
     Gemv,
     /// Ternary matrix by several vectors: `out[t, r] = scale * sum_c w[r, c] * x[t, c]`.
     Gemm,
+    /// [`Op::Embed`] of a table with a scale for some columns of each row.
+    GroupEmbed,
+    /// [`Op::Gemv`] by a matrix with a scale for some columns of each row.
+    GroupGemv,
+    /// [`Op::Gemm`] by a matrix with a scale for some columns of each row.
+    GroupGemm,
     /// Depthwise causal ternary convolution over tokens, with its history.
     Conv1d,
     /// Diagonal recurrence: `h = a * h + b * x`, `y = c * h`.
@@ -117,7 +123,8 @@ pub enum Op {
 macro_rules! each_op {
     ($macro:ident) => {
         $macro! {
-            embed: Embed, gemv: Gemv, gemm: Gemm, conv1d: Conv1d, scan: Scan, norm: Norm,
+            embed: Embed, gemv: Gemv, gemm: Gemm, group_embed: GroupEmbed, group_gemv: GroupGemv,
+            group_gemm: GroupGemm, conv1d: Conv1d, scan: Scan, norm: Norm,
             quantize: Quantize, softmax: Softmax, kv_append: KvAppend, attn_scores: AttnScores,
             attn_mix: AttnMix, router_mix: RouterMix, argmax: Argmax, exp: Exp, tanh: Tanh,
             softplus: Softplus, silu: Silu, sigmoid: Sigmoid, neg: Neg, abs: Abs, sqrt: Sqrt,

@@ -46,6 +46,92 @@ pub(super) const EMBED: Def = Def {
     ..Def::of(lower)
 };
 
+pub(super) const GROUP_EMBED: Def = Def {
+    numerics: "`out[t, c] = select(table[ids[t], c], scales[ids[t], c / group])`, with `groups * group` columns.",
+    dims: &[
+        dim("vocab").told_by(&["table"]),
+        dim("groups"),
+        dim("group").from(GROUP_STEP, TILE).multiple_of(GROUP_STEP),
+        dim("tokens").told_by(&["ids"]),
+    ],
+    buffers: |d| {
+        let cols = d.get("groups") * d.get("group");
+        let table_len = d.get("vocab") * row_words(d.packing(), &cols);
+        vec![
+            input("ids", Content::Rows("vocab"), &d.get("tokens")),
+            input("table", Content::Table(d.packing()), &table_len),
+            input("scales", Content::F32, &(d.get("vocab") * d.get("groups"))),
+            output("out", Content::F32, &(d.get("tokens") * cols)),
+        ]
+    },
+    forms: &[Form::ternary(
+        Activation::F32,
+        &[Packing::Int2],
+        &[Method::Select],
+        &[],
+    )],
+    ..Def::of(lower_groups)
+};
+
+/// Columns that groups are multiples of, and those of a tile, which the largest group has.
+const GROUP_STEP: u64 = layout::GROUP_COLS as u64;
+const TILE: u64 = 256;
+
+/// Groups of 64 columns and of 128 are parts of a tile; others are as long as one.
+fn lower_groups(l: &mut Lowering<'_>) {
+    let [groups, group, tokens] = ["groups", "group", "tokens"].map(|name| l.dim(name));
+    let [ids, table, scales, out] = ["ids", "table", "scales", "out"].map(|name| l.buffer(name));
+    let cols = groups.clone() * group.clone();
+    let row_words = row_words(Packing::Int2, &cols);
+    let b = &mut l.b;
+    b.for_loop(tokens, &[], |b, t, _| {
+        let id = load_id(b, ids, Address::of(&[(t, Size::ONE)]));
+        let vector = |b: &mut Builder, at: &Address, scale: Value, codes: Value, n: u64| {
+            let value = b.trit_select(codes, 2 * (n % 16) as usize, scale);
+            b.store(out, at.clone().step(t, cols.clone()).offset(n * LANES as u64), value, Lanes::All);
+        };
+        // By how many steps a group is, of which it is one; the others have no turn.
+        let by = [
+            (1, group.clone().rem(2 * GROUP_STEP).div(GROUP_STEP)),
+            (2, group.clone().rem(TILE).div(2 * GROUP_STEP)),
+            (4, group.clone().div(TILE)),
+        ];
+        for (steps, turns) in by {
+            let of_tile = 4 / steps;
+            b.for_loop(turns, &[], |b, _, _| {
+                let some = |b: &mut Builder, tile: &Address, count: Size| {
+                    let words = tile.times(&(LANES as u64).into()).step(id, row_words.clone());
+                    let codes = b.load_vector(table, words, Lanes::All);
+                    for number in 0..of_tile {
+                        // The last tile of a row may have fewer groups.
+                        let there = any(count.clone().sub(number), of_tile);
+                        b.for_loop(there, &[], |b, _, _| {
+                            let at = tile.times(&of_tile.into()).offset(number);
+                            let scale = b.load(scales, at.step(id, groups.clone()));
+                            let at = tile.times(&TILE.into());
+                            let first = number * steps * 4;
+                            (first..first + 4 * steps).for_each(|n| vector(b, &at, scale, codes, n));
+                            vec![]
+                        });
+                    }
+                };
+                let full = groups.clone().div(of_tile);
+                b.for_loop(full.clone(), &[], |b, tile, _| {
+                    some(b, &Address::of(&[(tile, Size::ONE)]), of_tile.into());
+                    vec![]
+                });
+                let rest = groups.clone().rem(of_tile);
+                b.for_loop(any(rest.clone(), of_tile), &[], |b, _, _| {
+                    some(b, &Address::at(full), rest);
+                    vec![]
+                });
+                vec![]
+            });
+        }
+        vec![]
+    });
+}
+
 /// Words of a row of the table.
 fn row_words(packing: Packing, d_model: &Size) -> Size {
     let tile_cols = layout::tile_cols(packing) as u64;

@@ -3,8 +3,8 @@
 //!
 //! | file | ops |
 //! |---|---|
-//! | `embed` | `embed` |
-//! | `gemm` | `gemv`, `gemm` |
+//! | `embed` | `embed`, `group_embed` |
+//! | `gemm` | `gemv`, `gemm`, `group_gemv`, `group_gemm` |
 //! | `conv1d` | `conv1d` |
 //! | `scan` | `scan` |
 //! | `norm` | `norm`, `rms_norm` |
@@ -57,6 +57,9 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::Embed => &embed::EMBED,
         Op::Gemv => &gemm::GEMV,
         Op::Gemm => &gemm::GEMM,
+        Op::GroupEmbed => &embed::GROUP_EMBED,
+        Op::GroupGemv => &gemm::GROUP_GEMV,
+        Op::GroupGemm => &gemm::GROUP_GEMM,
         Op::Conv1d => &conv1d::CONV1D,
         Op::Scan => &scan::SCAN,
         Op::Norm => &norm::NORM,

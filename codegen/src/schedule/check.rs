@@ -100,7 +100,7 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
             let is_known = |fields: &Fields| match fields {
                 Fields::Digits => spec.packing == Some(Packing::Base3),
                 // With one token there is nothing to share.
-                Fields::Panel => spec.op == Op::Gemm,
+                Fields::Panel => matches!(spec.op, Op::Gemm | Op::GroupGemm),
                 Fields::Shifted | Fields::Separate | Fields::SeparateLow | Fields::Halves => true,
                 Fields::Lanes | Fields::Pairs | Fields::Triples => false,
             };

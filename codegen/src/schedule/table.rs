@@ -37,7 +37,10 @@ pub fn select_narrow(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
 /// kernel but those that select int8, which look-ups beat; an extension those that
 /// [gain](gains) from it.
 pub fn is_ahead_of_time(kind: Kind, isa: Isa) -> bool {
-    let selects_int8 = kind.activation == Activation::I8 && kind.method == Some(Method::Select);
+    let looks_up = op::methods(kind.op, Activation::I8).contains(&Method::Lut);
+    let selects_int8 = kind.activation == Activation::I8
+        && kind.method == Some(Method::Select)
+        && looks_up;
     match isa.is_extension() {
         true => gains(&kind.into(), isa),
         false => !selects_int8,

@@ -11,9 +11,10 @@
 //! | [`codes`] | the same, from files' rows of codes: `pack_into` alone | `int2` |
 //! | [`embed`] | embedding table, `[vocab, d_model]` | `int2`, `base3` |
 //! | [`conv`] | depthwise filters, `[channels, taps]` | `int2` |
+//! | [`scales`] | scales of groups of columns, `[rows, groups]` | f32 |
 //! | [`int8`] | activations of `gemv` and `gemm`, `[tokens, cols]` | int8 |
 //!
-//! Each but [`codes`] and the last has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
+//! Each but [`codes`] and the last two has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
 //! (invalid codes and padding, without unpacking) and `get` (one weight).
 //!
 //! ```
@@ -38,6 +39,7 @@ mod error;
 pub mod gemv;
 pub mod int8;
 pub mod matrix;
+pub mod scales;
 pub(crate) mod tile;
 pub(crate) mod word;
 

@@ -8,8 +8,8 @@
 //! | module | operations |
 //! |---|---|
 //! | `ternary` | [`Ternary`], a matrix of trits with its scale |
-//! | `embed` | [`embed`] |
-//! | `gemm` | [`gemv`], [`gemm`], [`gemm_i8`] |
+//! | `embed` | [`embed`], [`group_embed`] |
+//! | `gemm` | [`gemv`], [`gemm`], [`gemm_i8`], [`group_gemm`], [`group_gemm_i8`] |
 //! | `conv1d` | [`conv1d`] |
 //! | `scan` | [`scan`] |
 //! | `norm` | [`norm`], [`rms_norm`] |

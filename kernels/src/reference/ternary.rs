@@ -48,6 +48,23 @@ impl<'a> Ternary<'a> {
     }
 }
 
+/// Scales of groups of a row's columns.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupScales<'a> {
+    /// `[rows, cols / group]`.
+    pub scales: &'a [f32],
+    /// Columns of a group, of which a row has a whole number.
+    pub group: usize,
+}
+
+impl GroupScales<'_> {
+    /// The scale of the weight at row `r`, column `c` of a matrix of `cols` columns.
+    pub(super) fn of(self, cols: usize, r: usize, c: usize) -> f32 {
+        assert!(cols.is_multiple_of(self.group), "{cols} columns in groups of {}", self.group);
+        self.scales[r * (cols / self.group) + c / self.group]
+    }
+}
+
 /// The product of a weight and an activation, without a multiplication: `+x`, `-x` or +0.0.
 pub(super) fn select(trit: i8, x: f32) -> f32 {
     match trit {

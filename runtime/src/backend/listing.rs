@@ -1,11 +1,10 @@
 //! Which kernel runs which call of a plan.
 
-use super::aot::{Map, form};
+use super::aot::{Map, form, is_shared};
 use super::pick::{Pick, ahead_of_time_pays};
 use crate::BackendKind;
 use crate::plan::{Call, Entry, KernelCall, Plan, Stage};
 #[cfg(feature = "jit")]
-use atome_spec::Op;
 use atome_spec::Tier;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -110,7 +109,7 @@ fn kernel(
     let call = form(call, run == Run::Step, pooled);
     let compiled = match kind {
         #[cfg(feature = "jit")]
-        BackendKind::Jit if !walks => pick.microkernel(&call, pooled && call.op == Op::Gemm),
+        BackendKind::Jit if !walks => pick.microkernel(&call, pooled && is_shared(call.op)),
         _ => pick.kernel(&call),
     };
     match compiled {

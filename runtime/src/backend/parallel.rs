@@ -1,6 +1,12 @@
 //! A ternary matrix product split by rows over threads. Each row's sum is formed by one
 //! thread in the order of its columns, so the bits do not depend on their number.
 
+mod groups;
+
+pub(super) use groups::{GroupFactor, GroupGemmFn, GroupGemmI8Fn, GroupProduct};
+#[cfg(feature = "jit")]
+pub(super) use groups::{parallel_group_gemm, parallel_group_gemm_i8};
+
 use crate::pool::Pool;
 use atome_spec::layout::BLOCK_ROWS;
 
@@ -70,27 +76,16 @@ impl Product {
     /// # Safety
     /// `w`, `out` and the factor are valid for the kernel's buffers with these dimensions.
     pub(super) unsafe fn run(&self, pool: &Pool) {
-        let blocks = self.rows.div_ceil(BLOCK_ROWS as u64);
-        if blocks < 2 {
-            // SAFETY: the caller's promise.
-            return unsafe { self.rows_of_blocks(0, blocks) };
-        }
         let product = *self;
-        pool.run(&move |part, parts| {
-            let share = |part: usize| blocks * part as u64 / parts as u64;
-            // SAFETY: the caller's promise; the parts' blocks do not overlap.
-            unsafe { product.rows_of_blocks(share(part), share(part + 1)) }
+        share(pool, self.rows, &move |row, rows| {
+            // SAFETY: the caller's promise; the parts' rows do not overlap.
+            unsafe { product.some_rows(row, rows) }
         });
     }
 
     /// # Safety
-    /// As [`Product::run`], and `first <= end <= blocks`.
-    unsafe fn rows_of_blocks(&self, first: u64, end: u64) {
-        if first == end {
-            return;
-        }
-        let row = first * BLOCK_ROWS as u64;
-        let rows = (end * BLOCK_ROWS as u64).min(self.rows) - row;
+    /// As [`Product::run`], and `row`, the first of a block, and `rows` rows from there on are of the product.
+    unsafe fn some_rows(&self, row: u64, rows: u64) {
         // Every block before a part is a full one, so its words are its rows' words.
         let word = row * self.cols.div_ceil(self.word_cols);
         let Product {
@@ -118,6 +113,24 @@ impl Product {
                 ),
             }
         }
+    }
+}
+
+/// Runs `part` for the rows of whole blocks, shared by the threads of a pool: with the first row, and how many.
+fn share(pool: &Pool, rows: u64, part: &(dyn Fn(u64, u64) + Sync)) {
+    let blocks = rows.div_ceil(BLOCK_ROWS as u64);
+    let some = |first: u64, end: u64| {
+        let row = first * BLOCK_ROWS as u64;
+        if first < end {
+            part(row, (end * BLOCK_ROWS as u64).min(rows) - row);
+        }
+    };
+    match blocks {
+        0 | 1 => some(0, blocks),
+        _ => pool.run(&move |number, parts| {
+            let share = |part: usize| blocks * part as u64 / parts as u64;
+            some(share(number), share(number + 1));
+        }),
     }
 }
 

@@ -208,6 +208,7 @@ impl Reader<'_> {
                 let latent = Latent::new(weights, (rows, cols)).map_err(in_its_file)?;
                 Ok(Tensor::Ternary(TernaryTensor {
                     scale: latent.scale(),
+                    groups: None,
                     rows: Arc::new(latent),
                 }))
             }

@@ -8,9 +8,10 @@ use super::container::{known_family, vocabulary_bytes};
 use super::{ChatTemplate, Checkpoint, GenerationConfig};
 use crate::atomic_file::AtomicFile;
 use crate::classify::Labels;
-use crate::error::{FileError, HeaderError};
+use crate::error::{ConfigError, FileError, HeaderError};
+use crate::families::qwen35::{EMBEDDINGS, HEAD, Qwen35};
 use crate::families::{Architecture, Config};
-use crate::format::gguf::{GgufFiles, Writer};
+use crate::format::gguf::{GgufFiles, Made, Writer};
 use crate::format::{ContainerOptions, Format, PackSummary, WriteError};
 use crate::graph::Graph;
 use crate::parallel::Counter;
@@ -19,9 +20,12 @@ use crate::tokenizer::{TextError, TokenizerError, Vocabulary};
 use atome_gguf::write::ArrayBytes;
 use atome_gguf::{Gguf, Metadata, Value};
 use serde_json::{Map, Number};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// The family of hybrids of gated delta nets and attention.
+const QWEN35: &str = "qwen35";
 /// The key of the family.
 const ARCHITECTURE: &str = "general.architecture";
 /// The key, behind the family, of the text of a graph.
@@ -92,6 +96,9 @@ fn read(
     let keys = file.metadata();
     keys.require(ARCHITECTURE, "the family of the model")?;
     let stated = keys.string(ARCHITECTURE)?.unwrap_or_default();
+    if stated == QWEN35 {
+        return qwen35(files, keys, given, progress);
+    }
     let family = known_family(stated).ok_or_else(|| HeaderError::Value {
         key: ARCHITECTURE,
         expected: super::container::family_names(),
@@ -130,6 +137,36 @@ fn read(
     model.labels = labels.transpose()?.map(Arc::new);
     model.chat = ChatTemplate::in_gguf(keys, &of(""))?.map(Arc::new);
     Ok(model)
+}
+
+/// A hybrid of gated delta nets and attention, which becomes a graph of its own.
+fn qwen35(
+    files: &GgufFiles,
+    keys: &Metadata<'_>,
+    given: Option<&Path>,
+    progress: Progress<'_>,
+) -> Result<Checkpoint, FileError> {
+    if given.is_some() {
+        return Err(ConfigError::Graph.into());
+    }
+    let model = Qwen35::read(keys, &|name| files.look(name))?;
+    let mut made: BTreeMap<String, Made> = model
+        .rotation
+        .sign_params()
+        .map(|(name, values)| (name, Made::Values(values)))
+        .collect();
+    for (layer, channels) in model.convolutions() {
+        let name = format!("blk.{layer}.ssm_conv1d.bias");
+        made.insert(name, Made::Values(vec![0.0; channels]));
+    }
+    if model.tied {
+        made.insert(HEAD.to_owned(), Made::Tensor(EMBEDDINGS.to_owned()));
+    }
+    let mut checkpoint = Checkpoint::empty(model.graph()?, None, Format::Gguf)?;
+    let told = Counter::new(checkpoint.parameters(), progress);
+    let params = checkpoint.params();
+    checkpoint.tensors = files.tensors_with(params, &made, &|elems| told.add(elems))?;
+    checkpoint.with_found(vocabulary(keys, ""))
 }
 
 /// The vocabulary in the keys of a file: as the project writes it, or as others do; `None` if there is none.

@@ -4,13 +4,21 @@ use crate::jit::JitError;
 use atome_codegen::CodegenError;
 use atome_codegen::interp::ProgramError;
 use atome_kernels::packing::PackError;
-use atome_spec::Tier;
+use atome_spec::{Activation, Tier};
 use std::io;
 
 /// Why a model that was read cannot be made ready to run: what was asked for, memory, kernels, threads.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepareError {
+    /// Activations that the model does not allow.
+    #[error("expected the model's activations, {found}, found that {asked} was asked for: it does not leave them open")]
+    Activations {
+        /// What was asked for.
+        asked: Activation,
+        /// What the model multiplies.
+        found: Activation,
+    },
     /// A tensor is larger than this machine can address.
     #[error("`{tensor}`: {rows} x {cols} elements are more than this machine can address")]
     TooLarge {

@@ -4,6 +4,7 @@ mod atome;
 mod bitmamba2;
 mod graph;
 mod hgrn_bit;
+pub(crate) mod qwen35;
 
 pub use atome::{AtomeConfig, PATHWAYS};
 pub use bitmamba2::BitMamba2Config;

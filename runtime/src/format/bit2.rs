@@ -157,6 +157,7 @@ impl InOrder {
             }
             Kind::Ternary { rows, cols, .. } => Tensor::Ternary(TernaryTensor {
                 scale: scale(param, f32::from_le_bytes(last), offset - 4)?,
+                groups: None,
                 rows: Arc::new(FileTrits {
                     name: param.name.clone(),
                     rows,

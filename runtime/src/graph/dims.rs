@@ -4,6 +4,7 @@ use super::fault::GraphFault;
 use super::{Arg, Call, Extent, Graph, Rows, What};
 use DimValue::{Const, Kept, Len, PerToken, Slot, Tokens};
 use atome_codegen::expr::{Expr, OperandKind};
+use crate::tensor::Kind;
 use atome_spec::{LANES, Op};
 
 /// A dimension's value: known when planning, or following the position.
@@ -53,6 +54,11 @@ impl Dims<'_> {
                 let (rows, cols) = self.matrix(call, "w")?;
                 vec![rows, cols, tokens, stride("out")?]
             }
+            Op::GroupGemm => {
+                let (rows, groups, group) = self.groups(call)?;
+                let sizes = [rows, groups, group].map(constant).into_iter();
+                sizes.chain([tokens, stride("out")?]).collect()
+            }
             Op::Conv1d => {
                 let (channels, taps) = self.matrix(call, "w")?;
                 vec![channels, taps, tokens]
@@ -61,12 +67,16 @@ impl Dims<'_> {
                 let (channels, taps) = self.matrix(call, "w")?;
                 vec![channels, taps, tokens, stride("x")?]
             }
-            Op::Norm
-            | Op::RmsNorm
-            | Op::RmsQuantize
-            | Op::RmsQuantizeAway
-            | Op::Quantize
-            | Op::Softmax => {
+            Op::Quantize => {
+                // A scale for each group of columns, or one.
+                let (x, groups) = (rows("x")?, rows("q_scale")?.width);
+                let width = x.width.checked_div(groups).unwrap_or(0);
+                match groups {
+                    1 => vec![self.width(x), self.count(x)],
+                    _ => vec![constant(width), self.per_token(groups)],
+                }
+            }
+            Op::Norm | Op::RmsNorm | Op::RmsQuantize | Op::RmsQuantizeAway | Op::Softmax => {
                 let x = rows("x")?;
                 vec![self.width(x), self.count(x)]
             }
@@ -202,6 +212,21 @@ impl Dims<'_> {
         }
     }
 
+    /// Rows, groups and columns of a group of a call's weights.
+    fn groups(&self, call: &Call) -> Result<(usize, usize, usize), GraphFault> {
+        let arg = call.find("w")?;
+        let kind = match arg {
+            Arg::Param(id) => Some(&self.graph.params[id.0].kind),
+            _ => None,
+        };
+        match kind {
+            Some(&Kind::Ternary { rows, cols, group: Some(group), .. }) => {
+                Ok((rows, cols / group, group))
+            }
+            _ => Err(self.graph.unfit("w".into(), "ternary weights in groups", arg)),
+        }
+    }
+
     fn matrix(&self, call: &Call, name: &'static str) -> Result<(DimValue, DimValue), GraphFault> {
         match call.find(name)? {
             Arg::Param(id) => {
@@ -228,9 +253,13 @@ pub(super) fn instead(op: Op) -> Option<&'static str> {
         Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::RouterMix | Op::Residual => None,
         Op::MatMul | Op::L2Norm | Op::HeadNorm | Op::Rope | Op::Transpose => None,
         Op::Hadamard | Op::GatedDelta | Op::Attend => None,
+        Op::GroupGemm => None,
         Op::Gemv => Some("`gemm`"),
+        Op::GroupGemv => Some("`group_gemm`"),
         Op::Argmax => Some("nothing: sessions tell the greatest logit"),
-        Op::Embed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => Some("`lookup`"),
+        Op::Embed | Op::GroupEmbed | Op::LookupF32 | Op::LookupF16 | Op::LookupI8 => {
+            Some("`lookup`")
+        }
         Op::Exp | Op::Tanh | Op::Softplus | Op::Silu | Op::Sigmoid | Op::Neg => Some("`map`"),
         Op::Abs | Op::Sqrt | Op::SquaredRelu | Op::Add | Op::Sub | Op::Mul => Some("`map`"),
         Op::Div | Op::Min | Op::Max | Op::SelectLt | Op::SelectLe | Op::SelectEq => Some("`map`"),

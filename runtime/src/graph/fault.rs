@@ -88,6 +88,14 @@ pub enum GraphFault {
     /// `each token` or the head within something else.
     #[error("expected it by itself, found it within `each token`, a scope or the head")]
     Nested,
+    /// Groups of columns that a matrix cannot have.
+    #[error("expected a scale for 64, 128 or 256 columns, of which a row has a whole number, found {group} of {cols}")]
+    Group {
+        /// Columns of a row.
+        cols: usize,
+        /// Columns of a group.
+        group: usize,
+    },
     /// A second output.
     #[error("expected one output, found a second one")]
     SecondOutput,

@@ -58,12 +58,14 @@
 //! |---|---|
 //! | `builder` | records a graph |
 //! | `functions` | what most models are composed of: norms, products, lookups |
+//! | `activations` | products of f32 in place of int8 |
 //! | `call` | an op and its operands by name |
 //! | `signature` | the operands of each call, in the order of its kernel |
 //! | `dims` | dimensions of a call, which are the widths of its operands |
 //! | `check`, `fault` | whether a recording is a graph, and what is wrong with it |
 //! | `text` | a graph as text, printed and read |
 
+mod activations;
 mod builder;
 mod call;
 mod check;

@@ -2,7 +2,7 @@
 
 use super::What;
 use atome_codegen::ir::Access;
-use atome_codegen::op;
+use atome_codegen::op::{self, BufferDef};
 use atome_spec::{Activation, Kind, Op};
 use std::borrow::Cow;
 
@@ -33,13 +33,19 @@ pub(crate) fn names(what: &What) -> Names {
         }
         What::Kernel(op, activation) => {
             let signature = op::signature(Kind::new(*op).activation(*activation));
+            let operands = signature.buffers.into_iter().filter(is_operand);
             Names {
-                buffers: signature.buffers.into_iter().map(|b| b.name).collect(),
+                buffers: operands.map(|b| b.name).collect(),
                 scalars: signature.scalars,
                 sizes: sizes(*op),
             }
         }
     }
+}
+
+/// Whether calls name what a kernel reads here: scales come with their weights.
+pub(super) fn is_operand(buffer: &BufferDef) -> bool {
+    buffer.name != "scales"
 }
 
 /// Dimensions of an op that the widths of its operands do not tell.

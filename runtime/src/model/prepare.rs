@@ -7,6 +7,7 @@ use crate::checkpoint::Checkpoint;
 use crate::cores;
 use crate::fill::fill;
 use crate::fingerprint::Identity;
+use crate::graph::Graph;
 use crate::plan::{self, Plan, Planned, Products, Proved, Section};
 use crate::pool::Pool;
 use crate::progress::Progress;
@@ -16,7 +17,7 @@ use crate::tokenizer::TokenizerKind;
 use crate::tune::{self, Tuned, Tuning};
 use crate::{BackendKind, FileError, LoadError, Options, PrepareError};
 use atome_kernels::{available, detect};
-use atome_spec::Tier;
+use atome_spec::{Activation, Tier};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -130,8 +131,20 @@ fn plan<'m>(
         no_multiply: options.no_multiply,
     };
     let block = options.block.max(1);
-    let planned = plan::plan(source.graph(), &source.tensors, block, products)?;
+    let graph = graph(source, options.activations)?;
+    let planned = plan::plan(&graph, &source.tensors, block, products)?;
     Ok((tokenizer, planned))
+}
+
+/// The graph of a model by activations that it allows.
+fn graph(source: &Checkpoint, asked: Option<Activation>) -> Result<Arc<Graph>, PrepareError> {
+    let graph = source.graph();
+    let (found, both) = graph.activations();
+    match asked {
+        Some(Activation::F32) if both => Ok(Arc::new(graph.in_f32())),
+        Some(asked) if asked != found => Err(PrepareError::Activations { asked, found }),
+        _ => Ok(Arc::clone(graph)),
+    }
 }
 
 /// Bytes of the tensors that stay in a file.

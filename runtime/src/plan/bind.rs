@@ -5,9 +5,10 @@ use super::{Content, Products, Section, Source, Tensor, Trits};
 use crate::LoadError;
 use crate::error::InvalidModel;
 use crate::tensor::{
-    self, Elements, EmbeddingTable, Floats, Kind, Param, Prepare, Role, Tensors, TernaryTensor,
-    check_finite,
+    self, Elements, EmbeddingTable, Floats, Kind, Param, Prepare, Role, Tensors, TernaryGroups,
+    TernaryTensor, check_finite,
 };
+use atome_kernels::packing;
 use atome_kernels::reference::math;
 use atome_spec::{Op, Packing, layout};
 
@@ -37,10 +38,22 @@ pub(super) fn bind<'m>(
     let name = param.name.as_str();
     let (found, tensor) = tensors.get_key_value(name).unzip();
     match (&param.kind, tensor) {
-        (&Kind::Ternary { rows, cols, role }, Some(tensor::Tensor::Ternary(w))) => {
+        (
+            &Kind::Ternary {
+                rows,
+                cols,
+                role,
+                group,
+            },
+            Some(tensor::Tensor::Ternary(w)),
+        ) if group == w.groups.as_ref().map(|groups| groups.cols) => {
             let source = &*w.rows;
             let trits = Trits { source, rows, cols };
-            ternary(declared, name, (trits, w), role, products)
+            let bound = ternary(declared, name, (trits, w), role, products)?;
+            match &w.groups {
+                Some(groups) => scaled(declared, name, bound, (trits, groups), role),
+                None => Ok(bound),
+            }
         }
         (&Kind::Table { rows, cols }, Some(tensor::Tensor::Table(source))) => table(
             declared,
@@ -77,10 +90,18 @@ fn ternary<'m>(
     products: Products,
 ) -> Result<Bound, LoadError> {
     let (mut packing, mut lookup) = (Packing::Int2, Op::Embed);
+    // Kernels of groups are of int2 alone.
+    let products = match tensor.groups {
+        Some(_) => Products {
+            packing: None,
+            ..products
+        },
+        None => products,
+    };
     let in_file = || tensor.packing();
     let content = match role {
         // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
-        Role::Embedding if 4 * w.cols < layout::TILE_BYTES => {
+        Role::Embedding if 4 * w.cols < layout::TILE_BYTES && tensor.groups.is_none() => {
             lookup = Op::LookupF32;
             Source::Scaled(w, tensor.scale).into()
         }
@@ -101,6 +122,34 @@ fn ternary<'m>(
         scale: tensor.scale,
         packing: Some(packing),
         lookup,
+    })
+}
+
+/// A ternary tensor with its scales, in the order of the kernel that reads it.
+fn scaled<'m>(
+    declared: &mut Declared<'m>,
+    name: &str,
+    bound: Bound,
+    (w, groups): (Trits<'m>, &TernaryGroups),
+    role: Role,
+) -> Result<Bound, LoadError> {
+    let name = format!("{name}.scales");
+    let in_row = w.cols / groups.cols;
+    let mut scales = read(&name, &*groups.scales, w.rows * in_row)?;
+    scales.iter_mut().for_each(|scale| *scale *= bound.scale);
+    let (values, lookup) = match role {
+        Role::Embedding => (scales, Op::GroupEmbed),
+        _ => {
+            let mut packed = vec![0.0; packing::scales::len(w.rows, in_row)];
+            packing::scales::pack_into(&scales, w.rows, in_row, &mut packed);
+            (packed, bound.lookup)
+        }
+    };
+    let scales = declared.shared(&name, Section::Constants, Source::Values(values).into());
+    Ok(Bound {
+        tensors: [bound.tensors, vec![scales]].concat(),
+        lookup,
+        ..bound
     })
 }
 

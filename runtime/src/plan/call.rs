@@ -67,7 +67,7 @@ impl<K, T> Stage<K, T> {
 pub(crate) struct KernelCall {
     /// What it is for, in the plan's listing.
     pub label: Arc<str>,
-    /// The op; `gemm` stands for `gemv` where there is one token.
+    /// The op; `gemm` stands for `gemv` where there is one token, and `group_gemm` for `group_gemv`.
     pub op: Op,
     /// Packing of its weights.
     pub packing: Option<Packing>,
@@ -175,9 +175,16 @@ impl KernelCall {
     /// This call for a block of exactly one token, by the simplest op: `gemm` becomes `gemv`.
     pub(crate) fn for_one_token(&self) -> KernelCall {
         let mut call = self.bind_one_token();
-        if call.op == Op::Gemm {
-            call.op = Op::Gemv;
-            call.dims.truncate(2);
+        match call.op {
+            Op::Gemm => {
+                call.op = Op::Gemv;
+                call.dims.truncate(2);
+            }
+            Op::GroupGemm => {
+                call.op = Op::GroupGemv;
+                call.dims.truncate(3);
+            }
+            _ => {}
         }
         call
     }

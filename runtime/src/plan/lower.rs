@@ -12,7 +12,7 @@ use super::{
 };
 use crate::LoadError;
 use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What};
-use crate::tensor::Tensors;
+use crate::tensor::{Kind, Tensors};
 use atome_codegen::{KernelSpec, op};
 use atome_spec::{Activation, Op, Packing};
 use std::sync::Arc;
@@ -109,6 +109,7 @@ impl Lowering<'_> {
         }
         let scalars = call.scalars.iter();
         let mut scalars: Vec<f32> = scalars.map(|(_, scalar)| self.scalar(*scalar)).collect();
+        let mut dims = call.dims.clone();
         let (op, activation) = match call.what {
             What::Kernel(op, activation) => (op, activation),
             What::Map(_) => (Op::Map, Activation::F32),
@@ -117,6 +118,9 @@ impl Lowering<'_> {
                 let lookup = table.map_or(Op::LookupF32, |table| table.lookup);
                 let scale = table.filter(|_| lookup == Op::Embed);
                 scalars.extend(scale.map(|table| table.scale));
+                if lookup == Op::GroupEmbed {
+                    dims = self.groups_of(call, &dims);
+                }
                 (lookup, Activation::F32)
             }
             What::TopK(k) => {
@@ -139,10 +143,25 @@ impl Lowering<'_> {
                 What::Map(expr) => Some(Arc::clone(expr)),
                 What::Kernel(..) | What::Lookup | What::TopK(_) => None,
             },
-            dims: call.dims.clone(),
+            dims,
             operands,
             scalars,
         })
+    }
+
+    /// The dimensions of a lookup in a table whose groups of columns have scales, of those of any lookup.
+    fn groups_of(&self, call: &graph::Call, dims: &[DimValue]) -> Vec<DimValue> {
+        let kinds = call.params().map(|id| &self.graph.params[id.0].kind);
+        let group = kinds.filter_map(|kind| match kind {
+            Kind::Ternary { cols, group, .. } => Some((*cols, (*group)?)),
+            Kind::Table { .. } | Kind::Floats(_) => None,
+        });
+        let [vocab, _, tokens] = dims else {
+            unreachable!("a lookup has three dimensions");
+        };
+        let (cols, group) = group.last().unwrap_or((0, 1));
+        let sizes = [cols / group, group].map(|n| DimValue::Const(n as u64));
+        vec![*vocab, sizes[0], sizes[1], *tokens]
     }
 
     /// Appends where an operand lies.

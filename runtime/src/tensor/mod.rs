@@ -40,4 +40,4 @@ pub(crate) use stored::Source;
 pub use stored::Stored;
 pub(crate) use table::{Elements, Tables, words};
 pub use table::{EmbeddingTable, EmbeddingType};
-pub use tensors::{FloatTensor, Tensor, Tensors, TernaryTensor};
+pub use tensors::{FloatTensor, Tensor, Tensors, TernaryGroups, TernaryTensor};

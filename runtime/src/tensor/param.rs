@@ -18,11 +18,12 @@ pub(crate) struct Param {
 /// What a tensor is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A scale, and `rows * cols` trits.
+    /// A scale, or one for so many columns of a row, and `rows * cols` trits.
     Ternary {
         rows: usize,
         cols: usize,
         role: Role,
+        group: Option<usize>,
     },
     /// Rows of numbers that are looked up, in whatever type a file has them.
     Table { rows: usize, cols: usize },
@@ -111,6 +112,12 @@ impl Kind {
     /// The shape in the words of messages: `76 x 16 trits`.
     pub(crate) fn described(&self) -> String {
         match self {
+            Kind::Ternary {
+                rows,
+                cols,
+                group: Some(group),
+                ..
+            } => format!("{rows} x {cols} trits with a scale for {group} columns"),
             Kind::Ternary { rows, cols, .. } => format!("{rows} x {cols} trits"),
             Kind::Table { rows, cols } => format!("{rows} x {cols} numbers"),
             Kind::Floats(shape) => {
@@ -141,6 +148,12 @@ impl fmt::Display for Kind {
     /// As graphs are printed: `trits[76, 16]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Kind::Ternary {
+                rows,
+                cols,
+                group: Some(group),
+                ..
+            } => write!(f, "trits[{rows}, {cols}] by {group}"),
             Kind::Ternary { rows, cols, .. } => write!(f, "trits[{rows}, {cols}]"),
             Kind::Table { rows, cols } => write!(f, "table[{rows}, {cols}]"),
             Kind::Floats(shape) => write!(f, "f32{shape:?}"),

@@ -1,8 +1,8 @@
 //! Seeded random tensors, for tests and benchmarks that need no file.
 
 use super::{
-    EmbeddingTable, Floats, Kind, Param, Role, Tensor, Tensors, Ternary, TernaryTensor, TritRows,
-    Values,
+    EmbeddingTable, Floats, Kind, Param, Role, Tensor, Tensors, Ternary, TernaryGroups,
+    TernaryTensor, TritRows, Values,
 };
 use crate::error::FileError;
 use crate::rng::SplitMix64;
@@ -30,12 +30,19 @@ impl Random {
             Kind::Ternary {
                 rows,
                 cols,
-                role: Role::MatrixI8,
-            } => Tensor::Ternary(TernaryTensor {
-                scale: self.scale(cols),
+                role,
+                group,
+            } if role == Role::MatrixI8 || group.is_some() => Tensor::Ternary(TernaryTensor {
+                groups: group.map(|group| self.groups(&name, (rows, cols), role, group)),
+                scale: match group {
+                    Some(_) => 1.0,
+                    None => self.scale(cols),
+                },
                 rows: Arc::new(RandomRows::new(param, (rows, cols), &mut self.0)),
             }),
-            Kind::Ternary { rows, cols, role } => self.ternary(name, (rows, cols), role).into(),
+            Kind::Ternary {
+                rows, cols, role, ..
+            } => self.ternary(name, (rows, cols), role).into(),
             Kind::Table { rows, cols } => {
                 let rows_of = RandomRows::new(param, (rows, cols), &mut self.0);
                 Tensor::Table(EmbeddingTable::f32((rows, cols), Arc::new(rows_of)))
@@ -59,6 +66,31 @@ impl Random {
             cols,
             scale,
             trits,
+        }
+    }
+
+    /// Scales of groups of columns, near what the scale of the whole would be.
+    fn groups(
+        &mut self,
+        name: &str,
+        (rows, cols): (usize, usize),
+        role: Role,
+        group: usize,
+    ) -> TernaryGroups {
+        let near = match role {
+            Role::Embedding => 1.0,
+            _ => 1.0 / (cols as f32 * 2.0 / 3.0).sqrt(),
+        };
+        let typical = (0.75 * near, 1.25 * near);
+        let scales = RandomRows {
+            name: name.to_owned(),
+            shape: (rows, cols / group),
+            typical,
+            seed: self.0.next_u64(),
+        };
+        TernaryGroups {
+            cols: group,
+            scales: Arc::new(scales),
         }
     }
 
@@ -184,7 +216,15 @@ mod tests {
         };
         let (rows, cols, role) = (64, 7, Role::Embedding);
         vec![
-            param("embed", Kind::Ternary { rows, cols, role }),
+            param(
+                "embed",
+                Kind::Ternary {
+                    rows,
+                    cols,
+                    role,
+                    group: None,
+                },
+            ),
             param("a", Kind::Floats(vec![500])),
             param("table", Kind::Table { rows: 3, cols: 4 }),
         ]

@@ -28,6 +28,17 @@ pub struct TernaryTensor {
     pub rows: Arc<dyn TritRows>,
     /// One scale for the whole matrix: a weight is `scale * trit`.
     pub scale: f32,
+    /// Scales for some columns of each row, by which weights are multiplied besides.
+    pub groups: Option<TernaryGroups>,
+}
+
+/// Scales of groups of a row's columns.
+#[derive(Debug, Clone)]
+pub struct TernaryGroups {
+    /// Columns of a group.
+    pub cols: usize,
+    /// `[rows, columns / cols]`.
+    pub scales: FloatTensor,
 }
 
 /// A float tensor of a model.
@@ -151,6 +162,7 @@ impl From<Ternary> for Tensor {
     fn from(w: Ternary) -> Tensor {
         Tensor::Ternary(TernaryTensor {
             scale: w.scale,
+            groups: None,
             rows: Arc::new(w),
         })
     }

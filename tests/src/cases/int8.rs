@@ -124,7 +124,7 @@ fn case((op, round): (Op, Rounds), x: &[f32], gamma: &[f32], rows: usize) -> Cas
     Case::new(op, &dims, arguments).scalar(eps)
 }
 
-fn words(q: &[i8], [rows, width]: [usize; 2]) -> Vec<u32> {
+pub(super) fn words(q: &[i8], [rows, width]: [usize; 2]) -> Vec<u32> {
     let mut words = vec![0; rows * layout::q_words(width)];
     if width > 0 {
         packing::int8::pack_into(q, width, &mut words);

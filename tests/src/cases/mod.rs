@@ -10,6 +10,7 @@
 //! | `memory` | the arguments in memory, with guards |
 //! | `data` | the numbers and the weights |
 //! | `ternary` | cases of `embed`, `gemv`, `gemm`, `conv1d` |
+//! | `groups` | cases of `group_embed`, `group_gemv`, `group_gemm` |
 //! | `int8` | cases of `quantize`, `rms_quantize`, `rms_quantize_away`, and of `gemv` and `gemm` with int8 activations |
 //! | `rows` | cases of `scan`, `norm`, `softmax`, `argmax` |
 //! | `elementwise` | cases of the elementwise ops |
@@ -25,6 +26,7 @@ mod attend;
 mod attention;
 mod data;
 mod elementwise;
+mod groups;
 mod heads;
 mod int8;
 mod lookup;
@@ -37,6 +39,7 @@ mod ternary;
 use attend::*;
 use attention::*;
 use elementwise::*;
+use groups::*;
 use heads::*;
 use int8::{quantize, rms_quantize, rms_quantize_away};
 use lookup::*;

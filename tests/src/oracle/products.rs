@@ -1,7 +1,7 @@
 use super::ball::Ball;
 use super::{Call, at};
 use atome_kernels::packing;
-use atome_spec::{Activation, LANES, Op, layout};
+use atome_spec::{Activation, LANES, Op, Packing, layout};
 
 pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
     let (vocab, d_model) = (call.dim("vocab"), call.dim("d_model"));
@@ -24,7 +24,7 @@ pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
 
 pub(super) use self::{
     lookup as lookup_f32, lookup as lookup_f16, lookup as lookup_i8, product as gemv,
-    product as gemm,
+    group_gemm as group_gemv, product as gemm,
 };
 
 pub(super) fn lookup(call: &Call<'_>) -> Result<(), String> {
@@ -114,6 +114,73 @@ pub(super) fn product(call: &Call<'_>) -> Result<(), String> {
                 }
             };
             let i = t * out_stride + r;
+            at("out", i, exact.judge(out[i]))?;
+        }
+    }
+    Ok(())
+}
+
+/// A matrix whose groups of columns have scales, in the order of kernels.
+pub(super) fn group_gemm(call: &Call<'_>) -> Result<(), String> {
+    let [rows, groups, group] = ["rows", "groups", "group"].map(|name| call.dim(name));
+    let (tokens, out_stride) = match call.case.spec.op {
+        Op::GroupGemm => (call.dim("tokens"), call.dim("out_stride")),
+        _ => (1, rows),
+    };
+    let (cols, padded) = (groups * group, rows.next_multiple_of(LANES));
+    let mut trits = vec![0; rows * cols];
+    packing::gemv::unpack_into(call.words("w"), rows, cols, &mut trits).expect("trits");
+    let (scales, out) = (call.input("scales"), call.output("out"));
+    let scale = |r: usize, g: usize| {
+        let first = r / 64 * 64;
+        Ball::exact(scales[first * groups + g * (padded - first).min(64) + r - first])
+    };
+    for t in 0..tokens {
+        for r in 0..rows {
+            let parts = (0..groups).map(|g| {
+                let first = t * cols + g * group;
+                let weights = &trits[r * cols + g * group..][..group];
+                match call.case.spec.activation {
+                    Activation::F32 => {
+                        let x = &call.input("x")[first..][..group];
+                        let terms = weights.iter().zip(x).filter_map(|(w, x)| term(*w, *x));
+                        Ball::sum(&terms.collect::<Vec<_>>()).mul(scale(r, g))
+                    }
+                    Activation::I8 => {
+                        let words = &call.words("x")[first / 4..][..group / 4];
+                        let x = words.iter().flat_map(|w| w.to_le_bytes());
+                        let products = weights.iter().zip(x);
+                        let products =
+                            products.map(|(w, x)| i64::from(*w) * i64::from(x.cast_signed()));
+                        let sum = products.sum::<i64>() as f64;
+                        let by = Ball::exact(call.input("x_scale")[t * groups + g]);
+                        Ball::known(sum).mul(by.mul(scale(r, g)))
+                    }
+                }
+            });
+            let i = t * out_stride + r;
+            let exact = Ball::sum(&parts.collect::<Vec<_>>());
+            at("out", i, exact.judge(out[i]))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn group_embed(call: &Call<'_>) -> Result<(), String> {
+    let [vocab, groups, group] = ["vocab", "groups", "group"].map(|name| call.dim(name));
+    let cols = groups * group;
+    let mut trits = vec![0; vocab * cols];
+    let packed = call.words("table");
+    packing::embed::unpack_into(Packing::Int2, packed, vocab, cols, &mut trits).expect("trits");
+    let (scales, out) = (call.input("scales"), call.output("out"));
+    for (t, id) in call.words("ids").iter().enumerate() {
+        for c in 0..cols {
+            let id = *id as usize;
+            let exact = match term(trits[id * cols + c], scales[id * groups + c / group]) {
+                Some(weight) => weight,
+                None => Ball::known(0.0),
+            };
+            let i = t * cols + c;
             at("out", i, exact.judge(out[i]))?;
         }
     }

@@ -1,4 +1,4 @@
-use super::function::{docs, parameters};
+use super::function::{docs, helper_names, parameters};
 use super::names::{Names, parameter};
 use super::{EmitError, tier};
 use crate::ir::{Buffer, Dim, Function};
@@ -27,7 +27,7 @@ pub fn forward(
     isa: impl Into<atome_spec::Isa>,
 ) -> Result<TokenStream, EmitError> {
     let isa = tier(isa.into());
-    let names = Names::new(function)?;
+    let names = Names::new(function, &helper_names(isa))?;
     let (name, callee_name) = (parameter(&function.name)?, parameter(&callee.name)?);
     let (list, _) = parameters(function, &names);
     let feature = isa

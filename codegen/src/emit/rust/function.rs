@@ -1,5 +1,5 @@
 use super::EmitError;
-use super::isa::Isa;
+use super::isa::{Helper, Isa};
 use super::names::{Names, parameter};
 use super::{base3, packed, size};
 use crate::emit::bytes::SmallBytes;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The item of a function.
 pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, EmitError> {
-    let names = Names::new(function)?;
+    let names = Names::new(function, &helper_names(isa))?;
     let mut walk = Walk {
         function,
         isa,
@@ -118,15 +118,24 @@ pub(super) fn docs(function: &Function, isa: &dyn Isa, names: &Names) -> Vec<Str
 }
 
 /// The helpers that `body` names, and those that they name.
+/// All helpers, each behind those that it calls.
+fn helpers(isa: &dyn Isa) -> Vec<Helper> {
+    let mut helpers = isa.helpers();
+    helpers.extend(base3::helpers(isa));
+    helpers.push(packed::shuffle16_helper());
+    helpers
+}
+
+/// The names of functions that a kernel's body may have, which would hide parameters of these names.
+pub(super) fn helper_names(isa: &dyn Isa) -> Vec<&'static str> {
+    helpers(isa).iter().map(|helper| helper.name).collect()
+}
+
 fn used_helpers(isa: &dyn Isa, body: &TokenStream) -> Vec<TokenStream> {
     let mut used = BTreeSet::new();
     identifiers(body.clone(), &mut used);
     let mut items = Vec::new();
-    // A helper comes after every helper that it calls.
-    let shared = base3::helpers(isa).into_iter();
-    let shared = shared.chain([packed::shuffle16_helper()]);
-    let all = isa.helpers().into_iter().chain(shared);
-    for helper in all.rev() {
+    for helper in helpers(isa).into_iter().rev() {
         if used.contains(helper.name) {
             identifiers(helper.item.clone(), &mut used);
             items.push(helper.item);

@@ -14,9 +14,14 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(function: &Function) -> Result<Names, EmitError> {
+    /// Parameters that have a name of these, which items of the body have, get a `_` at their end.
+    pub(super) fn new(function: &Function, items: &[&str]) -> Result<Names, EmitError> {
+        let own = |name: &String| match items.contains(&&**name) {
+            true => parameter(&format!("{name}_")),
+            false => parameter(name),
+        };
         let idents = |names: &mut dyn Iterator<Item = &String>| {
-            names.map(|n| parameter(n)).collect::<Result<Vec<_>, _>>()
+            names.map(own).collect::<Result<Vec<_>, _>>()
         };
         Ok(Names {
             buffers: idents(&mut function.memories().map(|b| &b.name))?,
@@ -97,7 +102,21 @@ fn is_identifier(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEYWORDS, is_identifier};
+    use super::{KEYWORDS, Names, is_identifier};
+    use crate::ir::{Builder, Dim};
+
+    #[test]
+    fn a_parameter_hides_from_an_item_of_its_name() {
+        let mut b = Builder::new("f");
+        b.dim("pairs");
+        let function = b.finish();
+        let name = |items: &[&str]| {
+            let names = Names::new(&function, items).expect("they are identifiers");
+            names.dim(Dim(0)).to_string()
+        };
+        assert_eq!(name(&["reduce", "pairs"]), "pairs_");
+        assert_eq!(name(&["reduce"]), "pairs");
+    }
 
     #[test]
     fn keywords_are_no_names() {

@@ -2,6 +2,7 @@
 //!
 //! A lane is a row, so each row's sum keeps the order of its columns whatever the tile.
 
+use super::groups::Groups;
 use super::walk::{Rows, Tokens, Walk};
 use super::{Shape, WORD_COLS_U64};
 use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
@@ -18,20 +19,23 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     } = shape.clone();
     let words = shape.words(l.dims.packing());
     let [w, x, out] = ["w", "x", "out"].map(|name| l.buffer(name));
-    let scale = l.scalar("scale");
+    let groups = Groups::new(l, &shape);
+    let scale = groups.is_none().then(|| l.scalar("scale"));
     let b = &mut l.b;
-    let scale = b.splat(scale);
+    let scale = scale.map(|scale| b.splat(scale));
     let gemm = Gemm {
         w,
         x,
         out,
         scale,
+        groups,
         cols,
         out_stride,
         prefetch_words: l.schedule.prefetch_words(),
         unroll: l.schedule.unroll(),
     };
     let walk = Walk {
+        groups: shape.scales(),
         rows: shape.rows,
         words,
         tokens,
@@ -45,7 +49,10 @@ struct Gemm {
     w: Buffer,
     x: Buffer,
     out: Buffer,
-    scale: Value,
+    /// Of the whole matrix.
+    scale: Option<Value>,
+    /// Of groups of columns.
+    groups: Option<Groups>,
     cols: Size,
     out_stride: Size,
     prefetch_words: u64,
@@ -55,21 +62,16 @@ struct Gemm {
 impl Gemm {
     /// One tile: `rows.groups * tokens.count` accumulators over all columns.
     fn tile(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) {
+        if let Some(groups) = &self.groups {
+            return groups.each(b, (rows, tokens), (self.out, &self.out_stride), |b, first, _| {
+                self.group(b, rows, tokens, (first, &groups.words))
+            });
+        }
         let zero = b.splat_f32(0.0);
         let mut acc = vec![zero; rows.groups * tokens.count];
         let xs = |t: usize| tokens.offset(t, &self.cols);
         let full = self.cols.clone().div(WORD_COLS_U64);
-        acc = b.for_loop(full.clone(), &acc, |b, word, acc| {
-            let codes = self.load_codes(b, rows, Address::of(&[(word, rows.stride.clone())]));
-            let mut acc = acc.to_vec();
-            for k in 0..WORD_COLS {
-                for t in 0..tokens.count {
-                    let x = b.load(self.x, xs(t).step(word, WORD_COLS_U64).offset(k as u64));
-                    accumulate(b, &codes, gemv_bit(k), x, &mut acc[t * rows.groups..]);
-                }
-            }
-            acc
-        });
+        acc = self.words(b, rows, tokens, (&Address::at(0), &full), &acc);
         let rest = self.cols.clone().rem(WORD_COLS_U64);
         acc = b.for_loop(any(rest.clone(), WORD_COLS_U64), &acc, |b, _, acc| {
             let codes = self.load_codes(b, rows, Address::at(full.clone() * rows.stride.clone()));
@@ -90,6 +92,46 @@ impl Gemm {
                 b.store(self.out, rows.out(g, &out), scaled, rows.lanes(g));
             }
         }
+    }
+
+    /// The sums of so many words of the columns from one on.
+    fn words(
+        &self,
+        b: &mut Builder,
+        rows: &Rows,
+        tokens: &Tokens<'_>,
+        (first, count): (&Address, &Size),
+        acc: &[Value],
+    ) -> Vec<Value> {
+        b.for_loop(count.clone(), acc, |b, word, acc| {
+            let word = first.clone().step(word, 1);
+            let codes = self.load_codes(b, rows, word.times(&rows.stride));
+            let x = word.times(&WORD_COLS_U64.into());
+            let mut acc = acc.to_vec();
+            for k in 0..WORD_COLS {
+                for t in 0..tokens.count {
+                    let at = tokens.offset(t, &self.cols).plus(&x).offset(k as u64);
+                    let x = b.load(self.x, at);
+                    accumulate(b, &codes, gemv_bit(k), x, &mut acc[t * rows.groups..]);
+                }
+            }
+            acc
+        })
+    }
+
+    /// The sums of a group of columns, NaN where they are no finite numbers; activations have a scale of 1.
+    fn group(
+        &self,
+        b: &mut Builder,
+        rows: &Rows,
+        tokens: &Tokens<'_>,
+        (first, words): (&Address, &Size),
+    ) -> Vec<(Value, Option<Value>)> {
+        let zero = b.splat_f32(0.0);
+        let none = vec![zero; rows.groups * tokens.count];
+        let sums = self.words(b, rows, tokens, (first, words), &none);
+        let sums = sums.into_iter().map(|sum| (not_a_number(b, sum, sum), None));
+        sums.collect()
     }
 
     fn load_codes(&self, b: &mut Builder, rows: &Rows, word: Address) -> Vec<Value> {
@@ -148,10 +190,13 @@ impl Gemm {
 
 /// `sum * scale`, or NaN where the sum is no finite number: nothing after it takes NaN for a number, as
 /// softmax takes negative infinity. No constants, which would take registers from the loop.
-fn scaled(b: &mut Builder, sum: Value, scale: Value) -> Value {
+fn scaled(b: &mut Builder, sum: Value, scale: Option<Value>) -> Value {
     // A sum is never -0.0, so adding 0 changes nothing.
     let sum = not_a_number(b, sum, sum);
-    b.mul(sum, scale)
+    match scale {
+        Some(scale) => b.mul(sum, scale),
+        None => sum,
+    }
 }
 
 fn accumulate(b: &mut Builder, codes: &[Value], bit: usize, x: Value, acc: &mut [Value]) {

@@ -4,6 +4,7 @@
 //! a word of activations. `product` turns quads into sums, by one method or another.
 
 use super::Shape;
+use super::groups::{Groups, Sums};
 use super::panel::Panel;
 use super::product::{Codes, Product};
 use super::tables::Tables;
@@ -30,12 +31,15 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let tokens = shape.tokens.clone();
     let names = ["w", "x", "x_scale", "x_sum", "out"];
     let [w, x, x_scale, x_sum, out] = names.map(|name| l.buffer(name));
-    let scale = l.scalar("scale");
-    let panel = (l.schedule.fields() == Fields::Panel).then(|| Panel::new(&mut l.b));
+    let groups = Groups::new(l, &shape);
+    let scale = groups.is_none().then(|| l.scalar("scale"));
+    let scales = shape.scales();
+    let grouped = shape.groups.is_some();
+    let panel = (l.schedule.fields() == Fields::Panel).then(|| Panel::new(&mut l.b, grouped));
     let one_token = shape.tokens == Size::ONE;
     // Tables are for whole blocks of rows; without one their memory is not asked for.
     let rows = shape.rows.as_const();
-    let has_block = rows.is_none_or(|rows| rows >= layout::BLOCK_ROWS as u64);
+    let has_block = rows.is_none_or(|rows| rows >= layout::BLOCK_ROWS as u64) && groups.is_none();
     let fields = l.schedule.fields();
     let tables = has_block.then(|| Tables::new(&mut l.b, fields, one_token));
     let tables = tables.flatten();
@@ -48,6 +52,7 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         x_sum,
         out,
         scale,
+        groups,
         cols: shape.cols,
         x_words,
         out_stride: shape.out_stride,
@@ -64,6 +69,7 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let walk = Walk {
         rows: shape.rows,
         words,
+        groups: scales,
         tokens,
         row_groups,
         token_tile: l.schedule.tokens(),
@@ -83,7 +89,10 @@ pub(super) struct Gemm {
     x_scale: Buffer,
     x_sum: Buffer,
     pub(super) out: Buffer,
-    scale: Value,
+    /// Of the whole matrix.
+    scale: Option<Value>,
+    /// Of groups of columns.
+    pub(super) groups: Option<Groups>,
     pub(super) cols: Size,
     /// Words of activations a token.
     pub(super) x_words: Size,
@@ -96,6 +105,9 @@ pub(super) struct Gemm {
 impl Gemm {
     /// One tile over all columns: for each token and group as many sums as the method asks for.
     fn tile(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) {
+        if let Some(groups) = &self.groups {
+            return self.grouped(b, groups, rows, tokens);
+        }
         let totals = match self.product.words_held() {
             Some(held) => self.by_parts(b, rows, tokens, held),
             None if rows.groups > self.schedule.row_groups() => {
@@ -129,22 +141,59 @@ impl Gemm {
             _ => vec![rows.clone()],
         };
         let full = self.full_words();
-        let parts = full.clone().div(words);
-        let none = self.product.none(b, tokens.count * rows.groups);
+        let more = |b: &mut Builder, rows: &Rows, sums: Vec<Value>| {
+            self.rest(b, rows, tokens, &full, &sums)
+        };
+        let all = (&Address::at(0), &full);
+        self.parts_of(b, (&tiles, rows.groups), tokens, all, words, &more)
+    }
+
+    /// The totals of some words of the columns, so many at a time, and of what `more` adds to the last.
+    fn parts_of(
+        &self,
+        b: &mut Builder,
+        (tiles, row_groups): (&[Rows], usize),
+        tokens: &Tokens<'_>,
+        (first, count): (&Address, &Size),
+        words: u64,
+        more: &More<'_>,
+    ) -> Vec<Value> {
+        let parts = count.clone().div(words);
+        let none = self.product.none(b, tokens.count * row_groups);
         let totals = b.for_loop(parts.clone(), &none, |b, part, totals| {
-            let first = Address::of(&[(part, words.into())]);
+            let first = first.clone().step(part, words);
             let words = (&first, &Size::from(words));
-            self.part(b, &tiles, tokens, words, totals, &|_, _, sums| sums)
+            self.part(b, tiles, tokens, words, totals, &|_, _, sums| sums)
         });
-        let (rest, first) = (full.clone().rem(words), Address::at(parts * words));
-        self.part(
-            b,
-            &tiles,
-            tokens,
-            (&first, &rest),
-            &totals,
-            &|b, rows, sums| self.rest(b, rows, tokens, &full, &sums),
-        )
+        let (rest, first) = (count.clone().rem(words), first.clone().offset(parts * words));
+        self.part(b, tiles, tokens, (&first, &rest), &totals, more)
+    }
+
+    /// A tile of a matrix whose groups of columns have scales.
+    fn grouped(&self, b: &mut Builder, groups: &Groups, rows: &Rows, tokens: &Tokens<'_>) {
+        let out = (self.out, &self.out_stride);
+        groups.each(b, (rows, tokens), out, |b, first, number| {
+            let words = (first, &groups.words);
+            let totals = match self.product.words_held() {
+                Some(held) => {
+                    let tiles = (std::slice::from_ref(rows), rows.groups);
+                    self.parts_of(b, tiles, tokens, words, held, &|_, _, sums| sums)
+                }
+                None => {
+                    let none = self.product.none(b, tokens.count * rows.groups);
+                    self.words(b, rows, tokens, words.1, words.0, &none)
+                }
+            };
+            let each = rows.groups * self.product.totals();
+            let of_token = |(t, totals): (usize, &[Value])| {
+                let place = tokens.offset(t, &groups.count).plus(number);
+                let (factor, excess) = self.scale_of(b, &place);
+                let totals = totals.chunks(self.product.totals());
+                let sums = totals.map(|sums| (self.number(b, sums, excess), Some(factor)));
+                sums.collect::<Sums>()
+            };
+            totals.chunks(each).enumerate().flat_map(of_token).collect()
+        });
     }
 
     /// Adds the products of a part of the columns, and of what `more` adds to its sums, to the totals.
@@ -330,10 +379,14 @@ impl Gemm {
         }
     }
 
-    /// What the sums of a token are multiplied by, and what they exceed those with trits by.
+    /// What the sums of a token are multiplied by, or those of a group of its columns, and what they exceed those with trits
+    /// by.
     pub(super) fn scale_of(&self, b: &mut Builder, token: &Address) -> (Value, Option<Value>) {
         let x_scale = b.load(self.x_scale, token.clone());
-        let scale = b.mul(x_scale, self.scale);
+        let scale = match self.scale {
+            Some(scale) => b.mul(x_scale, scale),
+            None => x_scale,
+        };
         let scale = b.splat(scale);
         let excess = self.product.sums_codes().then(|| {
             let x_sum = b.load(self.x_sum, token.clone());
@@ -350,11 +403,16 @@ impl Gemm {
         scale: Value,
         excess: Option<Value>,
     ) -> Value {
+        let number = self.number(b, sums, excess);
+        b.mul(number, scale)
+    }
+
+    /// The products with trits of a group of rows, added up.
+    pub(super) fn number(&self, b: &mut Builder, sums: &[Value], excess: Option<Value>) -> Value {
         let mut sum = self.product.total(b, sums);
         if let Some(excess) = excess {
             sum = b.binary(BinaryOp::Sub, sum, excess);
         }
-        let sum = b.unary(UnaryOp::ToFloat, sum);
-        b.mul(sum, scale)
+        b.unary(UnaryOp::ToFloat, sum)
     }
 }

@@ -8,9 +8,11 @@
 //! | `panel` | int8 activations by codes that are unpacked once for many tokens |
 //! | `product` | the methods of an int8 product |
 //! | `tables` | int8 activations whose products are looked up in tables made for many rows |
+//! | `groups` | matrices whose groups of columns have scales of their own |
 //! | `word` | the codes of a packed word |
 
 mod float;
+mod groups;
 mod int8;
 mod panel;
 mod product;
@@ -21,9 +23,11 @@ mod word;
 use super::quantize::row_words;
 use super::{Lowering, strided};
 use crate::ir::Size;
-use crate::op::{Bound, BufferDef, Callers, Content, Def, Dim, Dims, Form, dim, input, output};
+use crate::op::{
+    Bound, BufferDef, Callers, Content, Def, Dim, Dims, Form, dim, input, output, read_back,
+};
 use crate::schedule::{self, Choice, Field};
-use atome_spec::layout::{WORD_COLS, word_cols};
+use atome_spec::layout::{self, WORD_COLS, word_cols};
 use atome_spec::{Activation, LANES, Method, Packing};
 
 const LANES_U64: u64 = LANES as u64;
@@ -119,6 +123,74 @@ pub(super) const GEMM: Def = Def {
     ..GEMV
 };
 
+const GROUP_NUMERICS: &str = "`cols` is `groups * group`; row r has the scale `s[r, g]` for the columns of group g. For g = 0, 1, .. in \
+    order `out = out + (acc + (acc - acc)) * s[r, g]` from 0, where `acc` is the group's sum as that of `gemv`. With int8 \
+    activations, which have a scale and a sum a group as `quantize` gives them for rows of `group` elements: `out = out + \
+    to_float(sum) * (x_scale[t, g] * s[r, g])`, where the sum is the group's. Scales lie in blocks of 64 rows, `[groups][rows \
+    of the block]`, as words of weights do.";
+
+/// Columns that have one scale.
+const GROUP: Dim = dim("group").from(GROUP_STEP, MAX_GROUP).multiple_of(GROUP_STEP);
+const GROUP_STEP: u64 = layout::GROUP_COLS as u64;
+const MAX_GROUP: u64 = 256;
+
+pub(super) const GROUP_GEMV: Def = Def {
+    numerics: GROUP_NUMERICS,
+    dims: &[dim("rows").told_by(&["out"]), dim("groups"), GROUP],
+    buffers: |d| Shape::of_groups(d, Size::ONE, d.get("rows")).buffers(d),
+    scalars: &[],
+    forms: &[
+        Form::ternary(
+            Activation::F32,
+            &[Packing::Int2],
+            &[Method::Select],
+            &[MR, ONE_TOKEN, PREFETCH, UNROLL],
+        ),
+        Form::ternary(
+            Activation::I8,
+            &[Packing::Int2],
+            &[Method::Dot, Method::Select],
+            &[MR, ONE_TOKEN, PREFETCH],
+        ),
+    ],
+    callers: Callers::Plans,
+    ..Def {
+        lower: |l| lower(l, Shape::of_groups(&l.dims, Size::ONE, l.dim("rows"))),
+        ..GEMV
+    }
+};
+
+pub(super) const GROUP_GEMM: Def = Def {
+    dims: &[
+        dim("rows"),
+        dim("groups"),
+        GROUP,
+        dim("tokens"),
+        dim("out_stride").bound(Bound::AtLeast("rows")),
+    ],
+    buffers: |d| Shape::of_groups(d, d.get("tokens"), d.get("out_stride")).buffers(d),
+    forms: &[
+        Form::ternary(
+            Activation::F32,
+            &[Packing::Int2],
+            &[Method::Select],
+            &[MR, NR, PREFETCH, UNROLL],
+        ),
+        Form::ternary(
+            Activation::I8,
+            &[Packing::Int2],
+            &[Method::Dot, Method::Select],
+            &[MR, NR, PREFETCH],
+        ),
+    ],
+    select: schedule::gemm,
+    lower: |l| {
+        let (tokens, out_stride) = (l.dim("tokens"), l.dim("out_stride"));
+        lower(l, Shape::of_groups(&l.dims, tokens, out_stride));
+    },
+    ..GROUP_GEMV
+};
+
 fn lower(l: &mut Lowering<'_>, shape: Shape) {
     match l.spec.activation {
         Activation::F32 => float::lower(l, shape),
@@ -133,6 +205,8 @@ struct Shape {
     cols: Size,
     tokens: Size,
     out_stride: Size,
+    /// Groups of a row and words of a group, where these have scales of their own.
+    groups: Option<[Size; 2]>,
 }
 
 impl Shape {
@@ -143,6 +217,7 @@ impl Shape {
             cols: d.get("cols"),
             tokens: Size::ONE,
             out_stride: d.get("rows"),
+            groups: None,
         }
     }
 
@@ -155,11 +230,28 @@ impl Shape {
         }
     }
 
+    /// By a matrix whose groups of columns have scales.
+    fn of_groups(d: &Dims<'_>, tokens: Size, out_stride: Size) -> Shape {
+        let (groups, group) = (d.get("groups"), d.get("group"));
+        Shape {
+            rows: d.get("rows"),
+            cols: groups.clone() * group.clone(),
+            tokens,
+            out_stride,
+            groups: Some([groups, group.div(WORD_COLS_U64)]),
+        }
+    }
+
     fn buffers(&self, d: &Dims<'_>) -> Vec<BufferDef> {
         let rows = self.rows.clone().div_ceil(LANES_U64) * LANES_U64;
-        let w_len = rows * self.words(d.packing());
+        let w_len = rows.clone() * self.words(d.packing());
         let w = input("w", Content::Matrix(d.packing()), &w_len);
         let out_len = strided(&self.tokens, &self.out_stride, &self.rows);
+        if let Some([groups, _]) = &self.groups {
+            let scales = input("scales", Content::F32, &(rows * groups.clone()));
+            let out = read_back("out", Content::F32, &out_len);
+            return self.grouped(d, [w, scales, out], groups);
+        }
         let out = output("out", Content::F32, &out_len);
         match d.kind().activation {
             Activation::F32 => {
@@ -177,6 +269,29 @@ impl Shape {
                 ]
             }
         }
+    }
+
+    /// The buffers of a product by groups of columns.
+    fn grouped(&self, d: &Dims<'_>, [w, scales, out]: [BufferDef; 3], groups: &Size) -> Vec<BufferDef> {
+        let elems = self.tokens.clone() * self.cols.clone();
+        if d.kind().activation == Activation::F32 {
+            return vec![w, scales, input("x", Content::F32, &elems), out];
+        }
+        let each_group = self.tokens.clone() * groups.clone();
+        let words = self.tokens.clone() * self.cols.clone().div(4);
+        vec![
+            w,
+            scales,
+            input("x", Content::I8, &words),
+            input("x_scale", Content::F32, &each_group),
+            input("x_sum", Content::I32, &each_group),
+            out,
+        ]
+    }
+
+    /// Scales of a row, where groups of columns have them.
+    fn scales(&self) -> Size {
+        self.groups.as_ref().map_or(Size::ZERO, |[count, _]| count.clone())
     }
 
     /// Words of a row of the matrix.

@@ -4,6 +4,7 @@
 //! panel, and so are the tokens that fill no pass, unless it takes longer to unpack their codes
 //! than to write and to read them.
 
+use super::groups::Groups;
 use super::int8::Gemm;
 use super::walk::{Tile, Walk};
 use crate::ir::{Address, Buffer, Builder, Elem, Lanes, Size, Value};
@@ -52,13 +53,17 @@ struct Part<'a> {
     words: Size,
     /// Their quads, and those of columns that fill no word.
     quads: Size,
+    /// The block and the number of the group of columns that it is, if these have scales.
+    group: Option<(Value, Value)>,
 }
 
 impl Panel {
-    pub(super) fn new(b: &mut Builder) -> Panel {
+    /// One for sums, or for results that groups of columns add to.
+    pub(super) fn new(b: &mut Builder, grouped: bool) -> Panel {
+        let total = if grouped { Elem::F32 } else { Elem::I32 };
         Panel {
             codes: b.scratch("panel", Elem::I32, GROUPS * QUADS * LANES_U64),
-            totals: b.scratch("totals", Elem::I32, PASS * BLOCK_ROWS_U64),
+            totals: b.scratch("totals", total, PASS * BLOCK_ROWS_U64),
         }
     }
 
@@ -109,7 +114,10 @@ impl Panel {
     }
 
     fn pass(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, pass: &Pass) {
-        self.clear(b, pass);
+        self.clear(b, gemm, pass);
+        if let Some(groups) = &gemm.groups {
+            return self.grouped(b, gemm, groups, rows, pass);
+        }
         let of_word = gemm.quads() as u64;
         let held = QUADS / of_word;
         let full = gemm.full_words();
@@ -119,6 +127,7 @@ impl Panel {
                 first: &Address::of(&[(part, held.into())]),
                 words: held.into(),
                 quads: (held * of_word).into(),
+                group: None,
             };
             self.unpack(b, gemm, rows, &part);
             self.multiply(b, gemm, pass, &part);
@@ -133,6 +142,7 @@ impl Panel {
             first: &Address::at(parts * held),
             words: words.clone(),
             quads: words.clone() * of_word + columns.clone(),
+            group: None,
         };
         self.unpack(b, gemm, rows, &part);
         b.for_loop(any(columns, of_word), &[], |b, _, _| {
@@ -145,8 +155,58 @@ impl Panel {
         self.finish(b, gemm, rows, pass);
     }
 
-    fn clear(&self, b: &mut Builder, pass: &Pass) {
-        let zero = b.splat_i32(0);
+    /// A pass by groups of columns, whose codes are in the panel one group after the other.
+    fn grouped(&self, b: &mut Builder, gemm: &Gemm, groups: &Groups, rows: Rows, pass: &Pass) {
+        b.for_loop(groups.count.clone(), &[], |b, number, _| {
+            let part = Part {
+                first: &Address::of(&[(number, groups.words.clone())]),
+                words: groups.words.clone(),
+                quads: groups.words.clone() * gemm.quads() as u64,
+                group: Some((rows.block, number)),
+            };
+            self.unpack(b, gemm, rows, &part);
+            self.multiply(b, gemm, pass, &part);
+            vec![]
+        });
+        b.for_loop(pass.tiles.clone() * pass.tile, &[], |b, token, _| {
+            let of = pass.first.clone().step(token, 1);
+            for group in 0..GROUPS {
+                let at = Address::of(&[(token, BLOCK_ROWS_U64.into())]).offset(group * LANES_U64);
+                let total = b.load_vector(self.totals, at, Lanes::All);
+                let out = of.times(&gemm.out_stride).step(rows.block, BLOCK_ROWS_U64);
+                b.store(gemm.out, out.offset(group * LANES_U64), total, Lanes::All);
+            }
+            vec![]
+        });
+    }
+
+    /// What a group of columns adds to a total: the sum, by the scales of the activations and of the weights.
+    fn scaled(
+        &self,
+        b: &mut Builder,
+        (gemm, groups): (&Gemm, &Groups),
+        (token, group): (&Address, Value),
+        (block, number): (Value, Value),
+        sum: Value,
+    ) -> Value {
+        let place = token.times(&groups.count).step(number, 1);
+        let (factor, excess) = gemm.scale_of(b, &place);
+        let number_of = gemm.number(b, &[sum], excess);
+        let scales = Address::of(&[
+            (block, groups.count.clone() * BLOCK_ROWS_U64),
+            (number, BLOCK_ROWS_U64.into()),
+            (group, LANES_U64.into()),
+        ]);
+        let scales = b.load_vector(groups.scales, scales, Lanes::All);
+        let scale = b.mul(factor, scales);
+        b.mul(number_of, scale)
+    }
+
+    fn clear(&self, b: &mut Builder, gemm: &Gemm, pass: &Pass) {
+        let zero = match gemm.groups {
+            Some(_) => b.splat_f32(0.0),
+            None => b.splat_i32(0),
+        };
         b.for_loop(
             pass.tiles.clone() * (pass.tile * GROUPS),
             &[],
@@ -209,7 +269,7 @@ impl Panel {
         };
         let load = |b: &mut Builder, t| b.load_vector(self.totals, total(t), Lanes::All);
         // Sums of 16 bits begin with 0, and need no total before they are done.
-        let held = gemm.product.words_held().is_some();
+        let held = gemm.product.words_held().is_some() || gemm.groups.is_some();
         let before = |b: &mut Builder| (0..pass.tile).map(|t| load(b, t)).collect::<Vec<Value>>();
         let begun = match held {
             true => vec![b.splat_i32(0); pass.tile as usize],
@@ -231,6 +291,18 @@ impl Panel {
             });
             added.collect()
         });
+        if let (Some(groups), Some(place)) = (&gemm.groups, part.group) {
+            let none = gemm.product.none(b, pass.tile as usize);
+            let sums = gemm.product.end(b, &sums, &none);
+            for (t, sum) in (0..).zip(sums) {
+                let token = pass.first.clone().step(tile, pass.tile).offset(t);
+                let added = self.scaled(b, (gemm, groups), (&token, group), place, sum);
+                let old = load(b, t);
+                let new = b.add(old, added);
+                b.store(self.totals, total(t), new, Lanes::All);
+            }
+            return;
+        }
         let totals = match held {
             true => before(b),
             false => Vec::new(),

@@ -14,6 +14,8 @@ pub(super) struct Walk {
     pub(super) rows: Size,
     /// Words a row.
     pub(super) words: Size,
+    /// Groups of columns with scales of their own, which lie as words do.
+    pub(super) groups: Size,
     pub(super) tokens: Size,
     /// Groups of 16 rows of a tile.
     pub(super) row_groups: usize,
@@ -26,6 +28,8 @@ pub(super) struct Walk {
 pub(super) struct Rows {
     /// First word of the first group.
     pub(super) codes: Address,
+    /// First scale of the first group.
+    scales: Address,
     /// Distance between a group's words of consecutive columns.
     pub(super) stride: Size,
     /// First element of the first group in a token's output.
@@ -50,6 +54,7 @@ impl Rows {
         let firsts = (0..self.groups).step_by(groups);
         let tile = |first: usize| Rows {
             codes: self.codes(first, &Address::at(0)),
+            scales: self.scales(first, &Address::at(0)),
             out: self.out(first, &Address::at(0)),
             groups: groups.min(self.groups - first),
             last: self.lanes((first + groups).min(self.groups) - 1),
@@ -61,6 +66,11 @@ impl Rows {
     /// Where group `g` has its words, `word` words of a row on.
     pub(super) fn codes(&self, g: usize, word: &Address) -> Address {
         moved(&self.codes, word).offset((g * LANES) as u64)
+    }
+
+    /// Where group `g` has its scales, `number` groups of columns on.
+    pub(super) fn scales(&self, g: usize, number: &Address) -> Address {
+        moved(&self.scales, number).offset((g * LANES) as u64)
     }
 
     /// Where group `g` of a token has its output; `token` is the token's.
@@ -105,11 +115,13 @@ impl Walk {
     pub(super) fn full_blocks(&self, b: &mut Builder, tokens: (Size, Size), tile: &Tile<'_>) {
         let groups = self.row_groups;
         let tile_rows = (groups * LANES) as u64;
-        let block_words = self.words.clone() * BLOCK_ROWS_U64;
+        let [block_words, block_scales] =
+            [&self.words, &self.groups].map(|each| each.clone() * BLOCK_ROWS_U64);
         b.for_loop(self.rows.clone().div(BLOCK_ROWS_U64), &[], |b, block, _| {
             b.for_loop(BLOCK_ROWS_U64 / tile_rows, &[], |b, part, _| {
                 let part = Rows {
                     codes: Address::of(&[(block, block_words.clone())]).step(part, tile_rows),
+                    scales: Address::of(&[(block, block_scales.clone())]).step(part, tile_rows),
                     stride: BLOCK_ROWS_U64.into(),
                     out: Address::of(&[(block, BLOCK_ROWS_U64.into())]).step(part, tile_rows),
                     groups,
@@ -128,7 +140,8 @@ impl Walk {
         let rows = &self.rows;
         let rest = rows.clone().rem(BLOCK_ROWS_U64);
         let first_row = rows.clone().div(BLOCK_ROWS_U64) * BLOCK_ROWS_U64;
-        let first_word = first_row.clone() * self.words.clone();
+        let [first_word, first_scale] =
+            [&self.words, &self.groups].map(|each| first_row.clone() * each.clone());
         let groups = rest.clone().div_ceil(LANES_U64);
         let stride = groups.clone() * LANES_U64;
         let last = match rest.clone().rem(LANES_U64) {
@@ -136,15 +149,10 @@ impl Walk {
             lanes => Lanes::First(lanes),
         };
         let part = |first: Address, groups, last| Rows {
-            codes: Address {
-                base: first_word.clone() + first.base.clone(),
-                ..first.clone()
-            },
+            codes: first.clone().offset(first_word.clone()),
+            scales: first.clone().offset(first_scale.clone()),
             stride: stride.clone(),
-            out: Address {
-                base: first_row.clone() + first.base,
-                terms: first.terms,
-            },
+            out: first.offset(first_row.clone()),
             groups,
             last,
         };

@@ -8,7 +8,9 @@ pub(super) use map::Maps;
 pub(super) use map::run_map;
 
 use super::frame::{Frame, Owner, Placed};
-use super::parallel::{Factor, GemmFn, GemmI8Fn, Product};
+use super::parallel::{
+    Factor, GemmFn, GemmI8Fn, GroupFactor, GroupGemmFn, GroupGemmI8Fn, GroupProduct, Product,
+};
 use super::pick::Pick;
 use super::walk::Walk;
 use crate::PrepareError;
@@ -109,11 +111,16 @@ impl Calls {
 /// A call as it runs in blocks of one token, or of any number, with or without threads.
 pub(crate) fn form(call: &KernelCall, one_token: bool, pooled: bool) -> KernelCall {
     // A split product needs the distance between outputs, which only `gemm` has.
-    match (one_token, call.op == Op::Gemm && pooled) {
+    match (one_token, is_shared(call.op) && pooled) {
         (false, _) => call.clone(),
         (true, false) => call.for_one_token(),
         (true, true) => call.bind_one_token(),
     }
+}
+
+/// Whether threads share the rows of an op.
+pub(crate) const fn is_shared(op: Op) -> bool {
+    matches!(op, Op::Gemm | Op::GroupGemm)
 }
 
 impl Prepared {
@@ -169,6 +176,9 @@ impl Prepared {
                 (Code::Kernel(kernel), Some(pool)) if kernel.kind.op == Op::Gemm => {
                     product(kernel, args.split_at(count)).run(pool);
                 }
+                (Code::Kernel(kernel), Some(pool)) if kernel.kind.op == Op::GroupGemm => {
+                    group_product(kernel, args.split_at(count)).run(pool);
+                }
                 (Code::Kernel(kernel), _) => kernel.call(args),
                 (Code::Map(map), _) => {
                     let (operands, dims) = args.split_at(count);
@@ -176,6 +186,33 @@ impl Prepared {
                 }
             }
         }
+    }
+}
+
+/// A product by groups of columns of these operands and dimensions, to be shared by threads.
+fn group_product(kernel: &Kernel, (operands, dims): (&[u64], &[u64])) -> GroupProduct {
+    let address = |i: usize| std::ptr::with_exposed_provenance_mut::<u8>(operands[i] as usize);
+    let entry = kernel.entry();
+    let factor = match kernel.kind.activation {
+        Activation::F32 => GroupFactor::F32 {
+            // SAFETY: the entry of such a `group_gemm` kernel has this signature.
+            kernel: unsafe { std::mem::transmute::<*const (), GroupGemmFn>(entry) },
+            x: address(2).cast(),
+        },
+        Activation::I8 => GroupFactor::I8 {
+            // SAFETY: the entry of such a `group_gemm` kernel has this signature.
+            kernel: unsafe { std::mem::transmute::<*const (), GroupGemmI8Fn>(entry) },
+            x: address(2).cast(),
+            x_scale: address(3).cast(),
+            x_sum: address(4).cast(),
+        },
+    };
+    GroupProduct {
+        factor,
+        w: address(0).cast(),
+        scales: address(1).cast(),
+        out: address(operands.len() - 1).cast(),
+        dims: std::array::from_fn(|i| dims[i]),
     }
 }
 

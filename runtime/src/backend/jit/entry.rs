@@ -206,12 +206,14 @@ fn emit_parallel(
 ) {
     let pool = body.builder.ins().iconst(I64, imports.pool as i64);
     let kernel = body.address(call.function);
-    let word_cols = body.builder.ins().iconst(I64, parallel.word_cols as i64);
-    let mut args = vec![pool, kernel, word_cols];
+    let mut args = vec![pool, kernel];
+    args.extend(parallel.word_cols.map(|n| body.builder.ins().iconst(I64, n as i64)));
     args.extend(arguments(body, at, call, numbers));
-    let function = match parallel.activation {
-        Activation::F32 => imports.parallel_gemm,
-        Activation::I8 => imports.parallel_gemm_i8,
+    let function = match (parallel.activation, parallel.word_cols) {
+        (Activation::F32, Some(_)) => imports.parallel_gemm,
+        (Activation::I8, Some(_)) => imports.parallel_gemm_i8,
+        (Activation::F32, None) => imports.parallel_group_gemm,
+        (Activation::I8, None) => imports.parallel_group_gemm_i8,
     };
     body.call(function, &args);
 }

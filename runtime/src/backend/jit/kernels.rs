@@ -5,9 +5,11 @@
 
 use super::entry::{EntryPoint, Node};
 use crate::PrepareError;
-use crate::backend::aot::{Map, Maps, form, run_map};
+use crate::backend::aot::{Map, Maps, form, is_shared, run_map};
 use crate::backend::frame::Placed;
-use crate::backend::parallel::{parallel_gemm, parallel_gemm_i8};
+use crate::backend::parallel::{
+    parallel_gemm, parallel_gemm_i8, parallel_group_gemm, parallel_group_gemm_i8,
+};
 use crate::backend::pick::Pick;
 use crate::backend::walk::{TopK, select_top_k};
 use crate::jit::{Code, CodeBuilder, FuncId, Maker, calls_ahead_of_time};
@@ -28,6 +30,10 @@ const TOP_K: &str = "atome_top_k";
 const PARALLEL_GEMM: &str = "atome_parallel_gemm";
 /// The same with int8 activations.
 const PARALLEL_GEMM_I8: &str = "atome_parallel_gemm_i8";
+/// The name that code calls [`parallel_group_gemm`] by.
+const PARALLEL_GROUP_GEMM: &str = "atome_parallel_group_gemm";
+/// The name that code calls [`parallel_group_gemm_i8`] by.
+const PARALLEL_GROUP_GEMM_I8: &str = "atome_parallel_group_gemm_i8";
 /// Symbol of a row-wise expression run by ahead-of-time kernels.
 const MAP: &str = "atome_map";
 
@@ -65,8 +71,8 @@ pub(super) struct Prepared {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parallel {
     pub activation: Activation,
-    /// Columns of a word of the weights.
-    pub word_cols: usize,
+    /// Columns of a word of the weights; `None` where groups of columns have scales, which are of int2.
+    pub word_cols: Option<usize>,
 }
 
 impl<'p> Kernels<'p> {
@@ -75,6 +81,8 @@ impl<'p> Kernels<'p> {
             (TOP_K, select_top_k as *const u8),
             (PARALLEL_GEMM, parallel_gemm as *const u8),
             (PARALLEL_GEMM_I8, parallel_gemm_i8 as *const u8),
+            (PARALLEL_GROUP_GEMM, parallel_group_gemm as *const u8),
+            (PARALLEL_GROUP_GEMM_I8, parallel_group_gemm_i8 as *const u8),
             (MAP, run_map as *const u8),
         ];
         symbols.extend(
@@ -118,7 +126,7 @@ impl<'p> Kernels<'p> {
         one_token: bool,
     ) -> Result<Prepared, PrepareError> {
         // A split product has any number of rows.
-        let parallel = call.op == Op::Gemm && self.pool.is_some();
+        let parallel = is_shared(call.op) && self.pool.is_some();
         let call = form(call, one_token, parallel);
         let map = self.map(&call)?;
         let (function, dims) = match self.imported(&call, parallel)? {
@@ -139,7 +147,10 @@ impl<'p> Kernels<'p> {
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
         let parallel = parallel.then(|| Parallel {
             activation: call.activation,
-            word_cols: word_cols(call.packing.unwrap_or(Packing::Int2)),
+            word_cols: match call.op {
+                Op::GroupGemm => None,
+                _ => Some(word_cols(call.packing.unwrap_or(Packing::Int2))),
+            },
         });
         Ok(Prepared {
             function,
@@ -209,6 +220,12 @@ impl<'p> Kernels<'p> {
             parallel_gemm_i8: self
                 .code
                 .declare_symbol(PARALLEL_GEMM_I8, &PARALLEL_GEMM_I8_PARAMS)?,
+            parallel_group_gemm: self
+                .code
+                .declare_symbol(PARALLEL_GROUP_GEMM, &PARALLEL_GROUP_GEMM_PARAMS)?,
+            parallel_group_gemm_i8: self
+                .code
+                .declare_symbol(PARALLEL_GROUP_GEMM_I8, &PARALLEL_GROUP_GEMM_I8_PARAMS)?,
             pool: self.pool.map_or(std::ptr::null(), std::ptr::from_ref),
         };
         entry.define(&mut self.code, &imports, &mut self.tables)
@@ -228,6 +245,8 @@ pub(super) struct Imports {
     pub top_k: FuncId,
     pub parallel_gemm: FuncId,
     pub parallel_gemm_i8: FuncId,
+    pub parallel_group_gemm: FuncId,
+    pub parallel_group_gemm_i8: FuncId,
     pub pool: *const Pool,
 }
 
@@ -239,6 +258,11 @@ const MAP_PARAMS: [Type; 4] = [I64; 4];
 const PARALLEL_GEMM_PARAMS: [Type; 11] = params();
 /// Parameters of [`parallel_gemm_i8`].
 const PARALLEL_GEMM_I8_PARAMS: [Type; 13] = params();
+
+/// Parameters of [`parallel_group_gemm`].
+const PARALLEL_GROUP_GEMM_PARAMS: [Type; 11] = [I64; 11];
+/// Parameters of [`parallel_group_gemm_i8`].
+const PARALLEL_GROUP_GEMM_I8_PARAMS: [Type; 13] = [I64; 13];
 
 /// Addresses and numbers, then a scale.
 const fn params<const N: usize>() -> [Type; N] {

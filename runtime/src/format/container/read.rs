@@ -204,7 +204,11 @@ impl Contents<'_> {
                 packing,
                 stored,
             });
-            return Ok(Tensor::Ternary(TernaryTensor { rows, scale }));
+            return Ok(Tensor::Ternary(TernaryTensor {
+                rows,
+                scale,
+                groups: None,
+            }));
         }
         Ok(match self.encoding.layout {
             Layout::Dense => {
@@ -226,7 +230,11 @@ impl Contents<'_> {
                     packing,
                     stored,
                 });
-                Tensor::Ternary(TernaryTensor { rows, scale })
+                Tensor::Ternary(TernaryTensor {
+                rows,
+                scale,
+                groups: None,
+            })
             }
         })
     }

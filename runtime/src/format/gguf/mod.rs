@@ -9,12 +9,21 @@ pub(crate) use write::Writer;
 use crate::error::{EntryFault, FileError};
 use crate::mapped::MappedFile;
 use crate::regular_file;
-use crate::tensor::{Kind, Param, Source, Tensor, Tensors};
-use atome_gguf::Gguf;
+use crate::tensor::{Kind, Param, Source, Tensor, Tensors, Values};
+use atome_gguf::{Gguf, Layout};
 use atome_gguf::split::{self, SplitName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What a parameter is made of, if not of the tensor of its name.
+#[derive(Clone, Debug)]
+pub(crate) enum Made {
+    /// These numbers.
+    Values(Vec<f32>),
+    /// The tensor of this name.
+    Tensor(String),
+}
 
 /// The files of a model, one or several, and where their tensors are.
 #[derive(Debug)]
@@ -134,14 +143,44 @@ impl GgufFiles {
         params: &[Param],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Tensors, FileError> {
+        self.tensors_with(params, &BTreeMap::new(), progress)
+    }
+
+    /// The same; parameters that `made` has are made of what it says, and not of the tensor of their name.
+    ///
+    /// # Errors
+    /// As [`GgufFiles::tensors`].
+    pub(crate) fn tensors_with(
+        &self,
+        params: &[Param],
+        made: &BTreeMap<String, Made>,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Tensors, FileError> {
         self.refuse_extra(params)?;
         let params: Vec<&Param> = params.iter().collect();
-        let made = crate::parallel::map(&params, |param| {
-            let tensor = self.tensor(param)?;
+        let tensors = crate::parallel::map(&params, |param| {
+            let tensor = match made.get(&param.name) {
+                Some(Made::Values(values)) => Values {
+                    name: param.name.clone(),
+                    values: values.clone(),
+                }
+                .into(),
+                Some(Made::Tensor(name)) => self.tensor(&Param {
+                    name: name.clone(),
+                    ..(*param).clone()
+                })?,
+                None => self.tensor(param)?,
+            };
             progress(param.kind.elems());
             Ok((param.name.clone(), tensor))
         });
-        made.into_iter().collect()
+        tensors.into_iter().collect()
+    }
+
+    /// What a file has of a tensor: its dimensions, neighbours first, and how its weights are stored, if they are read.
+    pub(crate) fn look(&self, name: &str) -> Option<(Vec<u64>, Option<Layout>)> {
+        let located = self.tensors.get(name)?;
+        Some((located.dims.clone(), located.layout.clone().ok()))
     }
 
     /// Refuses what no parameter is made of.

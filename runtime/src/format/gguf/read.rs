@@ -198,6 +198,47 @@ impl TritRows for GroupedTrits {
     }
 }
 
+/// The scales of the groups of a matrix of trits.
+#[derive(Debug)]
+pub(super) struct GroupScales {
+    pub(super) blocks: Blocks,
+    pub(super) ternary: Ternary,
+    pub(super) groups: usize,
+}
+
+impl Floats for GroupScales {
+    fn name(&self) -> &str {
+        &self.blocks.name
+    }
+
+    fn elems(&self) -> usize {
+        self.groups
+    }
+
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), FileError> {
+        let end = first.checked_add(values.len());
+        let end = end.filter(|end| *end <= self.groups);
+        let end = end.expect("within the tensor");
+        let size = self.ternary.bytes();
+        let bytes = self.blocks.read(first..end, size)?;
+        for (i, (value, block)) in values.iter_mut().zip(bytes.chunks_exact(size)).enumerate() {
+            *value = self.ternary.scale(block);
+            if !value.is_finite() {
+                return Err(self.blocks.fault(TensorFault::Scale {
+                    expected: "scale of a group",
+                    offset: self.blocks.at(first + i, size),
+                    found: *value,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn element(&self) -> (&'static str, u64) {
+        ("f16", 16)
+    }
+}
+
 /// A matrix of floats that are -s, 0 or s.
 #[derive(Debug)]
 pub(super) struct ExactTrits {

@@ -1,9 +1,11 @@
 //! What a parameter is made of.
 
-use super::read::{Blocks, ExactTrits, GgufFloats, GroupedTrits};
+use super::read::{Blocks, ExactTrits, GgufFloats, GroupScales, GroupedTrits};
 use super::{GgufFiles, Located, scale_name};
 use crate::error::{EntryFault, FileError, TensorFault};
-use crate::tensor::{EmbeddingTable, Floats, Kind, Param, Stored, Tensor, TernaryTensor, read_all};
+use crate::tensor::{
+    EmbeddingTable, Floats, Kind, Param, Stored, Tensor, TernaryGroups, TernaryTensor, read_all,
+};
 use atome_gguf::Layout;
 use std::sync::Arc;
 
@@ -19,7 +21,9 @@ impl Maker<'_> {
         param.elems()?;
         let located = self.located(&param.name, &param.kind)?;
         match param.kind {
-            Kind::Ternary { rows, cols, .. } => self.ternary(&param.name, located, (rows, cols)),
+            Kind::Ternary {
+                rows, cols, group, ..
+            } => self.ternary(&param.name, located, (rows, cols), group),
             Kind::Table { rows, cols } => {
                 let floats = self.floats(&param.name, located)?.in_place();
                 // What stays in a mapped file is checked by whoever looks it up.
@@ -82,8 +86,12 @@ impl Maker<'_> {
         name: &str,
         located: &Located,
         shape: (usize, usize),
+        group: Option<usize>,
     ) -> Result<Tensor, FileError> {
         let whole = self.whole_scale(name)?;
+        if let Some(group) = group {
+            return self.grouped(name, located, (shape, whole.unwrap_or(1.0)), group);
+        }
         let (rows, scale): (Arc<dyn crate::tensor::TritRows>, f32) = match located.layout.clone()? {
             Layout::Ternary(ternary) => {
                 let trits = GroupedTrits {
@@ -106,7 +114,50 @@ impl Maker<'_> {
             (Some(whole), scale) => whole * scale,
             (None, scale) => scale,
         };
-        Ok(Tensor::Ternary(TernaryTensor { rows, scale }))
+        Ok(Tensor::Ternary(TernaryTensor {
+            rows,
+            scale,
+            groups: None,
+        }))
+    }
+
+    /// A matrix whose groups of columns, which are blocks of the file, keep their scales.
+    fn grouped(
+        &self,
+        name: &str,
+        located: &Located,
+        (shape, scale): ((usize, usize), f32),
+        group: usize,
+    ) -> Result<Tensor, FileError> {
+        let layout = located.layout.clone()?;
+        let ternary = match layout {
+            Layout::Ternary(ternary) if ternary.group() == group => ternary,
+            _ => {
+                let expected = format!("trits with a scale for {group} columns");
+                let found = layout.name().to_owned();
+                return Err(FileError::entry(name, EntryFault::Kind { expected, found }));
+            }
+        };
+        let blocks = self.blocks(name, located);
+        let scales = GroupScales {
+            blocks: blocks.clone(),
+            ternary,
+            groups: shape.0 * (shape.1 / group),
+        };
+        read_all(&scales)?;
+        let rows = GroupedTrits {
+            blocks,
+            ternary,
+            shape,
+        };
+        Ok(Tensor::Ternary(TernaryTensor {
+            rows: Arc::new(rows),
+            scale,
+            groups: Some(TernaryGroups {
+                cols: group,
+                scales: Arc::new(scales),
+            }),
+        }))
     }
 
     /// The number beside a matrix that its blocks' scales are to be multiplied by.

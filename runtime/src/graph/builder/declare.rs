@@ -9,9 +9,23 @@ use crate::tensor::{Kind, Param, Prepare, Role};
 impl Builder {
     /// Declares a ternary tensor. What it is for is told by the call that reads it.
     pub fn ternary(&mut self, name: &str, [rows, cols]: [usize; 2]) -> ParamId {
-        // Of a tensor that nothing reads, only the size matters.
-        let role = Role::Matrix;
-        self.param(name, Kind::Ternary { rows, cols, role }, (0.0, 0.0))
+        self.trits(name, [rows, cols], None)
+    }
+
+    /// Declares a ternary tensor that has a scale for each `group` columns of a row: 64, 128 or 256.
+    pub fn ternary_by(&mut self, name: &str, shape: [usize; 2], group: usize) -> ParamId {
+        self.trits(name, shape, Some(group))
+    }
+
+    fn trits(&mut self, name: &str, [rows, cols]: [usize; 2], group: Option<usize>) -> ParamId {
+        let kind = Kind::Ternary {
+            rows,
+            cols,
+            // Of a tensor that nothing reads, only the size matters.
+            role: Role::Matrix,
+            group,
+        };
+        self.param(name, kind, (0.0, 0.0))
     }
 
     /// Declares a table of rows to be looked up; a random model's elements are in the interval `typical`.

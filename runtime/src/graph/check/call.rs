@@ -2,7 +2,7 @@
 
 use super::super::dims::{DimValue, Dims, instead, not_called};
 use super::super::fault::GraphFault;
-use super::super::signature::{names, sizes};
+use super::super::signature::{is_operand, names, sizes};
 use super::super::{Arg, Call, Extent, Graph, Name, What};
 use super::Place;
 use super::arguments::{apart, arguments, scalars};
@@ -63,8 +63,10 @@ impl Known {
     fn new(spec: &KernelSpec) -> Known {
         let signature = spec.signature();
         let buffers = signature.buffers.iter();
+        let of_calls = buffers.clone().filter(|buffer| is_operand(buffer));
+        let buffers = of_calls.clone();
         Known {
-            buffers: buffers.clone().map(|buffer| buffer.name.clone()).collect(),
+            buffers: of_calls.map(|buffer| buffer.name.clone()).collect(),
             scalars: signature.scalars.iter().map(|&name| name.into()).collect(),
             sizes: sizes(spec.op).iter().map(|&name| name.into()).collect(),
             takes: buffers
@@ -148,7 +150,8 @@ impl<'g> Checker<'g> {
         self.sizes.set(&call.dims, each_token);
         self.sizes.check_dims(signature, activation)?;
         let kept = call.dims.iter().any(|d| matches!(d, DimValue::Kept(_)));
-        let buffers = signature.buffers.iter().zip(&known.takes);
+        let operands = signature.buffers.iter().filter(|buffer| is_operand(buffer));
+        let buffers = operands.zip(&known.takes);
         for ((buffer, takes), (name, arg)) in buffers.zip(&call.args) {
             let takes = if kept { takes.kept(op) } else { *takes };
             graph.fits(name, *arg, takes)?;

@@ -17,6 +17,8 @@ const GREATEST: usize = match usize::BITS {
 const ELEMS: usize = GREATEST;
 /// Dimensions of a float parameter.
 const RANK: usize = 8;
+/// Columns that may have one scale.
+const GROUPS: [usize; 3] = [64, 128, 256];
 /// Elements of a state, and of a cache for each position.
 pub(in crate::graph) const STATE: usize = GREATEST;
 /// Parameters, and states.
@@ -76,6 +78,11 @@ pub(in crate::graph) fn param(kind: &Kind, (low, high): (f32, f32)) -> Result<()
     size("dimensions", dims.len(), RANK)?;
     for dim in dims {
         size("numbers in a dimension", *dim, WIDTH)?;
+    }
+    if let Kind::Ternary { group: Some(group), .. } = *kind
+        && !(GROUPS.contains(&group) && cols.is_multiple_of(group))
+    {
+        return Err(GraphFault::Group { cols, group });
     }
     if kind.elems() > ELEMS {
         return Err(GraphFault::limit("elements", ELEMS));

@@ -80,7 +80,7 @@ impl<'g> Sizes<'g> {
         match content {
             Content::I32 => Holds::I32,
             Content::I8 => {
-                let named = |dim: &Dim| ["width", "cols"].contains(&&*dim.name);
+                let named = |dim: &Dim| ["width", "cols", "group"].contains(&&*dim.name);
                 let at = signature.dims.iter().position(named);
                 Holds::I8(at.map_or(0, |i| self.one[i]))
             }

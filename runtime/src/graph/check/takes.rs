@@ -55,7 +55,7 @@ fn follows_i8(signature: &Signature) -> bool {
 /// Whether a block of more tokens has more elements.
 fn follows_tokens(signature: &Signature, buffer: &BufferDef) -> bool {
     let counts = |name| signature.dims.iter().position(|dim| dim.name == name);
-    let tokens = counts("tokens").or_else(|| counts("rows"));
+    let tokens = ["tokens", "rows", "blocks"].into_iter().find_map(counts);
     let len = |n: u64| {
         let value = |i| if Some(i) == tokens { n } else { 64 };
         let values: Vec<u64> = (0..signature.dims.len()).map(value).collect();

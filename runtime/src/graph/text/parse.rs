@@ -186,7 +186,13 @@ impl<'t> Parser<'t> {
         let word = self.cursor.name(KINDS)?;
         let dims = self.dims()?;
         let param = match (word, dims.as_slice()) {
-            ("trits", &[rows, cols]) => self.g.ternary(name, [rows, cols]),
+            ("trits", &[rows, cols]) => match self.cursor.word_if("by") {
+                true => {
+                    let group = self.cursor.natural("a number of columns")?;
+                    self.g.ternary_by(name, [rows, cols], group)
+                }
+                false => self.g.ternary(name, [rows, cols]),
+            },
             ("table", &[rows, cols]) => self.g.table(name, [rows, cols], typical::TABLE),
             ("f32", dims) => self.g.floats(name, dims, typical::FLOATS),
             _ => return Err(kind.expected(KINDS)),

@@ -1,0 +1,45 @@
+//! Scales of groups of columns, beside the words of a matrix of `group_gemv` and `group_gemm`: in the same blocks of
+//! 64 rows, `[groups][rows of the block]`, padded with 0 to a multiple of 16 rows.
+
+use atome_spec::LANES;
+use atome_spec::layout::BLOCK_ROWS;
+
+/// Numbers of the scales of a `rows` by `groups` matrix; `usize::MAX` if that overflows.
+pub const fn len(rows: usize, groups: usize) -> usize {
+    rows.div_ceil(LANES).saturating_mul(LANES).saturating_mul(groups)
+}
+
+/// Puts row-major scales, `[rows, groups]`, in the order of kernels.
+///
+/// # Panics
+/// If `scales` or `out`, of [`len`] numbers, is not as long.
+pub fn pack_into(scales: &[f32], rows: usize, groups: usize, out: &mut [f32]) {
+    assert_eq!(scales.len(), rows * groups, "length of scales");
+    assert_eq!(out.len(), len(rows, groups), "length of out");
+    let padded = rows.next_multiple_of(LANES);
+    for first in (0..padded).step_by(BLOCK_ROWS) {
+        let stride = (padded - first).min(BLOCK_ROWS);
+        let block = &mut out[first * groups..][..stride * groups];
+        for (at, place) in block.iter_mut().enumerate() {
+            let (group, row) = (at / stride, first + at % stride);
+            *place = if row < rows { scales[row * groups + group] } else { 0.0 };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_block_lie_together() {
+        let (rows, groups) = (81, 3);
+        let scales: Vec<f32> = (0..rows * groups).map(|i| i as f32).collect();
+        let mut out = vec![f32::NAN; len(rows, groups)];
+        pack_into(&scales, rows, groups, &mut out);
+        assert_eq!(out.len(), 96 * 3);
+        assert_eq!([out[0], out[1], out[64], out[63]], [0.0, 3.0, 1.0, 189.0]);
+        // The last block has 17 rows, padded to 32.
+        assert_eq!([out[192], out[192 + 16], out[192 + 17], out[192 + 32]], [192.0, 240.0, 0.0, 193.0]);
+    }
+}
