@@ -2,7 +2,7 @@
 
 use crate::settings::{NamedModel, Settings};
 use atome::checkpoint::Checkpoint;
-use atome::families::{AtomeConfig, BitMamba2Config, Config, HgrnBitConfig};
+use atome::families::{AtomeConfig, BitMamba2Config, Config, HgrnBitConfig, Qwen35Dims};
 use std::cell::LazyCell;
 
 /// Seed of the models of random weights.
@@ -76,6 +76,50 @@ const fn hgrn_bit(
     }
 }
 
+/// Hybrids of gated delta nets and attention of the published sizes, with scales for 128 columns.
+const QWEN35: [(&str, Qwen35Dims); 2] = [
+    (
+        "2b",
+        Qwen35Dims {
+            vocab_size: 248_320,
+            embedding_length: 2048,
+            block_count: 24,
+            full_attention_interval: 4,
+            feed_forward_length: 6144,
+            head_count: 8,
+            head_count_kv: 2,
+            key_length: 256,
+            rope_dimension_count: 64,
+            key_heads: 16,
+            value_heads: 16,
+            state_size: 128,
+            group: 128,
+            hadamard_block: Some(2048),
+            context: 4096,
+        },
+    ),
+    (
+        "4b",
+        Qwen35Dims {
+            vocab_size: 248_320,
+            embedding_length: 2560,
+            block_count: 32,
+            full_attention_interval: 4,
+            feed_forward_length: 9216,
+            head_count: 16,
+            head_count_kv: 4,
+            key_length: 256,
+            rope_dimension_count: 64,
+            key_heads: 16,
+            value_heads: 32,
+            state_size: 128,
+            group: 128,
+            hadamard_block: Some(512),
+            context: 4096,
+        },
+    ),
+];
+
 /// A model to be timed, made when it is first needed.
 pub(crate) struct Source {
     /// What the shape is called in names of benchmarks.
@@ -119,5 +163,12 @@ pub(crate) fn sources(settings: &Settings) -> Vec<Source> {
     ];
     let bitmamba2 = BITMAMBA2.map(|(shape, config)| Source::random(shape, config, None));
     let hgrn = HGRN_BIT.map(|(shape, dims)| Source::random(shape, hgrn_bit(dims), None));
-    atome.into_iter().chain(bitmamba2).chain(hgrn).collect()
+    let qwen35 = QWEN35.map(|(shape, dims)| {
+        let graph = dims
+            .graph()
+            .unwrap_or_else(|fault| panic!("{shape}: {fault}"));
+        Source::random(shape, graph, None)
+    });
+    let all = atome.into_iter().chain(bitmamba2).chain(hgrn);
+    all.chain(qwen35).collect()
 }

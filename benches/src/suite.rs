@@ -369,7 +369,10 @@ fn add_model(benches: &mut Vec<Bench>, settings: &Settings, source: &Rc<Source>)
             first.chain(open).chain([What::Load]).collect()
         }
     };
-    let family = config.architecture().name();
+    let family = match config.as_graph() {
+        Some(graph) => graph.name(),
+        None => config.architecture().name(),
+    };
     for what in whats {
         let name = match what {
             What::Step => format!("step-{family}-{isa}/{shape}"),

@@ -1,9 +1,12 @@
 //! Hybrids of gated delta nets and attention: golden outputs, and the same bits however a model is run.
 
-use atome::{Model, Options};
+use atome::checkpoint::{self, Checkpoint};
+use atome::format::ContainerOptions;
+use atome::{Model, Options, Packing};
 use atome_spec::Activation;
 use atome_tests::published::{distance, floats, qwen35_folder, tokens};
 use atome_tests::runs::{self, bits};
+use atome_tests::sessions::{batch_agrees, same_however_run};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -98,4 +101,69 @@ fn goldens_by_int8_on_every_backend() {
             }
         }
     }
+}
+
+/// Step by step, in blocks and with the logits of all rows, in every way to run a model; several sessions at once.
+#[test]
+fn the_same_bits_however_run() {
+    let Some(folder) = qwen35_folder() else {
+        return;
+    };
+    for name in NAMES {
+        let source = checkpoint::load(&folder.join(format!("{name}.gguf")), None).expect("reads");
+        same_however_run(&source, &ids(19), 4);
+        for run in runs::all() {
+            let open = |options: &Options| Model::from_checkpoint(&source, options).expect("loads");
+            batch_agrees(&run.name, open, &run.options, &ids(11));
+        }
+    }
+}
+
+/// A packed model gives the bits of the file it was packed from, with both kinds of activations, and goes on from the state of
+/// the other.
+#[test]
+fn packed_models_are_the_same() {
+    let Some(folder) = qwen35_folder() else {
+        return;
+    };
+    let ids = ids(90);
+    for name in NAMES {
+        let source = checkpoint::load(&folder.join(format!("{name}.gguf")), None).expect("reads");
+        let options = ContainerOptions::packing(Packing::Int2);
+        let bytes = checkpoint::write_container(&source, &options).expect("packs");
+        let packed = checkpoint::parse_checkpoint(&bytes).expect("reads");
+        for activations in [Activation::F32, Activation::I8] {
+            let open = |model: &Checkpoint| {
+                let options = Options {
+                    activations: Some(activations),
+                    ..Options::default()
+                };
+                let model = Model::from_checkpoint(model, &options).expect("loads");
+                model.session().expect("a slot")
+            };
+            let (mut one, mut other) = (open(&source), open(&packed));
+            one.prefill(&ids[..71]).expect("tokens");
+            let mut state = vec![0; one.model().info().state_bytes];
+            one.save_into(&mut state).expect("room");
+            one.prefill(&ids[71..]).expect("tokens");
+            other.prefill(&ids).expect("tokens");
+            assert_eq!(
+                bits(other.logits()),
+                bits(one.logits()),
+                "{name}, {activations}"
+            );
+            other.restore(&state).expect("its state");
+            other.prefill(&ids[71..]).expect("tokens");
+            assert_eq!(
+                bits(other.logits()),
+                bits(one.logits()),
+                "{name}, {activations}"
+            );
+        }
+    }
+}
+
+/// Ids that both models have.
+fn ids(n: u32) -> Vec<u32> {
+    (0..n).map(|i| (i * 37 + 5) % 290).collect()
 }

@@ -88,7 +88,12 @@ fn lower_groups(l: &mut Lowering<'_>) {
         let id = load_id(b, ids, Address::of(&[(t, Size::ONE)]));
         let vector = |b: &mut Builder, at: &Address, scale: Value, codes: Value, n: u64| {
             let value = b.trit_select(codes, 2 * (n % 16) as usize, scale);
-            b.store(out, at.clone().step(t, cols.clone()).offset(n * LANES as u64), value, Lanes::All);
+            b.store(
+                out,
+                at.clone().step(t, cols.clone()).offset(n * LANES as u64),
+                value,
+                Lanes::All,
+            );
         };
         // By how many steps a group is, of which it is one; the others have no turn.
         let by = [
@@ -100,7 +105,9 @@ fn lower_groups(l: &mut Lowering<'_>) {
             let of_tile = 4 / steps;
             b.for_loop(turns, &[], |b, _, _| {
                 let some = |b: &mut Builder, tile: &Address, count: Size| {
-                    let words = tile.times(&(LANES as u64).into()).step(id, row_words.clone());
+                    let words = tile
+                        .times(&(LANES as u64).into())
+                        .step(id, row_words.clone());
                     let codes = b.load_vector(table, words, Lanes::All);
                     for number in 0..of_tile {
                         // The last tile of a row may have fewer groups.
@@ -110,7 +117,8 @@ fn lower_groups(l: &mut Lowering<'_>) {
                             let scale = b.load(scales, at.step(id, groups.clone()));
                             let at = tile.times(&TILE.into());
                             let first = number * steps * 4;
-                            (first..first + 4 * steps).for_each(|n| vector(b, &at, scale, codes, n));
+                            (first..first + 4 * steps)
+                                .for_each(|n| vector(b, &at, scale, codes, n));
                             vec![]
                         });
                     }

@@ -40,7 +40,9 @@ fn lower(l: &mut Lowering<'_>) {
             let at = block_at.clone().step(i, LANES_U64);
             let value = b.load_vector(x, at.clone(), Lanes::All);
             let scaled = b.mul(value, factor);
-            let mixed = swaps.iter().fold(scaled, |value, swap| swap.stage(b, value));
+            let mixed = swaps
+                .iter()
+                .fold(scaled, |value, swap| swap.stage(b, value));
             b.store(x, at, mixed, Lanes::All);
             vec![]
         });

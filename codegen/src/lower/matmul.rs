@@ -9,11 +9,7 @@ const TOGETHER: u64 = 4;
 
 pub(super) const MATMUL: Def = Def {
     numerics: "`out[t, r] = sum(w[r, c] * x[t, c])`, in 16 partial sums and the fixed tree.",
-    dims: &[
-        dim("rows"),
-        dim("cols"),
-        dim("tokens").told_by(&["x"]),
-    ],
+    dims: &[dim("rows"), dim("cols"), dim("tokens").told_by(&["x"])],
     buffers: |d| {
         let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| d.get(name));
         vec![

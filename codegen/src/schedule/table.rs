@@ -38,9 +38,8 @@ pub fn select_narrow(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
 /// [gain](gains) from it.
 pub fn is_ahead_of_time(kind: Kind, isa: Isa) -> bool {
     let looks_up = op::methods(kind.op, Activation::I8).contains(&Method::Lut);
-    let selects_int8 = kind.activation == Activation::I8
-        && kind.method == Some(Method::Select)
-        && looks_up;
+    let selects_int8 =
+        kind.activation == Activation::I8 && kind.method == Some(Method::Select) && looks_up;
     match isa.is_extension() {
         true => gains(&kind.into(), isa),
         false => !selects_int8,

@@ -6,7 +6,9 @@ use atome_spec::layout::BLOCK_ROWS;
 
 /// Numbers of the scales of a `rows` by `groups` matrix; `usize::MAX` if that overflows.
 pub const fn len(rows: usize, groups: usize) -> usize {
-    rows.div_ceil(LANES).saturating_mul(LANES).saturating_mul(groups)
+    rows.div_ceil(LANES)
+        .saturating_mul(LANES)
+        .saturating_mul(groups)
 }
 
 /// Puts row-major scales, `[rows, groups]`, in the order of kernels.
@@ -22,7 +24,11 @@ pub fn pack_into(scales: &[f32], rows: usize, groups: usize, out: &mut [f32]) {
         let block = &mut out[first * groups..][..stride * groups];
         for (at, place) in block.iter_mut().enumerate() {
             let (group, row) = (at / stride, first + at % stride);
-            *place = if row < rows { scales[row * groups + group] } else { 0.0 };
+            *place = if row < rows {
+                scales[row * groups + group]
+            } else {
+                0.0
+            };
         }
     }
 }
@@ -40,6 +46,9 @@ mod tests {
         assert_eq!(out.len(), 96 * 3);
         assert_eq!([out[0], out[1], out[64], out[63]], [0.0, 3.0, 1.0, 189.0]);
         // The last block has 17 rows, padded to 32.
-        assert_eq!([out[192], out[192 + 16], out[192 + 17], out[192 + 32]], [192.0, 240.0, 0.0, 193.0]);
+        assert_eq!(
+            [out[192], out[192 + 16], out[192 + 17], out[192 + 32]],
+            [192.0, 240.0, 0.0, 193.0]
+        );
     }
 }

@@ -51,7 +51,11 @@ pub fn attend(
         let score = |j: usize| {
             let products = (0..head_dim).map(|i| q[i] * keys[place(row, shared + i, j)]);
             let score = sum(products) / root;
-            if score.is_finite() { score } else { f32::INFINITY }
+            if score.is_finite() {
+                score
+            } else {
+                f32::INFINITY
+            }
         };
         let out = &mut out[head * head_dim..][..head_dim];
         out.fill(0.0);

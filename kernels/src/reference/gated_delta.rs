@@ -61,7 +61,10 @@ pub fn gated_delta(
         for head in 0..heads {
             let own = head % key_heads * head_dim;
             let [q, k] = [q, k].map(|row| &row[own..][..head_dim]);
-            let (decay, beta) = (inputs.decay[t * heads + head], inputs.beta[t * heads + head]);
+            let (decay, beta) = (
+                inputs.decay[t * heads + head],
+                inputs.beta[t * heads + head],
+            );
             let state = &mut state[head * head_dim * head_dim..][..head_dim * head_dim];
             for j in 0..head_dim {
                 let place = |i: usize| (j / LANES * head_dim + i) * LANES + j % LANES;

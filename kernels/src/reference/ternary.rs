@@ -60,7 +60,11 @@ pub struct GroupScales<'a> {
 impl GroupScales<'_> {
     /// The scale of the weight at row `r`, column `c` of a matrix of `cols` columns.
     pub(super) fn of(self, cols: usize, r: usize, c: usize) -> f32 {
-        assert!(cols.is_multiple_of(self.group), "{cols} columns in groups of {}", self.group);
+        assert!(
+            cols.is_multiple_of(self.group),
+            "{cols} columns in groups of {}",
+            self.group
+        );
         self.scales[r * (cols / self.group) + c / self.group]
     }
 }

@@ -4,7 +4,7 @@ use super::Checkpoint;
 use crate::error::FileError;
 use crate::parallel::{self, Counter};
 use crate::progress::Progress;
-use crate::tensor::{EmbeddingTable, Tensor};
+use crate::tensor::{EmbeddingTable, Tensor, TernaryTensor};
 use std::ops::Range;
 
 /// Elements of a job, about.
@@ -63,7 +63,8 @@ fn rows_are_same(
             let (mut left, mut right) = (vec![0; elems], vec![0; elems]);
             a.rows.read(rows.clone(), &mut left)?;
             b.rows.read(rows.clone(), &mut right)?;
-            Ok(left == right && a.scale.to_bits() == b.scale.to_bits())
+            let same = left == right && a.scale.to_bits() == b.scale.to_bits();
+            Ok(same && scales_are_same(a, b, rows, cols)?)
         }
         (Tensor::Floats(a), Tensor::Floats(b)) => {
             let (mut left, mut right) = (vec![0.0; elems], vec![0.0; elems]);
@@ -79,6 +80,26 @@ fn rows_are_same(
         }
         _ => Ok(false),
     }
+}
+
+/// Whether the groups of some rows have the same scales.
+fn scales_are_same(
+    a: &TernaryTensor,
+    b: &TernaryTensor,
+    rows: &Range<usize>,
+    cols: usize,
+) -> Result<bool, FileError> {
+    let (Some(a), Some(b)) = (&a.groups, &b.groups) else {
+        return Ok(a.groups.is_none() && b.groups.is_none());
+    };
+    let groups = cols / a.cols;
+    let (mut left, mut right) = (
+        vec![0.0; rows.len() * groups],
+        vec![0.0; rows.len() * groups],
+    );
+    a.scales.read(rows.start * groups, &mut left)?;
+    b.scales.read(rows.start * groups, &mut right)?;
+    Ok(same_bits(&left, &right))
 }
 
 /// Makes of rows of `from` what they are in the type of `to`; false where they cannot.

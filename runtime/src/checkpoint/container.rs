@@ -5,12 +5,13 @@ use crate::atomic_file::AtomicFile;
 use crate::classify::Labels;
 use crate::error::FileError;
 use crate::families::{Architecture, Config};
-use crate::format::container::{Container, Encoding, Layout, Metadata, Writer};
+use crate::format::container::{Container, Encoding, Layout, Metadata, Writer, has_groups};
 use crate::format::{ContainerInfo, ContainerOptions, Format, PackSummary, WriteError};
 use crate::graph::Graph;
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingType, Source, Tables};
 use crate::tokenizer::{TokenizerError, TokenizerKind, read_stored};
+use atome_spec::Packing;
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -111,6 +112,11 @@ fn write(
         },
         table: options.table.filter(|_| layout == Layout::Dense),
     };
+    let encoding = encoding.of(model.params());
+    if encoding.packing != Packing::Int2 && has_groups(model.params()) {
+        let (format, what) = (Format::Container, "groups of columns with scales in base3");
+        return Err(WriteError::NoPlace { format, what });
+    }
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
     let vocabulary = vocabulary_bytes(model, &info.tokenizer)?;
     let mut metadata = Metadata::new(model.architecture().name(), encoding, info);
@@ -174,6 +180,7 @@ pub(super) fn read(
     }
     let mut model = Checkpoint::empty(config, classes, Format::Container)?;
     let encoding = metadata.encoding(Layout::of(model.params()))?;
+    let encoding = encoding.of(model.params());
     let info = metadata.info(encoding.packing)?;
     let vocab = model.config().vocab_size();
     let generation = metadata.option(GENERATION);

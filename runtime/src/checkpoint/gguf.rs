@@ -11,6 +11,7 @@ use crate::classify::Labels;
 use crate::error::{ConfigError, FileError, HeaderError};
 use crate::families::qwen35::{EMBEDDINGS, HEAD, Qwen35};
 use crate::families::{Architecture, Config};
+use crate::format::container::has_groups;
 use crate::format::gguf::{GgufFiles, Made, Writer};
 use crate::format::{ContainerOptions, Format, PackSummary, WriteError};
 use crate::graph::Graph;
@@ -226,6 +227,7 @@ pub fn write_gguf(
     progress: Progress<'_>,
 ) -> Result<PackSummary, WriteError> {
     model.check()?;
+    has_place(model)?;
     let mut file = AtomicFile::create(path)?;
     let failed = |cause| WriteError::file(path, cause);
     let summary = writer(model, options)?.write(&mut file, failed, progress)?;
@@ -242,10 +244,23 @@ pub fn gguf_bytes(
     options: &ContainerOptions,
 ) -> Result<(Vec<u8>, PackSummary), WriteError> {
     model.check()?;
+    has_place(model)?;
     let mut bytes = Vec::new();
     let failed = |cause| WriteError::file(Path::new("memory"), cause);
     let summary = writer(model, options)?.write(&mut bytes, failed, &mut |_, _| {})?;
     Ok((bytes, summary))
+}
+
+/// What is written has one scale a matrix: groups of columns are read, not written.
+fn has_place(model: &Checkpoint) -> Result<(), WriteError> {
+    let (format, what) = (
+        Format::Gguf,
+        "groups of columns with scales: keep the file that has them",
+    );
+    match has_groups(model.params()) {
+        true => Err(WriteError::NoPlace { format, what }),
+        false => Ok(()),
+    }
 }
 
 fn writer<'m>(model: &'m Checkpoint, options: &ContainerOptions) -> Result<Writer<'m>, FileError> {

@@ -12,7 +12,9 @@ use std::io;
 #[non_exhaustive]
 pub enum PrepareError {
     /// Activations that the model does not allow.
-    #[error("expected the model's activations, {found}, found that {asked} was asked for: it does not leave them open")]
+    #[error(
+        "expected the model's activations, {found}, found that {asked} was asked for: it does not leave them open"
+    )]
     Activations {
         /// What was asked for.
         asked: Activation,

@@ -9,6 +9,7 @@ pub(crate) mod qwen35;
 pub use atome::{AtomeConfig, PATHWAYS};
 pub use bitmamba2::BitMamba2Config;
 pub use hgrn_bit::HgrnBitConfig;
+pub use qwen35::Qwen35Dims;
 
 use crate::error::{ConfigError, FileError};
 use crate::format::Format;

@@ -12,7 +12,9 @@ impl Graph {
             What::Kernel(op, Activation::I8) => Some(op),
             _ => None,
         });
-        let any = self.calls().any(|call| matches!(call.what, What::Kernel(_, Activation::I8)));
+        let any = self
+            .calls()
+            .any(|call| matches!(call.what, What::Kernel(_, Activation::I8)));
         match any {
             true => (Activation::I8, products.all(|op| op == Op::GroupGemm)),
             false => (Activation::F32, false),
@@ -45,7 +47,8 @@ fn in_f32(mut call: Call, rounded: &mut HashMap<usize, Arg>) -> Option<Call> {
         }
         What::Kernel(Op::GroupGemm, Activation::I8) => {
             call.what = What::Kernel(Op::GroupGemm, Activation::F32);
-            call.args.retain(|(name, _)| name != "x_scale" && name != "x_sum");
+            call.args
+                .retain(|(name, _)| name != "x_scale" && name != "x_sum");
             for (name, arg) in &mut call.args {
                 if let (true, Arg::Rows(rows)) = (name == "x", &*arg)
                     && let Some(x) = rounded.get(&rows.id)

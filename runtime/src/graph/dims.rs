@@ -2,9 +2,9 @@
 
 use super::fault::GraphFault;
 use super::{Arg, Call, Extent, Graph, Rows, What};
+use crate::tensor::Kind;
 use DimValue::{Const, Kept, Len, PerToken, Slot, Tokens};
 use atome_codegen::expr::{Expr, OperandKind};
-use crate::tensor::Kind;
 use atome_spec::{LANES, Op};
 
 /// A dimension's value: known when planning, or following the position.
@@ -102,7 +102,11 @@ impl Dims<'_> {
                 let (outer, inner) = (call.size_of("outer")?, call.size_of("inner")?);
                 let pieces = outer.saturating_mul(inner);
                 let width = rows("x")?.width.checked_div(pieces).unwrap_or(0);
-                [outer, inner, width].map(constant).into_iter().chain([tokens]).collect()
+                [outer, inner, width]
+                    .map(constant)
+                    .into_iter()
+                    .chain([tokens])
+                    .collect()
             }
             Op::Hadamard => {
                 let block = call.size_of("block")?;
@@ -113,7 +117,9 @@ impl Dims<'_> {
                 let head_dim = call.size_of("head_dim")?;
                 let per_head = |n: usize| n.checked_div(head_dim).unwrap_or(0);
                 let key_heads = per_head(rows("k")?.width);
-                let repeats = per_head(rows("v")?.width).checked_div(key_heads).unwrap_or(0);
+                let repeats = per_head(rows("v")?.width)
+                    .checked_div(key_heads)
+                    .unwrap_or(0);
                 let sizes = [repeats, key_heads, head_dim].map(constant);
                 sizes.into_iter().chain([tokens, stride("v")?]).collect()
             }
@@ -220,10 +226,15 @@ impl Dims<'_> {
             _ => None,
         };
         match kind {
-            Some(&Kind::Ternary { rows, cols, group: Some(group), .. }) => {
-                Ok((rows, cols / group, group))
-            }
-            _ => Err(self.graph.unfit("w".into(), "ternary weights in groups", arg)),
+            Some(&Kind::Ternary {
+                rows,
+                cols,
+                group: Some(group),
+                ..
+            }) => Ok((rows, cols / group, group)),
+            _ => Err(self
+                .graph
+                .unfit("w".into(), "ternary weights in groups", arg)),
         }
     }
 

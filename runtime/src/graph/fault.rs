@@ -89,7 +89,9 @@ pub enum GraphFault {
     #[error("expected it by itself, found it within `each token`, a scope or the head")]
     Nested,
     /// Groups of columns that a matrix cannot have.
-    #[error("expected a scale for 64, 128 or 256 columns, of which a row has a whole number, found {group} of {cols}")]
+    #[error(
+        "expected a scale for 64, 128 or 256 columns, of which a row has a whole number, found {group} of {cols}"
+    )]
     Group {
         /// Columns of a row.
         cols: usize,

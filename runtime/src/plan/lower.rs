@@ -325,9 +325,18 @@ fn finish<'m>(
     for (Tensor(number), _) in &in_file {
         unplaced[*number].section = Section::File;
     }
-    let inputs = [Some(head.ports.ids), head.ports.angles.map(|angles| angles.tensor)];
+    let inputs = [
+        Some(head.ports.ids),
+        head.ports.angles.map(|angles| angles.tensor),
+    ];
     let inputs: Vec<Tensor> = inputs.into_iter().flatten().collect();
-    let memory = place((unplaced, &inputs), &in_file, &stages, &head.last, &head.rows)?;
+    let memory = place(
+        (unplaced, &inputs),
+        &in_file,
+        &stages,
+        &head.last,
+        &head.rows,
+    )?;
     let output_bytes = head.ports.output_bytes();
     let saved = Saved::new(&kept, &memory.tensors, window, output_bytes)?;
     let plan = Plan {

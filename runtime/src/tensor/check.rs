@@ -53,9 +53,15 @@ fn check_tensor(param: &Param, tensor: &Tensor) -> Result<(), InvalidModel> {
     };
     let matrix = param.kind.matrix();
     match (&param.kind, tensor) {
-        (Kind::Ternary { role, .. }, Tensor::Ternary(w)) => {
+        (Kind::Ternary { role, group, .. }, Tensor::Ternary(w)) => {
             let found = w.rows.shape();
-            shape(found == matrix, format!("{} x {} trits", found.0, found.1))?;
+            let of = w.groups.as_ref().map(|groups| groups.cols);
+            let fits = found == matrix && of == *group;
+            shape(fits, described(found, of))?;
+            if let Some(groups) = &w.groups {
+                let (scales, all) = (groups.scales.elems(), matrix.0 * (matrix.1 / groups.cols));
+                shape(scales == all, format!("{scales} scales"))?;
+            }
             check_scale(&param.name, *role, w.scale)
         }
         (Kind::Table { .. }, Tensor::Table(table)) => {
@@ -76,6 +82,14 @@ fn check_tensor(param: &Param, tensor: &Tensor) -> Result<(), InvalidModel> {
             shape(found == param.kind.elems(), format!("{found} numbers"))
         }
         (_, found) => shape(false, found.described()),
+    }
+}
+
+/// A ternary tensor that was found, in the words of messages.
+fn described((rows, cols): (usize, usize), group: Option<usize>) -> String {
+    match group {
+        Some(group) => format!("{rows} x {cols} trits with a scale for {group} columns"),
+        None => format!("{rows} x {cols} trits"),
     }
 }
 

@@ -78,6 +78,14 @@ impl Param {
 }
 
 impl Kind {
+    /// Columns of a ternary tensor's row that have one scale, if groups of them have.
+    pub(crate) fn group(&self) -> Option<usize> {
+        match self {
+            Kind::Ternary { group, .. } => *group,
+            Kind::Table { .. } | Kind::Floats(_) => None,
+        }
+    }
+
     /// Whether it is a ternary matrix whose rows are looked up.
     pub(crate) fn is_trit_table(&self) -> bool {
         matches!(

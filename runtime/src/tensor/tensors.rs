@@ -45,7 +45,7 @@ pub struct TernaryGroups {
 pub type FloatTensor = Arc<dyn Floats>;
 
 impl TernaryTensor {
-    /// The matrix in memory.
+    /// The matrix in memory, without the scales of its groups.
     ///
     /// # Errors
     /// If it cannot be read or holds something else than trits.

@@ -129,11 +129,14 @@ fn put(model: &mut Checkpoint, name: &str, other: &str) {
 /// Gives a matrix another scale.
 fn rescale(model: &mut Checkpoint, name: &str, scale: f32) {
     let rows = model.tensors[name].as_ternary().unwrap().rows.clone();
-    model.set(name, Tensor::Ternary(TernaryTensor {
+    model.set(
+        name,
+        Tensor::Ternary(TernaryTensor {
             rows,
             scale,
             groups: None,
-        }));
+        }),
+    );
 }
 
 #[test]

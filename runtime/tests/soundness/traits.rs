@@ -46,11 +46,14 @@ impl TritRows for Liar {
 /// Puts a matrix into a model.
 fn matrix(model: &mut Checkpoint, name: &str, rows: impl TritRows + 'static) {
     let (rows, scale) = (Arc::new(rows), 1.0);
-    model.set(name, Tensor::Ternary(TernaryTensor {
+    model.set(
+        name,
+        Tensor::Ternary(TernaryTensor {
             rows,
             scale,
             groups: None,
-        }));
+        }),
+    );
 }
 
 #[test]

@@ -8,7 +8,8 @@ use atome_spec::Op;
 pub(super) fn attend() -> Vec<Case> {
     let mut series = Series::new(41);
     let mut cases = Vec::new();
-    for (kv_heads, queries, head_dim) in [(0, 1, 4), (1, 1, 1), (2, 3, 17), (1, 4, 64), (2, 2, 80)] {
+    for (kv_heads, queries, head_dim) in [(0, 1, 4), (1, 1, 1), (2, 3, 17), (1, 4, 64), (2, 2, 80)]
+    {
         // A chunk, and one position less and more; more chunks than one.
         for (capacity, len) in [(16, 1), (16, 5), (80, 63), (80, 64), (80, 65), (144, 140)] {
             let (_, values) = series.kinds();
@@ -17,7 +18,12 @@ pub(super) fn attend() -> Vec<Case> {
                 queries,
                 head_dim,
             };
-            cases.push(attend_case(&mut series, heads, (capacity, len), Values::Plain));
+            cases.push(attend_case(
+                &mut series,
+                heads,
+                (capacity, len),
+                Values::Plain,
+            ));
             cases.push(attend_case(&mut series, heads, (capacity, len), values));
         }
     }
@@ -59,7 +65,9 @@ fn attend_case(
 pub(super) fn gated_delta() -> Vec<Case> {
     let mut series = Series::new(42);
     let mut cases = Vec::new();
-    for (repeats, key_heads, head_dim) in [(0, 1, 16), (1, 1, 16), (2, 3, 32), (1, 2, 64), (3, 1, 80)] {
+    for (repeats, key_heads, head_dim) in
+        [(0, 1, 16), (1, 1, 16), (2, 3, 32), (1, 2, 64), (3, 1, 80)]
+    {
         for tokens in [0, 1, 3] {
             let (_, values) = series.kinds();
             let heads = DeltaHeads {

@@ -74,7 +74,13 @@ pub(super) fn group_gemm() -> Vec<Case> {
                     ("out_stride", out_stride),
                 ];
                 let shape = [rows, groups, group, tokens];
-                cases.extend(products(&mut series, Op::GroupGemm, &dims, shape, out_stride));
+                cases.extend(products(
+                    &mut series,
+                    Op::GroupGemm,
+                    &dims,
+                    shape,
+                    out_stride,
+                ));
             }
         }
     }
@@ -106,7 +112,10 @@ fn products(
     let x_scale = series.floats(Values::Plain, tokens * groups);
     let mut cases = vec![product.of_f32(&x)];
     cases.extend(product.of_i8(&bytes, &x_scale));
-    cases.into_iter().map(|case| case.values((weights, values))).collect()
+    cases
+        .into_iter()
+        .map(|case| case.values((weights, values)))
+        .collect()
 }
 
 /// Sums as great as can be, of both signs.
@@ -123,7 +132,11 @@ fn greatest(op: Op, shape: [usize; 4]) -> Vec<Case> {
         ];
         let product = Product {
             op,
-            dims: if op == Op::GroupGemv { &dims[..3] } else { &dims },
+            dims: if op == Op::GroupGemv {
+                &dims[..3]
+            } else {
+                &dims
+            },
             shape,
             out_stride: rows,
             trits: vec![trit; rows * groups * group],
@@ -170,7 +183,10 @@ impl Product<'_> {
         packing::gemv::pack_into(&self.trits, rows, cols, &mut packed).expect("trits");
         let mut scales = vec![0.0; packing::scales::len(rows, groups)];
         packing::scales::pack_into(&self.scales, rows, groups, &mut scales);
-        [Argument::words("w", packed), Argument::input("scales", &scales)]
+        [
+            Argument::words("w", packed),
+            Argument::input("scales", &scales),
+        ]
     }
 
     fn of_f32(&self, x: &[f32]) -> Case {
@@ -190,7 +206,9 @@ impl Product<'_> {
             0 => (0..tokens).for_each(|t| out[t * self.out_stride..][..self.shape[0]].fill(0.0)),
             _ => reference::group_gemm_i8(self.weights(), x, x_scale, self.out_stride, &mut out),
         }
-        let sums = x.chunks(group).map(|x| x.iter().map(|x| i32::from(*x)).sum::<i32>());
+        let sums = x
+            .chunks(group)
+            .map(|x| x.iter().map(|x| i32::from(*x)).sum::<i32>());
         let mut arguments = self.packed().to_vec();
         arguments.extend([
             Argument::words("x", words(x, [tokens, groups * group])),

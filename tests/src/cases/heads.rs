@@ -10,19 +10,25 @@ fn shapes() -> impl Iterator<Item = HeadRows> {
     let head_dims = [1, 15, 16, 17, 50, 128];
     let tokens = [(0, 1), (1, 0), (1, 3), (3, 2)];
     let sizes = head_dims.map(|head_dim| tokens.map(|(tokens, heads)| (head_dim, tokens, heads)));
-    sizes.into_iter().flatten().flat_map(|(head_dim, tokens, heads)| {
-        [0, 7].map(|more| HeadRows {
-            heads,
-            head_dim,
-            tokens,
-            stride: (heads * head_dim).max(head_dim) + more,
+    sizes
+        .into_iter()
+        .flatten()
+        .flat_map(|(head_dim, tokens, heads)| {
+            [0, 7].map(|more| HeadRows {
+                heads,
+                head_dim,
+                tokens,
+                stride: (heads * head_dim).max(head_dim) + more,
+            })
         })
-    })
 }
 
 /// Values before and after, with the elements between the heads as they were.
 fn before(series: &mut Series, values: Values, rows: HeadRows) -> Vec<f32> {
-    series.floats(values, strided(rows.tokens, rows.stride, rows.heads * rows.head_dim))
+    series.floats(
+        values,
+        strided(rows.tokens, rows.stride, rows.heads * rows.head_dim),
+    )
 }
 
 fn dims(rows: HeadRows) -> [(&'static str, usize); 4] {

@@ -3,10 +3,7 @@ use super::steps::{balls, judge_all};
 use super::{Call, at};
 
 /// Judges each element of `x`, of which `exact` tells the new ones: for a token, the head's elements before.
-fn judge_heads(
-    call: &Call<'_>,
-    exact: impl Fn(usize, &[Ball]) -> Vec<Ball>,
-) -> Result<(), String> {
+fn judge_heads(call: &Call<'_>, exact: impl Fn(usize, &[Ball]) -> Vec<Ball>) -> Result<(), String> {
     let [heads, head_dim, tokens, stride] =
         ["heads", "head_dim", "tokens", "stride"].map(|name| call.dim(name));
     let (x, found) = (balls(&call.input("x")), call.output("x"));
@@ -30,7 +27,11 @@ fn root(x: &[Ball], mean: bool, eps: f64) -> Ball {
     let most = x.iter().map(|x| x.mid.abs()).fold(0.0, f64::max);
     // Roundings of the sum in sixteen partials, and what follows.
     let radius = root * (x.len() as f64 / 16.0 + 12.0) * 2f64.powi(-24) + 1e-37;
-    Ball::rounded(root, radius, &[most, if sum.is_nan() { f64::NAN } else { 0.0 }])
+    Ball::rounded(
+        root,
+        radius,
+        &[most, if sum.is_nan() { f64::NAN } else { 0.0 }],
+    )
 }
 
 pub(super) fn l2_norm(call: &Call<'_>) -> Result<(), String> {
@@ -80,7 +81,10 @@ pub(super) fn transpose(call: &Call<'_>) -> Result<(), String> {
     let x = call.words("x");
     let out = &call.argument("out").after;
     for (place, found) in out.iter().enumerate() {
-        let (t, rest) = (place / (outer * inner * width), place % (outer * inner * width));
+        let (t, rest) = (
+            place / (outer * inner * width),
+            place % (outer * inner * width),
+        );
         let (j, i, c) = (rest / (outer * width), rest / width % outer, rest % width);
         let from = ((t * outer + i) * inner + j) * width + c;
         if *found != x[from] {
@@ -97,7 +101,11 @@ pub(super) fn hadamard(call: &Call<'_>) -> Result<(), String> {
     let exact = (0..x.len()).map(|place| {
         let (start, r) = (place / block * block, place % block);
         let terms = x[start..][..block].iter().enumerate().map(|(c, x)| {
-            let sign = if (r & c).count_ones() % 2 == 1 { -factor } else { factor };
+            let sign = if (r & c).count_ones() % 2 == 1 {
+                -factor
+            } else {
+                factor
+            };
             Ball::rounded(x.mid * sign, x.mid.abs() * 1e-7, &[x.peak])
         });
         Ball::sum(&terms.collect::<Vec<_>>())
@@ -178,7 +186,10 @@ pub(super) fn attend(call: &Call<'_>) -> Result<(), String> {
         let e: Vec<Ball> = e.collect();
         let total = Ball::sum(&e);
         for c in 0..d {
-            let terms = e.iter().enumerate().map(|(j, e)| e.mul(values[j * row + own + c]));
+            let terms = e
+                .iter()
+                .enumerate()
+                .map(|(j, e)| e.mul(values[j * row + own + c]));
             out.push(Ball::sum(&terms.collect::<Vec<_>>()).div(total));
         }
     }

@@ -23,8 +23,8 @@ pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
 }
 
 pub(super) use self::{
-    lookup as lookup_f32, lookup as lookup_f16, lookup as lookup_i8, product as gemv,
-    group_gemm as group_gemv, product as gemm,
+    group_gemm as group_gemv, lookup as lookup_f32, lookup as lookup_f16, lookup as lookup_i8,
+    product as gemv, product as gemm,
 };
 
 pub(super) fn lookup(call: &Call<'_>) -> Result<(), String> {

@@ -63,9 +63,12 @@ impl Gemm {
     /// One tile: `rows.groups * tokens.count` accumulators over all columns.
     fn tile(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) {
         if let Some(groups) = &self.groups {
-            return groups.each(b, (rows, tokens), (self.out, &self.out_stride), |b, first, _| {
-                self.group(b, rows, tokens, (first, &groups.words))
-            });
+            return groups.each(
+                b,
+                (rows, tokens),
+                (self.out, &self.out_stride),
+                |b, first, _| self.group(b, rows, tokens, (first, &groups.words)),
+            );
         }
         let zero = b.splat_f32(0.0);
         let mut acc = vec![zero; rows.groups * tokens.count];
@@ -130,7 +133,9 @@ impl Gemm {
         let zero = b.splat_f32(0.0);
         let none = vec![zero; rows.groups * tokens.count];
         let sums = self.words(b, rows, tokens, (first, words), &none);
-        let sums = sums.into_iter().map(|sum| (not_a_number(b, sum, sum), None));
+        let sums = sums
+            .into_iter()
+            .map(|sum| (not_a_number(b, sum, sum), None));
         sums.collect()
     }
 

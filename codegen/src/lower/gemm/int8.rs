@@ -165,7 +165,10 @@ impl Gemm {
             let words = (&first, &Size::from(words));
             self.part(b, tiles, tokens, words, totals, &|_, _, sums| sums)
         });
-        let (rest, first) = (count.clone().rem(words), first.clone().offset(parts * words));
+        let (rest, first) = (
+            count.clone().rem(words),
+            first.clone().offset(parts * words),
+        );
         self.part(b, tiles, tokens, (&first, &rest), &totals, more)
     }
 

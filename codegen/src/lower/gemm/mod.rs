@@ -130,7 +130,9 @@ const GROUP_NUMERICS: &str = "`cols` is `groups * group`; row r has the scale `s
     of the block]`, as words of weights do.";
 
 /// Columns that have one scale.
-const GROUP: Dim = dim("group").from(GROUP_STEP, MAX_GROUP).multiple_of(GROUP_STEP);
+const GROUP: Dim = dim("group")
+    .from(GROUP_STEP, MAX_GROUP)
+    .multiple_of(GROUP_STEP);
 const GROUP_STEP: u64 = layout::GROUP_COLS as u64;
 const MAX_GROUP: u64 = 256;
 
@@ -272,7 +274,12 @@ impl Shape {
     }
 
     /// The buffers of a product by groups of columns.
-    fn grouped(&self, d: &Dims<'_>, [w, scales, out]: [BufferDef; 3], groups: &Size) -> Vec<BufferDef> {
+    fn grouped(
+        &self,
+        d: &Dims<'_>,
+        [w, scales, out]: [BufferDef; 3],
+        groups: &Size,
+    ) -> Vec<BufferDef> {
         let elems = self.tokens.clone() * self.cols.clone();
         if d.kind().activation == Activation::F32 {
             return vec![w, scales, input("x", Content::F32, &elems), out];
@@ -291,7 +298,9 @@ impl Shape {
 
     /// Scales of a row, where groups of columns have them.
     fn scales(&self) -> Size {
-        self.groups.as_ref().map_or(Size::ZERO, |[count, _]| count.clone())
+        self.groups
+            .as_ref()
+            .map_or(Size::ZERO, |[count, _]| count.clone())
     }
 
     /// Words of a row of the matrix.

@@ -207,7 +207,11 @@ fn emit_parallel(
     let pool = body.builder.ins().iconst(I64, imports.pool as i64);
     let kernel = body.address(call.function);
     let mut args = vec![pool, kernel];
-    args.extend(parallel.word_cols.map(|n| body.builder.ins().iconst(I64, n as i64)));
+    args.extend(
+        parallel
+            .word_cols
+            .map(|n| body.builder.ins().iconst(I64, n as i64)),
+    );
     args.extend(arguments(body, at, call, numbers));
     let function = match (parallel.activation, parallel.word_cols) {
         (Activation::F32, Some(_)) => imports.parallel_gemm,

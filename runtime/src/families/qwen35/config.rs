@@ -1,7 +1,7 @@
 //! The dimensions of a model, from the keys of its file.
 
 use super::rotation::Rotation;
-use super::{EMBEDDINGS, HEAD};
+use super::{EMBEDDINGS, HEAD, Qwen35Dims};
 use crate::error::{EntryFault, FileError, HeaderError};
 use atome_gguf::{Layout, Metadata};
 
@@ -64,8 +64,14 @@ impl Qwen35 {
         let embeddings = look(EMBEDDINGS).ok_or_else(|| missing(EMBEDDINGS))?;
         let Layout::Ternary(ternary) = embeddings.1.unwrap_or(Layout::F32) else {
             let expected = "trits with a scale for some columns".to_owned();
-            let found = embeddings.1.map_or("weights of another type", Layout::name).to_owned();
-            return Err(FileError::entry(EMBEDDINGS, EntryFault::Kind { expected, found }));
+            let found = embeddings
+                .1
+                .map_or("weights of another type", Layout::name)
+                .to_owned();
+            return Err(FileError::entry(
+                EMBEDDINGS,
+                EntryFault::Kind { expected, found },
+            ));
         };
         let vocab = embeddings.0.get(1).copied().unwrap_or(0);
         let tied = look(HEAD).is_none();
@@ -90,12 +96,40 @@ impl Qwen35 {
             taps: of.size("ssm.conv_kernel", 64)?,
             eps: of.float_or("attention.layer_norm_rms_epsilon", 1e-6)?,
             group: ternary.group(),
-            context: of.size_or("context_length", CONTEXT, usize::MAX)?.min(CONTEXT),
+            context: of
+                .size_or("context_length", CONTEXT, usize::MAX)?
+                .min(CONTEXT),
             tied,
             rotation: Rotation::read(keys, tied)?,
         };
         model.check(&of)?;
         Ok(model)
+    }
+
+    /// A model of dimensions that somebody gave, without rotations.
+    pub(super) fn of(dims: &Qwen35Dims) -> Qwen35 {
+        Qwen35 {
+            vocab: dims.vocab_size,
+            width: dims.embedding_length,
+            layers: dims.block_count,
+            interval: dims.full_attention_interval.max(1),
+            recurrent: None,
+            inner: dims.feed_forward_length,
+            heads: dims.head_count,
+            kv_heads: dims.head_count_kv,
+            head_dim: dims.key_length,
+            rotary: dims.rope_dimension_count,
+            base: 1e7,
+            key_heads: dims.key_heads,
+            value_heads: dims.value_heads,
+            state: dims.state_size,
+            taps: 4,
+            eps: 1e-6,
+            group: dims.group,
+            context: dims.context,
+            tied: false,
+            rotation: Rotation::default(),
+        }
     }
 
     /// Dimensions that go with each other.
@@ -106,43 +140,99 @@ impl Qwen35 {
         let multiple = |n: usize, of: usize| n > 0 && of > 0 && n.is_multiple_of(of);
         let rules = [
             ("qwen35.block_count", "layers", self.layers, self.layers > 0),
-            ("qwen35.attention.value_length", "as long as the keys", values, values == self.head_dim),
-            ("qwen35.attention.head_count", "a multiple of `head_count_kv`, at most 64 times as many", self.heads, multiple(self.heads, self.kv_heads) && queries <= MAX_QUERIES),
-            ("qwen35.rope.dimension_count", "even", self.rotary, self.rotary.is_multiple_of(2)),
-            ("qwen35.ssm.time_step_rank", "a multiple of `ssm.group_count`", self.value_heads, multiple(self.value_heads, self.key_heads)),
-            ("qwen35.ssm.state_size", "a multiple of 16", self.state, multiple(self.state, 16)),
-            ("qwen35.ssm.inner_size", "`time_step_rank` times `state_size`", inner, inner == self.value_heads.saturating_mul(self.state)),
+            (
+                "qwen35.attention.value_length",
+                "as long as the keys",
+                values,
+                values == self.head_dim,
+            ),
+            (
+                "qwen35.attention.head_count",
+                "a multiple of `head_count_kv`, at most 64 times as many",
+                self.heads,
+                multiple(self.heads, self.kv_heads) && queries <= MAX_QUERIES,
+            ),
+            (
+                "qwen35.rope.dimension_count",
+                "even",
+                self.rotary,
+                self.rotary.is_multiple_of(2),
+            ),
+            (
+                "qwen35.ssm.time_step_rank",
+                "a multiple of `ssm.group_count`",
+                self.value_heads,
+                multiple(self.value_heads, self.key_heads),
+            ),
+            (
+                "qwen35.ssm.state_size",
+                "a multiple of 16",
+                self.state,
+                multiple(self.state, 16),
+            ),
+            (
+                "qwen35.ssm.inner_size",
+                "`time_step_rank` times `state_size`",
+                inner,
+                inner == self.value_heads.saturating_mul(self.state),
+            ),
         ];
         for (key, expected, found, holds) in rules {
             if !holds {
                 let (expected, found) = (expected.to_owned(), found.to_string());
-                return Err(HeaderError::Value { key, expected, found }.into());
+                return Err(HeaderError::Value {
+                    key,
+                    expected,
+                    found,
+                }
+                .into());
             }
         }
-        if let Some(found) = self.recurrent.as_ref().map(Vec::len).filter(|n| *n < self.layers) {
+        if let Some(found) = self
+            .recurrent
+            .as_ref()
+            .map(Vec::len)
+            .filter(|n| *n < self.layers)
+        {
             let key = "qwen35.attention.recurrent_layers";
             let expected = format!("a value for each of {} layers", self.layers);
             let found = format!("{found} values");
-            return Err(HeaderError::Value { key, expected, found }.into());
+            return Err(HeaderError::Value {
+                key,
+                expected,
+                found,
+            }
+            .into());
         }
         self.rotation.check(&self.inputs())
     }
 
     /// The weights that read one input, and its width.
-    fn inputs(&self) -> Vec<(Vec<String>, usize)> {
+    pub(super) fn inputs(&self) -> Vec<(Vec<String>, usize)> {
         let mut inputs = Vec::new();
         let queries = self.heads * self.head_dim;
         let values = self.value_heads * self.state;
         for layer in 0..self.layers {
             let of = |names: &[&str], width| {
-                let names = names.iter().map(|name| format!("blk.{layer}.{name}.weight"));
+                let names = names
+                    .iter()
+                    .map(|name| format!("blk.{layer}.{name}.weight"));
                 (names.collect(), width)
             };
             inputs.extend(match self.is_attention(layer) {
-                true => [of(&["attn_q", "attn_k", "attn_v"], self.width), of(&["attn_output"], queries)],
-                false => [of(&["attn_qkv", "attn_gate"], self.width), of(&["ssm_out"], values)],
+                true => [
+                    of(&["attn_q", "attn_k", "attn_v"], self.width),
+                    of(&["attn_output"], queries),
+                ],
+                false => [
+                    of(&["attn_qkv", "attn_gate"], self.width),
+                    of(&["ssm_out"], values),
+                ],
             });
-            inputs.extend([of(&["ffn_gate", "ffn_up"], self.width), of(&["ffn_down"], self.inner)]);
+            inputs.extend([
+                of(&["ffn_gate", "ffn_up"], self.width),
+                of(&["ffn_down"], self.inner),
+            ]);
         }
         inputs.push((vec![HEAD.to_owned()], self.width));
         inputs
@@ -175,7 +265,8 @@ impl Keys<'_, '_> {
     }
 
     fn size(&self, key: &str, max: usize) -> Result<usize, FileError> {
-        self.keys.require(&Keys::key(key), "a dimension of the model")?;
+        self.keys
+            .require(&Keys::key(key), "a dimension of the model")?;
         self.size_or(key, 0, max)
     }
 
@@ -189,7 +280,12 @@ impl Keys<'_, '_> {
             found => {
                 let (key, expected) = ("a dimension", format!("`{whole}` of at most {max}"));
                 let found = found.to_string();
-                Err(HeaderError::Value { key, expected, found }.into())
+                Err(HeaderError::Value {
+                    key,
+                    expected,
+                    found,
+                }
+                .into())
             }
         }
     }
@@ -202,7 +298,12 @@ impl Keys<'_, '_> {
             false => {
                 let (key, expected) = ("a number", format!("`{whole}` above 0"));
                 let found = found.to_string();
-                Err(HeaderError::Value { key, expected, found }.into())
+                Err(HeaderError::Value {
+                    key,
+                    expected,
+                    found,
+                }
+                .into())
             }
         }
     }

@@ -5,12 +5,15 @@
 //! | file | concept |
 //! |---|---|
 //! | `config` | the dimensions of a model, from the keys of a file |
+//! | `dims` | the dimensions of a model without a file |
 //! | `rotation` | which products have rotated inputs |
 
 mod config;
+mod dims;
 mod rotation;
 
 pub(crate) use config::Qwen35;
+pub use dims::Qwen35Dims;
 
 use crate::graph::{Builder, Graph, GraphError, ParamId, Prepare, Rows};
 use atome_spec::{Op, layout};
@@ -116,7 +119,9 @@ impl Recorder<'_> {
         let [q, k, v] = mixed.split([keys, keys, values]);
         let [both] = mixed.split([2 * keys]);
         let call = g.call("l2_norm", Op::L2Norm);
-        call.arg("x", both).size("head_dim", dim).scalar("eps", self.eps);
+        call.arg("x", both)
+            .size("head_dim", dim)
+            .scalar("eps", self.eps);
         let [decay, share] = self.gates(g, h, heads);
         let state = g.state("state", values * dim);
         let out = g.rows("mixed", values);
@@ -153,7 +158,10 @@ impl Recorder<'_> {
             let near = 1.0 / (self.width as f32).sqrt();
             let w = g.floats(name, &[heads, self.width], (-near, near));
             let out = g.rows(name, heads);
-            g.call(name, Op::MatMul).arg("w", w).arg("x", h).arg("out", out);
+            g.call(name, Op::MatMul)
+                .arg("w", w)
+                .arg("x", h)
+                .arg("out", out);
             out
         });
         let dt = g.floats("ssm_dt.bias", &[heads], STEP);
@@ -186,14 +194,19 @@ impl Recorder<'_> {
         self.head_norm(g, "attn_k_norm.weight", k, dim);
         for (name, rows) in [("rope_q", q), ("rope_k", k)] {
             let call = g.call(name, Op::Rope);
-            call.arg("angles", angles).arg("x", rows).size("head_dim", dim);
+            call.arg("angles", angles)
+                .arg("x", rows)
+                .size("head_dim", dim);
         }
         let keys = g.cache("keys", row, 1);
         let values = g.cache("values", 1, row);
         let out = g.rows("mixed", queries);
         g.each_token(|g| {
             let call = g.call("append", Op::KvAppend);
-            call.arg("k", k).arg("v", v).arg("keys", keys).arg("values", values);
+            call.arg("k", k)
+                .arg("v", v)
+                .arg("keys", keys)
+                .arg("values", values);
             let call = g.call("attend", Op::Attend);
             call.arg("q", q).arg("keys", keys).arg("values", values);
             call.arg("out", out).size("head_dim", dim);
@@ -210,7 +223,11 @@ impl Recorder<'_> {
         let gate = self.product(g, "ffn_gate.weight", input, self.inner);
         let up = self.product(g, "ffn_up.weight", input, self.inner);
         let out = g.rows("inner", self.inner);
-        let operands = [("gate", gate.into()), ("up", up.into()), ("out", out.into())];
+        let operands = [
+            ("gate", gate.into()),
+            ("up", up.into()),
+            ("out", out.into()),
+        ];
         g.map("inner", "out = silu(gate) * up", &operands);
         self.add(g, layer, ("ffn_down.weight", out), x);
     }
@@ -254,7 +271,10 @@ impl Recorder<'_> {
     /// `out = signs * x`, by the signs of rows so wide, or a copy where there are none.
     fn signs(&self, g: &mut Builder, name: &str, x: Rows, out: Rows) {
         let [from, to] = [("x", x.into()), ("y", out.into())];
-        let signs = self.signs.get(&x.width()).map(|signs| ("s", (*signs).into()));
+        let signs = self
+            .signs
+            .get(&x.width())
+            .map(|signs| ("s", (*signs).into()));
         match (signs, x == out) {
             (Some(signs), true) => g.map(name, "x = x * s", &[from, signs]),
             (Some(signs), false) => g.map(name, "y = x * s", &[from, signs, to]),

@@ -22,7 +22,16 @@ const INVERSE: &str = "prism.hadamard.inverse_weight_names";
 const GROUPED: &str = "prism.hadamard.gdn_v_grouped";
 /// Keys that are known; another one may change what a model computes.
 const KNOWN: [&str; 11] = [
-    VERSION, TIED, BLOCK, TRANSFORM.0, AXIS.0, SIGN_MODE, SIGN_WIDTHS, SIGN_VALUES, WEIGHTS, INVERSE,
+    VERSION,
+    TIED,
+    BLOCK,
+    TRANSFORM.0,
+    AXIS.0,
+    SIGN_MODE,
+    SIGN_WIDTHS,
+    SIGN_VALUES,
+    WEIGHTS,
+    INVERSE,
     GROUPED,
 ];
 /// The greatest block that there is a kernel for.
@@ -55,7 +64,11 @@ impl Rotation {
     pub(super) fn read(keys: &Metadata<'_>, tied: bool) -> Result<Rotation, FileError> {
         let mut own = keys.iter().filter(|entry| entry.key.starts_with("prism."));
         if let Some(entry) = own.find(|entry| !KNOWN.contains(&entry.key)) {
-            return Err(fault(VERSION, "keys that are known, as an unknown one may change the model", entry.key));
+            return Err(fault(
+                VERSION,
+                "keys that are known, as an unknown one may change the model",
+                entry.key,
+            ));
         }
         let Some(version) = keys.u32(VERSION)? else {
             return match keys.iter().find(|entry| entry.key.starts_with("prism.")) {
@@ -87,7 +100,11 @@ impl Rotation {
         match (version, tied) {
             (2, false) => return Err(fault(TIED, "false beside an `output.weight`", "true")),
             (2, true) if inverse.is_empty() => {
-                return Err(fault(INVERSE, "`token_embd.weight`, which is the output", "nothing"));
+                return Err(fault(
+                    INVERSE,
+                    "`token_embd.weight`, which is the output",
+                    "nothing",
+                ));
             }
             (2, true) => drop(weights.insert(HEAD.to_owned())),
             _ => {}
@@ -101,6 +118,17 @@ impl Rotation {
         })
     }
 
+    /// Rotations of the embeddings and of the inputs of these weights, without signs.
+    pub(super) fn of_all(block: usize, weights: impl Iterator<Item = String>) -> Rotation {
+        Rotation {
+            block,
+            weights: weights.collect(),
+            turns_embeddings: true,
+            signs: BTreeMap::new(),
+            orders_heads: false,
+        }
+    }
+
     /// Checks that there is a product for each weight, that all products of one input are alike, and that blocks and signs
     /// fit the inputs.
     ///
@@ -108,13 +136,21 @@ impl Rotation {
     /// The first that is not so.
     pub(super) fn check(&self, shared: &[(Vec<String>, usize)]) -> Result<(), FileError> {
         let products = || shared.iter().flat_map(|(names, _)| names);
-        if let Some(name) = self.weights.iter().find(|name| !products().any(|known| known == *name)) {
+        if let Some(name) = self
+            .weights
+            .iter()
+            .find(|name| !products().any(|known| known == *name))
+        {
             return Err(fault(WEIGHTS, "weights of products that are rotated", name));
         }
         for (names, width) in shared {
             let turned: Vec<bool> = names.iter().map(|name| self.turns(name)).collect();
             if turned.iter().any(|turns| *turns != turned[0]) {
-                return Err(fault(WEIGHTS, "all weights that read one input, or none", &names[0]));
+                return Err(fault(
+                    WEIGHTS,
+                    "all weights that read one input, or none",
+                    &names[0],
+                ));
             }
             if !turned[0] {
                 continue;
@@ -183,10 +219,16 @@ fn signs(keys: &Metadata<'_>) -> Result<BTreeMap<usize, Vec<f32>>, FileError> {
     let mut rest = values.as_slice();
     let mut signs = BTreeMap::new();
     for width in widths {
-        let of = usize::try_from(width).ok().and_then(|n| rest.split_at_checked(n));
+        let of = usize::try_from(width)
+            .ok()
+            .and_then(|n| rest.split_at_checked(n));
         let Some((of, others)) = of else {
             let found = format!("{} values", values.len());
-            return Err(fault(SIGN_VALUES, "one for each column of `sign_widths`", &found));
+            return Err(fault(
+                SIGN_VALUES,
+                "one for each column of `sign_widths`",
+                &found,
+            ));
         };
         if let Some(other) = of.iter().find(|sign| !matches!(sign, 1 | -1)) {
             return Err(fault(SIGN_VALUES, "1 or -1", &other.to_string()));
@@ -198,7 +240,11 @@ fn signs(keys: &Metadata<'_>) -> Result<BTreeMap<usize, Vec<f32>>, FileError> {
         [] => Ok(signs),
         more => {
             let found = format!("{} more", more.len());
-            Err(fault(SIGN_VALUES, "one for each column of `sign_widths`", &found))
+            Err(fault(
+                SIGN_VALUES,
+                "one for each column of `sign_widths`",
+                &found,
+            ))
         }
     }
 }
@@ -212,4 +258,3 @@ fn fault(key: &'static str, expected: &str, found: &str) -> FileError {
     }
     .into()
 }
-

@@ -92,7 +92,7 @@ impl Bytes<'_> {
             Kind::TritTable { cols, packing, .. } => table(part, bytes, at, (packing, cols)).err(),
             Kind::Table { cols, .. } => self.rows(part, bytes, at, cols),
             Kind::Scales { .. } => numbers(part, bytes, at, f32::is_sign_positive),
-            Kind::Floats { .. } => numbers(part, bytes, at, |_| true),
+            Kind::GroupScales { .. } | Kind::Floats { .. } => numbers(part, bytes, at, |_| true),
             // Whoever reads it checks it.
             Kind::Vocabulary { .. } => None,
         }

@@ -49,6 +49,10 @@ pub(super) enum Kind {
     Scales {
         rows: usize,
     },
+    /// The scales of groups of a ternary tensor's columns, row after row.
+    GroupScales {
+        elems: usize,
+    },
     Floats {
         elems: usize,
     },
@@ -69,9 +73,12 @@ pub(super) struct Piece {
 }
 
 impl Layout {
-    /// That of a model of these tensors: where all its matrices are read for int8 activations, they lie as kernels read
-    /// them.
+    /// That of a model of these tensors: where all its matrices are read for int8 activations, or have scales for groups of
+    /// columns, they lie as kernels read them.
     pub(crate) fn of(params: &[Param]) -> Layout {
+        if has_groups(params) {
+            return Layout::Tiled;
+        }
         let is_read_so = |param: &Param| match param.kind {
             ParamKind::Ternary { role, .. } => role == Role::MatrixI8,
             ParamKind::Table { .. } | ParamKind::Floats(_) => true,
@@ -99,7 +106,21 @@ impl Layout {
     }
 }
 
+/// Whether ternary tensors have scales for groups of columns.
+pub(crate) fn has_groups(params: &[Param]) -> bool {
+    params.iter().any(|param| param.kind.group().is_some())
+}
+
 impl Encoding {
+    /// The same for a model of these tensors: those with scales for groups of columns are of int2, tables too.
+    pub(crate) fn of(self, params: &[Param]) -> Encoding {
+        let table = Some(Packing::Int2);
+        match has_groups(params) {
+            true => Encoding { table, ..self },
+            false => self,
+        }
+    }
+
     /// Tensors start at a multiple of this many bytes, as far as the lengths of those before allow.
     pub(super) const fn align_bytes(self) -> usize {
         match (self.layout, self.table) {
@@ -140,7 +161,17 @@ impl Encoding {
                         },
                         None => Kind::Trits { rows, cols },
                     };
+                    let scales = format!("{name}.scales");
                     add(name, kind, Dtype::U8, vec![self.bytes(kind)]);
+                    if let Some(group) = param.kind.group() {
+                        let (shape, elems) = ([rows, cols / group], rows * (cols / group));
+                        add(
+                            scales,
+                            Kind::GroupScales { elems },
+                            Dtype::F32,
+                            shape.to_vec(),
+                        );
+                    }
                 }
                 ParamKind::Table { rows, cols } => {
                     let kind = Kind::Table { rows, cols };
@@ -192,7 +223,9 @@ impl Encoding {
                 embed::words(packing, rows, cols).saturating_mul(4)
             }
             Kind::Table { cols, .. } => rows.saturating_mul(self.embedding.row_bytes(cols)),
-            Kind::Scales { .. } | Kind::Floats { .. } => rows.saturating_mul(4),
+            Kind::Scales { .. } | Kind::GroupScales { .. } | Kind::Floats { .. } => {
+                rows.saturating_mul(4)
+            }
             Kind::Vocabulary { .. } => rows,
         }
     }
@@ -230,7 +263,7 @@ impl Kind {
             | Kind::TritTable { rows, .. }
             | Kind::Table { rows, .. }
             | Kind::Scales { rows } => rows,
-            Kind::Floats { elems } => elems,
+            Kind::GroupScales { elems } | Kind::Floats { elems } => elems,
             Kind::Vocabulary { bytes } => bytes,
         }
     }

@@ -28,7 +28,7 @@ mod write;
 pub use metadata::ContainerInfo;
 pub use write::{ContainerOptions, PackSummary, PackedTensor};
 
-pub(crate) use layout::{Encoding, Layout};
+pub(crate) use layout::{Encoding, Layout, has_groups};
 pub(crate) use metadata::Metadata;
 pub(crate) use read::Container;
 pub(crate) use write::Writer;

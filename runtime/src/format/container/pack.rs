@@ -66,6 +66,16 @@ impl Tensors<'_> {
                 bytes: self.vocabulary[part.rows.clone()].to_vec(),
                 seen: Seen::default(),
             },
+            (Kind::GroupScales { .. }, _) => {
+                let matrix = name
+                    .strip_suffix(".scales")
+                    .and_then(|n| self.by_name.get(n));
+                let groups = matrix.and_then(Tensor::as_ternary);
+                let Some(groups) = groups.and_then(|w| w.groups.as_ref()) else {
+                    unreachable!("the tensors are those of the parameters");
+                };
+                floats(&*groups.scales, part)?
+            }
             (Kind::Scales { .. }, _) => {
                 let table = name
                     .strip_suffix(".scales")

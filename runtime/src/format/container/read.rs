@@ -11,7 +11,7 @@ use crate::error::FileError;
 use crate::progress::Progress;
 use crate::tensor::{
     BlockSums, EmbeddingTable, EmbeddingType, FileFloats, Kind as ParamKind, Param, Source, Stored,
-    Tables, Tensor, Tensors, Ternary, TernaryTensor, trits,
+    Tables, Tensor, Tensors, Ternary, TernaryGroups, TernaryTensor, trits,
 };
 use crate::tokenizer::TokenizerKind;
 use std::collections::BTreeMap;
@@ -147,7 +147,9 @@ impl Contents<'_> {
     fn tensor(&self, param: &Param) -> Result<Tensor, FileError> {
         let name = param.name.as_str();
         Ok(match param.kind {
-            ParamKind::Ternary { rows, cols, .. } => self.ternary(name, (rows, cols))?,
+            ParamKind::Ternary {
+                rows, cols, group, ..
+            } => self.ternary(name, (rows, cols), group)?,
             ParamKind::Table { rows, cols } => Tensor::Table(self.table(name, (rows, cols))),
             ParamKind::Floats(_) => Tensor::Floats(Arc::new(self.vector(name))),
         })
@@ -191,11 +193,20 @@ impl Contents<'_> {
     }
 
     /// A matrix row after row is unpacked at once, which checks it; one as kernels read it stays where it is.
-    fn ternary(&self, name: &str, shape: (usize, usize)) -> Result<Tensor, FileError> {
+    fn ternary(
+        &self,
+        name: &str,
+        shape: (usize, usize),
+        group: Option<usize>,
+    ) -> Result<Tensor, FileError> {
         let kind = self.pieces[name].piece.kind;
         let bytes = self.encoding.bytes_of(kind, shape.0);
         let (stored, packing) = (self.stored(name, bytes), self.encoding.packing);
         let scale = self.scales[name];
+        let groups = group.map(|cols| TernaryGroups {
+            cols,
+            scales: Arc::new(self.vector(&format!("{name}.scales"))),
+        });
         let name = name.to_owned();
         if let Kind::TritTable { packing, .. } = kind {
             let rows = Arc::new(TritTable {
@@ -207,7 +218,7 @@ impl Contents<'_> {
             return Ok(Tensor::Ternary(TernaryTensor {
                 rows,
                 scale,
-                groups: None,
+                groups,
             }));
         }
         Ok(match self.encoding.layout {
@@ -231,10 +242,10 @@ impl Contents<'_> {
                     stored,
                 });
                 Tensor::Ternary(TernaryTensor {
-                rows,
-                scale,
-                groups: None,
-            })
+                    rows,
+                    scale,
+                    groups,
+                })
             }
         })
     }

@@ -104,7 +104,14 @@ impl Builder {
         if !(base.is_finite() && base > 0.0) {
             let (name, expected) = ("base".into(), "a number above 0");
             let found = format!("{base:?}");
-            self.refuse("angles", GraphFault::Scalar { name, expected, found });
+            self.refuse(
+                "angles",
+                GraphFault::Scalar {
+                    name,
+                    expected,
+                    found,
+                },
+            );
         }
         if self.graph.angles.replace(Angles { rows, base }).is_some() {
             self.refuse(name, GraphFault::SecondAngles);

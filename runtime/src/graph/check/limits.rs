@@ -79,7 +79,9 @@ pub(in crate::graph) fn param(kind: &Kind, (low, high): (f32, f32)) -> Result<()
     for dim in dims {
         size("numbers in a dimension", *dim, WIDTH)?;
     }
-    if let Kind::Ternary { group: Some(group), .. } = *kind
+    if let Kind::Ternary {
+        group: Some(group), ..
+    } = *kind
         && !(GROUPS.contains(&group) && cols.is_multiple_of(group))
     {
         return Err(GraphFault::Group { cols, group });

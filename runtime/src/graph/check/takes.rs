@@ -40,8 +40,12 @@ pub(super) fn takes(op: Op, signature: &Signature, buffer: &BufferDef) -> Takes 
         (_, Content::Table(_), _) => Takes::Table,
         (Op::AttnScores, _, "scores") => Takes::Rows(Extent::Positions),
         (Op::AttnMix, _, "chosen" | "p") => Takes::Rows(Extent::Kept),
-        (Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::Attend, _, "keys" | "values") => Takes::Cache,
-        (Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::Attend, ..) => Takes::Rows(Extent::Tokens),
+        (Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::Attend, _, "keys" | "values") => {
+            Takes::Cache
+        }
+        (Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::Attend, ..) => {
+            Takes::Rows(Extent::Tokens)
+        }
         _ if follows_tokens(signature, buffer) => Takes::Rows(Extent::Tokens),
         _ if buffer.access == Access::In => Takes::Floats,
         _ => Takes::State,

@@ -138,7 +138,12 @@ impl Parser<'_> {
         }
         let Some(name) = buffers.iter().find(|name| **name == word) else {
             let mut known = buffers;
-            known.extend(scalars.iter().chain(sizes).map(|name| Name::Borrowed(*name)));
+            known.extend(
+                scalars
+                    .iter()
+                    .chain(sizes)
+                    .map(|name| Name::Borrowed(*name)),
+            );
             return Err(start.error(Problem::UnknownOperand {
                 op: what.to_string(),
                 name: shown(word),

@@ -78,7 +78,9 @@ fn ports(plan: &Plan) -> Result<(), PlanError> {
         (ports.logits_rows, plan.rows_block.checked_mul(logits)),
         (ports.argmax, Some(4)),
     ];
-    let angles = ports.angles.map(|a| (a.tensor, plan.block.checked_mul(8 * a.pairs)));
+    let angles = ports
+        .angles
+        .map(|a| (a.tensor, plan.block.checked_mul(8 * a.pairs)));
     rooms.extend(angles);
     let output = plan.block.checked_mul(ports.output_bytes());
     rooms.extend(ports.output.map(|(tensor, _)| (tensor, output)));
