@@ -30,9 +30,10 @@ pub fn hgrn_bit_folder() -> Option<PathBuf> {
     data("hgrn_bit")
 }
 
-/// The folder of the hybrids of gated delta nets and attention; `None`, with a note, where there is none.
-pub fn qwen35_folder() -> Option<PathBuf> {
-    data("qwen35")
+/// A folder of hybrids of gated delta nets and attention, `qwen35`, or of their relatives, `dense`; `None`, with a note, where
+/// there is none.
+pub fn hybrids_folder(name: &str) -> Option<PathBuf> {
+    data(name)
 }
 
 fn data(family: &str) -> Option<PathBuf> {

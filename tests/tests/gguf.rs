@@ -260,8 +260,8 @@ fn what_is_no_such_model_is_refused_in_a_line() {
     let edit = || Edit::of(&model);
 
     let mut other = edit();
-    other.family = "qwen35";
-    let expected = "metadata: expected `general.architecture` to be atome, bitmamba2, hgrn_bit or graph, found \"qwen35\"";
+    other.family = "mistral";
+    let expected = "metadata: expected `general.architecture` to be atome, bitmamba2, hgrn_bit, graph, qwen35, qwen3 or bitnet, found \"mistral\"";
     assert_eq!(other.error(), expected);
 
     let mut groups = edit();

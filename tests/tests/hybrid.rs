@@ -1,23 +1,38 @@
-//! Hybrids of gated delta nets and attention: golden outputs, and the same bits however a model is run.
+//! Hybrids of gated delta nets and attention, and their relatives: golden outputs, and the same bits however a model is run.
 
 use atome::checkpoint::{self, Checkpoint};
 use atome::format::ContainerOptions;
 use atome::{Model, Options, Packing};
+use atome_codegen::testing::Rng;
 use atome_spec::Activation;
-use atome_tests::published::{distance, floats, qwen35_folder, tokens};
+use atome_tests::published::{distance, floats, hybrids_folder, tokens};
 use atome_tests::runs::{self, bits};
 use atome_tests::sessions::{batch_agrees, same_however_run};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-const NAMES: [&str; 2] = ["pq2_hadamard", "q2_tied"];
+/// The models, by the folders that they are in: the last two have attention alone.
+const MODELS: [(&str, &str); 4] = [
+    ("qwen35", "pq2_hadamard"),
+    ("qwen35", "q2_tied"),
+    ("dense", "qwen3_q2"),
+    ("dense", "bitnet_tq2"),
+];
 /// What logits are off by with f32 activations.
 const NEAR: f64 = 1e-4;
 /// What they are off by with int8 activations, as a part of their length.
 const NEAR_IN_INT8: f64 = 0.08;
 /// The margin from which greedy tokens are the same with int8 activations.
 const CLEAR: f64 = 0.5;
+
+/// Each model's folder and name; none, with a note, where there are none.
+fn models() -> Vec<(PathBuf, &'static str)> {
+    let found = MODELS
+        .iter()
+        .map(|(folder, name)| Some((hybrids_folder(folder)?, *name)));
+    found.flatten().collect()
+}
 
 fn golden(folder: &Path, name: &str) -> Vec<Value> {
     let path = folder.join(format!("golden_{name}.json"));
@@ -34,10 +49,7 @@ fn load(folder: &Path, name: &str, options: Options) -> Model {
 /// Logits within f32 arithmetic, and every greedy token, on every backend; the same bits on all.
 #[test]
 fn goldens_by_f32_on_every_backend() {
-    let Some(folder) = qwen35_folder() else {
-        return;
-    };
-    for name in NAMES {
+    for (folder, name) in models() {
         let mut reference: Vec<Vec<u32>> = Vec::new();
         for run in runs::all() {
             let options = Options {
@@ -67,10 +79,7 @@ fn goldens_by_f32_on_every_backend() {
 /// Logits within what int8 costs, and greedy tokens that are clear; the same bits on every backend, in blocks and one by one.
 #[test]
 fn goldens_by_int8_on_every_backend() {
-    let Some(folder) = qwen35_folder() else {
-        return;
-    };
-    for name in NAMES {
+    for (folder, name) in models() {
         let mut reference: Vec<Vec<u32>> = Vec::new();
         for run in runs::int8() {
             let mut session = load(&folder, name, run.options).session().expect("a slot");
@@ -106,10 +115,7 @@ fn goldens_by_int8_on_every_backend() {
 /// Step by step, in blocks and with the logits of all rows, in every way to run a model; several sessions at once.
 #[test]
 fn the_same_bits_however_run() {
-    let Some(folder) = qwen35_folder() else {
-        return;
-    };
-    for name in NAMES {
+    for (folder, name) in models() {
         let source = checkpoint::load(&folder.join(format!("{name}.gguf")), None).expect("reads");
         same_however_run(&source, &ids(19), 4);
         for run in runs::all() {
@@ -123,11 +129,8 @@ fn the_same_bits_however_run() {
 /// the other.
 #[test]
 fn packed_models_are_the_same() {
-    let Some(folder) = qwen35_folder() else {
-        return;
-    };
     let ids = ids(90);
-    for name in NAMES {
+    for (folder, name) in models() {
         let source = checkpoint::load(&folder.join(format!("{name}.gguf")), None).expect("reads");
         let options = ContainerOptions::packing(Packing::Int2);
         let bytes = checkpoint::write_container(&source, &options).expect("packs");
@@ -165,5 +168,130 @@ fn packed_models_are_the_same() {
 
 /// Ids that both models have.
 fn ids(n: u32) -> Vec<u32> {
-    (0..n).map(|i| (i * 37 + 5) % 290).collect()
+    (0..n).map(|i| (i * 37 + 5) % 280).collect()
+}
+
+/// A file that needs what there is not is refused by the key, the weight or the tensor: what is left out would be fluent
+/// nonsense.
+#[test]
+fn what_is_not_known_is_refused_by_name() {
+    let Some(folder) = hybrids_folder("qwen35") else {
+        return;
+    };
+    let bytes = fs::read(folder.join("pq2_hadamard.gguf")).expect("reads");
+    let number = |key: &str, from: u32, to: u32| {
+        // A key, the type of a u32, and the number.
+        let of = |n: u32| [key.as_bytes(), &4u32.to_le_bytes(), &n.to_le_bytes()].concat();
+        changed(&bytes, &of(from), &of(to))
+    };
+    let text = |from: &str, to: &str| changed(&bytes, from.as_bytes(), to.as_bytes());
+    let cases = [
+        (
+            text("prism.hadamard.version", "prism.hadamard.versioX"),
+            "`prism.hadamard.version` to be keys that are known",
+        ),
+        (
+            number("prism.hadamard.version", 1, 3),
+            "`prism.hadamard.version` to be 1, or 2 of a tied output, found \"3",
+        ),
+        (
+            number("prism.hadamard.version", 1, 2),
+            "`prism.hadamard.version` to be 1, or 2",
+        ),
+        (
+            number("prism.hadamard.block_size", 256, 257),
+            "`prism.hadamard.block_size` to be a power of two",
+        ),
+        (
+            number("prism.hadamard.block_size", 256, 1024),
+            "`prism.hadamard.block_size` to be a divisor of 256",
+        ),
+        (
+            text("normalized-sylvester", "normalised-sylvester"),
+            "`prism.hadamard.transform` to be normalized-sylvester",
+        ),
+        (
+            text("input-last-dimension", "input-next-dimension"),
+            "`prism.hadamard.axis` to be input-last-dimension",
+        ),
+        (
+            text("explicit", "implicit"),
+            "`prism.hadamard.sign_mode` to be `explicit` or `identity`",
+        ),
+        // The first is in the list of weights that are rotated, the other a tensor.
+        (
+            text("blk.2.ffn_down.weight", "blk.9.ffn_down.weight"),
+            "weights of products that are rotated, found \"blk.9",
+        ),
+        (
+            text("blk.2.ffn_down.weight", "blk.2.ssm_beta.weight"),
+            "weights of products that are rotated, found \"blk.2.ssm_beta",
+        ),
+        (
+            number("qwen35.ssm.inner_size", 256, 255),
+            "`qwen35.ssm.inner_size` to be",
+        ),
+        (
+            number("qwen35.ssm.time_step_rank", 4, 3),
+            "`qwen35.ssm.time_step_rank` to be a multiple",
+        ),
+        (
+            number("qwen35.attention.head_count_kv", 2, 3),
+            "`qwen35.attention.head_count` to be a multiple",
+        ),
+        (number("qwen35.block_count", 4, 5), "blk.4"),
+        (number("qwen35.block_count", 4, 3), "blk.3"),
+        (
+            number("qwen35.block_count", 4, 0),
+            "`qwen35.block_count` to be 1 or more",
+        ),
+        (number("qwen35.embedding_length", 256, 255), "255"),
+        (
+            text(
+                "general.architecture\u{8}\0\0\0\u{6}\0\0\0\0\0\0\0qwen35",
+                "general.architecture\u{8}\0\0\0\u{6}\0\0\0\0\0\0\0qwen36",
+            ),
+            "qwen36",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let fault = checkpoint::parse_checkpoint(&bytes)
+            .expect_err(expected)
+            .to_string();
+        assert!(
+            fault.contains(expected),
+            "expected {expected}\nfound {fault}"
+        );
+        assert!(!fault.contains('\n'), "{fault}");
+    }
+}
+
+/// The bytes with the first `from` replaced.
+fn changed(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let at = bytes.windows(from.len()).position(|window| window == from);
+    let at = at.expect("it is there");
+    let mut bytes = bytes.to_vec();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+/// 2,000 files with bytes of their keys and tables changed are read or refused in a line.
+#[test]
+fn damaged_keys_are_refused_in_a_line() {
+    for (folder, name) in models() {
+        let bytes = fs::read(folder.join(format!("{name}.gguf"))).expect("reads");
+        let mut random = Rng::new(7);
+        for _ in 0..1000 {
+            let mut damaged = bytes.clone();
+            for _ in 0..1 + random.below(3) {
+                // Keys of dimensions and rotations are in front, tensors behind the vocabulary.
+                let at = random.below(4000) as usize;
+                damaged[at] = random.below(256) as u8;
+            }
+            if let Err(fault) = checkpoint::parse_checkpoint(&damaged) {
+                assert!(!fault.to_string().contains('\n'), "{fault}");
+            }
+        }
+    }
 }

@@ -117,6 +117,33 @@ const CASES: &[Case] = &[
         Target::X86_64V3,
     )
     .only(Stages::NotClif),
+    // A group of columns with a scale; heads whose state is a tile; a block of two vectors.
+    case(
+        Op::GroupGemv,
+        INT2,
+        &[("rows", 16), ("groups", 2), ("group", 64)],
+        Target::X86_64V4,
+    )
+    .only(Stages::Ir),
+    case(
+        Op::GatedDelta,
+        None,
+        &[
+            ("repeats", 1),
+            ("key_heads", 1),
+            ("head_dim", 16),
+            ("tokens", 1),
+        ],
+        Target::X86_64V4,
+    )
+    .only(Stages::Ir),
+    case(
+        Op::Hadamard,
+        None,
+        &[("block", 32), ("blocks", 1)],
+        Target::X86_64V3,
+    )
+    .only(Stages::Ir),
     case(
         Op::AttnScores,
         None,

@@ -2,15 +2,15 @@
 
 use super::root::Squares;
 use super::{Lowering, strided};
-use crate::ir::{Address, BinaryOp, Builder, Size, Value};
+use crate::ir::{Address, Builder, Compare, Size, UnaryOp, Value};
 use crate::op::{Bound, BufferDef, Content, Def, Dim, Dims, dim, in_out, input, output};
 
 /// Elements from a row's start to the next one's.
 const STRIDE: Dim = dim("stride").bound(Bound::AtLeast("head_dim"));
 
 pub(super) const L2_NORM: Def = Def {
-    numerics: "For each head `x = x * (1 / max(root, eps))`, where `root` is the root of the sum of squares of `t = \
-        x`, in place of their mean; `max` is `if eps > root { eps } else { root }`.",
+    numerics: "For each head, with the root of `t = x`: where `root * sqrt(head_dim) < eps`, which is less than any length that counts, \
+        `x = (x * (1 / eps)) * 1`; else `x = (x * (1 / root)) * (1 / sqrt(head_dim))`.",
     dims: &[dim("heads"), dim("head_dim"), dim("tokens"), STRIDE],
     buffers: |d| vec![heads(d)],
     scalars: &["eps"],
@@ -79,6 +79,8 @@ fn each_head(l: &mut Lowering<'_>, body: impl Fn(&mut Builder, Value, Address)) 
 
 fn lower_l2(l: &mut Lowering<'_>) {
     let (x, width, eps) = (l.buffer("x"), l.dim("head_dim"), l.scalar("eps"));
+    let count = l.b.size_f32(&width);
+    let side = l.b.unary(UnaryOp::Sqrt, count);
     each_head(l, |b, _, head| {
         let (zeros, one) = (b.splat_f32(0.0), b.f32(1.0));
         let sums = b.for_each_vector(&width, &[zeros; 2], |b, at, lanes, sums| {
@@ -86,14 +88,20 @@ fn lower_l2(l: &mut Lowering<'_>) {
             Squares::carried(sums).add(b, value).to_vec()
         });
         let zero = b.f32(0.0);
-        let root = Squares::carried(&sums).mean(b, one).root(b, zero);
-        let root = b.binary(BinaryOp::Max, eps, root);
-        let inverse = b.div(one, root);
-        let inverse = b.splat(inverse);
+        // The length may be beyond f32 where the root of the mean is not.
+        let root = Squares::carried(&sums).mean(b, count).root(b, zero);
+        let length = b.mul(root, side);
+        let is_short = b.compare(Compare::Lt, length, eps);
+        let divisor = b.select(is_short, eps, root);
+        let inverse = b.div(one, divisor);
+        let rest = b.div(one, side);
+        let rest = b.select(is_short, one, rest);
+        let (inverse, rest) = (b.splat(inverse), b.splat(rest));
         b.for_each_vector(&width, &[], |b, at, lanes, _| {
             let at = head.clone().plus(&at);
             let value = b.load_vector(x, at.clone(), lanes.clone());
             let normal = b.mul(value, inverse);
+            let normal = b.mul(normal, rest);
             b.store(x, at, normal, lanes);
             vec![]
         });

@@ -27,7 +27,8 @@ impl HeadRows {
     }
 }
 
-/// Divides each head by its length: `x = x * (1 / max(|x|, eps))`.
+/// Divides each head by its length, or by `eps` if that is more: `x = (x * (1 / root)) * (1 / sqrt(head_dim))`, where `root` is that of
+/// the mean square, since the length may be beyond f32.
 ///
 /// The sum of squares has 16 partials and the fixed tree. Squares do not overflow: where the sum is above 2^120 it
 /// is that of `2^-80 x`. A head that is not finite becomes NaN.
@@ -36,9 +37,14 @@ impl HeadRows {
 /// If a length is wrong.
 pub fn l2_norm(rows: HeadRows, eps: f32, x: &mut [f32]) {
     rows.each(x, |_, x| {
-        let root = MeanSquare::of(x.iter().copied(), 1).root(0.0);
-        let inverse = 1.0 / if eps > root { eps } else { root };
-        x.iter_mut().for_each(|x| *x *= inverse);
+        let side = libm::sqrtf(rows.head_dim as f32);
+        let root = MeanSquare::of(x.iter().copied(), rows.head_dim).root(0.0);
+        let (divisor, rest) = match root * side < eps {
+            true => (eps, 1.0),
+            false => (root, 1.0 / side),
+        };
+        let inverse = 1.0 / divisor;
+        x.iter_mut().for_each(|x| *x = (*x * inverse) * rest);
     });
 }
 

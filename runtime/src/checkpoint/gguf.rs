@@ -9,7 +9,7 @@ use super::{ChatTemplate, Checkpoint, GenerationConfig};
 use crate::atomic_file::AtomicFile;
 use crate::classify::Labels;
 use crate::error::{ConfigError, FileError, HeaderError};
-use crate::families::qwen35::{EMBEDDINGS, HEAD, Qwen35};
+use crate::families::hybrid::{EMBEDDINGS, Form, HEAD, Hybrid};
 use crate::families::{Architecture, Config};
 use crate::format::container::has_groups;
 use crate::format::gguf::{GgufFiles, Made, Writer};
@@ -25,8 +25,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The family of hybrids of gated delta nets and attention.
-const QWEN35: &str = "qwen35";
 /// The key of the family.
 const ARCHITECTURE: &str = "general.architecture";
 /// The key, behind the family, of the text of a graph.
@@ -78,7 +76,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Checkpoint, FileError> {
 /// Whether the model in a file is of a family that is run.
 #[must_use]
 pub fn is_known_family(architecture: &str) -> bool {
-    known_family(architecture).is_some()
+    Form::of(architecture).is_some() || known_family(architecture).is_some()
 }
 
 /// The program that says it wrote a file.
@@ -97,12 +95,12 @@ fn read(
     let keys = file.metadata();
     keys.require(ARCHITECTURE, "the family of the model")?;
     let stated = keys.string(ARCHITECTURE)?.unwrap_or_default();
-    if stated == QWEN35 {
-        return qwen35(files, keys, given, progress);
+    if let Some(form) = Form::of(stated) {
+        return hybrid(form, (files, keys), given, progress);
     }
     let family = known_family(stated).ok_or_else(|| HeaderError::Value {
         key: ARCHITECTURE,
-        expected: super::container::family_names(),
+        expected: architectures(),
         found: stated.chars().take(40).collect(),
     })?;
     let of = |key: &str| format!("{}.{key}", family.name());
@@ -140,17 +138,29 @@ fn read(
     Ok(model)
 }
 
-/// A hybrid of gated delta nets and attention, which becomes a graph of its own.
-fn qwen35(
-    files: &GgufFiles,
-    keys: &Metadata<'_>,
+/// The names of all architectures, for messages.
+fn architectures() -> String {
+    let own = Architecture::ALL.map(Architecture::name);
+    match [&own[..], &Form::ALL.map(|form| form.name)]
+        .concat()
+        .as_slice()
+    {
+        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+        [] => String::new(),
+    }
+}
+
+/// A hybrid of gated delta nets and attention or a relative, which becomes a graph of its own.
+fn hybrid(
+    form: Form,
+    (files, keys): (&GgufFiles, &Metadata<'_>),
     given: Option<&Path>,
     progress: Progress<'_>,
 ) -> Result<Checkpoint, FileError> {
     if given.is_some() {
         return Err(ConfigError::Graph.into());
     }
-    let model = Qwen35::read(keys, &|name| files.look(name))?;
+    let model = Hybrid::read(form, keys, &|name| files.look(name))?;
     let mut made: BTreeMap<String, Made> = model
         .rotation
         .sign_params()

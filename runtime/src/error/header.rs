@@ -54,6 +54,16 @@ pub enum HeaderError {
         /// The value found, shortened.
         found: String,
     },
+    /// A key of a GGUF file has a value that this version does not read.
+    #[error("metadata: expected `{key}` to be {expected}, found {found:?}")]
+    Key {
+        /// The key.
+        key: String,
+        /// The accepted values.
+        expected: String,
+        /// The value found, shortened.
+        found: String,
+    },
     /// The metadata is not that which was written.
     #[error("metadata: its checksum is {found:08x}, expected {expected:08x}: damaged")]
     Checksum {

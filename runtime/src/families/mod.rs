@@ -4,12 +4,12 @@ mod atome;
 mod bitmamba2;
 mod graph;
 mod hgrn_bit;
-pub(crate) mod qwen35;
+pub(crate) mod hybrid;
 
 pub use atome::{AtomeConfig, PATHWAYS};
 pub use bitmamba2::BitMamba2Config;
 pub use hgrn_bit::HgrnBitConfig;
-pub use qwen35::Qwen35Dims;
+pub use hybrid::Qwen35Dims;
 
 use crate::error::{ConfigError, FileError};
 use crate::format::Format;

@@ -115,26 +115,15 @@ impl<'f> File<'f> {
             });
         }
         let mut unread = BTreeMap::<String, usize>::new();
-        let mut grouped = BTreeMap::<usize, usize>::new();
         for tensor in tensors(self.files) {
-            match tensor.layout() {
-                Err(_) => *unread.entry(type_name(tensor)).or_default() += 1,
-                Ok(Layout::Ternary(ternary)) if !runs(self.architecture) => {
-                    *grouped.entry(ternary.group()).or_default() += 1;
-                }
-                Ok(_) => {}
+            if tensor.layout().is_err() {
+                *unread.entry(type_name(tensor)).or_default() += 1;
             }
         }
         for (name, tensors) in unread {
             needs.push(format!(
                 "the type {name}, of {}",
                 count(tensors, "tensor", "tensors")
-            ));
-        }
-        for (group, tensors) in grouped {
-            let matrices = count(tensors, "matrix", "matrices");
-            needs.push(format!(
-                "ternary products with a scale for {group} weights, of {matrices}"
             ));
         }
         if tensors(self.files).next().is_none() {

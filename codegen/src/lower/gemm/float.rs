@@ -63,12 +63,10 @@ impl Gemm {
     /// One tile: `rows.groups * tokens.count` accumulators over all columns.
     fn tile(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) {
         if let Some(groups) = &self.groups {
-            return groups.each(
-                b,
-                (rows, tokens),
-                (self.out, &self.out_stride),
-                |b, first, _| self.group(b, rows, tokens, (first, &groups.words)),
-            );
+            let (tiles, out) = (std::slice::from_ref(rows), (self.out, &self.out_stride));
+            return groups.each(b, (tiles, tokens), out, |b, rows, first, _| {
+                self.group(b, rows, tokens, (first, &groups.words))
+            });
         }
         let zero = b.splat_f32(0.0);
         let mut acc = vec![zero; rows.groups * tokens.count];

@@ -29,38 +29,43 @@ impl Groups {
         })
     }
 
-    /// Adds up a tile; `sums` gives those of a group of columns, by its first word and its number.
+    /// Adds up some tiles of rows, one after the other for each group of columns; `sums` gives those of a tile, by the
+    /// first word of the group and its number.
     pub(super) fn each(
         &self,
         b: &mut Builder,
-        (rows, tokens): (&Rows, &Tokens<'_>),
+        (tiles, tokens): (&[Rows], &Tokens<'_>),
         (out, stride): (Buffer, &Size),
-        sums: impl Fn(&mut Builder, &Address, &Address) -> Sums,
+        sums: impl Fn(&mut Builder, &Rows, &Address, &Address) -> Sums,
     ) {
-        let places = |t: usize, g: usize| rows.out(g, &tokens.offset(t, stride));
+        let place = |rows: &Rows, t: usize, g: usize| rows.out(g, &tokens.offset(t, stride));
         let zero = b.splat_f32(0.0);
-        for t in 0..tokens.count {
-            for g in 0..rows.groups {
-                b.store(out, places(t, g), zero, rows.lanes(g));
+        for rows in tiles {
+            for t in 0..tokens.count {
+                for g in 0..rows.groups {
+                    b.store(out, place(rows, t, g), zero, rows.lanes(g));
+                }
             }
         }
         b.for_loop(self.count.clone(), &[], |b, number, _| {
             let first = Address::of(&[(number, self.words.clone())]);
-            let sums = sums(b, &first, &Address::of(&[(number, Size::ONE)]));
-            let number = Address::of(&[(number, rows.stride.clone())]);
-            let scales: Vec<Value> = (0..rows.groups)
-                .map(|g| b.load_vector(self.scales, rows.scales(g, &number), rows.lanes(g)))
-                .collect();
-            for (t, sums) in sums.chunks(rows.groups).enumerate() {
-                for (g, ((sum, factor), scale)) in sums.iter().zip(&scales).enumerate() {
-                    let scale = match factor {
-                        Some(factor) => b.mul(*factor, *scale),
-                        None => *scale,
-                    };
-                    let part = b.mul(*sum, scale);
-                    let old = b.load_vector(out, places(t, g), rows.lanes(g));
-                    let new = b.add(old, part);
-                    b.store(out, places(t, g), new, rows.lanes(g));
+            for rows in tiles {
+                let sums = sums(b, rows, &first, &Address::of(&[(number, Size::ONE)]));
+                let number = Address::of(&[(number, rows.stride.clone())]);
+                let scales: Vec<Value> = (0..rows.groups)
+                    .map(|g| b.load_vector(self.scales, rows.scales(g, &number), rows.lanes(g)))
+                    .collect();
+                for (t, sums) in sums.chunks(rows.groups).enumerate() {
+                    for (g, ((sum, factor), scale)) in sums.iter().zip(&scales).enumerate() {
+                        let scale = match factor {
+                            Some(factor) => b.mul(*factor, *scale),
+                            None => *scale,
+                        };
+                        let part = b.mul(*sum, scale);
+                        let old = b.load_vector(out, place(rows, t, g), rows.lanes(g));
+                        let new = b.add(old, part);
+                        b.store(out, place(rows, t, g), new, rows.lanes(g));
+                    }
                 }
             }
             vec![]

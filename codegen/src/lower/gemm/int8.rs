@@ -172,30 +172,37 @@ impl Gemm {
         self.part(b, tiles, tokens, (&first, &rest), &totals, more)
     }
 
-    /// A tile of a matrix whose groups of columns have scales.
+    /// A tile of a matrix whose groups of columns have scales. Of one token, tiles are as small as their sums ask for, and
+    /// memory is read as one stream.
     fn grouped(&self, b: &mut Builder, groups: &Groups, rows: &Rows, tokens: &Tokens<'_>) {
         let out = (self.out, &self.out_stride);
-        groups.each(b, (rows, tokens), out, |b, first, number| {
-            let words = (first, &groups.words);
+        let tiles = match tokens.count {
+            1 => rows.tiles(self.schedule.row_groups()),
+            _ => vec![rows.clone()],
+        };
+        groups.each(b, (&tiles, tokens), out, |b, rows, first, number| {
+            let of_token = |t: usize| tokens.offset(t, &groups.count).plus(number);
+            let scales = (0..tokens.count).map(|t| self.scale_of(b, &of_token(t)));
+            let scales: Vec<(Value, Option<Value>)> = scales.collect();
             let totals = match self.product.words_held() {
                 Some(held) => {
-                    let tiles = (std::slice::from_ref(rows), rows.groups);
-                    self.parts_of(b, tiles, tokens, words, held, &|_, _, sums| sums)
+                    let tile = (std::slice::from_ref(rows), rows.groups);
+                    let words = (first, &groups.words);
+                    self.parts_of(b, tile, tokens, words, held, &|_, _, sums| sums)
                 }
                 None => {
                     let none = self.product.none(b, tokens.count * rows.groups);
-                    self.words(b, rows, tokens, words.1, words.0, &none)
+                    self.words(b, rows, tokens, &groups.words, first, &none)
                 }
             };
             let each = rows.groups * self.product.totals();
-            let of_token = |(t, totals): (usize, &[Value])| {
-                let place = tokens.offset(t, &groups.count).plus(number);
-                let (factor, excess) = self.scale_of(b, &place);
-                let totals = totals.chunks(self.product.totals());
-                let sums = totals.map(|sums| (self.number(b, sums, excess), Some(factor)));
-                sums.collect::<Sums>()
-            };
-            totals.chunks(each).enumerate().flat_map(of_token).collect()
+            let mut numbers = Sums::new();
+            for (totals, (factor, excess)) in totals.chunks(each).zip(scales) {
+                for sums in totals.chunks(self.product.totals()) {
+                    numbers.push((self.number(b, sums, excess), Some(factor)));
+                }
+            }
+            numbers
         });
     }
 

@@ -1,21 +1,24 @@
-//! Hybrids of gated delta nets and attention, as GGUF files of the architecture `qwen35` have them: embedding; layers whose mixer
-//! is a gated delta net or, every few layers, gated attention, and a gated feed-forward; norm and head. Matrices are ternary with
-//! a scale for some columns of a row, and may be rotated by a Walsh-Hadamard transform, which their inputs are too.
+//! Hybrids of gated delta nets and attention, and their relatives with attention alone, as GGUF files of several architectures have
+//! them: embedding; layers of a mixer and a gated feed-forward; norm and head. Matrices are ternary with a scale for some columns
+//! of a row, and may be rotated by a Walsh-Hadamard transform, which their inputs are too.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `config` | the dimensions of a model, from the keys of a file |
+//! | `form` | what an architecture has that others have not |
 //! | `dims` | the dimensions of a model without a file |
 //! | `rotation` | which products have rotated inputs |
 
 mod config;
 mod dims;
+mod form;
 mod rotation;
 
-pub(crate) use config::Qwen35;
+pub(crate) use config::Hybrid;
 pub use dims::Qwen35Dims;
+pub(crate) use form::Form;
 
-use crate::graph::{Builder, Graph, GraphError, ParamId, Prepare, Rows};
+use crate::graph::{Builder, Graph, GraphError, ParamId, Prepare, Rows, typical};
 use atome_spec::{Op, layout};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -44,10 +47,10 @@ struct Input {
     sum: Rows,
 }
 
-impl Qwen35 {
+impl Hybrid {
     /// The structure of a model.
     pub(crate) fn graph(&self) -> Result<Graph, GraphError> {
-        let mut g = Builder::new("qwen35", self.context);
+        let mut g = Builder::new(self.form.name, self.context);
         let signs = self.rotation.sign_params();
         let signs = signs.map(|(name, values)| {
             let width = values.len();
@@ -63,15 +66,15 @@ impl Qwen35 {
 
 /// What records a model.
 struct Recorder<'m> {
-    model: &'m Qwen35,
+    model: &'m Hybrid,
     /// The parameters of signs, by the width of their rows.
     signs: BTreeMap<usize, ParamId>,
 }
 
 impl Deref for Recorder<'_> {
-    type Target = Qwen35;
+    type Target = Hybrid;
 
-    fn deref(&self) -> &Qwen35 {
+    fn deref(&self) -> &Hybrid {
         self.model
     }
 }
@@ -80,7 +83,11 @@ impl Recorder<'_> {
     fn record(&self, mut g: Builder) -> Result<Graph, GraphError> {
         let angles = g.angles("angles", self.rotary / 2, self.base);
         let x = g.rows("x", self.width);
-        let table = self.matrix(&mut g, EMBEDDINGS, [self.vocab, self.width]);
+        let shape = [self.vocab, self.width];
+        let table = match self.has_ternary_embeddings {
+            true => self.matrix(&mut g, EMBEDDINGS, shape),
+            false => g.table(EMBEDDINGS, shape, typical::TABLE),
+        };
         g.look_up("embed", table, x);
         if self.rotation.turns_embeddings() {
             self.hadamard(&mut g, "embed", x);
@@ -98,7 +105,13 @@ impl Recorder<'_> {
         }
         g.head(|g| {
             let h = g.rms_norm("output_norm.weight", x, self.eps);
-            self.product_of(g, HEAD, h, self.vocab)
+            match self.has_ternary_head {
+                true => self.product_of(g, HEAD, h, self.vocab),
+                false => {
+                    let near = 1.0 / (self.width as f32).sqrt();
+                    self.dense(g, HEAD, (h, self.vocab), (-near, near))
+                }
+            }
         });
         g.finish()
     }
@@ -156,13 +169,7 @@ impl Recorder<'_> {
     fn gates(&self, g: &mut Builder, h: Rows, heads: usize) -> [Rows; 2] {
         let [alpha, beta] = ["ssm_alpha.weight", "ssm_beta.weight"].map(|name| {
             let near = 1.0 / (self.width as f32).sqrt();
-            let w = g.floats(name, &[heads, self.width], (-near, near));
-            let out = g.rows(name, heads);
-            g.call(name, Op::MatMul)
-                .arg("w", w)
-                .arg("x", h)
-                .arg("out", out);
-            out
+            self.dense(g, name, (h, heads), (-near, near))
         });
         let dt = g.floats("ssm_dt.bias", &[heads], STEP);
         let a = g.floats("ssm_a", &[heads], DECAY);
@@ -179,19 +186,40 @@ impl Recorder<'_> {
         [decay, share]
     }
 
-    /// Adds what gated attention makes of `h` to `x`.
+    /// The product of rows with floats.
+    fn dense(
+        &self,
+        g: &mut Builder,
+        name: &str,
+        (x, width): (Rows, usize),
+        near: (f32, f32),
+    ) -> Rows {
+        let w = g.floats(name, &[width, x.width()], near);
+        let out = g.rows(name, width);
+        let call = g.call(name, Op::MatMul);
+        call.arg("w", w).arg("x", x).arg("out", out);
+        out
+    }
+
+    /// Adds what attention makes of `h` to `x`.
     fn attention(&self, g: &mut Builder, layer: usize, (h, x): (Rows, Rows), angles: Rows) {
         let (dim, queries) = (self.head_dim, self.heads * self.head_dim);
         let row = self.kv_heads * dim;
         let input = self.input(g, layer, "attn_q.weight", h);
-        let both = self.product(g, "attn_q.weight", input, 2 * queries);
+        let parts = 1 + usize::from(self.form.has_gates);
+        let both = self.product(g, "attn_q.weight", input, parts * queries);
         let k = self.product(g, "attn_k.weight", input, row);
         let v = self.product(g, "attn_v.weight", input, row);
         // A head's query lies before its gate.
-        let both = transposed(g, "heads", both, [self.heads, 2]);
-        let [q, gate] = both.split([queries; 2]);
-        self.head_norm(g, "attn_q_norm.weight", q, dim);
-        self.head_norm(g, "attn_k_norm.weight", k, dim);
+        let both = match self.form.has_gates {
+            true => transposed(g, "heads", both, [self.heads, 2]),
+            false => both,
+        };
+        let [q] = both.split([queries]);
+        if self.form.has_head_norms {
+            self.head_norm(g, "attn_q_norm.weight", q, dim);
+            self.head_norm(g, "attn_k_norm.weight", k, dim);
+        }
         for (name, rows) in [("rope_q", q), ("rope_k", k)] {
             let call = g.call(name, Op::Rope);
             call.arg("angles", angles)
@@ -211,14 +239,18 @@ impl Recorder<'_> {
             call.arg("q", q).arg("keys", keys).arg("values", values);
             call.arg("out", out).size("head_dim", dim);
         });
-        let operands = [("gate", gate.into()), ("out", out.into())];
-        g.map("gate", "out = out * sigmoid(gate)", &operands);
+        if self.form.has_gates {
+            let [_, gate] = both.split([queries; 2]);
+            let operands = [("gate", gate.into()), ("out", out.into())];
+            g.map("gate", "out = out * sigmoid(gate)", &operands);
+        }
+        let out = self.inner_norm(g, "attn_sub_norm.weight", out);
         self.add(g, layer, ("attn_output.weight", out), x);
     }
 
     /// Adds what a gated feed-forward makes of `x` to it.
     fn feed_forward(&self, g: &mut Builder, layer: usize, x: Rows) {
-        let h = g.rms_norm("post_attention_norm.weight", x, self.eps);
+        let h = g.rms_norm(self.form.feed_forward_norm, x, self.eps);
         let input = self.input(g, layer, "ffn_gate.weight", h);
         let gate = self.product(g, "ffn_gate.weight", input, self.inner);
         let up = self.product(g, "ffn_up.weight", input, self.inner);
@@ -228,8 +260,21 @@ impl Recorder<'_> {
             ("up", up.into()),
             ("out", out.into()),
         ];
-        g.map("inner", "out = silu(gate) * up", &operands);
+        let text = match self.is_squared {
+            true => "out = squared_relu(gate) * up",
+            false => "out = silu(gate) * up",
+        };
+        g.map("inner", text, &operands);
+        let out = self.inner_norm(g, "ffn_sub_norm.weight", out);
         self.add(g, layer, ("ffn_down.weight", out), x);
+    }
+
+    /// The norm of `rows` before a layer's last product, where models have one.
+    fn inner_norm(&self, g: &mut Builder, name: &str, rows: Rows) -> Rows {
+        match self.form.has_inner_norms {
+            true => g.rms_norm(name, rows, self.eps),
+            false => rows,
+        }
     }
 
     /// Adds a product of `rows` to `x`.

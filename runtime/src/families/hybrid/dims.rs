@@ -1,6 +1,6 @@
 //! A model by its dimensions alone, for benchmarks and tests that have no file.
 
-use super::Qwen35;
+use super::Hybrid;
 use super::rotation::Rotation;
 use crate::error::FileError;
 use crate::graph::Graph;
@@ -46,7 +46,7 @@ impl Qwen35Dims {
     /// # Errors
     /// If there is no model of these dimensions.
     pub fn graph(&self) -> Result<Graph, FileError> {
-        let mut model = Qwen35::of(self);
+        let mut model = Hybrid::of(self);
         if let Some(block) = self.hadamard_block {
             let rotated = model.inputs().into_iter().flat_map(|(names, _)| names);
             model.rotation = Rotation::of_all(block, rotated);
