@@ -144,10 +144,10 @@ fn files_of_other_programs_are_described() {
         said.code == Some(0) && said.out.contains("gated_delta-f32"),
         "{said:?}"
     );
-    for (file, expected) in [("vocab/gpt-2.gguf", "weights: the file has none")] {
-        let path = data.join(file);
-        let said = fixture.run(&["inspect", path.to_str().unwrap()]);
-        assert_eq!(said.code, Some(0), "{said:?}");
-        assert!(said.out.contains(expected), "{}", said.out);
-    }
+    let path = data.join("vocab/gpt-2.gguf");
+    let said = fixture.run(&["inspect", path.to_str().unwrap()]);
+    assert!(
+        said.code == Some(0) && said.out.contains("weights: the file has none"),
+        "{said:?}"
+    );
 }

@@ -177,6 +177,7 @@ fn hybrid(
     let told = Counter::new(checkpoint.parameters(), progress);
     let params = checkpoint.params();
     checkpoint.tensors = files.tensors_with(params, &made, &|elems| told.add(elems))?;
+    checkpoint.chat = ChatTemplate::in_gguf(keys, "")?.map(Arc::new);
     checkpoint.with_found(vocabulary(keys, ""))
 }
 

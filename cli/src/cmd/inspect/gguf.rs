@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::units::{count, grouped};
 use atome::checkpoint;
-use atome_gguf::{Array, Gguf, Layout, Metadata, Tensor, Value, ValueType};
+use atome_gguf::{Array, Gguf, Metadata, Tensor, Value, ValueType};
 use serde::Serialize;
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
