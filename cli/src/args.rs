@@ -30,7 +30,7 @@ pub(crate) struct LoadArgs {
     pub(crate) machine: MachineArgs,
 }
 
-/// How a model is run. The answer does not depend on any of these but the activations.
+/// How a model is run. The answer does not depend on any of these but the activations, and the context where it is full.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MachineArgs {
     /// What runs the model: machine code made at load, kernels compiled ahead of time, or the
@@ -61,6 +61,10 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_name = "TYPE", value_parser = named::<Activation>(Activation::NAMES))]
     pub(crate) activations: Option<Activation>,
 
+    /// Positions that attention looks back, of a model that leaves it open [default: what its file says, at most 4096]
+    #[arg(long, value_name = "N")]
+    pub(crate) context: Option<usize>,
+
     /// Run by the default kernels and threads, whatever `atome tune` has found
     #[arg(long)]
     pub(crate) no_tune: bool,
@@ -84,6 +88,7 @@ impl MachineArgs {
             threads: self.threads,
             no_multiply: self.no_multiply,
             activations: self.activations,
+            context: self.context,
             tuning: match self.no_tune {
                 true => Tuning::Off,
                 false => Tuning::Find,

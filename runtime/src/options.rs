@@ -35,6 +35,9 @@ pub struct Options {
     /// What products multiply, of a model that leaves it open: f32, or int8, which is some times faster and rounds what
     /// is multiplied. `None` for what the model says. Logits depend on it.
     pub activations: Option<Activation>,
+    /// Positions that attention looks back, of a model that leaves it open; beyond, the oldest leave. `None` for what the model
+    /// says. Sessions have room for their keys and values, which takes memory as it is used.
+    pub context: Option<usize>,
     /// Whether embedding tables that stay in the model's file are checked when it is loaded, which reads all of them.
     /// Otherwise a row is checked when its token is asked for, before anything of a session changes.
     pub check_tables: bool,
@@ -79,6 +82,7 @@ impl Default for Options {
             huge_pages: true,
             packing: None,
             activations: None,
+            context: None,
             check_tables: false,
         }
     }

@@ -1,8 +1,9 @@
 //! Hybrids of gated delta nets and attention, and their relatives: golden outputs, and the same bits however a model is run.
 
 use atome::checkpoint::{self, Checkpoint};
+use atome::families::AtomeConfig;
 use atome::format::ContainerOptions;
-use atome::{Model, Options, Packing};
+use atome::{BackendKind, Model, Options, Packing};
 use atome_codegen::testing::Rng;
 use atome_spec::Activation;
 use atome_tests::published::{distance, floats, hybrids_folder, tokens};
@@ -164,6 +165,46 @@ fn packed_models_are_the_same() {
             );
         }
     }
+}
+
+/// A shorter context is what is remembered; within it nothing changes. Where it is full, the oldest positions leave.
+#[test]
+fn the_context_is_as_long_as_somebody_asks() {
+    for (folder, name) in models() {
+        let open = |context, backend| {
+            let options = Options {
+                context,
+                backend,
+                ..Options::default()
+            };
+            load(&folder, name, options).session().expect("a slot")
+        };
+        let [mut usual, mut short] = [None, Some(40)].map(|n| open(n, BackendKind::Auto));
+        let mut interpreted = open(Some(40), BackendKind::Interp);
+        for ids in [ids(40), ids(9)] {
+            [&mut usual, &mut short, &mut interpreted].map(|s| s.prefill(&ids).expect("tokens"));
+            assert_eq!(bits(short.logits()), bits(interpreted.logits()), "{name}");
+            let same = bits(usual.logits()) == bits(short.logits());
+            assert_eq!(same, ids.len() == 40, "{name}");
+        }
+        assert!(short.model().info().state_bytes < usual.model().info().state_bytes);
+    }
+    let options = Options {
+        context: Some(64),
+        ..Options::default()
+    };
+    let atome = AtomeConfig {
+        vocab_size: 64,
+        d_model: 16,
+        n_layers: 1,
+        d_head: 8,
+        top_k: 2,
+        kernel_size: 3,
+        max_seq: 32,
+    };
+    let atome = Checkpoint::random(atome, None, 1);
+    let fault = Model::from_checkpoint(&atome, &options).expect_err("its window is its own");
+    assert!(fault.to_string().contains("expected no context, found 64"), "{fault}");
 }
 
 /// Ids that both models have.

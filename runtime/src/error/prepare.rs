@@ -11,6 +11,20 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepareError {
+    /// A context of a model that has its own, or none.
+    #[error("expected no context, found {asked} positions: how far the model looks back is part of it")]
+    NoContext {
+        /// Positions asked for.
+        asked: usize,
+    },
+    /// A context that the model does not allow.
+    #[error("expected a context of 1 to {most} positions, found {asked}")]
+    Context {
+        /// Positions asked for.
+        asked: usize,
+        /// The most that the model may look back.
+        most: usize,
+    },
     /// Activations that the model does not allow.
     #[error(
         "expected the model's activations, {found}, found that {asked} was asked for: it does not leave them open"

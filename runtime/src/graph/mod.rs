@@ -63,6 +63,7 @@
 //! | `signature` | the operands of each call, in the order of its kernel |
 //! | `dims` | dimensions of a call, which are the widths of its operands |
 //! | `check`, `fault` | whether a recording is a graph, and what is wrong with it |
+//! | `window` | a graph that looks back another number of positions |
 //! | `text` | a graph as text, printed and read |
 
 mod activations;
@@ -74,6 +75,7 @@ mod fault;
 mod functions;
 mod signature;
 mod text;
+mod window;
 
 pub use crate::tensor::Prepare;
 pub use atome_spec::Op;

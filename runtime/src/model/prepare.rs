@@ -131,14 +131,29 @@ fn plan<'m>(
         no_multiply: options.no_multiply,
     };
     let block = options.block.max(1);
-    let graph = graph(source, options.activations)?;
+    let graph = graph(source, options)?;
     let planned = plan::plan(&graph, &source.tensors, block, products)?;
     Ok((tokenizer, planned))
 }
 
-/// The graph of a model by activations that it allows.
-fn graph(source: &Checkpoint, asked: Option<Activation>) -> Result<Arc<Graph>, PrepareError> {
-    let graph = source.graph();
+/// The graph of a model with what of it is open.
+fn graph(source: &Checkpoint, options: &Options) -> Result<Arc<Graph>, PrepareError> {
+    let graph = by_activations(source.graph(), options.activations)?;
+    let Some(asked) = options.context else {
+        return Ok(graph);
+    };
+    match graph.most_positions() {
+        None => Err(PrepareError::NoContext { asked }),
+        Some(most) if (1..=most).contains(&asked) => Ok(Arc::new(graph.with_window(asked))),
+        Some(most) => Err(PrepareError::Context { asked, most }),
+    }
+}
+
+/// A graph by activations that it allows.
+fn by_activations(
+    graph: &Arc<Graph>,
+    asked: Option<Activation>,
+) -> Result<Arc<Graph>, PrepareError> {
     let (found, both) = graph.activations();
     match asked {
         Some(Activation::F32) if both => Ok(Arc::new(graph.in_f32())),

@@ -83,13 +83,13 @@ mod tests {
     #[test]
     fn no_more_come_in_than_there_is_room_for() {
         let gate = Gate::new(2, 3);
-        let three = gate.enter(3).ok().expect("room");
-        let two = gate.enter(2).ok().expect("room");
+        let three = gate.enter(3).expect("room");
+        let two = gate.enter(2).expect("room");
         assert_eq!(gate.enter(1).err(), Some(1));
         assert_eq!(gate.inside(), 5);
         drop(three);
         assert!(gate.enter(4).is_err());
-        let again = gate.enter(3).ok().expect("room");
+        let again = gate.enter(3).expect("room");
         drop((two, again));
         assert_eq!(gate.inside(), 0);
         gate.stay_us.store(3_500_000, Ordering::Relaxed);
