@@ -204,7 +204,10 @@ fn the_context_is_as_long_as_somebody_asks() {
     };
     let atome = Checkpoint::random(atome, None, 1);
     let fault = Model::from_checkpoint(&atome, &options).expect_err("its window is its own");
-    assert!(fault.to_string().contains("expected no context, found 64"), "{fault}");
+    assert!(
+        fault.to_string().contains("expected no context, found 64"),
+        "{fault}"
+    );
 }
 
 /// Ids that both models have.

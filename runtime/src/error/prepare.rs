@@ -12,7 +12,9 @@ use std::io;
 #[non_exhaustive]
 pub enum PrepareError {
     /// A context of a model that has its own, or none.
-    #[error("expected no context, found {asked} positions: how far the model looks back is part of it")]
+    #[error(
+        "expected no context, found {asked} positions: how far the model looks back is part of it"
+    )]
     NoContext {
         /// Positions asked for.
         asked: usize,

@@ -110,6 +110,15 @@ impl Dims<'_> {
             }
             Op::Hadamard => {
                 let block = call.size_of("block")?;
+                if !block.is_power_of_two() {
+                    let (dim, expected) = ("block".into(), "a power of two".to_owned());
+                    let found = block as u64;
+                    return Err(GraphFault::Dim {
+                        dim,
+                        expected,
+                        found,
+                    });
+                }
                 let blocks = rows("x")?.width.checked_div(block).unwrap_or(0);
                 vec![constant(block), self.per_token(blocks)]
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 impl Plan {
     /// Bytes that the token at `position` makes a step read at least: weights and constants once, but for tables that are
-    /// looked up; cached keys, and the values that attention keeps.
+    /// looked up; cached keys, the values that attention keeps, and the matrices that delta nets remember.
     pub(crate) fn read_bytes(&self, position: usize) -> usize {
         let calls = self.stages.iter().chain(&self.head).flat_map(Stage::calls);
         let mut shared = BTreeSet::new();
@@ -25,7 +25,7 @@ impl Plan {
     }
 }
 
-/// Elements of a cache that a call reads.
+/// Elements of a cache, or of a matrix that is remembered, that a call reads.
 fn cached_elems(call: &KernelCall, position: u64, window: u64) -> usize {
     let len = position.min(window);
     let value = |dim: &DimValue| match *dim {
@@ -38,14 +38,20 @@ fn cached_elems(call: &KernelCall, position: u64, window: u64) -> usize {
     let elems = match (call.op, call.dims.as_slice()) {
         (Op::AttnScores, [d_head, _, len]) => value(d_head) * value(len),
         (Op::AttnMix, [d_model, _, kept]) => value(d_model) * value(kept),
+        (Op::Attend, [kv_heads, _, head_dim, _, len]) => {
+            2 * value(kv_heads) * value(head_dim) * value(len)
+        }
+        (Op::GatedDelta, [repeats, key_heads, head_dim, ..]) => {
+            value(repeats) * value(key_heads) * value(head_dim).pow(2)
+        }
         _ => 0,
     };
     elems as usize
 }
 
 fn is_lookup(op: Op) -> bool {
-    use Op::{Embed, LookupF16, LookupF32, LookupI8};
-    matches!(op, Embed | LookupF32 | LookupF16 | LookupI8)
+    use Op::{Embed, GroupEmbed, LookupF16, LookupF32, LookupI8};
+    matches!(op, Embed | GroupEmbed | LookupF32 | LookupF16 | LookupI8)
 }
 
 #[cfg(test)]

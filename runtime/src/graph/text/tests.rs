@@ -1,6 +1,6 @@
 //! Text to graphs and back.
 
-use crate::families::{AtomeConfig, BitMamba2Config, Family};
+use crate::families::{AtomeConfig, BitMamba2Config, Family, Qwen35Dims};
 use crate::graph::{Builder, Graph};
 use atome_spec::Op;
 use insta::assert_snapshot;
@@ -28,6 +28,35 @@ fn families() -> Vec<Graph> {
         bitmamba2.graph(None),
     ];
     graphs.map(|graph| graph.expect("a graph")).into()
+}
+
+/// A hybrid of gated delta nets and attention, rotated.
+fn hybrid() -> Graph {
+    let dims = Qwen35Dims {
+        vocab_size: 300,
+        embedding_length: 128,
+        block_count: 4,
+        full_attention_interval: 4,
+        feed_forward_length: 256,
+        head_count: 2,
+        head_count_kv: 1,
+        key_length: 64,
+        rope_dimension_count: 16,
+        key_heads: 1,
+        value_heads: 2,
+        state_size: 64,
+        group: 64,
+        hadamard_block: Some(64),
+        context: 40,
+    };
+    dims.graph().expect("a graph")
+}
+
+#[test]
+fn a_hybrid_comes_back_as_it_was() {
+    let graph = hybrid();
+    assert_eq!(graph.to_string().parse(), Ok(graph.clone()));
+    assert_snapshot!("hybrid", graph);
 }
 
 #[test]
@@ -249,6 +278,19 @@ const WRONG: &[&str] = &[
     "  output %x[16]",
     "  output %shares[3]",
     "  output %shares",
+    "  param w: trits[16, 100] by 64",
+    "  param w: trits[16, 128] by 32",
+    "  param w: trits[16, 128] by",
+    "  angles %r[7] base=10.0",
+    "  angles %r[8] base=-1.0",
+    "  angles %r[8]",
+    "  angles %r[8] base=2.0 angles %s[8] base=2.0",
+    "  h: hadamard x=%x, block=12",
+    "  h: hadamard x=%x, block=32",
+    "  h: hadamard x=%x",
+    "  n: l2_norm x=%x, head_dim=5, eps=1e-6",
+    "  n: l2_norm x=%x, eps=1e-6",
+    "  n: l2_norm x=%x, head_dim=8, heads=2, eps=1e-6",
     "  %",
     "  % x = linear w(%x, 16)",
     "  ?",
@@ -308,7 +350,7 @@ fn texts_that_are_no_graph_from_the_start() {
 #[test]
 fn damaged_text_does_not_panic() {
     let mut texts: Vec<String> = families().iter().map(Graph::to_string).collect();
-    texts.push(GATED.to_owned());
+    texts.extend([GATED.to_owned(), hybrid().to_string()]);
     let mut read = 0;
     for text in &texts {
         for cut in (0..text.len()).step_by(7) {
