@@ -192,7 +192,7 @@ fn an_architecture_of_its_own_runs_from_its_file() {
     ];
     let said = fixture.run(&bench);
     assert!(
-        said.out.contains("\"step-graph-"),
+        said.out.contains("\"step-gated-"),
         "{} {}",
         said.out,
         said.err

@@ -11,8 +11,8 @@ use atome_spec::{LANES, numerics};
 const LANES_U64: u64 = LANES as u64;
 /// Positions of a chunk.
 const CHUNK: u64 = numerics::ATTEND_CHUNK as u64;
-/// Most query heads that share a key head.
-const MAX_QUERIES: u64 = 64;
+/// Most query heads that share a key head: what a call keeps of them and of a chunk is below 4 KB.
+const MAX_QUERIES: u64 = 48;
 
 pub(super) const ATTEND: Def = Def {
     numerics: "Query heads `[kv_heads, queries]`, of which those of a key head share its keys and values. Scores as those of \

@@ -12,7 +12,12 @@ fn value(op: Op, dim: &str, case: usize) -> u64 {
     let few = [1, 3, 4][case % 3];
     let wide = [[17, 64], [1, 65], [48, 37]][case % 3];
     match dim {
-        "tokens" | "taps" | "k" => few,
+        "tokens" | "taps" | "k" | "pairs" | "blocks" => few,
+        "groups" | "queries" | "repeats" | "key_heads" | "kv_heads" => few,
+        "outer" | "inner" => few,
+        "group" => [64, 128, 256][case % 3],
+        "block" => [16, 32, 64][case % 3],
+        "head_dim" if op == Op::GatedDelta => [16, 32, 32][case % 3],
         "rows" if op::dims(op).iter().any(|dim| dim.name == "width") => few,
         "capacity" => 16 * few,
         "slot" | "len" => 16 * few - 1,

@@ -12,7 +12,7 @@ pub(crate) const CONTEXT: usize = 4096;
 const MAX_LAYERS: usize = 4096;
 const MAX_WIDTH: usize = 1 << 20;
 /// The most query heads that share a key head.
-const MAX_QUERIES: usize = 64;
+const MAX_QUERIES: usize = 48;
 
 /// What a file has of a tensor: its dimensions, neighbours first, and how its weights are stored.
 pub(crate) type Look<'f> = dyn Fn(&str) -> Option<(Vec<u64>, Option<Layout>)> + 'f;
@@ -164,7 +164,7 @@ impl Hybrid {
             "as long as the keys",
             values,
         )?;
-        let expected = "a multiple of `attention.head_count_kv`, at most 64 times as many";
+        let expected = "a multiple of `attention.head_count_kv`, at most 48 times as many";
         of.holds(shares, "attention.head_count", expected, self.heads)?;
         of.holds(even, "rope.dimension_count", "even", self.rotary)?;
         if self.form.has_delta_nets {

@@ -9,12 +9,13 @@
 //!           | "state" name ":" "f32" "[" natural "]"
 //!           | "cache" name ":" "f32" "[" natural "," natural "]"
 //!           | "output" rows
+//!           | "angles" rows "base" "=" number
 //!           | name "{" {statement} "}"
 //!           | name ".." natural "{" {statement} "}"
 //!           | "each" "token" "{" {call} "}"
 //!           | "head" "{" {statement} "}"
 //!           | call
-//! kind      = "trits" "[" natural "," natural "]" | "table" "[" natural "," natural "]"
+//! kind      = "trits" "[" natural "," natural "]" ["by" natural] | "table" "[" natural "," natural "]"
 //!           | "f32" "[" natural {"," natural} "]"
 //! call      = name ":" op name "=" operand {"," name "=" operand}
 //!           | name ":" "map" name "=" operand {"," name "=" operand} "{" expressions "}"

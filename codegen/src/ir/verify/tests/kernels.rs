@@ -30,6 +30,12 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
             "capacity" => 16 * few,
             "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
             "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),
+            "groups" | "queries" | "repeats" | "key_heads" | "kv_heads" => few,
+            "group" => [64, 128, 256][mixed % 3],
+            "block" => 16 << (mixed % 6),
+            "head_dim" if spec.op == Op::GatedDelta => 16 * few,
+            "pairs" => value("head_dim") / 2,
+            "stride" => value("head_dim") * value("heads").max(1) + few,
             "out_stride" => value("rows") + few,
             name if spec.expr.is_some() && name.ends_with("_stride") => {
                 value("channels") + value("heads") * value("head_dim") + few
