@@ -182,7 +182,9 @@ fn the_context_is_as_long_as_somebody_asks() {
         let [mut usual, mut short] = [None, Some(40)].map(|n| open(n, BackendKind::Auto));
         let mut interpreted = open(Some(40), BackendKind::Interp);
         for ids in [ids(40), ids(9)] {
-            [&mut usual, &mut short, &mut interpreted].map(|s| s.prefill(&ids).expect("tokens"));
+            for session in [&mut usual, &mut short, &mut interpreted] {
+                session.prefill(&ids).expect("tokens");
+            }
             assert_eq!(bits(short.logits()), bits(interpreted.logits()), "{name}");
             let same = bits(usual.logits()) == bits(short.logits());
             assert_eq!(same, ids.len() == 40, "{name}");
