@@ -18,6 +18,18 @@ use atome_spec::{Isa, Method};
 /// More than any kernel that is timed has.
 const MAX_ARGS: usize = 12;
 
+/// What is selected where a schedule says nothing.
+#[cfg(feature = "jit")]
+fn selected(spec: &KernelSpec, tier: Tier) -> Schedule {
+    Maker::of(tier).schedule(spec)
+}
+
+/// What is selected where a schedule says nothing.
+#[cfg(not(feature = "jit"))]
+fn selected(spec: &KernelSpec, tier: Tier) -> Schedule {
+    atome_codegen::schedule::select(spec, tier)
+}
+
 /// A kernel that can be timed on a tier.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice {
@@ -39,7 +51,7 @@ impl Choice {
         asked: Option<Schedule>,
     ) -> Result<Choice, ScheduleError> {
         let spec = KernelSpec::from(kind);
-        let whole = asked.map(|asked| asked.or(Maker::of(tier).schedule(&spec)));
+        let whole = asked.map(|asked| asked.or(selected(&spec, tier)));
         whole.map_or(Ok(()), |schedule| schedule.check(&spec))?;
         Ok(Choice {
             kind,
@@ -59,7 +71,10 @@ impl Choice {
     /// The instruction set in its name.
     pub(crate) fn isa(&self) -> Isa {
         match self.schedule {
+            #[cfg(feature = "jit")]
             Some(_) => Maker::of(self.tier).isa(),
+            #[cfg(not(feature = "jit"))]
+            Some(_) => self.tier.baseline(),
             None => find(self.kind, self.tier).isa,
         }
     }

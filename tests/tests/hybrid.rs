@@ -119,7 +119,8 @@ fn the_same_bits_however_run() {
     for (folder, name) in models() {
         let source = checkpoint::load(&folder.join(format!("{name}.gguf")), None).expect("reads");
         same_however_run(&source, &ids(19), 4);
-        for run in runs::all() {
+        // Every third way: each backend, and two threads.
+        for run in runs::all().into_iter().step_by(3) {
             let open = |options: &Options| Model::from_checkpoint(&source, options).expect("loads");
             batch_agrees(&run.name, open, &run.options, &ids(11));
         }

@@ -3,11 +3,14 @@
 use super::bed::Bed;
 use super::{Timed, TriedProduct};
 use crate::error::BenchError;
+#[cfg(feature = "jit")]
 use atome::jit::{Maker, calls_ahead_of_time};
 use atome::tune::{Choice, Product};
 use atome::{BackendKind, Tier};
+#[cfg(feature = "jit")]
 use atome_codegen::schedule;
 use atome_kernels::find;
+#[cfg(feature = "jit")]
 use atome_spec::Op;
 use std::time::Instant;
 
@@ -33,28 +36,18 @@ pub(super) fn candidates(
     backend: BackendKind,
     shared: bool,
 ) -> Vec<Choice> {
-    let makes =
-        matches!(backend, BackendKind::Auto | BackendKind::Jit) && BackendKind::Jit.check().is_ok();
     let spec = product.spec();
     let usual = find(spec.kind(), tier).map(|kernel| Choice::Ahead(kernel.name));
     let ahead = product
         .kernels(tier)
         .map(|kernel| Choice::Ahead(kernel.name));
-    let mut all: Vec<Choice> = usual.into_iter().chain(ahead).collect();
-    if makes {
-        let maker = Maker::of(tier);
-        let mut made = vec![maker.schedule(&spec)];
-        made.extend(schedule::candidates(&spec, maker.isa()));
-        if shared && product.op == Op::Gemm {
-            made.truncate(1);
+    let all: Vec<Choice> = usual.into_iter().chain(ahead).collect();
+    let all = match backend {
+        BackendKind::Auto | BackendKind::Jit if BackendKind::Jit.check().is_ok() => {
+            with_made(product, tier, shared, all)
         }
-        let made = made.into_iter().map(Choice::Made);
-        match calls_ahead_of_time(tier) {
-            true => all.extend(made),
-            // Then code made at load is the default.
-            false => all = made.chain(all).collect(),
-        }
-    }
+        _ => all,
+    };
     let mut known = Vec::with_capacity(all.len());
     for choice in all {
         if !known.contains(&choice) {
@@ -62,6 +55,32 @@ pub(super) fn candidates(
         }
     }
     known
+}
+
+/// The same and code made now, in the order in which a model takes them.
+#[cfg(feature = "jit")]
+fn with_made(product: &Product, tier: Tier, shared: bool, mut ahead: Vec<Choice>) -> Vec<Choice> {
+    let (spec, maker) = (product.spec(), Maker::of(tier));
+    let mut made = vec![maker.schedule(&spec)];
+    made.extend(schedule::candidates(&spec, maker.isa()));
+    if shared && product.op == Op::Gemm {
+        made.truncate(1);
+    }
+    let made = made.into_iter().map(Choice::Made);
+    match calls_ahead_of_time(tier) {
+        true => {
+            ahead.extend(made);
+            ahead
+        }
+        // Then code made at load is the default.
+        false => made.chain(ahead).collect(),
+    }
+}
+
+/// Nothing is made.
+#[cfg(not(feature = "jit"))]
+fn with_made(_: &Product, _: Tier, _: bool, ahead: Vec<Choice>) -> Vec<Choice> {
+    ahead
 }
 
 /// Times what may compute a product, the default first, until the deadline; the winner if it is not the default.

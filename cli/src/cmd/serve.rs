@@ -78,7 +78,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
 
-    /// An origin whose pages may ask, such as https://example.org, or * for all; may be given several times
+    /// An origin whose pages may ask, such as `https://example.org`, or `*` for all; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     cors: Vec<String>,
 

@@ -1,10 +1,11 @@
 //! Which kernel runs which call of a plan.
 
-use super::aot::{Map, form, is_shared};
+#[cfg(feature = "jit")]
+use super::aot::is_shared;
+use super::aot::{Map, form};
 use super::pick::{Pick, ahead_of_time_pays};
 use crate::BackendKind;
 use crate::plan::{Call, Entry, KernelCall, Plan, Stage};
-#[cfg(feature = "jit")]
 use atome_spec::Tier;
 use serde::Serialize;
 use std::collections::BTreeMap;

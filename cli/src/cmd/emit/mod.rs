@@ -204,7 +204,11 @@ impl EmitArgs {
     fn is_narrow(&self) -> bool {
         match self.form {
             Form::Clif | Form::Object => true,
+            #[cfg(feature = "asm")]
             Form::Asm => !wide::serves(self.target_isa()),
+            // It is not made.
+            #[cfg(not(feature = "asm"))]
+            Form::Asm => true,
             Form::Ir | Form::Rust | Form::Header => false,
         }
     }
