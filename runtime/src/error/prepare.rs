@@ -130,7 +130,7 @@ pub enum PrepareError {
 }
 
 impl PrepareError {
-    /// Whether something was asked for that this machine or this build does not have, and not the machine that failed.
+    /// Whether something was asked for that this machine, this build or the model does not have, and not the machine that failed.
     #[must_use]
     pub fn is_request(&self) -> bool {
         matches!(
@@ -140,6 +140,9 @@ impl PrepareError {
                 | Self::NoJit
                 | Self::TooManyThreads { .. }
                 | Self::BlockTooLong { .. }
+                | Self::Activations { .. }
+                | Self::NoContext { .. }
+                | Self::Context { .. }
         )
     }
 
