@@ -31,19 +31,20 @@
 
 #[doc(hidden)]
 pub mod agree;
-#[cfg(feature = "aot")]
+// Unit tests, which need none of it, would compile every kernel again.
+#[cfg(all(feature = "aot", not(test)))]
 pub mod aot;
 pub mod dispatch;
 mod error;
 pub mod ops;
 pub mod packing;
 pub mod reference;
-#[cfg(feature = "aot")]
+#[cfg(all(feature = "aot", not(test)))]
 pub mod safe;
 
 pub use atome_macros::ternary_kernel;
 
-#[cfg(feature = "aot")]
+#[cfg(all(feature = "aot", not(test)))]
 pub use aot::{Kernel, find, kernels};
 pub use atome_spec::{Activation, Isa, Kind, Method, Op, Packing, Tier};
 pub use dispatch::{available, detect, tiers};
