@@ -11,7 +11,6 @@ use atome::{BackendKind, Tier};
 use atome_codegen::schedule;
 use atome_kernels::find;
 #[cfg(feature = "jit")]
-use atome_spec::Op;
 use std::time::Instant;
 
 /// What a candidate has to gain over the default.
@@ -28,14 +27,7 @@ const PAIRS: usize = 15;
 const FASTER: usize = 12;
 
 /// The default, and what else there is: kernels compiled ahead of time, then code made now.
-///
-/// Code for products that threads share is made for no shape, and so only laid out as is selected.
-pub(super) fn candidates(
-    product: &Product,
-    tier: Tier,
-    backend: BackendKind,
-    shared: bool,
-) -> Vec<Choice> {
+pub(super) fn candidates(product: &Product, tier: Tier, backend: BackendKind) -> Vec<Choice> {
     let spec = product.spec();
     let usual = find(spec.kind(), tier).map(|kernel| Choice::Ahead(kernel.name));
     let ahead = product
@@ -44,7 +36,7 @@ pub(super) fn candidates(
     let all: Vec<Choice> = usual.into_iter().chain(ahead).collect();
     let all = match backend {
         BackendKind::Auto | BackendKind::Jit if BackendKind::Jit.check().is_ok() => {
-            with_made(product, tier, shared, all)
+            with_made(product, tier, all)
         }
         _ => all,
     };
@@ -59,13 +51,10 @@ pub(super) fn candidates(
 
 /// The same and code made now, in the order in which a model takes them.
 #[cfg(feature = "jit")]
-fn with_made(product: &Product, tier: Tier, shared: bool, mut ahead: Vec<Choice>) -> Vec<Choice> {
+fn with_made(product: &Product, tier: Tier, mut ahead: Vec<Choice>) -> Vec<Choice> {
     let (spec, maker) = (product.spec(), Maker::of(tier));
     let mut made = vec![maker.schedule(&spec)];
     made.extend(schedule::candidates(&spec, maker.isa()));
-    if shared && product.op == Op::Gemm {
-        made.truncate(1);
-    }
     let made = made.into_iter().map(Choice::Made);
     match calls_ahead_of_time(tier) {
         true => {
@@ -79,7 +68,7 @@ fn with_made(product: &Product, tier: Tier, shared: bool, mut ahead: Vec<Choice>
 
 /// Nothing is made.
 #[cfg(not(feature = "jit"))]
-fn with_made(_: &Product, _: Tier, _: bool, ahead: Vec<Choice>) -> Vec<Choice> {
+fn with_made(_: &Product, _: Tier, ahead: Vec<Choice>) -> Vec<Choice> {
     ahead
 }
 

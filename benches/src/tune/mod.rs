@@ -116,15 +116,7 @@ pub fn tune(
             progress,
         )?,
     };
-    let mut products = model.products(false);
-    let shared = options
-        .threads
-        .map_or(threads.len() > 1, |threads| threads > 1);
-    if shared {
-        products.extend(model.products(true));
-        products.sort_unstable();
-        products.dedup();
-    }
+    let products = model.products();
     let bytes = model.read_bytes(0);
     let (key, default) = (model.tune_key(), model.info().threads);
     drop(model);
@@ -134,7 +126,7 @@ pub fn tune(
         progress(&product.to_string(), done);
         let left = limit.saturating_sub(start.elapsed());
         let deadline = Instant::now() + left / (products.len() - i) as u32;
-        let all = candidates(product, tier, options.backend, shared);
+        let all = candidates(product, tier, options.backend);
         let bed = Bed::new(*product, tier, bytes, &mut matrices)?;
         let (row, choice) = try_kernels(bed, all, *product, deadline)?;
         tried.push(row);
@@ -206,11 +198,8 @@ mod tests {
         // Even what nobody would choose gives the same bits, and is told.
         let mut tuned = Tuned::new(detect());
         outcome.note(&mut tuned);
-        for product in Model::from_checkpoint(&model, &options)
-            .unwrap()
-            .products(false)
-        {
-            let other = candidates(&product, detect(), BackendKind::Auto, false)
+        for product in Model::from_checkpoint(&model, &options).unwrap().products() {
+            let other = candidates(&product, detect(), BackendKind::Auto)
                 .pop()
                 .unwrap();
             tuned.choose(product, Some(other));

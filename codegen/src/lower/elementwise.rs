@@ -2,7 +2,7 @@
 
 use super::{Lowering, math};
 use crate::ir::{BinaryOp, Builder, Compare, UnaryOp, Value};
-use crate::op::{Callers, Content, Def, Dim, Function, dim, input, output};
+use crate::op::{Callers, Content, Def, Dim, Function, Parts, dim, input, output};
 
 pub(super) const EXP: Def = numeric(|b, v| math::exp(b, v[0]));
 pub(super) const TANH: Def = numeric(|b, v| math::tanh(b, v[0]));
@@ -29,6 +29,8 @@ const ONE_OPERATION: &str = "The instruction of the name; `squared_relu` is `p *
     `x < y ? u : v`, `select_le` and `select_eq` alike. Any NaN gives 0x7fc00000.";
 
 const DIMS: &[Dim] = &[dim("n").told_by(&["x"])];
+
+const PARTS: &[Parts] = &[Parts::of("n").in_lines()];
 
 /// Names of the buffers that a function reads.
 const INPUTS: [&str; 4] = ["x", "y", "u", "v"];
@@ -63,6 +65,7 @@ const fn of(function: Function, numerics: &'static str) -> Def {
             let inputs = inputs.map(|name| input(*name, Content::F32, &n));
             inputs.chain([output("out", Content::F32, &n)]).collect()
         },
+        parts: PARTS,
         callers: Callers::Programs,
         function: Some(function),
         ..Def::of(lower)

@@ -2,7 +2,7 @@
 
 use super::{Lowering, any};
 use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
-use crate::op::{Callers, Content, Def, Form, dim, input, output};
+use crate::op::{Callers, Content, Def, Form, Parts, dim, input, output};
 use crate::schedule::{Choice, Field, Schedule};
 use atome_spec::{Activation, Isa, LANES, Method, Packing, layout};
 
@@ -42,6 +42,7 @@ pub(super) const EMBED: Def = Def {
         prefetch: Some(if isa == Isa::Portable { 0 } else { CACHE_LINE }),
         ..Schedule::default()
     },
+    parts: &[Parts::of("tokens")],
     callers: Callers::Attributes,
     ..Def::of(lower)
 };
@@ -70,6 +71,7 @@ pub(super) const GROUP_EMBED: Def = Def {
         &[Method::Select],
         &[],
     )],
+    parts: &[Parts::of("tokens")],
     ..Def::of(lower_groups)
 };
 

@@ -3,7 +3,7 @@
 
 use super::{Lowering, strided};
 use crate::ir::{Address, Buffer, Builder, Lanes, Size, UnaryOp, Value};
-use crate::op::{Bound, Content, Def, dim, in_out, input, output};
+use crate::op::{Bound, Content, Def, Parts, dim, in_out, input, output};
 use atome_spec::LANES;
 
 const LANES_U64: u64 = LANES as u64;
@@ -43,6 +43,10 @@ pub(super) const GATED_DELTA: Def = Def {
             output("out", Content::F32, &(each_head * head_dim)),
         ]
     },
+    parts: &[
+        Parts::of("repeats").alone(&["tokens"]),
+        Parts::of("key_heads").alone(&["repeats", "tokens"]),
+    ],
     ..Def::of(lower)
 };
 

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, ShiftOp, Size, UnaryOp, Value};
-use crate::op::{Content, Def, dim, in_out};
+use crate::op::{Content, Def, Parts, dim, in_out};
 use atome_spec::LANES;
 
 const LANES_U64: u64 = LANES as u64;
@@ -23,6 +23,7 @@ pub(super) const HADAMARD: Def = Def {
         let all = d.get("blocks") * d.get("block");
         vec![in_out("x", Content::F32, &all)]
     },
+    parts: &[Parts::of("blocks")],
     ..Def::of(lower)
 };
 

@@ -3,7 +3,7 @@
 use super::root::Squares;
 use super::{Lowering, strided};
 use crate::ir::{Address, Builder, Compare, Size, UnaryOp, Value};
-use crate::op::{Bound, BufferDef, Content, Def, Dim, Dims, dim, in_out, input, output};
+use crate::op::{Bound, BufferDef, Content, Def, Dim, Dims, Parts, dim, in_out, input, output};
 
 /// Elements from a row's start to the next one's.
 const STRIDE: Dim = dim("stride").bound(Bound::AtLeast("head_dim"));
@@ -14,6 +14,7 @@ pub(super) const L2_NORM: Def = Def {
     dims: &[dim("heads"), dim("head_dim"), dim("tokens"), STRIDE],
     buffers: |d| vec![heads(d)],
     scalars: &["eps"],
+    parts: HEADS,
     ..Def::of(lower_l2)
 };
 
@@ -42,6 +43,7 @@ pub(super) const ROPE: Def = Def {
         let angles = d.get("tokens") * (d.get("pairs") * 2);
         vec![input("angles", Content::F32, &angles), heads(d)]
     },
+    parts: HEADS,
     ..Def::of(lower_rope)
 };
 
@@ -54,8 +56,11 @@ pub(super) const TRANSPOSE: Def = Def {
         let out = output("out", Content::F32, &all);
         vec![input("x", Content::F32, &all), out]
     },
+    parts: &[Parts::of("tokens")],
     ..Def::of(lower_transpose)
 };
+
+const HEADS: &[Parts] = &[Parts::of("tokens"), Parts::of("heads").alone(&["tokens"])];
 
 /// Heads of rows that lie `stride` apart.
 fn heads(d: &Dims<'_>) -> BufferDef {

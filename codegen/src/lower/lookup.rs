@@ -2,7 +2,7 @@
 
 use super::{Lowering, any};
 use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, UnaryOp, Value};
-use crate::op::{BufferDef, Callers, Content, Def, Dim, Dims, dim, input, output};
+use crate::op::{BufferDef, Callers, Content, Def, Dim, Dims, Parts, dim, input, output};
 use atome_spec::LANES;
 
 /// 2^112: an f16's exponent has a bias of 15, an f32's of 127.
@@ -22,6 +22,7 @@ pub(super) const LOOKUP_F32: Def = Def {
         let [ids, out] = rows(d);
         vec![ids, table(d, Content::F32), out]
     },
+    parts: &[Parts::of("tokens")],
     callers: Callers::Programs,
     ..Def::of(|l| lower(l, 1))
 };

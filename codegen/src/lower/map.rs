@@ -6,7 +6,7 @@ use super::{Lowering, strided};
 use crate::KernelSpec;
 use crate::expr::{Chain, Expr, Operand, Source};
 use crate::ir::{Access, Address, Buffer, Builder, Lanes, Size, Value};
-use crate::op::{Bound, Callers, Content, Def, Dim, Dims, buffer, dim, named};
+use crate::op::{Bound, Callers, Content, Def, Dim, Dims, Parts, buffer, dim, named};
 use std::borrow::Cow;
 
 pub(super) const MAP: Def = Def {
@@ -32,6 +32,11 @@ pub(super) const MAP: Def = Def {
             })
             .collect()
     },
+    parts: &[
+        Parts::of("channels").in_lines().alone(&["tokens"]),
+        Parts::of("heads").alone(&["tokens"]),
+        Parts::of("tokens"),
+    ],
     callers: Callers::Attributes,
     has_expr: true,
     ..Def::of(lower)

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use crate::ir::{Address, Builder, Lanes, ReduceOp, Value};
-use crate::op::{Content, Def, dim, input, output};
+use crate::op::{Content, Def, Parts, dim, input, output};
 
 /// Rows that are multiplied at once, by one reading of the vector.
 const TOGETHER: u64 = 4;
@@ -18,6 +18,7 @@ pub(super) const MATMUL: Def = Def {
             output("out", Content::F32, &(tokens * rows)),
         ]
     },
+    parts: &[Parts::of("tokens"), Parts::of("rows").alone(&["tokens"])],
     ..Def::of(lower)
 };
 

@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::root::{MeanSquare, Squares};
 use crate::ir::{Address, Builder, Compare, Lanes, ReduceOp, Value};
-use crate::op::{BufferDef, Callers, Content, Def, Dims, dim, input, output};
+use crate::op::{BufferDef, Callers, Content, Def, Dims, Parts, dim, input, output};
 use atome_spec::numerics::THIN;
 
 pub(super) const RMS_NORM: Def = Def {
@@ -14,6 +14,7 @@ pub(super) const RMS_NORM: Def = Def {
     ],
     buffers: |d| buffers(d, &["gamma"]),
     scalars: &["eps"],
+    parts: &[Parts::of("rows")],
     callers: Callers::Programs,
     ..Def::of(lower_rms)
 };

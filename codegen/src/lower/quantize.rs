@@ -4,7 +4,7 @@ use super::{Lowering, any};
 use crate::ir::{
     Address, BinaryOp, Buffer, Builder, Compare, Lanes, ReduceOp, Size, UnaryOp, Value,
 };
-use crate::op::{BufferDef, Callers, Content, Def, Dims, dim, input, output};
+use crate::op::{BufferDef, Callers, Content, Def, Dims, Parts, dim, input, output};
 use atome_spec::{LANES, numerics};
 
 const LANES_U64: u64 = LANES as u64;
@@ -26,6 +26,7 @@ pub(super) const QUANTIZE: Def = Def {
         let [q, q_scale, q_sum] = quantized(d);
         vec![input("x", Content::F32, &all), q, q_scale, q_sum]
     },
+    parts: &[Parts::of("rows")],
     callers: Callers::Attributes,
     ..Def::of(lower)
 };

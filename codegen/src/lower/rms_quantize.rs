@@ -11,7 +11,7 @@ use super::root::Squares;
 use crate::ir::{
     Address, BinaryOp, Buffer, Builder, Compare, Lanes, ReduceOp, Size, UnaryOp, Value,
 };
-use crate::op::{Callers, Content, Def, dim, input};
+use crate::op::{Callers, Content, Def, Parts, dim, input};
 use atome_spec::numerics;
 
 /// The upper 12 of an f32's 24 significant bits, with its exponent and sign.
@@ -50,6 +50,7 @@ pub(super) const RMS_QUANTIZE: Def = Def {
         ]
     },
     scalars: &["eps"],
+    parts: &[Parts::of("rows")],
     callers: Callers::Attributes,
     ..Def::of(|l| lower(l, Rule::EVEN))
 };

@@ -3,7 +3,7 @@
 
 use super::{Lowering, math, strided};
 use crate::ir::{Address, Compare, Size, UnaryOp};
-use crate::op::{Callers, Content, Def, dim, in_out, input, output};
+use crate::op::{Callers, Content, Def, Parts, dim, in_out, input, output};
 use atome_spec::numerics::SOFTPLUS_IS_EXP;
 
 pub(super) const DISCRETIZE: Def = Def {
@@ -23,6 +23,7 @@ pub(super) const DISCRETIZE: Def = Def {
             output("decay", Content::F32, &all),
         ]
     },
+    parts: &[Parts::of("tokens"), Parts::of("heads").alone(&["tokens"])],
     ..Def::of(lower_discretize)
 };
 
@@ -57,6 +58,7 @@ pub(super) const SELECTIVE_SCAN: Def = Def {
             output("out", Content::F32, &rows),
         ]
     },
+    parts: &[Parts::of("heads").alone(&["tokens"])],
     ..Def::of(lower)
 };
 
@@ -68,6 +70,7 @@ pub(super) const RESIDUAL: Def = Def {
         let y = input("y", Content::F32, &all);
         vec![y, in_out("x", Content::F32, &all)]
     },
+    parts: &[Parts::of("tokens")],
     callers: Callers::Programs,
     ..Def::of(lower_residual)
 };

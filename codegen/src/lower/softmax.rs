@@ -2,7 +2,7 @@
 
 use super::{Lowering, math};
 use crate::ir::{Address, BinaryOp, Builder, Compare, Lanes, ReduceOp, Size, Value};
-use crate::op::{Callers, Content, Def, dim, input, output, read_back};
+use crate::op::{Callers, Content, Def, Parts, dim, input, output, read_back};
 use atome_spec::LANES;
 
 pub(super) const SOFTMAX: Def = Def {
@@ -15,6 +15,7 @@ pub(super) const SOFTMAX: Def = Def {
         vec![input("x", Content::F32, &all), out]
     },
     scalars: &["eps"],
+    parts: &[Parts::of("rows")],
     callers: Callers::Programs,
     ..Def::of(lower)
 };

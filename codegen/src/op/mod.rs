@@ -9,16 +9,19 @@
 //! |---|---|
 //! | `dim` | a dimension and its values |
 //! | `buffer` | a buffer, and what is in it |
+//! | `parts` | what of a call threads may share |
 //! | `signature` | the parameters of a kernel |
 //! | `table` | signatures and numerics as `docs/ir.md` has them |
 
 mod buffer;
 mod dim;
+mod parts;
 mod signature;
 mod table;
 
 pub use buffer::{BufferDef, Content};
 pub use dim::{Bound, Dim};
+pub use parts::{Parts, parts};
 pub use signature::{Signature, signature};
 pub use table::{numerics, table};
 
@@ -47,6 +50,8 @@ pub(crate) struct Def {
     pub(crate) scalars: &'static [&'static str],
     /// What it has kernels for, a form for each type of activations, the default first.
     pub(crate) forms: &'static [Form],
+    /// How threads may share a call, the best way first.
+    pub(crate) parts: &'static [Parts],
     /// The schedule that is selected for an instruction set, but for the method.
     pub(crate) select: fn(&KernelSpec, Isa) -> Schedule,
     /// Who calls it.
@@ -80,6 +85,7 @@ impl Def {
             buffers: |_| Vec::new(),
             scalars: &[],
             forms: Form::F32,
+            parts: &[],
             select: |_, _| Schedule::default(),
             callers: Callers::Plans,
             function: None,

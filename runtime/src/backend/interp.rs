@@ -50,7 +50,7 @@ impl Interp {
                 label: call.label.clone(),
                 program,
                 operands: call.operands.iter().map(|o| Placed::new(plan, o)).collect(),
-                dims: call.open_dims().collect(),
+                dims: call.dims_open_in(None).collect(),
                 scalars: call.scalars.clone(),
             })
         };

@@ -1,7 +1,5 @@
 //! Which kernel runs which call of a plan.
 
-#[cfg(feature = "jit")]
-use super::aot::is_shared;
 use super::aot::{Map, form};
 use super::pick::{Pick, ahead_of_time_pays};
 use crate::BackendKind;
@@ -53,12 +51,7 @@ impl Run {
 }
 
 /// What runs each call of a plan, in the plan's order.
-pub(crate) fn listing(
-    plan: &Plan,
-    kind: BackendKind,
-    pick: Pick<'_>,
-    pooled: bool,
-) -> Vec<KernelUse> {
+pub(crate) fn listing(plan: &Plan, kind: BackendKind, pick: Pick<'_>) -> Vec<KernelUse> {
     let mut list = List::default();
     for (run, entry) in [
         (Run::Step, Entry::Block),
@@ -70,7 +63,7 @@ pub(crate) fn listing(
         for call in plan.stages(entry).iter().flat_map(Stage::calls) {
             match call {
                 Call::Kernel(call) => {
-                    let (kernel, by) = kernel(call, run, kind, pick, pooled);
+                    let (kernel, by) = kernel(call, run, kind, pick);
                     list.add(without_layer(&call.label), run, kernel, by);
                 }
                 Call::TopK(_) => {
@@ -88,13 +81,7 @@ pub(crate) fn listing(
 }
 
 /// The name of the kernel that runs a call, and who made it.
-fn kernel(
-    call: &KernelCall,
-    run: Run,
-    kind: BackendKind,
-    pick: Pick<'_>,
-    pooled: bool,
-) -> (String, BackendKind) {
+fn kernel(call: &KernelCall, run: Run, kind: BackendKind, pick: Pick<'_>) -> (String, BackendKind) {
     if kind == BackendKind::Interp {
         let name = format!("{}-interp", call.spec().name());
         return (name, BackendKind::Interp);
@@ -107,10 +94,10 @@ fn kernel(
         let name = format!("{}-{}", call.spec().name(), pick.tier.baseline());
         return (name, BackendKind::Aot);
     }
-    let call = form(call, run == Run::Step, pooled);
+    let call = form(call, run == Run::Step);
     let compiled = match kind {
         #[cfg(feature = "jit")]
-        BackendKind::Jit if !walks => pick.microkernel(&call, pooled && is_shared(call.op)),
+        BackendKind::Jit if !walks => pick.microkernel(&call),
         _ => pick.kernel(&call),
     };
     match compiled {

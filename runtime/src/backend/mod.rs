@@ -11,7 +11,7 @@
 //! | `auto` | `aot` at once, `jit` as soon as it is compiled |
 //! | `listing` | which kernel runs which call |
 //! | `pick` | which kernel runs a call |
-//! | `parallel` | a matrix product split over threads |
+//! | `share` | calls that threads share |
 //! | `trace` | the plan watched for numbers that are not finite |
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
 
@@ -24,8 +24,8 @@ mod interp;
 #[cfg(feature = "jit")]
 mod jit;
 mod listing;
-mod parallel;
 mod pick;
+mod share;
 mod trace;
 mod walk;
 
@@ -96,7 +96,7 @@ pub(crate) struct Wanted {
     pub(crate) kind: BackendKind,
     pub(crate) tier: Tier,
     pub(crate) tuned: Option<Arc<Tuned>>,
-    /// Splits the matrix products, as long as the backend lives.
+    /// Shares the calls, as long as the backend lives.
     pub(crate) pool: Option<Pool>,
 }
 

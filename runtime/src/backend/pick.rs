@@ -49,13 +49,12 @@ impl Pick<'_> {
         chosen.or_else(|| find(call.open_spec().kind(), self.tier))
     }
 
-    /// The kernel compiled ahead of time that a compiled plan calls for a call in its form; `None` if its code is made there. Products
-    /// that threads share are made for no shape, so no schedule was measured for them.
+    /// The kernel compiled ahead of time that a compiled plan calls for a call in its form; `None` if its code is made there.
     #[cfg(feature = "jit")]
-    pub(super) fn microkernel(&self, call: &KernelCall, shared: bool) -> Option<&'static Kernel> {
+    pub(super) fn microkernel(&self, call: &KernelCall) -> Option<&'static Kernel> {
         let pays = match self.choice(call) {
             Some(Choice::Ahead(_)) => true,
-            Some(Choice::Made(_)) if !shared => false,
+            Some(Choice::Made(_)) => false,
             _ => calls_ahead_of_time(self.tier),
         };
         pays.then(|| self.kernel(call)).flatten()

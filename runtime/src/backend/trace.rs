@@ -76,7 +76,7 @@ impl Watched {
         });
         Ok(Watched {
             label: call.label.clone(),
-            call: Prepared::new(plan, call.clone(), (Pick::default_of(detect()), maps))?,
+            call: Prepared::new(plan, call.clone(), (Pick::default_of(detect()), maps), None)?,
             dims: call.dims.clone(),
             outputs: outputs.collect(),
         })

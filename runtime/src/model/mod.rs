@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::tokenizer::{Tokenizer, TokenizerError, Vocabulary};
 use crate::tune::{self, Choice, Product, Tuned};
 use crate::{BackendKind, Fingerprint, LoadError, Options, RunError, Session};
-use atome_spec::{Op, Tier};
+use atome_spec::Tier;
 use lookup::Lookup;
 use std::fmt;
 use std::ops::Range;
@@ -189,14 +189,12 @@ impl Model {
     pub fn kernels(&self) -> Vec<KernelUse> {
         let inner = &*self.inner;
         let kind = inner.backend.now().kind();
-        listing(&inner.plan, kind, inner.pick(), inner.info.threads > 1)
+        listing(&inner.plan, kind, inner.pick())
     }
 
-    /// The ternary products of the model, each once, as backends call them: alone, or shared by threads.
-    pub fn products(&self, shared: bool) -> Vec<Product> {
-        tune::products(&self.inner.plan, shared)
-            .into_iter()
-            .collect()
+    /// The ternary products of the model, each once, as backends call them.
+    pub fn products(&self) -> Vec<Product> {
+        tune::products(&self.inner.plan).into_iter().collect()
     }
 
     /// What models have in common whose steps take as long: their products, and how often these come.
@@ -341,12 +339,10 @@ impl Inner {
 
     /// A line for each product whose kernel is not the default, and for threads.
     fn what_is_tuned(&self, kind: BackendKind) -> Vec<String> {
-        let shared = self.info.threads > 1;
-        let products = tune::products(&self.plan, shared).into_iter();
+        let products = tune::products(&self.plan).into_iter();
         let chosen = products.filter_map(|product| {
             let choice = self.tuned.as_deref()?.choice(&product)?;
-            let is_shared = shared && product.op == Op::Gemm;
-            if matches!(choice, Choice::Made(_)) && (kind != BackendKind::Jit || is_shared) {
+            if matches!(choice, Choice::Made(_)) && kind != BackendKind::Jit {
                 return None;
             }
             Some(format!("{product} by {choice}"))

@@ -191,13 +191,7 @@ impl KernelCall {
 
     /// The specification with every known dimension bound.
     pub(crate) fn spec(&self) -> KernelSpec {
-        let mut kernel = self.open_spec();
-        for (dim, value) in kernel.dims().into_iter().zip(&self.dims) {
-            if let DimValue::Const(n) = value {
-                kernel = kernel.bind(&dim.name, *n);
-            }
-        }
-        kernel
+        self.spec_open_in(None)
     }
 
     /// The specification with every dimension open.
@@ -211,11 +205,32 @@ impl KernelCall {
         }
     }
 
-    /// The values of the dimensions that [`KernelCall::spec`] leaves open, in order.
-    pub(crate) fn open_dims(&self) -> impl Iterator<Item = DimValue> + '_ {
-        self.dims
-            .iter()
-            .copied()
-            .filter(|d| !matches!(d, DimValue::Const(_)))
+    /// [`KernelCall::spec`] with the dimension of a number open as well.
+    pub(crate) fn spec_open_in(&self, dim: Option<usize>) -> KernelSpec {
+        let mut kernel = self.open_spec();
+        for (number, (dim_of, value)) in kernel.dims().into_iter().zip(&self.dims).enumerate() {
+            if let DimValue::Const(n) = value
+                && dim != Some(number)
+            {
+                kernel = kernel.bind(&dim_of.name, *n);
+            }
+        }
+        kernel
+    }
+
+    /// The values of the dimensions that [`KernelCall::spec_open_in`] leaves open, in order.
+    pub(crate) fn dims_open_in(&self, dim: Option<usize>) -> impl Iterator<Item = DimValue> + '_ {
+        let dims = self.dims.iter().copied().enumerate();
+        let is_open = move |(number, value): &(usize, DimValue)| {
+            !matches!(value, DimValue::Const(_)) || dim == Some(*number)
+        };
+        dims.filter(is_open).map(|(_, value)| value)
+    }
+
+    /// How many of the dimensions before one are known.
+    #[cfg(feature = "jit")]
+    pub(crate) fn bound_dims_before(&self, dim: usize) -> usize {
+        let before = self.dims[..dim].iter();
+        before.filter(|d| matches!(d, DimValue::Const(_))).count()
     }
 }

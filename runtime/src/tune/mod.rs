@@ -144,8 +144,8 @@ impl Tuned {
     }
 }
 
-/// The products of a plan, each once, as backends call them: alone, or shared by threads.
-pub(crate) fn products(plan: &Plan, pooled: bool) -> BTreeSet<Product> {
+/// The products of a plan, each once, as backends call them.
+pub(crate) fn products(plan: &Plan) -> BTreeSet<Product> {
     let entries = [
         (Entry::Block, true),
         (Entry::Block, false),
@@ -155,7 +155,7 @@ pub(crate) fn products(plan: &Plan, pooled: bool) -> BTreeSet<Product> {
     ];
     let calls = entries.into_iter().flat_map(|(entry, one_token)| {
         let calls = plan.stages(entry).iter().flat_map(Stage::kernels);
-        calls.map(move |call| crate::backend::form(call, one_token, pooled))
+        calls.map(move |call| crate::backend::form(call, one_token))
     });
     calls.filter_map(|call| Product::of(&call)).collect()
 }

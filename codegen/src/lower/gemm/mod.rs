@@ -24,7 +24,7 @@ use super::quantize::row_words;
 use super::{Lowering, strided};
 use crate::ir::Size;
 use crate::op::{
-    Bound, BufferDef, Callers, Content, Def, Dim, Dims, Form, dim, input, output, read_back,
+    Bound, BufferDef, Callers, Content, Def, Dim, Dims, Form, Parts, dim, input, output, read_back,
 };
 use crate::schedule::{self, Choice, Field};
 use atome_spec::layout::{self, WORD_COLS, word_cols};
@@ -75,6 +75,7 @@ pub(super) const GEMV: Def = Def {
     dims: &[dim("rows").told_by(&["out"]), COLS.told_by(&["x"])],
     buffers: |d| Shape::of_vector(d).buffers(d),
     scalars: &["scale"],
+    parts: &[Parts::of("rows").in_blocks(layout::BLOCK_ROWS as u64)],
     forms: &[
         Form::ternary(
             Activation::F32,

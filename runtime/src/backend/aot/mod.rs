@@ -8,17 +8,13 @@ pub(super) use map::Maps;
 pub(super) use map::run_map;
 
 use super::frame::{Frame, Owner, Placed};
-use super::parallel::{
-    Factor, GemmFn, GemmI8Fn, GroupFactor, GroupGemmFn, GroupGemmI8Fn, GroupProduct, Product,
-};
 use super::pick::Pick;
+use super::share::Split;
 use super::walk::Walk;
 use crate::PrepareError;
 use crate::plan::{DimValue, Entry, KernelCall, PerEntry, Plan, Stage};
 use crate::pool::Pool;
 use atome_kernels::Kernel;
-use atome_spec::layout::word_cols;
-use atome_spec::{Activation, Op, Packing};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -28,7 +24,7 @@ pub(crate) struct Aot {
     step: Calls,
 }
 
-/// Stages as calls of compiled kernels, and the threads that share their products.
+/// Stages as calls of compiled kernels, and the threads that share them.
 pub(super) struct Calls {
     walk: Walk<Prepared>,
     pool: Option<Arc<Pool>>,
@@ -42,6 +38,8 @@ pub(super) struct Prepared {
     rest: Vec<u64>,
     /// The dimensions that follow the token, by their number.
     open: Vec<(usize, DimValue)>,
+    /// How threads share it.
+    split: Option<Split>,
 }
 
 /// What runs a call.
@@ -90,8 +88,9 @@ impl Calls {
         one_token: bool,
     ) -> Result<Calls, PrepareError> {
         let walk = Walk::new(plan, stages, |call| {
-            let call = form(call, one_token, pool.is_some());
-            Prepared::new(plan, call, (pick, &mut *maps))
+            let call = form(call, one_token);
+            let split = pool.as_ref().and_then(|_| Split::of(&call));
+            Prepared::new(plan, call, (pick, &mut *maps), split)
         })?;
         Ok(Calls { walk, pool })
     }
@@ -108,19 +107,12 @@ impl Calls {
     }
 }
 
-/// A call as it runs in blocks of one token, or of any number, with or without threads.
-pub(crate) fn form(call: &KernelCall, one_token: bool, pooled: bool) -> KernelCall {
-    // A split product needs the distance between outputs, which only `gemm` has.
-    match (one_token, is_shared(call.op) && pooled) {
-        (false, _) => call.clone(),
-        (true, false) => call.for_one_token(),
-        (true, true) => call.bind_one_token(),
+/// A call as it runs in blocks of one token, or of any number.
+pub(crate) fn form(call: &KernelCall, one_token: bool) -> KernelCall {
+    match one_token {
+        true => call.for_one_token(),
+        false => call.clone(),
     }
-}
-
-/// Whether threads share the rows of an op.
-pub(crate) const fn is_shared(op: Op) -> bool {
-    matches!(op, Op::Gemm | Op::GroupGemm)
 }
 
 impl Prepared {
@@ -128,6 +120,7 @@ impl Prepared {
         plan: &Plan,
         call: KernelCall,
         (pick, maps): (Pick<'_>, &mut Maps),
+        split: Option<Split>,
     ) -> Result<Prepared, PrepareError> {
         let missing = || PrepareError::NoKernel {
             kernel: call.open_spec().name(),
@@ -151,6 +144,7 @@ impl Prepared {
             open: open
                 .filter(|(_, dim)| !matches!(dim, DimValue::Const(_)))
                 .collect(),
+            split,
         })
     }
 
@@ -169,81 +163,23 @@ impl Prepared {
         for (i, dim) in &self.open {
             args[count + i] = frame.dim(*dim);
         }
-        // SAFETY: the plan was proved: each parameter of the kernel has an argument, and each buffer
-        // a tensor of the length that the dimensions ask for; the caller vouches for the arena.
-        unsafe {
-            match (&self.code, pool) {
-                (Code::Kernel(kernel), Some(pool)) if kernel.kind.op == Op::Gemm => {
-                    product(kernel, args.split_at(count)).run(pool);
-                }
-                (Code::Kernel(kernel), Some(pool)) if kernel.kind.op == Op::GroupGemm => {
-                    group_product(kernel, args.split_at(count)).run(pool);
-                }
-                (Code::Kernel(kernel), _) => kernel.call(args),
-                (Code::Map(map), _) => {
-                    let (operands, dims) = args.split_at(count);
-                    map.run(operands, dims);
+        let call = |args: &[u64]| {
+            // SAFETY: the plan was proved: each parameter of the kernel has an argument, and each buffer
+            // a tensor of the length that the dimensions ask for, or of a part of them; the caller vouches
+            // for the arena.
+            unsafe {
+                match &self.code {
+                    Code::Kernel(kernel) => kernel.call(args),
+                    Code::Map(map) => {
+                        let (operands, dims) = args.split_at(count);
+                        map.run(operands, dims);
+                    }
                 }
             }
+        };
+        match (&self.split, pool) {
+            (Some(split), Some(pool)) => split.run(pool, args, &call),
+            _ => call(args),
         }
-    }
-}
-
-/// A product by groups of columns of these operands and dimensions, to be shared by threads.
-fn group_product(kernel: &Kernel, (operands, dims): (&[u64], &[u64])) -> GroupProduct {
-    let address = |i: usize| std::ptr::with_exposed_provenance_mut::<u8>(operands[i] as usize);
-    let entry = kernel.entry();
-    let factor = match kernel.kind.activation {
-        Activation::F32 => GroupFactor::F32 {
-            // SAFETY: the entry of such a `group_gemm` kernel has this signature.
-            kernel: unsafe { std::mem::transmute::<*const (), GroupGemmFn>(entry) },
-            x: address(2).cast(),
-        },
-        Activation::I8 => GroupFactor::I8 {
-            // SAFETY: the entry of such a `group_gemm` kernel has this signature.
-            kernel: unsafe { std::mem::transmute::<*const (), GroupGemmI8Fn>(entry) },
-            x: address(2).cast(),
-            x_scale: address(3).cast(),
-            x_sum: address(4).cast(),
-        },
-    };
-    GroupProduct {
-        factor,
-        w: address(0).cast(),
-        scales: address(1).cast(),
-        out: address(operands.len() - 1).cast(),
-        dims: std::array::from_fn(|i| dims[i]),
-    }
-}
-
-/// A product of these operands, dimensions and scale, to be shared by threads.
-fn product(kernel: &Kernel, (operands, rest): (&[u64], &[u64])) -> Product {
-    let address = |i: usize| std::ptr::with_exposed_provenance_mut::<u8>(operands[i] as usize);
-    let entry = kernel.entry();
-    let factor = match kernel.kind.activation {
-        Activation::F32 => Factor::F32 {
-            // SAFETY: the entry of such a `gemm` kernel has this signature.
-            kernel: unsafe { std::mem::transmute::<*const (), GemmFn>(entry) },
-            x: address(1).cast(),
-        },
-        Activation::I8 => Factor::I8 {
-            // SAFETY: the entry of such a `gemm` kernel has this signature.
-            kernel: unsafe { std::mem::transmute::<*const (), GemmI8Fn>(entry) },
-            x: address(1).cast(),
-            x_scale: address(2).cast(),
-            x_sum: address(3).cast(),
-        },
-    };
-    let packing = kernel.kind.packing.unwrap_or(Packing::Int2);
-    Product {
-        factor,
-        w: address(0).cast(),
-        word_cols: word_cols(packing) as u64,
-        out: address(operands.len() - 1).cast(),
-        rows: rest[0],
-        cols: rest[1],
-        tokens: rest[2],
-        out_stride: rest[3],
-        scale: f32::from_bits(rest[4] as u32),
     }
 }

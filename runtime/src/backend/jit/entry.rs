@@ -1,7 +1,7 @@
 //! An entry point: one call after the other, with addresses computed from the arena's bases and
 //! dimensions from the position.
 
-use super::kernels::{Imports, Parallel, Prepared};
+use super::kernels::{Imports, Prepared, Shared};
 use super::layers::{Layers, Number, layers};
 use crate::PrepareError;
 use crate::backend::aot::Map;
@@ -10,7 +10,6 @@ use crate::backend::frame::Placed;
 use crate::backend::walk::TopK;
 use crate::jit::{Body, CodeBuilder, FuncId};
 use crate::plan::{Call, DimValue, Plan, Row, Stage};
-use atome_spec::Activation;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, I64};
 use cranelift_codegen::ir::{
@@ -174,8 +173,8 @@ fn emit_steps(
 ) {
     for step in steps {
         match step {
-            Step::Kernel(call) => match (call.parallel, call.map) {
-                (Some(parallel), _) => emit_parallel(body, imports, at, call, parallel, numbers),
+            Step::Kernel(call) => match (call.shared, call.map) {
+                (Some(shared), _) => emit_shared(body, imports, at, call, shared, numbers),
                 (None, Some(map)) => emit_map(body, at, call, map, numbers),
                 (None, None) => {
                     let args = arguments(body, at, call, numbers);
@@ -194,32 +193,37 @@ fn emit_steps(
     }
 }
 
-/// A product that the pool splits: the kernel's address comes after the pool's, then how many
-/// columns a word holds.
-fn emit_parallel(
+/// A call that threads of the pool share, whose arguments are passed in memory.
+fn emit_shared(
     body: &mut Body<'_>,
     imports: &Imports,
     at: &Token,
     call: &Prepared,
-    parallel: Parallel,
+    shared: Shared,
     numbers: &mut Numbers<'_>,
 ) {
-    let pool = body.builder.ins().iconst(I64, imports.pool as i64);
-    let kernel = body.address(call.function);
-    let mut args = vec![pool, kernel];
-    args.extend(
-        parallel
-            .word_cols
-            .map(|n| body.builder.ins().iconst(I64, n as i64)),
+    let args = arguments(body, at, call, numbers);
+    let list = in_memory(body, &args);
+    let number = |body: &mut Body<'_>, n: usize| body.builder.ins().iconst(I64, n as i64);
+    let pool = number(body, imports.pool.expose_provenance());
+    let split = number(body, shared.split.expose_provenance());
+    let part = body.address(shared.part);
+    body.call(
+        imports.share_call,
+        &[pool, split, part, list, args[shared.count]],
     );
-    args.extend(arguments(body, at, call, numbers));
-    let function = match (parallel.activation, parallel.word_cols) {
-        (Activation::F32, Some(_)) => imports.parallel_gemm,
-        (Activation::I8, Some(_)) => imports.parallel_gemm_i8,
-        (Activation::F32, None) => imports.parallel_group_gemm,
-        (Activation::I8, None) => imports.parallel_group_gemm_i8,
-    };
-    body.call(function, &args);
+}
+
+/// The address of values on the stack, eight bytes apart.
+fn in_memory(body: &mut Body<'_>, values: &[Value]) -> Value {
+    let bytes = 8 * values.len() as u32;
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
+    let slot = body.builder.create_sized_stack_slot(slot);
+    for (i, value) in values.iter().enumerate() {
+        let ins = body.builder.ins();
+        ins.stack_store(I64, *value, slot, 8 * i as i32);
+    }
+    body.builder.ins().stack_addr(I64, slot, 0)
 }
 
 /// An expression, whose operands and dimensions are passed in memory.
@@ -231,15 +235,7 @@ fn emit_map(
     numbers: &mut Numbers<'_>,
 ) {
     let args = arguments(body, at, call, numbers);
-    let bytes = 8 * args.len() as u32;
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
-    let slot = body.builder.create_sized_stack_slot(slot);
-    for (i, arg) in args.iter().enumerate() {
-        body.builder
-            .ins()
-            .stack_store(I64, *arg, slot, 8 * i as i32);
-    }
-    let list = body.builder.ins().stack_addr(I64, slot, 0);
+    let list = in_memory(body, &args);
     let counts = [call.operands.len(), call.dims.len()];
     let [operands, dims] = counts.map(|n| body.builder.ins().iconst(I64, n as i64));
     let map = map.expose_provenance() as i64;

@@ -5,35 +5,25 @@
 
 use super::entry::{EntryPoint, Node};
 use crate::PrepareError;
-use crate::backend::aot::{Map, Maps, form, is_shared, run_map};
+use crate::backend::aot::{Map, Maps, form, run_map};
 use crate::backend::frame::Placed;
-use crate::backend::parallel::{
-    parallel_gemm, parallel_gemm_i8, parallel_group_gemm, parallel_group_gemm_i8,
-};
 use crate::backend::pick::Pick;
+use crate::backend::share::{Split, share_call};
 use crate::backend::walk::{TopK, select_top_k};
 use crate::jit::{Code, CodeBuilder, FuncId, Maker, calls_ahead_of_time};
 use crate::plan::{DimValue, KernelCall, Plan, Stage};
 use crate::pool::Pool;
 use atome_codegen::{KernelSpec, Schedule, compile, op};
 use atome_kernels::Kernel;
-use atome_spec::layout::word_cols;
-use atome_spec::{Activation, Op, Packing};
-use cranelift_codegen::ir::Type;
 use cranelift_codegen::ir::types::{F32, I64};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Symbol of the selection of the best scores.
 const TOP_K: &str = "atome_top_k";
-/// Symbol of a matrix product split over threads.
-const PARALLEL_GEMM: &str = "atome_parallel_gemm";
-/// The same with int8 activations.
-const PARALLEL_GEMM_I8: &str = "atome_parallel_gemm_i8";
-/// The name that code calls [`parallel_group_gemm`] by.
-const PARALLEL_GROUP_GEMM: &str = "atome_parallel_group_gemm";
-/// The name that code calls [`parallel_group_gemm_i8`] by.
-const PARALLEL_GROUP_GEMM_I8: &str = "atome_parallel_group_gemm_i8";
+/// Symbol of a call that threads share.
+const SHARE_CALL: &str = "atome_share_call";
 /// Symbol of a row-wise expression run by ahead-of-time kernels.
 const MAP: &str = "atome_map";
 
@@ -44,6 +34,8 @@ pub(super) struct Kernels<'p> {
     pool: Option<&'p Pool>,
     compiled: BTreeMap<KernelSpec, FuncId>,
     imported: BTreeMap<&'static str, FuncId>,
+    shared: BTreeMap<(FuncId, Split), Shared>,
+    splits: Vec<Arc<Split>>,
     maps: Maps,
     tables: Vec<Box<[u64]>>,
 }
@@ -53,6 +45,7 @@ pub(super) struct Finished {
     pub code: Code,
     pub tables: Vec<Box<[u64]>>,
     pub maps: Vec<Arc<Map>>,
+    pub splits: Vec<Arc<Split>>,
 }
 
 /// A kernel call and the function that runs it.
@@ -61,28 +54,27 @@ pub(super) struct Prepared {
     pub operands: Vec<Placed>,
     pub dims: Vec<DimValue>,
     pub scalars: Vec<f32>,
-    /// Runs through the pool: the function is then an argument.
-    pub parallel: Option<Parallel>,
+    /// Threads share it: the function is called by what runs a part.
+    pub shared: Option<Shared>,
     /// What the function runs, over arguments in memory.
     pub map: Option<*const Map>,
 }
 
-/// How a product is split.
+/// How threads share a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Parallel {
-    pub activation: Activation,
-    /// Columns of a word of the weights; `None` where groups of columns have scales, which are of int2.
-    pub word_cols: Option<usize>,
+pub(super) struct Shared {
+    /// Runs a part of it.
+    pub part: FuncId,
+    pub split: *const Split,
+    /// The argument that says how much there is of what is split.
+    pub count: usize,
 }
 
 impl<'p> Kernels<'p> {
     pub(super) fn new(pick: Pick<'p>, pool: Option<&'p Pool>) -> Result<Kernels<'p>, PrepareError> {
         let mut symbols: Vec<(&str, *const u8)> = vec![
             (TOP_K, select_top_k as *const u8),
-            (PARALLEL_GEMM, parallel_gemm as *const u8),
-            (PARALLEL_GEMM_I8, parallel_gemm_i8 as *const u8),
-            (PARALLEL_GROUP_GEMM, parallel_group_gemm as *const u8),
-            (PARALLEL_GROUP_GEMM_I8, parallel_group_gemm_i8 as *const u8),
+            (SHARE_CALL, share_call as *const u8),
             (MAP, run_map as *const u8),
         ];
         symbols.extend(
@@ -92,13 +84,14 @@ impl<'p> Kernels<'p> {
         );
         // SAFETY: these are functions of this program, and none of them unwinds.
         let code = unsafe { Maker::of(pick.tier).module(&symbols) }?;
-        let (compiled, imported) = (BTreeMap::new(), BTreeMap::new());
         Ok(Kernels {
             code,
             pick,
             pool,
-            compiled,
-            imported,
+            compiled: BTreeMap::new(),
+            imported: BTreeMap::new(),
+            shared: BTreeMap::new(),
+            splits: Vec::new(),
             maps: Maps::default(),
             tables: Vec::new(),
         })
@@ -125,41 +118,99 @@ impl<'p> Kernels<'p> {
         call: &KernelCall,
         one_token: bool,
     ) -> Result<Prepared, PrepareError> {
-        // A split product has any number of rows.
-        let parallel = is_shared(call.op) && self.pool.is_some();
-        let call = form(call, one_token, parallel);
+        let call = form(call, one_token);
         let map = self.map(&call)?;
-        let (function, dims) = match self.imported(&call, parallel)? {
+        let split = match map {
+            None => self.pool.and_then(|_| Split::of(&call)),
+            Some(_) => None,
+        };
+        let (function, dims) = match self.imported(&call)? {
             Some(function) => (function, call.dims.clone()),
             None if map.is_some() => (
                 self.code.declare_symbol(MAP, &MAP_PARAMS)?,
                 call.dims.clone(),
             ),
-            None if parallel => (self.compiled(call.open_spec(), None)?, call.dims.clone()),
             None => {
+                // Of what is split a part has any number.
+                let open = split.as_ref().map(|split| split.dim);
                 let schedule = self.pick.schedule(&call);
-                (
-                    self.compiled(call.spec(), schedule)?,
-                    call.open_dims().collect(),
-                )
+                let function = self.compiled(call.spec_open_in(open), schedule)?;
+                (function, call.dims_open_in(open).collect())
             }
         };
+        let shared = match split {
+            Some(split) => Some(self.shared(&call, (function, &dims), split)?),
+            None => None,
+        };
         let operands = call.operands.iter().map(|o| Placed::new(plan, o)).collect();
-        let parallel = parallel.then(|| Parallel {
-            activation: call.activation,
-            word_cols: match call.op {
-                Op::GroupGemm => None,
-                _ => Some(word_cols(call.packing.unwrap_or(Packing::Int2))),
-            },
-        });
         Ok(Prepared {
             function,
             operands,
             dims,
             scalars: call.scalars.clone(),
-            parallel,
+            shared,
             map,
         })
+    }
+
+    /// What runs parts of a call of a function with these open dimensions.
+    fn shared(
+        &mut self,
+        call: &KernelCall,
+        (function, dims): (FuncId, &[DimValue]),
+        split: Split,
+    ) -> Result<Shared, PrepareError> {
+        let key = (function, split);
+        if let Some(&known) = self.shared.get(&key) {
+            return Ok(known);
+        }
+        let split = Arc::new(key.1.clone());
+        // Behind the dimensions that are open, too.
+        let bound = match dims.len() == call.dims.len() {
+            true => 0,
+            false => call.bound_dims_before(split.dim),
+        };
+        let count = call.operands.len() + split.dim - bound;
+        let mut params = vec![I64; call.operands.len() + dims.len()];
+        params.resize(params.len() + call.scalars.len(), F32);
+        let shared = Shared {
+            part: self.part(function, &params, &split, count)?,
+            split: Arc::as_ptr(&split),
+            count,
+        };
+        self.splits.push(split);
+        self.shared.insert(key, shared);
+        Ok(shared)
+    }
+
+    /// A function like `PartFn` that calls one with these parameters.
+    fn part(
+        &mut self,
+        function: FuncId,
+        params: &[Type],
+        split: &Split,
+        count: usize,
+    ) -> Result<FuncId, PrepareError> {
+        let name = format!("part{}", self.shared.len());
+        let mut signature = self.code.signature();
+        signature.params.extend([AbiParam::new(I64); 3]);
+        let part = self.code.define_clif(&name, signature, |body| {
+            let [list, first, own_count] = [0, 1, 2].map(|i| body.param(i));
+            let flags = MemFlagsData::trusted().with_readonly();
+            let load = |(i, ty): (usize, &Type)| {
+                let ins = body.builder.ins();
+                ins.load(*ty, flags, list, 8 * i as i32)
+            };
+            let mut args: Vec<_> = params.iter().enumerate().map(load).collect();
+            for (operand, stride) in split.moves() {
+                let moved = body.builder.ins().imul_imm_s(first, stride as i64);
+                args[operand] = body.builder.ins().iadd(args[operand], moved);
+            }
+            args[count] = own_count;
+            body.call(function, &args);
+            body.builder.ins().return_(&[]);
+        })?;
+        Ok(part)
     }
 
     /// An expression that ahead-of-time kernels run, where they are faster than code made here.
@@ -176,12 +227,8 @@ impl<'p> Kernels<'p> {
     }
 
     /// The function of the ahead-of-time kernel for a call, if it is one that pays.
-    fn imported(
-        &mut self,
-        call: &KernelCall,
-        shared: bool,
-    ) -> Result<Option<FuncId>, PrepareError> {
-        let Some(kernel) = self.pick.microkernel(call, shared) else {
+    fn imported(&mut self, call: &KernelCall) -> Result<Option<FuncId>, PrepareError> {
+        let Some(kernel) = self.pick.microkernel(call) else {
             return Ok(None);
         };
         if let Some(&function) = self.imported.get(kernel.name) {
@@ -214,18 +261,7 @@ impl<'p> Kernels<'p> {
     pub(super) fn define(&mut self, entry: EntryPoint<'_>) -> Result<FuncId, PrepareError> {
         let imports = Imports {
             top_k: self.code.declare_symbol(TOP_K, &TOP_K_PARAMS)?,
-            parallel_gemm: self
-                .code
-                .declare_symbol(PARALLEL_GEMM, &PARALLEL_GEMM_PARAMS)?,
-            parallel_gemm_i8: self
-                .code
-                .declare_symbol(PARALLEL_GEMM_I8, &PARALLEL_GEMM_I8_PARAMS)?,
-            parallel_group_gemm: self
-                .code
-                .declare_symbol(PARALLEL_GROUP_GEMM, &PARALLEL_GROUP_GEMM_PARAMS)?,
-            parallel_group_gemm_i8: self
-                .code
-                .declare_symbol(PARALLEL_GROUP_GEMM_I8, &PARALLEL_GROUP_GEMM_I8_PARAMS)?,
+            share_call: self.code.declare_symbol(SHARE_CALL, &[I64; 5])?,
             pool: self.pool.map_or(std::ptr::null(), std::ptr::from_ref),
         };
         entry.define(&mut self.code, &imports, &mut self.tables)
@@ -236,6 +272,7 @@ impl<'p> Kernels<'p> {
             code: self.code.finish()?,
             tables: self.tables,
             maps: self.maps.into_values(),
+            splits: self.splits,
         })
     }
 }
@@ -243,10 +280,7 @@ impl<'p> Kernels<'p> {
 /// The Rust functions that entry points call.
 pub(super) struct Imports {
     pub top_k: FuncId,
-    pub parallel_gemm: FuncId,
-    pub parallel_gemm_i8: FuncId,
-    pub parallel_group_gemm: FuncId,
-    pub parallel_group_gemm_i8: FuncId,
+    pub share_call: FuncId,
     pub pool: *const Pool,
 }
 
@@ -254,22 +288,6 @@ pub(super) struct Imports {
 const TOP_K_PARAMS: [Type; 6] = [I64; 6];
 /// Parameters of [`run_map`].
 const MAP_PARAMS: [Type; 4] = [I64; 4];
-/// Parameters of [`parallel_gemm`].
-const PARALLEL_GEMM_PARAMS: [Type; 11] = params();
-/// Parameters of [`parallel_gemm_i8`].
-const PARALLEL_GEMM_I8_PARAMS: [Type; 13] = params();
-
-/// Parameters of [`parallel_group_gemm`].
-const PARALLEL_GROUP_GEMM_PARAMS: [Type; 11] = [I64; 11];
-/// Parameters of [`parallel_group_gemm_i8`].
-const PARALLEL_GROUP_GEMM_I8_PARAMS: [Type; 13] = [I64; 13];
-
-/// Addresses and numbers, then a scale.
-const fn params<const N: usize>() -> [Type; N] {
-    let mut params = [I64; N];
-    params[N - 1] = F32;
-    params
-}
 
 /// The kernels compiled ahead of time that code may call.
 fn microkernels(pick: Pick<'_>) -> Vec<&'static Kernel> {

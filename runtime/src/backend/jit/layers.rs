@@ -117,7 +117,7 @@ fn steps_alike(a: &Step, b: &Step) -> bool {
     match (a, b) {
         (Step::Kernel(a), Step::Kernel(b)) => {
             a.function == b.function
-                && a.parallel == b.parallel
+                && a.shared == b.shared
                 && a.map == b.map
                 && a.dims == b.dims
                 && a.scalars.len() == b.scalars.len()

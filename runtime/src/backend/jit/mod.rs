@@ -14,6 +14,7 @@ mod layers;
 use super::aot::{Calls, Map, Maps};
 use super::frame::{Frame, Owner};
 use super::pick::Pick;
+use super::share::Split;
 use crate::PrepareError;
 use crate::jit::Code;
 use crate::plan::{Entry, Plan};
@@ -30,11 +31,12 @@ pub(crate) struct Jit {
     step: EntryFn,
     block: EntryFn,
     head: EntryFn,
-    // The code holds the addresses of the tables, the expressions and the pool, so it is listed, and dropped,
-    // first.
+    // The code holds the addresses of the tables, the expressions, the splits and the pool, so it is listed, and
+    // dropped, first.
     code: Code,
     _tables: Vec<Box<[u64]>>,
     _maps: Vec<Arc<Map>>,
+    _splits: Vec<Arc<Split>>,
     _pool: Option<Arc<Pool>>,
     /// The logits of all rows, and blocks whose rows belong to different sessions: products
     /// dominate them, so they are walked call by call.
@@ -76,7 +78,12 @@ impl Jit {
             calls: &head,
             one_token: true,
         })?;
-        let Finished { code, tables, maps } = kernels.finish()?;
+        let Finished {
+            code,
+            tables,
+            maps,
+            splits,
+        } = kernels.finish()?;
         let entry = |id| {
             // SAFETY: every entry point is defined with this signature.
             unsafe { std::mem::transmute::<*const u8, EntryFn>(code.entry(id)) }
@@ -89,6 +96,7 @@ impl Jit {
             code,
             _tables: tables,
             _maps: maps,
+            _splits: splits,
             _pool: pool,
             rows,
             sessions,

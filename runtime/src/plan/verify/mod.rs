@@ -76,7 +76,7 @@ fn check(plan: &Plan, contents: &[(Tensor, Content<'_>)], vocab: u64) -> Result<
 /// Blocks of one token are run by simpler calls: those that differ in more than a number of tokens.
 fn one_token(calls: &mut Checker<'_>, plan: &Plan, entry: Entry) -> Result<(), PlanError> {
     for product in plan.stages(entry).iter().flat_map(Stage::kernels) {
-        if product.op == Op::Gemm {
+        if matches!(product.op, Op::Gemm | Op::GroupGemm) {
             let simple = product.for_one_token();
             let used = calls.check(&simple, 1);
             used.map_err(|fault| PlanError::of(entry.name(), &simple.label, fault))?;
