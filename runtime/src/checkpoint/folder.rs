@@ -1,8 +1,9 @@
-//! A model from a directory of float weights: its dimensions from `config.json`, its ternary matrices by the mean of the
-//! absolute values of the floats that they were trained as.
+//! A model from a directory of model hubs: its dimensions from `config.json`; its ternary matrices, where they are stored as the
+//! floats that they were trained as, by the mean of their absolute values.
 
-use super::{ChatTemplate, Checkpoint, GenerationConfig};
+use super::{ChatTemplate, Checkpoint, GenerationConfig, bitnet};
 use crate::error::{ConfigError, EntryFault, FileError};
+use crate::families::hybrid::{self, Hybrid};
 use crate::families::{Architecture, Config, Family, Origin};
 use crate::format::Format;
 use crate::format::folder::FloatFolder;
@@ -36,15 +37,59 @@ pub(super) fn load(
         };
         return Err(none.in_file(folder));
     }
-    let family = Architecture::of(Format::Folder).unwrap_or(Architecture::HgrnBit);
     let file = config.unwrap_or(&beside);
-    let config = Config::from_file(family, file)?;
-    let hub = HubConfig::read(file, config.vocab_size()).map_err(|fault| fault.in_file(file))?;
     let weights = FloatFolder::open(folder)?;
-    let in_folder = |fault: FileError| fault.in_file(folder);
-    let mut model = Checkpoint::empty(config, None, Format::Folder).map_err(in_folder)?;
-    let generation = GenerationConfig::beside(folder, model.config().vocab_size())?;
-    let generation = hub.under(generation);
+    let in_folder = |fault: FileError| match fault {
+        fault @ FileError::InFile { .. } => fault,
+        fault => fault.in_file(folder),
+    };
+    let hub = HubConfig::read(file).map_err(|fault| fault.in_file(file))?;
+    let model = if hub.model_type.as_deref() == Some(hybrid::BITNET) {
+        let read = Hybrid::of_hub(&hub.text).map_err(|fault| fault.in_file(file))?;
+        bitnet::load(read, &weights, progress)
+    } else {
+        latent(&hub, (&weights, file), progress)
+    };
+    with_text(model.map_err(in_folder)?, (folder, file), &hub)
+}
+
+/// A model of the MatMul-free LM family, or of what another family would be.
+fn latent(
+    hub: &HubConfig,
+    (weights, file): (&FloatFolder, &Path),
+    progress: Progress<'_>,
+) -> Result<Checkpoint, FileError> {
+    let family = Architecture::of(Format::Folder).unwrap_or(Architecture::HgrnBit);
+    let config = Config::from_json(family, &hub.text).map_err(|fault| fault.in_file(file))?;
+    let mut model = Checkpoint::empty(config, None, Format::Folder)?;
+    let reader = Reader {
+        weights,
+        tied: hub.tied,
+        family: model.config().family(),
+    };
+    reader.refuse_extra(model.params())?;
+    reader.check_tied(model.params(), file)?;
+    let read = Counter::new(model.parameters(), progress);
+    let params: Vec<&Param> = model.params().iter().collect();
+    let tensors = parallel::map(&params, |param| {
+        let tensor = reader.tensor(param)?;
+        read.add(param.kind.elems());
+        Ok((param.name.clone(), tensor))
+    });
+    model.tensors = tensors.into_iter().collect::<Result<_, FileError>>()?;
+    Ok(model)
+}
+
+/// The model with its vocabulary, its chat template and how its tokens are chosen.
+fn with_text(
+    mut model: Checkpoint,
+    (folder, file): (&Path, &Path),
+    hub: &HubConfig,
+) -> Result<Checkpoint, FileError> {
+    let vocab = model.config().vocab_size();
+    let stated = GenerationConfig::of_config(&hub.text, vocab);
+    let stated = stated.map_err(|fault| fault.in_file(file))?;
+    let generation = ends_of(stated, GenerationConfig::beside(folder, vocab)?);
     let ends = generation.iter().flat_map(|config| config.ends.clone());
     let ends: Vec<u32> = ends.collect();
     let found = tokenizer::beside(folder);
@@ -52,64 +97,46 @@ pub(super) fn load(
     model = model.with_found(found)?;
     model.generation = generation.map(Arc::new);
     model.chat = ChatTemplate::of_folder(folder)?.map(Arc::new);
-    let reader = Reader {
-        weights: &weights,
-        tied: hub.tied,
-        family: model.config().family(),
-    };
-    reader.refuse_extra(model.params())?;
-    reader.check_tied(model.params(), file)?;
-    let total = model.parameters();
-    let read = Counter::new(total, progress);
-    let params: Vec<&Param> = model.params().iter().collect();
-    let tensors = parallel::map(&params, |param| {
-        let tensor = reader.tensor(param).map_err(|fault| match fault {
-            fault @ FileError::InFile { .. } => fault,
-            fault => fault.in_file(folder),
-        });
-        read.add(param.kind.elems());
-        Ok((param.name.clone(), tensor?))
-    });
-    model.tensors = tensors.into_iter().collect::<Result<_, FileError>>()?;
     Ok(model)
+}
+
+/// What is said of choosing tokens where `generation_config.json` says `given` and `config.json` says `stated`.
+fn ends_of(stated: GenerationConfig, given: Option<GenerationConfig>) -> Option<GenerationConfig> {
+    match given {
+        Some(given) if given.ends.is_empty() => Some(GenerationConfig {
+            ends: stated.ends,
+            ..given
+        }),
+        None if !stated.ends.is_empty() => Some(stated),
+        given => given,
+    }
 }
 
 /// What `config.json` says beside a family's dimensions.
 struct HubConfig {
-    /// Tokens that end texts, where `generation_config.json` has none.
-    generation: GenerationConfig,
+    text: Vec<u8>,
+    /// The kind of model, if it says so.
+    model_type: Option<String>,
     /// Whether the head's matrix is that of the embeddings, if it says so.
     tied: Option<bool>,
 }
 
 impl HubConfig {
-    fn read(file: &Path, vocab: usize) -> Result<Self, FileError> {
+    fn read(file: &Path) -> Result<Self, FileError> {
         #[derive(Deserialize)]
         struct Keys {
+            #[serde(default, deserialize_with = "json::given")]
+            model_type: Option<String>,
             #[serde(default, deserialize_with = "json::given")]
             tie_word_embeddings: Option<bool>,
         }
         let text = json::read(file, json::MAX_CONFIG_BYTES)?;
-        let Keys {
-            tie_word_embeddings,
-        } = json::object(&text)?;
+        let keys: Keys = json::object(&text)?;
         Ok(Self {
-            generation: GenerationConfig::of_config(&text, vocab)?,
-            tied: tie_word_embeddings,
+            text,
+            model_type: keys.model_type,
+            tied: keys.tie_word_embeddings,
         })
-    }
-
-    /// What is said of choosing tokens, where `generation_config.json` says `given`.
-    fn under(&self, given: Option<GenerationConfig>) -> Option<GenerationConfig> {
-        let ends = &self.generation.ends;
-        match given {
-            Some(given) if given.ends.is_empty() => Some(GenerationConfig {
-                ends: ends.clone(),
-                ..given
-            }),
-            None if !ends.is_empty() => Some(self.generation.clone()),
-            given => given,
-        }
     }
 }
 

@@ -11,12 +11,14 @@
 //! | `container`, `atome` | models in the project's container, and in `ATOME` files |
 //! | `gguf` | models in GGUF files |
 //! | `floats`, `folder` | models from float weights: of a file, of a directory |
+//! | `bitnet` | BitNet models from a directory |
 //! | `chat`, `generation` | what comes with a model: how conversations become text, how tokens are chosen |
 //! | `random` | models of random weights |
 //! | `packable` | any file that can be packed |
 //! | `compare` | two models, number by number |
 
 mod atome;
+mod bitnet;
 mod chat;
 mod compare;
 mod container;

@@ -8,6 +8,7 @@ use crate::error::{EntryFault, FileError, HeaderError};
 use crate::json::{self, Unique};
 use crate::regular_file;
 use crate::tensor::{FileFloats, Source};
+use safetensors::Dtype;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -146,6 +147,34 @@ impl FloatFolder {
         let of = of.ok_or_else(|| self.in_its_file(tensor, kind(entry, &format!("{shape:?}"))))?;
         let elems = shape.iter().product();
         Ok(FileFloats::new(name.to_owned(), elems, &file.source, *offset).of(of))
+    }
+
+    /// Where the bytes of a tensor of this type and shape are.
+    ///
+    /// # Errors
+    /// If there is no such tensor, or it is of another type or shape.
+    pub(crate) fn bytes(
+        &self,
+        tensor: &str,
+        (dtype, shape): (Dtype, &[usize]),
+    ) -> Result<(Arc<Source>, u64), FileError> {
+        let missing = || FileError::entry(tensor, EntryFault::Missing);
+        let located = self.tensors.get(tensor).ok_or_else(missing)?;
+        let info = &located.entry.info;
+        if info.dtype == dtype && info.shape == shape {
+            return Ok((Arc::clone(&located.file.source), located.offset));
+        }
+        let fault = EntryFault::Kind {
+            expected: format!("{shape:?} of {dtype:?}"),
+            found: located.entry.kind(),
+        };
+        Err(self.in_its_file(tensor, FileError::entry(tensor, fault)))
+    }
+
+    /// The shape of a tensor, if there is one of this name.
+    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
+        let located = self.tensors.get(name)?;
+        Some(&located.entry.info.shape)
     }
 
     /// A fault of a tensor, with the path of the file it is in.

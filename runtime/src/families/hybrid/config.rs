@@ -9,10 +9,10 @@ use atome_gguf::{Layout, Metadata};
 /// which takes gigabytes.
 pub(crate) const CONTEXT: usize = 4096;
 /// The most layers, and the widest rows: what no model has.
-const MAX_LAYERS: usize = 4096;
-const MAX_WIDTH: usize = 1 << 20;
+pub(super) const MAX_LAYERS: usize = 4096;
+pub(super) const MAX_WIDTH: usize = 1 << 20;
 /// The most query heads that share a key head.
-const MAX_QUERIES: usize = 48;
+pub(super) const MAX_QUERIES: usize = 48;
 
 /// What a file has of a tensor: its dimensions, neighbours first, and how its weights are stored.
 pub(crate) type Look<'f> = dyn Fn(&str) -> Option<(Vec<u64>, Option<Layout>)> + 'f;
@@ -25,9 +25,9 @@ pub(crate) struct Hybrid {
     pub(super) width: usize,
     pub(super) layers: usize,
     /// Every so many layers one is attention.
-    interval: usize,
+    pub(super) interval: usize,
     /// By layer, whether it is no attention, where a file says it of each.
-    recurrent: Option<Vec<bool>>,
+    pub(super) recurrent: Option<Vec<bool>>,
     /// Of the feed-forward.
     pub(super) inner: usize,
     pub(super) heads: usize,

@@ -42,7 +42,7 @@ impl Form {
     };
 
     /// Attention in every layer, with norms before its last products.
-    const BITNET: Form = Form {
+    pub(super) const BITNET: Form = Form {
         name: "bitnet",
         has_delta_nets: false,
         has_gates: false,

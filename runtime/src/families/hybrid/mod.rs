@@ -7,16 +7,19 @@
 //! | `config` | the dimensions of a model, from the keys of a file |
 //! | `form` | what an architecture has that others have not |
 //! | `dims` | the dimensions of a model without a file |
+//! | `hub` | the dimensions and names of a BitNet model, from a directory |
 //! | `rotation` | which products have rotated inputs |
 
 mod config;
 mod dims;
 mod form;
+mod hub;
 mod rotation;
 
 pub(crate) use config::Hybrid;
 pub use dims::Qwen35Dims;
 pub(crate) use form::Form;
+pub(crate) use hub::{BITNET, HubWeights, hub_name};
 
 use crate::graph::{Builder, Graph, GraphError, ParamId, Prepare, Rows, typical};
 use atome_spec::{Op, layout};

@@ -1,5 +1,7 @@
 //! Hybrids of gated delta nets and attention, and their relatives: golden outputs, and the same bits however a model is run.
 
+mod bitnet;
+
 use atome::checkpoint::{self, Checkpoint};
 use atome::families::AtomeConfig;
 use atome::format::ContainerOptions;
