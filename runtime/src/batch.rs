@@ -33,7 +33,7 @@ impl Model {
             return Err(RunError::OtherModel { session });
         }
         sessions.iter().try_for_each(|s| s.check_lost())?;
-        let block = self.inner.plan.rows_block;
+        let block = self.inner.plan.sessions_block();
         let mut scratch = self.inner.arena.scratch()?;
         let mut result = Ok(());
         for (sessions, tokens) in sessions.chunks_mut(block).zip(tokens.chunks(block)) {

@@ -144,4 +144,20 @@ impl Plan {
     pub(crate) fn tensor(&self, tensor: Tensor) -> &TensorInfo {
         &self.tensors[tensor.0]
     }
+
+    /// Tokens of different sessions that run at once: where the weights stay in a core's cache, only as many as leave what lies between
+    /// calls there too.
+    pub(crate) fn sessions_block(&self) -> usize {
+        let weights = self.sizes.weights.saturating_add(self.sizes.constants);
+        if self.image.is_some() || weights > CACHE_BYTES {
+            return self.rows_block;
+        }
+        let row = self.sizes.scratch / self.block.max(1);
+        let fitting = CACHE_BYTES / row.max(1);
+        // Products take tokens by eight.
+        (fitting / 8 * 8).max(8).min(self.rows_block)
+    }
 }
+
+/// Half of a core's second cache, where that is small.
+const CACHE_BYTES: usize = 512 << 10;
