@@ -16,7 +16,7 @@
 //! | `chat` | conversations as text |
 //! | `packed` | a state without its zeros |
 //! | `states` | a vector for a text |
-//! | `metrics`, `log` | what happens |
+//! | `metrics`, `process`, `log` | what happens |
 //! | `error` | what is wrong with a request |
 //!
 //! ```no_run
@@ -56,6 +56,7 @@ mod guard;
 mod log;
 mod metrics;
 mod packed;
+mod process;
 mod server;
 mod sessions;
 mod settings;

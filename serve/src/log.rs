@@ -71,7 +71,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let count = |n: &AtomicUsize| n.load(Ordering::Relaxed);
         write(
-            &self.app,
+            self.app.settings.log,
             "request",
             None,
             Some(Request {
@@ -88,13 +88,13 @@ impl Drop for Record {
     }
 }
 
-/// Logs what is no request.
-pub(crate) fn note(app: &App, event: &str, what: &str) {
-    write(app, event, Some(what), None);
+/// Logs what is no request, if anything is logged.
+pub(crate) fn note(is_on: bool, event: &str, what: &str) {
+    write(is_on, event, Some(what), None);
 }
 
-fn write(app: &App, event: &str, what: Option<&str>, request: Option<Request<'_>>) {
-    if !app.settings.log {
+fn write(is_on: bool, event: &str, what: Option<&str>, request: Option<Request<'_>>) {
+    if !is_on {
         return;
     }
     let time = OffsetDateTime::now_utc()

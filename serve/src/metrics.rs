@@ -1,5 +1,6 @@
 //! What happens, counted, in the text form of Prometheus.
 
+use crate::process;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -185,6 +186,10 @@ impl Metrics {
             ),
         ] {
             head(&mut text, name, kind, help);
+            let _ = writeln!(text, "{name} {value}");
+        }
+        for (name, help, value) in process::numbers() {
+            head(&mut text, name, "gauge", help);
             let _ = writeln!(text, "{name} {value}");
         }
         for (name, help, times) in [

@@ -57,8 +57,13 @@ pub enum ServeError {
     #[error("the thread that runs the model has ended: this is a fault of the program")]
     Engine,
     /// Sessions are lost.
-    #[error("{0} sessions could not be saved")]
-    Unsaved(usize),
+    #[error("{count} sessions could not be saved, the first: {first}")]
+    Unsaved {
+        /// How many.
+        count: usize,
+        /// What was wrong with one.
+        first: String,
+    },
 }
 
 /// A server that listens, and answers when it [runs](Server::run).
@@ -108,6 +113,7 @@ impl Server {
             settings.session_bytes,
             model.fingerprint(),
             model.info().state_bytes,
+            settings.log,
         );
         let keeper = Keeper::start(&sessions).map_err(ServeError::Thread)?;
         let gate = Gate::new(model.info().sessions, settings.queue);
@@ -149,10 +155,13 @@ impl Server {
         let unsaved = keeper.end();
         app.engine.stop();
         done.map_err(ServeError::Thread)?;
-        match (engine.is_finished(), unsaved) {
+        match (engine.is_finished(), unsaved.first()) {
             (true, _) => Err(ServeError::Engine),
-            (false, 0) => Ok(()),
-            (false, unsaved) => Err(ServeError::Unsaved(unsaved)),
+            (false, None) => Ok(()),
+            (false, Some(first)) => Err(ServeError::Unsaved {
+                count: unsaved.len(),
+                first: first.clone(),
+            }),
         }
     }
 }
@@ -198,7 +207,7 @@ async fn answer(
                 }
                 // No descriptors, or a client that left at once.
                 Err(error) => {
-                    log::note(app, "accept", &error.to_string());
+                    log::note(app.settings.log, "accept", &error.to_string());
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
             },
@@ -206,7 +215,7 @@ async fn answer(
     }
     drop(listener);
     app.stopping.store(true, Ordering::Relaxed);
-    log::note(app, "stopping", "no more requests are taken");
+    log::note(app.settings.log, "stopping", "no more requests are taken");
     let _ = ending.send(true);
     let until = Instant::now() + app.settings.grace;
     while places.available_permits() < app.settings.connections && Instant::now() < until {

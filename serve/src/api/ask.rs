@@ -1,8 +1,8 @@
 //! What a request for text says. Fields that would change the answer and are not supported are refused, and so are those
 //! that nobody knows: an answer is never other than what was asked for.
 
+use super::said::Said;
 use crate::app::App;
-use crate::chat::Message;
 use crate::engine::{Choice, Wants};
 use crate::error::ApiError;
 use atome::sampler::{Sampler, Sampling};
@@ -79,35 +79,6 @@ pub(super) enum Prompt {
     Many(Vec<Vec<u32>>),
 }
 
-/// A message as it is sent.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Said {
-    role: String,
-    content: Content,
-    #[serde(default, rename = "name")]
-    _name: IgnoredAny,
-    #[serde(default, rename = "refusal")]
-    _refusal: IgnoredAny,
-    #[serde(default, rename = "annotations")]
-    _annotations: IgnoredAny,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a text, or parts of the type `text`")]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Debug, Deserialize)]
-struct Part {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    text: String,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StreamOptions {
@@ -131,33 +102,6 @@ impl<T> OneOrMany<T> {
             OneOrMany::One(one) => vec![one],
             OneOrMany::Many(many) => many,
         }
-    }
-}
-
-impl Said {
-    /// The message as text.
-    pub(super) fn message(self) -> Result<Message, ApiError> {
-        let role = match &*self.role {
-            "developer" => "system",
-            role @ ("system" | "user" | "assistant") => role,
-            role => {
-                let message =
-                    format!("expected system, developer, user or assistant, found {role:?}");
-                return Err(ApiError::field("messages.role", message));
-            }
-        };
-        let text = match self.content {
-            Content::Text(text) => text,
-            Content::Parts(parts) => {
-                let other = parts.iter().find(|part| part.kind != "text");
-                if let Some(Part { kind, .. }) = other {
-                    let message = format!("expected parts of the type `text`, found {kind:?}");
-                    return Err(ApiError::field("messages.content", message));
-                }
-                parts.into_iter().map(|part| part.text).collect()
-            }
-        };
-        Ok(Message::new(role, &text))
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `body` | a request's JSON |
 //! | `ask` | what a request for text says |
+//! | `said` | messages |
 //! | `prompt` | what it gives to read |
 //! | `complete` | from a request for text to a job and its answer |
 //! | `answer` | an answer as JSON |
@@ -23,6 +24,7 @@ mod look;
 mod named;
 mod page;
 mod prompt;
+mod said;
 mod stream;
 mod tokens;
 

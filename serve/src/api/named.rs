@@ -11,8 +11,13 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(json!({ "object": "list", "data": app.sessions.list() }))
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
+    aside(move || {
+        Ok(Json(
+            json!({ "object": "list", "data": app.sessions.list() }),
+        ))
+    })
+    .await
 }
 
 pub(super) async fn export(

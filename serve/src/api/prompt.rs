@@ -72,6 +72,10 @@ pub(super) fn texts(
     session: Option<&Checkout>,
 ) -> Result<Vec<Read>, ApiError> {
     let before = session.and_then(|session| session.before.as_ref());
+    if before.is_some_and(|before| !before.messages.is_empty()) {
+        let message = "it is a conversation: ask /v1/chat/completions";
+        return Err(ApiError::field("session", message));
+    }
     let encoded = |text: &String| match before {
         // What goes on is no beginning.
         Some(_) => Ok(app.tokenizer()?.encode(text.as_bytes())),
@@ -97,13 +101,17 @@ pub(super) fn texts(
 /// The conversation of a chat.
 pub(super) fn talk(
     app: &App,
-    said: Vec<super::ask::Said>,
+    said: Vec<super::said::Said>,
     session: Option<&mut Checkout>,
 ) -> Result<Read, ApiError> {
-    let said = said.into_iter().map(super::ask::Said::message);
+    let said = said.into_iter().map(super::said::Said::message);
     let mut messages: Vec<Message> = said.collect::<Result<_, _>>()?;
     if let Some(session) = session {
         let before = session.before.as_ref();
+        if before.is_some_and(|before| before.messages.is_empty()) {
+            let message = "it goes on with plain text: ask /v1/completions";
+            return Err(ApiError::field("session", message));
+        }
         let before = before.map_or(&[][..], |before| &before.messages);
         messages = [before, &messages].concat();
         session.messages.clone_from(&messages);

@@ -5,6 +5,7 @@
 //! | `job` | what is asked for, and what comes back |
 //! | `gate` | how many may come in |
 //! | `scheduler` | who is next: a token for everyone who writes, then a part of somebody's prompt |
+//! | `reading`, `writing` | what is done for it |
 //! | `running` | one text: a session that reads a prompt and writes an answer |
 //! | `writer` | from logits to tokens to text |
 //! | `chances` | how likely tokens were |
@@ -14,9 +15,11 @@ mod chances;
 mod gate;
 mod job;
 mod prefixes;
+mod reading;
 mod running;
 mod scheduler;
 mod writer;
+mod writing;
 
 pub(crate) use chances::shares;
 pub(crate) use gate::{Gate, Permit};

@@ -1,6 +1,8 @@
 //! The thread that moves sessions to their files when memory is short, and at the end.
 
 use super::Sessions;
+use crate::error::ApiError;
+use crate::log;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -12,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The thread; it ends when it is told to, and then every session is in its file.
 pub(crate) struct Keeper {
     sessions: Arc<Sessions>,
-    thread: Option<JoinHandle<usize>>,
+    thread: Option<JoinHandle<Vec<String>>>,
 }
 
 impl Keeper {
@@ -33,18 +35,20 @@ impl Keeper {
         Ok(Keeper { sessions, thread })
     }
 
-    /// Ends it; gives how many sessions could not be saved.
-    pub(crate) fn end(mut self) -> usize {
+    /// Ends it; gives what was wrong with each session that could not be saved.
+    pub(crate) fn end(mut self) -> Vec<String> {
         self.sessions.all().ends = true;
         self.sessions.changed.notify_all();
         let thread = self.thread.take();
-        thread.map_or(0, |thread| thread.join().unwrap_or(0))
+        thread.map_or_else(Vec::new, |thread| thread.join().unwrap_or_default())
     }
 }
 
 impl Sessions {
-    /// Moves sessions to files as long as memory is short, until the end; gives how many could not be saved then.
-    fn keep(&self) -> usize {
+    /// Moves sessions to files as long as memory is short, until the end; gives what was wrong with those that could not
+    /// be saved then.
+    fn keep(&self) -> Vec<String> {
+        let mut told = None;
         loop {
             let mut all = self.all();
             while all.bytes <= self.limit && !all.ends {
@@ -56,14 +60,35 @@ impl Sessions {
                 return self.save_all();
             }
             drop(all);
-            if !self.move_one() {
-                thread::sleep(PATIENCE);
+            match self.move_one() {
+                Ok(true) => told = None,
+                Ok(false) => thread::sleep(PATIENCE),
+                Err(error) => {
+                    // It is tried again and again, and said once.
+                    if told.as_ref() != Some(&error.message) {
+                        log::note(self.log, "not saved", &error.message);
+                    }
+                    told = Some(error.message);
+                    thread::sleep(PATIENCE);
+                }
             }
         }
     }
 
-    /// Moves the session that was not used for longest to its file; false if there is none, or the disk refuses.
-    pub(super) fn move_one(&self) -> bool {
+    /// Moves sessions to their files while there is no room for another; gives why that ended before there was.
+    pub(super) fn make_room(&self) -> Option<ApiError> {
+        while self.folder.is_some() && self.all().bytes >= self.limit {
+            match self.move_one() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(error),
+            }
+        }
+        None
+    }
+
+    /// Moves the session that was not used for longest to its file; false if there is none that can be moved now.
+    fn move_one(&self) -> Result<bool, ApiError> {
         let oldest = {
             let all = self.all();
             let idle = all
@@ -73,11 +98,13 @@ impl Sessions {
             let oldest = idle.min_by_key(|(_, slot)| slot.used);
             oldest.map(|(id, slot)| (id.clone(), slot.saved))
         };
-        match oldest {
-            Some((id, true)) => self.let_go(&id),
-            Some((id, false)) => self.save(&id).is_ok() && self.let_go(&id),
-            None => false,
+        let Some((id, is_saved)) = oldest else {
+            return Ok(false);
+        };
+        if !is_saved {
+            self.save(&id)?;
         }
+        Ok(self.let_go(&id))
     }
 
     /// Frees the memory of a session that is in its file.
@@ -94,7 +121,7 @@ impl Sessions {
         true
     }
 
-    fn save_all(&self) -> usize {
+    fn save_all(&self) -> Vec<String> {
         let all = self.all();
         let unsaved = all
             .by_name
@@ -102,6 +129,7 @@ impl Sessions {
             .filter(|(_, s)| s.conversation.is_some() && !s.saved);
         let unsaved: Vec<String> = unsaved.map(|(id, _)| id.clone()).collect();
         drop(all);
-        unsaved.iter().filter(|id| self.save(id).is_err()).count()
+        let fault = |id: &String| self.save(id).err().map(|error| error.message);
+        unsaved.iter().filter_map(fault).collect()
     }
 }

@@ -3,12 +3,17 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `checkout` | a session while a request works with it |
+//! | `saved` | sessions in their files |
 //! | `file` | a session as bytes |
 //! | `keeper` | the thread that moves sessions to files when memory is short |
 
+mod checkout;
 mod file;
 mod keeper;
+mod saved;
 
+pub(crate) use checkout::Checkout;
 pub(crate) use keeper::Keeper;
 
 use crate::chat::Message;
@@ -50,6 +55,10 @@ pub(crate) struct Sessions {
     limit: usize,
     model: Fingerprint,
     state_bytes: usize,
+    /// Held while a file is written or removed: of two writers, the older must not come last.
+    files: Mutex<()>,
+    /// Whether what goes wrong is logged.
+    log: bool,
 }
 
 #[derive(Default)]
@@ -91,6 +100,7 @@ impl Sessions {
         limit: usize,
         model: Fingerprint,
         state_bytes: usize,
+        log: bool,
     ) -> Arc<Sessions> {
         Arc::new(Sessions {
             all: Mutex::default(),
@@ -99,12 +109,18 @@ impl Sessions {
             limit,
             model,
             state_bytes,
+            files: Mutex::default(),
+            log,
         })
     }
 
     fn all(&self) -> MutexGuard<'_, All> {
         // Nothing panics while it is locked.
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes and number of those in memory.
@@ -115,43 +131,6 @@ impl Sessions {
             all.bytes,
             slots.filter(|s| s.conversation.is_some()).count(),
         )
-    }
-
-    /// Takes a session for a request, or a new one; no other request has it meanwhile. Reads its file where it has to.
-    pub(crate) fn check_out(self: &Arc<Sessions>, id: &str) -> Result<Checkout, ApiError> {
-        check_name(id)?;
-        while self.folder.is_some() && self.all().bytes >= self.limit && self.move_one() {}
-        let is_new = {
-            let mut all = self.all();
-            let is_full = all.bytes >= self.limit;
-            let slot = all.by_name.get_mut(id);
-            if slot.as_ref().is_some_and(|slot| slot.busy) {
-                let message = format!("session `{id}` is busy with another request");
-                return Err(ApiError::new(StatusCode::CONFLICT, message));
-            }
-            let is_there = slot.is_some_and(|slot| slot.conversation.is_some());
-            if is_full && !is_there {
-                return Err(self.full());
-            }
-            all.clock += 1;
-            let used = all.clock;
-            let slot = all.by_name.entry(id.to_owned()).or_default();
-            (slot.busy, slot.used) = (true, used);
-            slot.conversation.is_none()
-        };
-        let mut checkout = Checkout {
-            sessions: Arc::clone(self),
-            id: id.to_owned(),
-            before: None,
-            messages: Vec::new(),
-        };
-        if is_new && let Some(read) = self.read(id)? {
-            self.set(id, read, true);
-        }
-        let all = self.all();
-        let slot = all.by_name.get(id);
-        checkout.before = slot.and_then(|slot| slot.conversation.clone());
-        Ok(checkout)
     }
 
     /// A session to look at.
@@ -189,33 +168,10 @@ impl Sessions {
         file::most_bytes(self.state_bytes, tokens)
     }
 
-    /// Writes a session to its file.
-    pub(crate) fn save(&self, id: &str) -> Result<PathBuf, ApiError> {
-        check_name(id)?;
-        let Some(path) = self.path(id) else {
-            let message = "no folder for sessions: start the server with --sessions DIR";
-            return Err(ApiError::bad(message));
-        };
-        let conversation = self.get(id)?;
-        let bytes = file::write(&conversation, self.model);
-        atome::atomic_file::write(&path, &bytes).map_err(|error| {
-            let full = StatusCode::INSUFFICIENT_STORAGE;
-            ApiError::new(
-                full,
-                format!("session `{id}` is not saved: {}", error.cause),
-            )
-        })?;
-        let mut all = self.all();
-        if let Some(slot) = all.by_name.get_mut(id) {
-            let now = slot.conversation.as_ref();
-            slot.saved |= now.is_some_and(|now| Arc::ptr_eq(now, &conversation));
-        }
-        Ok(path)
-    }
-
     /// Forgets a session, and removes its file.
     pub(crate) fn remove(&self, id: &str) -> Result<(), ApiError> {
         check_name(id)?;
+        let _files = self.files();
         let mut all = self.all();
         if all.by_name.get(id).is_some_and(|slot| slot.busy) {
             let message = format!("session `{id}` is busy with a request");
@@ -231,9 +187,20 @@ impl Sessions {
         }
     }
 
-    /// What is told of all of them, by name.
+    /// What is told of all of them, by name; of those that nobody has asked for yet, that their files are there.
     pub(crate) fn list(&self) -> Vec<Told> {
+        let files = self.names_of_files();
         let all = self.all();
+        let new = files.into_iter().filter(|id| !all.by_name.contains_key(id));
+        let in_file = |id: String| Told {
+            id,
+            object: "session",
+            tokens: None,
+            messages: None,
+            bytes: None,
+            saved: true,
+            busy: false,
+        };
         let told = |(id, slot): (&String, &Slot)| {
             let conversation = slot.conversation.as_ref();
             Told {
@@ -246,34 +213,10 @@ impl Sessions {
                 busy: slot.busy,
             }
         };
-        let mut list: Vec<Told> = all.by_name.iter().map(told).collect();
+        let known = all.by_name.iter().map(told);
+        let mut list: Vec<Told> = known.chain(new.map(in_file)).collect();
         list.sort_by(|a, b| a.id.cmp(&b.id));
         list
-    }
-
-    fn path(&self, id: &str) -> Option<PathBuf> {
-        Some(self.folder.as_ref()?.join(format!("{id}.session")))
-    }
-
-    /// The session in a file, if there is one.
-    fn read(&self, id: &str) -> Result<Option<Conversation>, ApiError> {
-        let Some(path) = self.path(id) else {
-            return Ok(None);
-        };
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => {
-                let message = format!("the file of session `{id}` cannot be read: {cause}");
-                return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, message));
-            }
-        };
-        let read = file::read(&bytes, self.model, self.state_bytes);
-        let damaged = |fault| {
-            let message = format!("the file of session `{id}`: {fault}");
-            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, message)
-        };
-        read.map(Some).map_err(damaged)
     }
 
     /// Puts a conversation in place of what its slot has.
@@ -291,50 +234,17 @@ impl Sessions {
         }
     }
 
-    fn full(&self) -> ApiError {
-        let message = match &self.folder {
-            None => {
+    /// No memory for another session, and why others stay in it.
+    fn full(&self, why: Option<ApiError>) -> ApiError {
+        let message = match (&self.folder, why) {
+            (None, _) => {
                 "no memory for another session: delete one, or start the server with --sessions DIR"
+                    .to_owned()
             }
-            Some(_) => "no memory for another session, and others cannot be moved to their files",
+            (Some(_), None) => "no memory for another session: all are busy".to_owned(),
+            (Some(_), Some(why)) => format!("no memory for another session: {}", why.message),
         };
         ApiError::new(StatusCode::INSUFFICIENT_STORAGE, message)
-    }
-}
-
-/// A session that one request has. Dropped, it leaves the session as it was.
-pub(crate) struct Checkout {
-    sessions: Arc<Sessions>,
-    id: String,
-    /// What it remembers, if it is not new.
-    pub(crate) before: Option<Arc<Conversation>>,
-    /// The messages of the conversation, the answer's not among them.
-    pub(crate) messages: Vec<Message>,
-}
-
-impl Checkout {
-    /// Keeps the state after the answer, and the messages with the answer.
-    pub(crate) fn commit(self, seen: Seen, answer: &str) {
-        let mut messages = self.messages.clone();
-        if !messages.is_empty() {
-            messages.push(Message::new("assistant", answer));
-        }
-        let seen = Arc::new(seen);
-        self.sessions
-            .set(&self.id, Conversation { messages, seen }, false);
-    }
-}
-
-impl Drop for Checkout {
-    fn drop(&mut self) {
-        let mut all = self.sessions.all();
-        let Some(slot) = all.by_name.get_mut(&self.id) else {
-            return;
-        };
-        slot.busy = false;
-        if slot.conversation.is_none() && !slot.saved {
-            all.by_name.remove(&self.id);
-        }
     }
 }
 

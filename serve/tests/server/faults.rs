@@ -1,28 +1,15 @@
 //! Clients that are slow, wrong or gone, and disks that are full: status codes, no panic, nothing that stays.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod support;
-
+use crate::support::{
+    Answer, Client, Numbers, Process, Role, Running, can_mount, quiet, random, request,
+};
 use atome_serve::Settings;
 use serde_json::json;
 use std::io::{BufReader, Read, Write};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use support::{Answer, Running, quiet, random, request};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
-
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) as usize % n
-    }
-}
 
 /// A request with something wrong with it, mostly.
 fn malformed(seed: u64) -> Vec<u8> {
@@ -67,19 +54,52 @@ fn malformed(seed: u64) -> Vec<u8> {
     bytes
 }
 
+/// A server in a process of its own takes them, and nothing of them stays: no text, connection, descriptor or memory.
 fn survives(count: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        sessions: Some(folder.path().to_owned()),
-        client_timeout: Duration::from_millis(200),
-        ..quiet()
+    let role = Role {
+        places: 4,
+        patience_ms: 200,
+        ..Role::default()
     };
-    let server = Running::new(&random(4, None), settings);
-    let (next, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+    let server = Process::new(role, folder.path());
+    // What is there once is not counted.
+    let warm = count / 5;
+    malformed_are_answered(&server, 0..warm);
+    let before = stays(&server);
+    malformed_are_answered(&server, warm..count);
+    let after = stays(&server);
+    assert_eq!(before.0, after.0, "descriptors");
+    assert!(after.1 < before.1 + 16e6, "memory: {before:?}, {after:?}");
+    let answer = server.post("/v1/completions", &json!({ "prompt": "a", "seed": 1 }));
+    assert_eq!(answer.status, 200);
+    let said = server.end();
+    assert!(
+        !said.contains("panicked") && !said.contains("error"),
+        "{said}"
+    );
+}
+
+/// Descriptors of a server that does nothing, and its memory but for what it is to keep.
+fn stays(server: &Client) -> (f64, f64) {
+    server.wait_for("atome_running", |n| n == 0.0);
+    server.wait_for("atome_waiting", |n| n == 0.0);
+    server.wait_for("atome_connections", |n| n == 1.0);
+    match cfg!(target_os = "linux") {
+        true => (
+            server.metric("process_open_fds"),
+            server.metric("process_resident_memory_bytes") - server.metric("atome_prefix_bytes"),
+        ),
+        false => (0.0, 0.0),
+    }
+}
+
+fn malformed_are_answered(server: &Client, seeds: Range<u64>) {
+    let (next, answered) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
     let client = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= count {
+            if seed >= seeds.end {
                 return;
             }
             let answer = server.raw(&malformed(seed));
@@ -99,11 +119,7 @@ fn survives(count: u64) {
             scope.spawn(client);
         }
     });
-    assert!(answered.into_inner() > count / 2);
-    server.wait_for("atome_running", |n| n == 0.0);
-    let answer = server.post("/v1/completions", &json!({ "prompt": "a", "seed": 1 }));
-    assert_eq!(answer.status, 200);
-    server.end().unwrap();
+    assert!(answered.into_inner() > (seeds.end - seeds.start) / 2);
 }
 
 #[test]
@@ -111,7 +127,7 @@ fn malformed_requests_are_answered() {
     survives(500);
 }
 
-/// `cargo test --release -p atome-serve --test faults -- --ignored`
+/// `cargo test --release -p atome-serve --test server ten_thousand -- --ignored`
 #[test]
 #[ignore = "a minute"]
 fn ten_thousand_malformed_requests_are_answered() {
@@ -208,4 +224,81 @@ fn a_session_that_cannot_be_saved_is_still_there() {
     let refused = server.post("/v1/completions", &ask);
     assert_eq!(refused.status, 422, "{}", refused.text());
     server.end().unwrap();
+}
+
+/// On a disk that is full a session is not saved, which is said once and clearly; nothing of it, nor of what was saved
+/// before, is lost.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    if !can_mount(folder.path()) {
+        eprintln!("skipped: no small disk can be mounted here");
+        return;
+    }
+    let turn = |server: &Client, id: &str, seed: usize| {
+        let ask = json!({ "prompt": " and", "session": id, "max_tokens": 7, "seed": seed });
+        server.post("/v1/completions", &ask)
+    };
+    let expected = Running::new(&random(2, None), quiet());
+    let told = |id: &str, seed: usize| turn(&expected, id, seed).json()["choices"].clone();
+    let export = |server: &Client, id: &str| server.get(&format!("/v1/sessions/{id}")).body;
+    let save = |server: &Client, id: &str| {
+        server.ask("POST", &format!("/v1/sessions/{id}/save"), &[], b"")
+    };
+    let ask = |server: &Client, id: &str, seed: usize| {
+        let answer = turn(server, id, seed);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["choices"], told(id, seed));
+    };
+    let bytes = {
+        told("size", 1);
+        export(&expected, "size").len()
+    };
+    // Room for one and a half on disk, and for three in memory.
+    let kib = (bytes * 3 / 2).div_ceil(4096) * 4;
+    let role = Role {
+        session_bytes: 3 * bytes,
+        ..Role::default()
+    };
+    let server = Process::on_small_disk(kib, role, folder.path());
+    ask(&server, "a", 1);
+    assert_eq!(save(&server, "a").status, 200);
+    let file = server.sees(&folder.path().join("a.session"));
+    let saved = std::fs::read(&file).unwrap();
+    assert_eq!(saved, export(&server, "a"));
+    // Neither another one nor more of the same.
+    ask(&server, "a", 2);
+    ask(&server, "b", 1);
+    for id in ["a", "b"] {
+        let refused = save(&server, id);
+        assert_eq!(refused.status, 507);
+        let full = format!("session `{id}` is not saved: No space left on device (os error 28)");
+        assert_eq!(refused.message(), full);
+    }
+    assert_eq!(
+        std::fs::read(&file).unwrap(),
+        saved,
+        "the old file is whole"
+    );
+    let names = std::fs::read_dir(file.parent().unwrap()).unwrap();
+    assert_eq!(names.count(), 1, "nothing of the others is left");
+    // Memory is short, too: who is there goes on, others are refused and told why.
+    ask(&server, "c", 1);
+    let refused = turn(&server, "d", 1);
+    assert_eq!(refused.status, 507);
+    let message = refused.message();
+    assert!(message.contains("No space left on device"), "{message}");
+    for id in ["a", "b", "c"] {
+        ask(&server, id, 3);
+    }
+    // With room again, all is well.
+    assert_eq!(server.ask("DELETE", "/v1/sessions/c", &[], b"").status, 200);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(save(&server, "a").status, 200);
+    assert_eq!(std::fs::read(&file).unwrap(), export(&server, "a"));
+    let said = server.end();
+    let lost =
+        "error: 1 sessions could not be saved, the first: session `b` is not saved: No space left";
+    assert!(said.contains(lost), "{said}");
 }
