@@ -85,8 +85,15 @@ impl Client {
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{key}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.server()?.get_mut().write_all(request.as_bytes())?;
-        let head = self.line()?.to_owned();
+        let is_kept = self.server.is_some();
+        let head = match self.send(&request) {
+            // A server closes what says nothing for a while.
+            Err(_) if is_kept => {
+                self.hang_up();
+                self.send(&request)?
+            }
+            head => head?,
+        };
         let mut length = None;
         loop {
             let line = self.line()?;
@@ -102,6 +109,12 @@ impl Client {
         }
         let said = self.body(length.unwrap_or(0))?;
         Err(Fault::new(format!("the server answers {head}: {said}")))
+    }
+
+    /// Sends a request; gives the first line of the answer.
+    fn send(&mut self, request: &str) -> Result<String, Fault> {
+        self.server()?.get_mut().write_all(request.as_bytes())?;
+        self.line().map(str::to_owned)
     }
 
     /// The next line, without its end.

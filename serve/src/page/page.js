@@ -37,7 +37,7 @@ async function about() {
     return;
   }
   props = await answer.json();
-  at("model").textContent = props.model;
+  at("model").textContent = props.model === "atome" ? "" : props.model;
   at("about").textContent =
     `${props.architecture}, ${(props.parameters / 1e6).toFixed(1)} million parameters, ` +
     `${props.backend} on ${props.cpu}, a session's state ${size(props.state_bytes)}`;
@@ -75,6 +75,11 @@ async function* events(answer) {
   }
 }
 
+// A token's text, in which blanks and line breaks can be seen.
+function visible(text) {
+  return JSON.stringify(text).slice(1, -1).replaceAll(" ", "\u2423");
+}
+
 function show(detail) {
   const box = at("token");
   box.replaceChildren();
@@ -92,7 +97,7 @@ function show(detail) {
     table.append(line);
   };
   box.append(make("p", "", `${JSON.stringify(detail.text)}, id ${detail.id}: ${percent(detail.logprob)}`));
-  for (const top of detail.top) row(JSON.stringify(top.text).slice(1, -1), percent(top.logprob), Math.exp(top.logprob));
+  for (const top of detail.top) row(visible(top.text), percent(top.logprob), Math.exp(top.logprob));
   detail.output.forEach((share, i) => {
     const name = detail.output.length === ROUTER.length ? ROUTER[i] : `output ${i}`;
     row(name, `${(100 * share).toFixed(1)} %`, share);
@@ -128,11 +133,41 @@ function add(into, text, details) {
   if (!spans.length && rest) into.append(rest);
 }
 
+// Shows an answer as it comes, once a frame: to lay a long text out for each of its tokens takes longer than writing it.
+function shower(answer) {
+  const said = at("said");
+  let waiting = [];
+  let frame = 0;
+  let written = 0;
+  let first = 0;
+  const flush = () => {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    if (!waiting.length) return;
+    const follows = said.scrollTop + said.clientHeight > said.scrollHeight - 40;
+    for (const [text, details] of waiting) add(answer, text, details);
+    waiting = [];
+    const seconds = (performance.now() - first) / 1000;
+    const speed = written > 1 && seconds > 0 ? `, ${((written - 1) / seconds).toFixed(0)} tokens/s` : "";
+    at("speed").textContent = `${written} tokens${speed}, state ${size(props.state_bytes ?? 0)}`;
+    if (follows) said.scrollTop = said.scrollHeight;
+  };
+  const more = (text, details) => {
+    waiting.push([text, details]);
+    written += details.length;
+    first ||= performance.now();
+    frame ||= requestAnimationFrame(flush);
+  };
+  return { more, flush };
+}
+
 async function send() {
   const text = at("text").value;
   if (running || !text) return;
   const said = at("said");
   const chat = isChat();
+  // What is cleared meanwhile is another conversation.
+  const conversation = talk;
   if (chat) {
     talk.push({ role: "user", content: text });
     said.append(make("span", "who", "you"), text);
@@ -143,13 +178,13 @@ async function send() {
   if (chat) said.append(make("span", "who", props.model));
   const answer = make("span", "answer");
   said.append(answer);
+  said.scrollTop = said.scrollHeight;
   running = new AbortController();
   at("send").disabled = true;
   at("stop").disabled = false;
   said.setAttribute("aria-busy", "true");
+  const shown = shower(answer);
   let whole = "";
-  let written = 0;
-  let first = 0;
   try {
     const [path, ask] = request(text);
     const response = await fetch(path, {
@@ -160,27 +195,22 @@ async function send() {
       if (event.error) throw new Error(event.error.message);
       const choice = event.choices[0];
       if (!choice) {
+        shown.flush();
         const cached = event.usage.prompt_tokens_details.cached_tokens;
         at("speed").textContent += `, ${event.usage.prompt_tokens} read (${cached} kept), seed ${event.seed}`;
         continue;
       }
       const more = (chat ? choice.delta.content : choice.text) ?? "";
-      const details = choice.details ?? [];
-      const follows = said.scrollTop + said.clientHeight > said.scrollHeight - 40;
-      add(answer, more, details);
+      shown.more(more, choice.details ?? []);
       whole += more;
-      first ||= performance.now();
-      written += details.length;
-      const seconds = (performance.now() - first) / 1000;
-      const speed = written > 1 && seconds > 0 ? `, ${((written - 1) / seconds).toFixed(0)} tokens/s` : "";
-      at("speed").textContent = `${written} tokens${speed}, state ${size(props.state_bytes ?? 0)}`;
-      if (follows) said.scrollTop = said.scrollHeight;
     }
   } catch (fault) {
+    shown.flush();
     if (fault.name !== "AbortError") answer.append(make("span", "fault", fault.message));
   } finally {
-    if (chat && whole) talk.push({ role: "assistant", content: whole });
-    else if (chat) talk.pop();
+    shown.flush();
+    if (chat && whole) conversation.push({ role: "assistant", content: whole });
+    else if (chat) conversation.pop();
     running = null;
     at("send").disabled = false;
     at("stop").disabled = true;
@@ -209,11 +239,13 @@ at("said").addEventListener("pointerover", (event) => {
   if (event.target.detail && event.target.classList.contains("token")) choose(event.target);
 });
 at("said").addEventListener("keydown", (event) => {
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  if (!step) return;
   const tokens = [...at("said").querySelectorAll(".token")];
-  const next = tokens[chosen && tokens.includes(chosen) ? tokens.indexOf(chosen) + step : 0];
-  if (next) choose(next);
+  const now = tokens.indexOf(chosen);
+  const to = {
+    ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1, Home: 0, End: tokens.length - 1,
+  }[event.key];
+  if (to === undefined) return;
+  if (tokens[to]) choose(tokens[to]);
   event.preventDefault();
 });
 for (const mode of document.querySelectorAll("[name=mode]")) {

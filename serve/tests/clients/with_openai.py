@@ -79,7 +79,8 @@ def chats():
     assert "".join(part.choices[0].delta.content or "" for part in parts) == text
     assert parts[-1].choices[0].finish_reason == whole.choices[0].finish_reason
     with client.chat.completions.stream(**ask) as stream:
-        final = stream.get_final_completion()
+        stream.until_done()
+        final = stream.current_completion_snapshot
     assert final.choices[0].message.content == text
     told = client.chat.completions.create(**ask, logprobs=True, top_logprobs=4).choices[0].logprobs.content
     assert bytes(byte for token in told for byte in token.bytes).decode("utf-8", "replace").startswith(text)

@@ -16,6 +16,8 @@ const context = await chromium.launchPersistentContext(process.env.PROFILE, {
   colorScheme: "light",
 });
 const page = await context.newPage();
+// More tokens than are written while an answer is stopped.
+const MANY = 1_000_000;
 const faults = [];
 page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
 page.on("pageerror", (error) => faults.push(String(error)));
@@ -24,12 +26,14 @@ page.on("request", (request) => {
   if (![open, keyed].some((own) => url.startsWith(own)) && !url.startsWith("data:")) faults.push(`asks ${url}`);
 });
 
-const shot = (name) => page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
+const shot = (name) => page.screenshot({ path: `${process.env.SHOTS}/${name}.png`, animations: "disabled" });
 const text = (selector) => page.locator(selector).textContent();
 const answer = () => text("#said .answer:last-of-type");
 const idle = () => page.waitForFunction(() => document.getElementById("stop").disabled && !document.getElementById("said").ariaBusy);
 const done = () => page.waitForFunction(() => /seed \d+/.test(document.getElementById("speed").textContent));
-const fill = (values) => Promise.all(Object.entries(values).map(([id, value]) => page.fill(`#${id}`, String(value))));
+async function fill(values) {
+  for (const [id, value] of Object.entries(values)) await page.fill(`#${id}`, String(value));
+}
 
 // What the server says to the same request, whole.
 async function told(path, ask) {
@@ -140,15 +144,16 @@ const checks = {
 
   async "an answer is stopped by Escape and by the button, and costs no more"() {
     for (const stop of [() => page.keyboard.press("Escape"), () => page.click("#stop")]) {
-      await fill({ text: "In the beginning", max_tokens: 4096, seed: "" });
+      await fill({ text: "In the beginning", max_tokens: MANY, seed: "" });
       await page.keyboard.press("Control+Enter");
       await page.waitForFunction(() => document.querySelectorAll("#said .token").length > 50);
       await stop();
       await idle();
       const count = await page.locator("#said .token").count();
-      assert.ok(count < 4096, `${count} tokens`);
+      assert.ok(count < MANY, `${count} tokens`);
       await page.waitForTimeout(200);
       assert.equal(await page.locator("#said .token").count(), count);
+      for (let i = 0; i < 50 && (await metric("atome_running")); i++) await page.waitForTimeout(100);
       assert.equal(await metric("atome_running"), 0);
     }
     assert.ok((await metric("atome_left_total")) >= 2);
@@ -166,7 +171,7 @@ const checks = {
     await page.locator("[name=mode][value=text]").focus();
     await page.keyboard.press("ArrowRight");
     assert.ok(await page.isVisible("#system"));
-    await fill({ system: "Be brief.", max_tokens: 60, seed: 3 });
+    await fill({ text: "", system: "Be brief.", max_tokens: 60, seed: 3 });
     const talk = [{ role: "system", content: "Be brief." }];
     for (const said of ["Who art thou?", "And whence comest thou?"]) {
       await page.locator("#text").focus();
@@ -235,7 +240,6 @@ const checks = {
   },
 
   async "a server with keys asks for one"() {
-    faults.length && assert.deepEqual(faults, []);
     await page.goto(`${keyed}/`);
     await page.waitForSelector("#key", { state: "visible" });
     await shot("10-key-dark");
@@ -249,23 +253,20 @@ const checks = {
     await page.fill("#text", "And");
     await page.keyboard.press("Control+Enter");
     await done();
-    // Refused requests are written to the console by the browser; nothing else may be.
-    const other = faults.filter((fault) => !/status of 401/.test(fault));
-    assert.deepEqual(other, []);
-    faults.length = 0;
   },
 };
 
 try {
   for (const [name, check] of Object.entries(checks)) {
     await check().catch(async (error) => {
-      await shot("failed");
+      await shot("failed").catch(() => {});
       throw new Error(`${name}: ${error.stack}`);
     });
     console.log(`ok: ${name}`);
   }
-  const other = faults.filter((fault) => !/status of 400/.test(fault));
-  assert.deepEqual(other, [], "the console is empty");
+  // Requests that were refused on purpose the browser writes there by itself.
+  const other = faults.filter((fault) => !/status of 40[01]/.test(fault));
+  assert.deepEqual(other, [], "the console is empty, and nothing is asked for elsewhere");
 } finally {
   await context.close();
 }
