@@ -1,0 +1,94 @@
+//! How a model is loaded: the keywords of `Model`.
+
+use super::error::Failure;
+use atome::Options;
+use atome::tune::Tuning;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Sessions that a model has room for, unless somebody says another number. They take memory once they are used.
+const SESSIONS: usize = 64;
+
+/// The names of the keywords.
+const NAMES: [&str; 12] = [
+    "activations",
+    "backend",
+    "block",
+    "config",
+    "context",
+    "cpu",
+    "huge_pages",
+    "no_multiply",
+    "packing",
+    "sessions",
+    "threads",
+    "tune",
+];
+
+/// Options, and the file of the dimensions where the model's format has none.
+pub(super) fn options(given: &Bound<'_, PyDict>) -> PyResult<(Options, Option<PathBuf>)> {
+    let mut options = Options {
+        sessions: SESSIONS,
+        ..Options::default()
+    };
+    let mut config = None;
+    for (key, value) in given {
+        let key: String = key.extract()?;
+        if value.is_none() {
+            continue;
+        }
+        match key.as_str() {
+            "config" => config = Some(value.extract()?),
+            "backend" => options.backend = word(&key, &value)?,
+            "cpu" => options.tier = Some(word(&key, &value)?),
+            "packing" => options.packing = Some(word(&key, &value)?),
+            "activations" => options.activations = Some(word(&key, &value)?),
+            "threads" => options.threads = Some(count(&key, &value, 1)?),
+            "sessions" => options.sessions = count(&key, &value, 0)?,
+            "block" => options.block = count(&key, &value, 1)?,
+            "context" => options.context = Some(count(&key, &value, 1)?),
+            "no_multiply" => options.no_multiply = value.extract()?,
+            "huge_pages" => options.huge_pages = value.extract()?,
+            "tune" => {
+                options.tuning = match value.extract()? {
+                    true => Tuning::Find,
+                    false => Tuning::Off,
+                }
+            }
+            _ => return Err(unknown(&key, &NAMES)),
+        }
+    }
+    Ok((options, config))
+}
+
+/// A keyword that nothing is called.
+pub(super) fn unknown(key: &str, known: &[&str]) -> PyErr {
+    let known = known.join(", ");
+    PyTypeError::new_err(format!("expected keywords of {known}, found `{key}`"))
+}
+
+/// What a word names.
+pub(super) fn word<T: FromStr<Err: fmt::Display>>(
+    key: &str,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<T> {
+    let word: String = value.extract()?;
+    let named = word.parse();
+    named
+        .map_err(|fault| Failure::argument(format_args!("`{key}`: {fault}, found `{word}`")).into())
+}
+
+/// A whole number of `least` or more.
+pub(super) fn count(key: &str, value: &Bound<'_, PyAny>, least: usize) -> PyResult<usize> {
+    let number = value.extract().ok().filter(|number| *number >= least);
+    number.ok_or_else(|| {
+        Failure::argument(format_args!(
+            "`{key}` is {value}, expected a whole number of {least} or more"
+        ))
+        .into()
+    })
+}
