@@ -7,7 +7,10 @@
 //! A kernel is a C function: buffer addresses, then dimensions as `u64`, then scalars as
 //! `f32`; `docs/ir.md` lists them for each op.
 //!
+//! Without the feature `aot` nothing is compiled, and the tables are empty.
+//!
 //! ```
+//! # #[cfg(feature = "aot")] {
 //! use atome_kernels::{detect, find};
 //! use atome_spec::Op;
 //!
@@ -18,6 +21,7 @@
 //! unsafe { tanh.call(&args) };
 //! assert_eq!(y[0], 0.0);
 //! assert!((y[1] - 0.7615942).abs() < 1e-6);
+//! # }
 //! ```
 
 use crate::dispatch;
@@ -82,18 +86,21 @@ pub fn find(kind: impl Into<Kind>, tier: Tier) -> Option<&'static Kernel> {
 /// architecture.
 pub fn kernels(tier: Tier) -> &'static [Kernel] {
     match tier {
+        #[cfg(not(feature = "aot"))]
+        _ => &[],
+        #[cfg(feature = "aot")]
         Tier::Portable => &portable::KERNELS,
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(feature = "aot", target_arch = "x86_64"))]
         Tier::X86_64V2 => &x86_64_v2::KERNELS,
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(feature = "aot", target_arch = "x86_64"))]
         Tier::X86_64V3 => &x86_64_v3::KERNELS,
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(feature = "aot", target_arch = "x86_64"))]
         Tier::X86_64V4 => &x86_64_v4::KERNELS,
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(all(feature = "aot", not(target_arch = "x86_64")))]
         Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => &[],
-        #[cfg(target_arch = "aarch64")]
+        #[cfg(all(feature = "aot", target_arch = "aarch64"))]
         Tier::Neon => &neon::KERNELS,
-        #[cfg(not(target_arch = "aarch64"))]
+        #[cfg(all(feature = "aot", not(target_arch = "aarch64")))]
         Tier::Neon => &[],
     }
 }
@@ -105,6 +112,7 @@ pub fn runnable() -> impl Iterator<Item = &'static Kernel> {
 }
 
 /// A module of the kernels of one tier.
+#[cfg(feature = "aot")]
 macro_rules! tier {
     ($module:ident, $tier:literal) => {
         #[allow(clippy::all, reason = "generated code")]
@@ -118,12 +126,13 @@ macro_rules! tier {
     };
 }
 
+#[cfg(feature = "aot")]
 tier!(portable, "portable");
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(feature = "aot", target_arch = "x86_64"))]
 tier!(x86_64_v2, "x86-64-v2");
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(feature = "aot", target_arch = "x86_64"))]
 tier!(x86_64_v3, "x86-64-v3");
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(feature = "aot", target_arch = "x86_64"))]
 tier!(x86_64_v4, "x86-64-v4");
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(feature = "aot", target_arch = "aarch64"))]
 tier!(neon, "neon");

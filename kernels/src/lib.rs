@@ -32,7 +32,7 @@
 #[doc(hidden)]
 pub mod agree;
 // Unit tests, which need none of it, would compile every kernel again.
-#[cfg(all(feature = "aot", not(test)))]
+#[cfg(not(test))]
 pub mod aot;
 pub mod dispatch;
 mod error;
@@ -44,7 +44,7 @@ pub mod safe;
 
 pub use atome_macros::ternary_kernel;
 
-#[cfg(all(feature = "aot", not(test)))]
+#[cfg(not(test))]
 pub use aot::{Kernel, find, kernels};
 pub use atome_spec::{Activation, Isa, Kind, Method, Op, Packing, Tier};
 pub use dispatch::{available, detect, tiers};

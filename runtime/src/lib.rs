@@ -14,6 +14,7 @@
 //! | `backend` | the plan compiled at load, called kernel by kernel, or interpreted |
 //! | [`Model`], [`Session`] | a loaded model, and a sequence of tokens over it |
 //! | `state` | what a session remembers, as bytes that any session of the same model reads |
+//! | `embed` | a model as Rust source without heap or `std`, with the feature `embed` |
 //! | [`kernel`] | one kernel alone, made while the program runs |
 //! | `jit` | machine code made at load, with the feature `jit` |
 //! | [`sampler`] | from logits to a token |
@@ -42,6 +43,8 @@ pub mod classify;
 mod cores;
 #[cfg(feature = "default-model")]
 mod default_model;
+#[cfg(feature = "embed")]
+pub mod embed;
 pub mod error;
 pub mod eval;
 pub mod families;

@@ -1,7 +1,7 @@
 //! Emits random functions, and the square root, as Rust for every instruction set, for
 //! `tests/random_rust.rs` to run.
 
-use atome_codegen::emit::rust::{caller, emit, target_arch};
+use atome_codegen::emit::rust::{Vectors, caller, emit, emit_all, target_arch};
 use atome_codegen::ir::{Access, Address, Builder, Elem, Function, Lanes, UnaryOp};
 use atome_codegen::testing::random_function;
 use atome_spec::Isa;
@@ -44,6 +44,24 @@ fn main() -> Result<(), Box<dyn error::Error>> {
             "pub static FUNCTIONS: &[super::Entry] = &[{table}];\n}}"
         )?;
     }
+    // The portable tier once more, lane by lane.
+    writeln!(source, "pub mod by_lanes {{\n#![no_implicit_prelude]")?;
+    let mut table = String::new();
+    let functions: Vec<Function> = (0..FUNCTIONS).map(random_function).collect();
+    writeln!(
+        source,
+        "{}",
+        emit_all(&functions, Isa::Portable, Vectors::Lanes)?
+    )?;
+    for (seed, function) in functions.iter().enumerate() {
+        let name = format!("call_{seed}");
+        writeln!(source, "{}", caller(function, &name)?)?;
+        write!(table, "({seed}, {name}), ")?;
+    }
+    writeln!(
+        source,
+        "pub static FUNCTIONS: &[super::Entry] = &[{table}];\n}}"
+    )?;
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
     fs::write(out.join("random_rust.rs"), source)?;

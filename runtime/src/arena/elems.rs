@@ -41,6 +41,13 @@ pub(crate) fn as_u32_mut(bytes: &mut [u8]) -> &mut [u32] {
     words
 }
 
+/// The bytes of words, for writing.
+#[cfg(feature = "embed")]
+pub(crate) fn bytes_of_words(words: &mut [u32]) -> &mut [u8] {
+    // SAFETY: words are bytes, of any value.
+    unsafe { words.align_to_mut().1 }
+}
+
 /// Bytes as 32-bit floats, for writing.
 ///
 /// # Panics

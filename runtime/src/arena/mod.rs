@@ -21,6 +21,8 @@ mod scratch;
 mod slot;
 mod slots;
 
+#[cfg(feature = "embed")]
+pub(crate) use elems::bytes_of_words;
 pub(crate) use elems::{as_f32, as_f32_mut, as_u32_mut, words};
 pub(crate) use scratch::Scratch;
 pub(crate) use slot::Slot;
@@ -58,7 +60,8 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// Bytes of the region before the scratches.
     fn model(&self) -> Size {
-        Size::from(self.weights).aligned() + Size::from(self.constants).aligned()
+        Size::from(self.weights).aligned(TENSOR_ALIGN_BYTES)
+            + Size::from(self.constants).aligned(TENSOR_ALIGN_BYTES)
     }
 }
 
@@ -75,8 +78,9 @@ impl Arena {
         huge_pages: bool,
     ) -> Result<Arena, PrepareError> {
         let scratches = sessions.clamp(1, cores::available());
-        let before = sizes.model() + Size::from(sizes.scratch).aligned() * scratches;
-        let total = before + Size::from(sizes.slot).aligned() * sessions;
+        let before =
+            sizes.model() + Size::from(sizes.scratch).aligned(TENSOR_ALIGN_BYTES) * scratches;
+        let total = before + Size::from(sizes.slot).aligned(TENSOR_ALIGN_BYTES) * sessions;
         let no_memory = || PrepareError::ArenaMemory { bytes: total.get() };
         let region = total.addressable().and_then(Region::new);
         let region = region.ok_or_else(no_memory)?;

@@ -11,6 +11,8 @@ mod lookup;
 mod prepare;
 
 pub use info::{BackendInfo, ModelInfo};
+#[cfg(feature = "embed")]
+pub(crate) use prepare::plan_with;
 
 use crate::arena::{Arena, Scratch, as_f32, as_f32_mut};
 use crate::backend::{Backend, KernelUse, Pick, listing};

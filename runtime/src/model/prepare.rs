@@ -8,7 +8,7 @@ use crate::cores;
 use crate::fill::fill;
 use crate::fingerprint::Identity;
 use crate::graph::Graph;
-use crate::plan::{self, Plan, Planned, Products, Proved, Section};
+use crate::plan::{self, Placing, Plan, Planned, Products, Proved, Section};
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::state::state_bytes;
@@ -119,10 +119,19 @@ impl Model {
     }
 }
 
-/// Checks a model and plans it.
+/// Checks a model and plans it for an arena.
 fn plan<'m>(
     source: &'m Checkpoint,
     options: &Options,
+) -> Result<(TokenizerKind, Planned<'m>), LoadError> {
+    plan_with(source, options, Placing::default())
+}
+
+/// Checks a model and plans it.
+pub(crate) fn plan_with<'m>(
+    source: &'m Checkpoint,
+    options: &Options,
+    placing: Placing,
 ) -> Result<(TokenizerKind, Planned<'m>), LoadError> {
     source.check()?;
     let tokenizer = source.tokenizer_kind().map_err(FileError::from)?;
@@ -132,7 +141,7 @@ fn plan<'m>(
     };
     let block = options.block.max(1);
     let graph = graph(source, options)?;
-    let planned = plan::plan(&graph, &source.tensors, block, products)?;
+    let planned = plan::plan(&graph, &source.tensors, block, products, placing)?;
     Ok((tokenizer, planned))
 }
 

@@ -58,7 +58,7 @@ fn is_lookup(op: Op) -> bool {
 mod tests {
     use crate::checkpoint::Checkpoint;
     use crate::families::AtomeConfig;
-    use crate::plan::{self, Products};
+    use crate::plan::{self, Placing, Products};
 
     #[test]
     fn a_step_reads_its_weights_and_what_attention_keeps() {
@@ -72,7 +72,13 @@ mod tests {
             max_seq: 20,
         };
         let model = Checkpoint::random(config, None, 1);
-        let planned = plan::plan(model.graph(), &model.tensors, 4, Products::default());
+        let planned = plan::plan(
+            model.graph(),
+            &model.tensors,
+            4,
+            Products::default(),
+            Placing::default(),
+        );
         let (plan, _) = planned.expect("a plan");
         let shared = plan.tensors.iter().filter(|t| t.section.is_shared());
         let weights = shared.filter(|t| t.name != "embed").map(|t| t.bytes);

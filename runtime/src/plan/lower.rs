@@ -7,8 +7,8 @@ use super::memory::place;
 use super::saved::Saved;
 use super::slots::Slots;
 use super::{
-    Base, Call, DimValue, KernelCall, Operand, Plan, Planned, Ports, Products, Row, Section, Stage,
-    Tensor, TopKCall, Turns,
+    Base, Call, DimValue, KernelCall, Operand, Placing, Plan, Planned, Ports, Products, Row,
+    Section, Stage, Tensor, TopKCall, Turns,
 };
 use crate::LoadError;
 use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What};
@@ -30,6 +30,7 @@ pub(crate) fn plan<'m>(
     tensors: &'m Tensors,
     block: usize,
     products: Products,
+    placing: Placing,
 ) -> Result<Planned<'m>, LoadError> {
     let mut declared = Declared::new(graph.window);
     let slots = Slots::new(graph, block, &mut declared);
@@ -49,7 +50,7 @@ pub(crate) fn plan<'m>(
         .flat_map(|part| lowering.part(part))
         .collect();
     let head = lowering.head(block, &mut declared);
-    finish(graph, block, declared, stages, head)
+    finish(graph, (block, placing), declared, stages, head)
 }
 
 /// The parameters that calls read, in the order of their declaration.
@@ -305,7 +306,7 @@ fn pick(logits: Operand, argmax: Tensor, classes: usize) -> Call {
 /// Places the tensors.
 fn finish<'m>(
     graph: &Graph,
-    block: usize,
+    (block, placing): (usize, Placing),
     declared: Declared<'m>,
     stages: Vec<Stage>,
     head: Head,
@@ -320,7 +321,8 @@ fn finish<'m>(
     let sessions = stages.iter().map(|s| s.for_sessions(is_state)).collect();
     let is_weight = |tensor: Tensor| unplaced[tensor.0].section == Section::Weights;
     let weights = contents.iter().filter(|(t, _)| is_weight(*t));
-    let (image, in_file) = image(weights).unzip();
+    let found = placing.in_file.then(|| image(weights)).flatten();
+    let (image, in_file) = found.unzip();
     let in_file: Vec<(Tensor, usize)> = in_file.unwrap_or_default();
     for (Tensor(number), _) in &in_file {
         unplaced[*number].section = Section::File;
@@ -334,12 +336,13 @@ fn finish<'m>(
         (unplaced, &inputs),
         &in_file,
         &stages,
-        &head.last,
-        &head.rows,
+        (&head.last, &head.rows),
+        placing.align,
     )?;
     let output_bytes = head.ports.output_bytes();
     let saved = Saved::new(&kept, &memory.tensors, window, output_bytes)?;
     let plan = Plan {
+        align: placing.align,
         block,
         rows_block: head.rows_block,
         window: graph.window as u64,

@@ -53,7 +53,8 @@ struct Ends {
     slot: Size,
 }
 
-/// Places every tensor; those that stay in a file have their offsets, and `inputs` are there before the first stage.
+/// Places every tensor at a multiple of `align`; those that stay in a file have their offsets, and `inputs` are there before
+/// the first stage.
 ///
 /// # Errors
 /// If a tensor, or a part of the arena, is larger than this machine can address.
@@ -61,19 +62,19 @@ pub(super) fn place(
     (unplaced, inputs): (Vec<Unplaced>, &[Tensor]),
     in_file: &[(Tensor, usize)],
     stages: &[Stage],
-    head: &[Stage],
-    rows_head: &[Stage],
+    (head, rows_head): (&[Stage], &[Stage]),
+    align: usize,
 ) -> Result<Memory, PrepareError> {
     if let Some(tensor) = unplaced.iter().find(|t| t.bytes.addressable().is_none()) {
         return Err(tensor.too_large());
     }
     let live = liveness((&unplaced, inputs), stages, head, rows_head);
     let mut offsets = vec![Size::ZERO; unplaced.len()];
-    let ends = place_sections(&unplaced, &mut offsets);
+    let ends = place_sections(&unplaced, &mut offsets, align);
     for &(Tensor(i), offset) in in_file {
         offsets[i] = Size::from(offset);
     }
-    let scratch = place_scratch(&unplaced, &live, &mut offsets);
+    let scratch = place_scratch(&unplaced, &live, &mut offsets, align);
     let part = |end: Size| {
         let bytes = end.get();
         end.addressable().ok_or(PrepareError::ArenaMemory { bytes })
@@ -92,7 +93,7 @@ pub(super) fn place(
 }
 
 /// Places weights, constants, states and logits, one tensor after the other.
-fn place_sections(unplaced: &[Unplaced], offsets: &mut [Size]) -> Ends {
+fn place_sections(unplaced: &[Unplaced], offsets: &mut [Size], align: usize) -> Ends {
     let mut ends = Ends {
         weights: Size::ZERO,
         constants: Size::ZERO,
@@ -113,7 +114,7 @@ fn place_sections(unplaced: &[Unplaced], offsets: &mut [Size]) -> Ends {
         for (tensor, offset) in unplaced.iter().zip(&mut *offsets) {
             if tensor.section == section {
                 *offset = *end;
-                *end += tensor.bytes.aligned();
+                *end += tensor.bytes.aligned(align);
             }
         }
     }
@@ -134,7 +135,12 @@ fn tensor_info((tensor, offset): (Unplaced, Size)) -> Result<TensorInfo, Prepare
 }
 
 /// First fit, the largest tensors first; gives the end of the scratch.
-fn place_scratch(unplaced: &[Unplaced], live: &[Option<Live>], offsets: &mut [Size]) -> Size {
+fn place_scratch(
+    unplaced: &[Unplaced],
+    live: &[Option<Live>],
+    offsets: &mut [Size],
+    align: usize,
+) -> Size {
     let mut order: Vec<(usize, Live)> = live
         .iter()
         .enumerate()
@@ -144,7 +150,7 @@ fn place_scratch(unplaced: &[Unplaced], live: &[Option<Live>], offsets: &mut [Si
     let mut placed: Vec<(Size, Size, Live)> = Vec::new();
     let mut end = Size::ZERO;
     for (i, l) in order {
-        let bytes = unplaced[i].bytes.aligned();
+        let bytes = unplaced[i].bytes.aligned(align);
         let mut busy: Vec<(Size, Size)> = placed
             .iter()
             .filter(|p| p.2.meets(l))
@@ -225,7 +231,7 @@ mod tests {
             Some(Live { first: 2, last: 3 }),
         ];
         let mut offsets = [Size::ZERO; 3];
-        let end = place_scratch(&unplaced, &live, &mut offsets);
+        let end = place_scratch(&unplaced, &live, &mut offsets, 256);
         assert_eq!(offsets[0], Size::ZERO);
         assert_eq!(offsets[2], Size::ZERO, "c reuses the bytes of a");
         assert_eq!(offsets[1], Size::from(1024));

@@ -19,7 +19,7 @@
 //! plan with one token.
 
 use crate::arena::Sizes;
-use atome_spec::Packing;
+use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 
 mod bind;
 mod call;
@@ -59,9 +59,30 @@ pub(crate) struct Products {
     pub no_multiply: bool,
 }
 
+/// Where tensors may lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placing {
+    /// What the offsets of tensors are multiples of.
+    pub align: usize,
+    /// Tensors stay in the model's file where it has them as kernels read them.
+    pub in_file: bool,
+}
+
+impl Default for Placing {
+    /// That of an arena.
+    fn default() -> Self {
+        Placing {
+            align: TENSOR_ALIGN_BYTES,
+            in_file: true,
+        }
+    }
+}
+
 /// A planned model.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// What the offsets of tensors outside a file are multiples of.
+    pub align: usize,
     /// Maximum tokens per block.
     pub block: usize,
     /// Maximum tokens per block whose logits are all wanted.

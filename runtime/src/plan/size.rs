@@ -1,6 +1,5 @@
 //! Sums and products of sizes that never wrap around.
 
-use atome_spec::TENSOR_ALIGN_BYTES;
 use std::ops::{Add, AddAssign, Mul};
 
 /// A number of bytes or elements, in 64 bits on every machine. What does not fit stays at the greatest number, which no
@@ -21,9 +20,9 @@ impl Size {
         self.0
     }
 
-    /// The next multiple of the tensor alignment.
-    pub(crate) fn aligned(self) -> Size {
-        let aligned = self.0.checked_next_multiple_of(TENSOR_ALIGN_BYTES as u64);
+    /// The next multiple of an alignment, which is not 0.
+    pub(crate) fn aligned(self, align: usize) -> Size {
+        let aligned = self.0.checked_next_multiple_of(align as u64);
         Size(aligned.unwrap_or(u64::MAX))
     }
 }
@@ -67,15 +66,15 @@ mod tests {
         for size in [
             large + Size::from(1),
             large * 2,
-            large.aligned(),
+            large.aligned(256),
             Size::from(usize::MAX / 2 + 1) * 2,
             Size::from(usize::MAX / 4) * 5,
-            Size::from(usize::MAX - 1).aligned(),
+            Size::from(usize::MAX - 1).aligned(256),
             Size::from(isize::MAX.cast_unsigned()) + Size::from(1),
         ] {
             assert_eq!(size.addressable(), None, "{size:?}");
         }
-        assert_eq!(Size::from(257).aligned().addressable(), Some(512));
+        assert_eq!(Size::from(257).aligned(256).addressable(), Some(512));
         assert_eq!((Size::from(3) * 5 + Size::from(1)).addressable(), Some(16));
     }
 }

@@ -56,7 +56,11 @@ fn agree(isa: Isa) {
         return;
     }
     assert!(!functions(isa).is_empty());
-    for &(seed, call) in functions(isa) {
+    agree_all(isa.name(), functions(isa));
+}
+
+fn agree_all(name: &str, functions: &[Entry]) {
+    for &(seed, call) in functions {
         let function = random_function(seed);
         for input in 0..INPUTS {
             let inputs = random_inputs(&function, input);
@@ -68,7 +72,7 @@ fn agree(isa: Isa) {
             let differs = expected.iter().zip(&found).position(|(a, b)| a != b);
             assert_eq!(
                 differs, None,
-                "{isa}: function {seed}, inputs {input}: first byte that differs"
+                "{name}: function {seed}, inputs {input}: first byte that differs"
             );
         }
     }
@@ -151,6 +155,11 @@ macro_rules! isas {
             }
         )+
     };
+}
+
+#[test]
+fn random_functions_lane_by_lane() {
+    agree_all("portable, lane by lane", emitted::by_lanes::FUNCTIONS);
 }
 
 #[test]

@@ -326,7 +326,7 @@ impl Walk<'_> {
     }
 
     /// Refuses operand types for which a tier has no expression.
-    fn check(&self, value: Value, inst: &Inst) -> Result<(), EmitError> {
+    pub(super) fn check(&self, value: Value, inst: &Inst) -> Result<(), EmitError> {
         let ty = |v: &Value| self.function.type_of(*v);
         let is = |v: &Value, elem| ty(v).elem() == Some(elem);
         let result = ty(&value);

@@ -1,5 +1,6 @@
 use super::EmitError;
 use super::isa::{Helper, Isa};
+use super::lanes::Facts;
 use super::names::{Names, parameter};
 use super::{base3, packed, size};
 use crate::emit::bytes::SmallBytes;
@@ -8,8 +9,34 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The item of a function.
+/// The item of a function, which carries its helpers.
 pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, EmitError> {
+    let Emitted { head, body, .. } = emitted(function, isa, None)?;
+    let helpers = used_helpers(isa, &body).into_iter().map(|h| h.item);
+    let imports = isa.imports();
+    Ok(quote! {
+        #head {
+            #imports
+            #(#helpers)*
+            #body
+        }
+    })
+}
+
+/// A function before it has its helpers.
+pub(super) struct Emitted {
+    /// All up to the body.
+    pub(super) head: TokenStream,
+    /// What is in the body.
+    pub(super) body: TokenStream,
+}
+
+/// A function lane by lane where `lanes` says what it has to know.
+pub(super) fn emitted(
+    function: &Function,
+    isa: &dyn Isa,
+    lanes: Option<&Facts>,
+) -> Result<Emitted, EmitError> {
     let names = Names::new(function, &helper_names(isa))?;
     let mut walk = Walk {
         function,
@@ -18,10 +45,9 @@ pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, Em
         shared: Shared::default(),
         lane_masks: BTreeSet::new(),
         small_bytes: SmallBytes::default(),
+        lanes,
     };
     let body = walk.block(&function.body)?;
-    let helpers = used_helpers(isa, &body);
-    let imports = isa.imports();
     let name = parameter(&function.name)?;
     let (parameters, dims) = parameters(function, &names);
     let feature = isa
@@ -29,16 +55,13 @@ pub(super) fn item(function: &Function, isa: &dyn Isa) -> Result<TokenStream, Em
         .map(|features| quote!(#[target_feature(enable = #features)]));
     let docs = docs(function, isa, &names);
     let scratch = scratch(function, &names);
-    Ok(quote! {
-        #(#[doc = #docs])*
-        #feature
-        pub unsafe extern "C" fn #name(#parameters) {
-            #imports
-            #(#helpers)*
-            #dims
-            #scratch
-            #body
-        }
+    Ok(Emitted {
+        head: quote! {
+            #(#[doc = #docs])*
+            #feature
+            pub unsafe extern "C" fn #name(#parameters)
+        },
+        body: quote!(#dims #scratch #body),
     })
 }
 
@@ -117,7 +140,6 @@ pub(super) fn docs(function: &Function, isa: &dyn Isa, names: &Names) -> Vec<Str
     docs
 }
 
-/// The helpers that `body` names, and those that they name.
 /// All helpers, each behind those that it calls.
 fn helpers(isa: &dyn Isa) -> Vec<Helper> {
     let mut helpers = isa.helpers();
@@ -131,14 +153,15 @@ pub(super) fn helper_names(isa: &dyn Isa) -> Vec<&'static str> {
     helpers(isa).iter().map(|helper| helper.name).collect()
 }
 
-fn used_helpers(isa: &dyn Isa, body: &TokenStream) -> Vec<TokenStream> {
+/// The helpers that `body` names, and those that they name.
+pub(super) fn used_helpers(isa: &dyn Isa, body: &TokenStream) -> Vec<Helper> {
     let mut used = BTreeSet::new();
     identifiers(body.clone(), &mut used);
     let mut items = Vec::new();
     for helper in helpers(isa).into_iter().rev() {
         if used.contains(helper.name) {
             identifiers(helper.item.clone(), &mut used);
-            items.push(helper.item);
+            items.push(helper);
         }
     }
     items.reverse();
@@ -174,6 +197,8 @@ pub(super) struct Walk<'a> {
     /// Vectors whose lanes are known to be 0 or -1.
     pub(super) lane_masks: BTreeSet<Value>,
     pub(super) small_bytes: SmallBytes,
+    /// Set where vectors are worked on lane by lane.
+    pub(super) lanes: Option<&'a Facts>,
 }
 
 /// What trit selects of the enclosing blocks have made already.
@@ -203,7 +228,10 @@ impl Walk<'_> {
 
     /// Scalars of buffers that are only read are loaded where they are wanted, so that few registers
     /// hold them: LLVM keeps the order of loads.
-    fn block(&mut self, block: &Block) -> Result<TokenStream, EmitError> {
+    pub(super) fn block(&mut self, block: &Block) -> Result<TokenStream, EmitError> {
+        if let Some(facts) = self.lanes {
+            return self.block_by_lanes(block, facts);
+        }
         let outer = self.shared.clone();
         let mut tokens = TokenStream::new();
         let mut later: Vec<(Value, &Inst)> = Vec::new();
@@ -250,7 +278,7 @@ impl Walk<'_> {
         Ok(tokens)
     }
 
-    fn for_loop(&mut self, l: &Loop) -> Result<TokenStream, EmitError> {
+    pub(super) fn for_loop(&mut self, l: &Loop) -> Result<TokenStream, EmitError> {
         let body = self.block(&l.body)?;
         let mut tokens = TokenStream::new();
         for carried in &l.carried {

@@ -139,7 +139,12 @@ impl Walk<'_> {
     }
 
     /// A pointer to a register's first lane, which need not exist.
-    fn wild_pointer(&self, buffer: Buffer, address: &Address, register: usize) -> TokenStream {
+    pub(super) fn wild_pointer(
+        &self,
+        buffer: Buffer,
+        address: &Address,
+        register: usize,
+    ) -> TokenStream {
         let name = self.names.buffer(buffer);
         let offset = size::offset(self.names, &moved(address, register * self.isa.lanes()));
         quote!(#name.wrapping_add(#offset))

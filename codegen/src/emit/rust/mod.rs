@@ -15,6 +15,8 @@
 //! | `size` | shape arithmetic and addresses |
 //! | `names` | identifiers |
 //! | `scalar` | scalar operations in plain Rust |
+//! | `lanes` | vectors lane by lane, for machines without any |
+//! | `module` | functions that share what they call |
 //! | `base3` | base-3 codes by arithmetic |
 //! | `isa` | what a tier provides |
 //! | `avx512`, `avx2`, `sse41`, `neon`, `portable` | the tiers |
@@ -28,7 +30,9 @@ mod expr;
 mod forward;
 mod function;
 mod isa;
+mod lanes;
 mod memory;
+mod module;
 mod names;
 mod neon;
 mod packed;
@@ -40,6 +44,7 @@ mod x86;
 
 pub use caller::caller;
 pub use forward::{Bound, forward};
+pub use module::{Vectors, emit_all};
 
 use crate::ir::{Function, Value, verify};
 use isa::Isa;
@@ -63,6 +68,12 @@ pub enum EmitError {
     IllTyped {
         /// The value it defines.
         value: Value,
+    },
+    /// Tokens that are no items.
+    #[error("the generated code is no Rust: {cause}")]
+    Text {
+        /// What the parser said.
+        cause: String,
     },
     /// A forwarded call for a dimension that nothing gives.
     #[error("nothing gives the dimension `{dim}` of the kernel that is called")]
@@ -111,6 +122,18 @@ pub fn emit_file(
     };
     let file = syn::parse2(allowed).map_err(|_| EmitError::Name {
         name: function.name.clone(),
+    })?;
+    Ok(prettyplease::unparse(&file))
+}
+
+/// Items, such as [`emit_all`] gives, as formatted source text.
+///
+/// # Errors
+/// If they are no items.
+#[cfg(feature = "rust-text")]
+pub fn format_items(items: TokenStream) -> Result<String, EmitError> {
+    let file = syn::parse2(items).map_err(|cause| EmitError::Text {
+        cause: cause.to_string(),
     })?;
     Ok(prettyplease::unparse(&file))
 }

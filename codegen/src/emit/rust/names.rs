@@ -6,7 +6,7 @@ use quote::format_ident;
 /// The identifiers of one function.
 ///
 /// A scalar or an index is `v7`, a register of a vector `v7_0`, `v7_1`, ..; what selects
-/// share is `table7_a` and the like. Parameters keep their own names.
+/// share is `table7_a` and the like, and lanes that outlast their loop are `all7`. Parameters keep their own names.
 pub(super) struct Names {
     buffers: Vec<Ident>,
     dims: Vec<Ident>,
@@ -73,7 +73,7 @@ pub(super) fn parameter(name: &str) -> Result<Ident, EmitError> {
         });
     }
     let ident = format_ident!("{name}");
-    let taken = ["v", "table", "index"].iter().any(|prefix| {
+    let taken = ["v", "table", "index", "all"].iter().any(|prefix| {
         name.strip_prefix(prefix)
             .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     });

@@ -246,6 +246,15 @@ fn helpers() -> Vec<Helper> {
             })
         }
     };
+    let dot4_lane = quote! {
+        /// Adds the dot product of four bytes, those of `codes` unsigned.
+        #[inline(always)]
+        fn dot4_lane(acc: i32, codes: i32, x: i32) -> i32 {
+            let (codes, x) = (codes.to_le_bytes(), x.to_le_bytes());
+            let product = |i: usize| codes[i] as i32 * (x[i] as i8) as i32;
+            acc.wrapping_add(product(0) + product(1) + product(2) + product(3))
+        }
+    };
     let lookup = quote! {
         /// The entries at the four bits from `bit` on. A call costs little beside sixteen
         /// look-ups, and a kernel has a hundred of them.
@@ -272,6 +281,7 @@ fn helpers() -> Vec<Helper> {
         helper("load_first", load),
         helper("store_first", store),
         helper("dot4", dot4),
+        helper("dot4_lane", dot4_lane),
         helper("lookup", lookup),
         helper("narrow", narrow),
         helper("sqrt", sqrt()),

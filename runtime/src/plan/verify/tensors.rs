@@ -1,6 +1,5 @@
 use super::{Plan, PlanError, PlanFault};
 use crate::plan::{Base, Section, TensorInfo};
-use atome_spec::TENSOR_ALIGN_BYTES;
 use std::ops::Range;
 
 /// Tensors are aligned and lie in their sections; those that last from block to block share no byte with any other, and
@@ -18,7 +17,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
         let inside = place
             .as_ref()
             .is_some_and(|place| section.start <= place.start && place.end <= section.end);
-        let align = align(tensor.section);
+        let align = align(plan, tensor.section);
         if !inside || !tensor.offset.is_multiple_of(align) {
             let (name, bytes, offset) = (tensor.section.name(), tensor.bytes, tensor.offset);
             return Err(fault(
@@ -57,10 +56,10 @@ fn section(plan: &Plan, section: Section) -> Range<usize> {
 }
 
 /// What offsets are multiples of.
-fn align(section: Section) -> usize {
+fn align(plan: &Plan, section: Section) -> usize {
     match section {
         Section::File => align_of::<f32>(),
-        _ => TENSOR_ALIGN_BYTES,
+        _ => plan.align,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{PlanError, Proved};
 use crate::checkpoint::Checkpoint;
 use crate::families::{AtomeConfig, BitMamba2Config, HgrnBitConfig};
 use crate::plan::{
-    self, Call, DimValue, KernelCall, Operand, Plan, Products, Section, Stage, Tensor,
+    self, Call, DimValue, KernelCall, Operand, Placing, Plan, Products, Section, Stage, Tensor,
 };
 use atome_codegen::expr::{Expr, MAX_OPERANDS};
 use atome_codegen::{KernelSpec, op};
@@ -47,7 +47,13 @@ fn hgrn_bit() -> Checkpoint {
 
 /// The proof of a model's plan after `change`.
 fn prove(model: &Checkpoint, change: impl FnOnce(&mut Plan)) -> Result<(), PlanError> {
-    let planned = plan::plan(model.graph(), &model.tensors, 24, Products::default());
+    let planned = plan::plan(
+        model.graph(),
+        &model.tensors,
+        24,
+        Products::default(),
+        Placing::default(),
+    );
     let (mut plan, contents) = planned.expect("a plan");
     change(&mut plan);
     Proved::new((plan, contents), model.config().vocab_size()).map(drop)
@@ -95,7 +101,13 @@ fn a_plan_on_a_page() {
     ];
     for (name, model) in &models {
         assert_eq!(prove(model, |_| {}), Ok(()), "{name}");
-        let planned = plan::plan(model.graph(), &model.tensors, 8, Products::default());
+        let planned = plan::plan(
+            model.graph(),
+            &model.tensors,
+            8,
+            Products::default(),
+            Placing::default(),
+        );
         insta::assert_snapshot!(*name, planned.expect("a plan").0);
     }
 }
