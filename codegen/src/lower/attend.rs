@@ -5,7 +5,7 @@ use super::attention::{CAPACITY, Dot, finite_or_first};
 use super::softmax::keep_old;
 use super::{Lowering, any, math};
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Elem, Lanes, ReduceOp, Size, UnaryOp, Value};
-use crate::op::{Bound, Content, Def, Dims, Parts, dim, input, read_back};
+use crate::op::{Bound, Content, Def, Dims, dim, input, read_back};
 use atome_spec::{LANES, numerics};
 
 const LANES_U64: u64 = LANES as u64;
@@ -37,7 +37,6 @@ pub(super) const ATTEND: Def = Def {
             read_back("out", Content::F32, &heads),
         ]
     },
-    parts: &[Parts::of("kv_heads")],
     ..Def::of(lower)
 };
 
