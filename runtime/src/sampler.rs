@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use atome_kernels::reference::math::exp;
 
 use self::adjust::Adjust;
-use self::best::{argmax, at_least, least_of_best};
+use self::best::{argmax, argmax_by, at_least, least_of_best, write_maxima};
 use crate::error::RunError;
 use crate::rng::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -253,12 +253,11 @@ impl Sampler {
     }
 
     fn choose(&mut self, logits: &[f32]) -> u32 {
-        let best = argmax(logits);
         if self.sampling.temperature == 0.0 || self.sampling.top_k == 1 {
-            return best;
+            return argmax(logits);
         }
         let u = self.rng.next_f64();
-        let ranked = self.keep_top_k(logits);
+        let (best, ranked) = self.keep_top_k(logits);
         if self.ids.is_empty() {
             return 0;
         }
@@ -275,23 +274,26 @@ impl Sampler {
         self.draw(u * total)
     }
 
-    /// Takes the `top_k` best ids and ranks them, or all, in their order, if there are no more; returns whether they are
-    /// ranked. Ids of NaN are none of them.
-    fn keep_top_k(&mut self, logits: &[f32]) -> bool {
+    /// Takes the `top_k` best ids and ranks them, or all, in their order, if there are no more; returns the best, and
+    /// whether they are ranked. Ids of NaN are none of them.
+    fn keep_top_k(&mut self, logits: &[f32]) -> (u32, bool) {
         let k = self.sampling.top_k;
-        let least = least_of_best(logits, k, &mut self.weights);
+        let count = write_maxima(logits, &mut self.weights);
+        let (maxima, room) = self.weights.split_at_mut(count);
+        let best = argmax_by(logits, maxima.iter().copied());
+        let least = least_of_best(maxima, k, room);
         self.ids.clear();
-        at_least(logits, least, &mut self.ids);
+        at_least(logits, maxima, least, &mut self.ids);
         let numbers = || logits.iter().filter(|logit| !logit.is_nan()).count();
         if k == 0 || k > self.ids.len() || k == self.ids.len() && k == numbers() {
-            return false;
+            return (best, false);
         }
         if k < self.ids.len() {
             self.ids.select_nth_unstable_by(k - 1, rank(logits));
             self.ids.truncate(k);
         }
         self.ids.sort_unstable_by(rank(logits));
-        true
+        (best, true)
     }
 
     /// Sets the weight of every id: `exp((logit - best) / temperature)`, so that the best has weight 1.

@@ -19,9 +19,13 @@ fn greatest(block: &[f32]) -> f32 {
 
 /// The index of the largest number: the first of equals, never a NaN unless all are, then 0.
 pub(super) fn argmax(logits: &[f32]) -> u32 {
+    argmax_by(logits, logits.chunks(BLOCK).map(greatest))
+}
+
+/// The same of logits whose blocks have these greatest numbers.
+pub(super) fn argmax_by(logits: &[f32], maxima: impl Iterator<Item = f32>) -> u32 {
     let (mut best, mut most) = (None, f32::NEG_INFINITY);
-    for (block, logits) in logits.chunks(BLOCK).enumerate() {
-        let here = greatest(logits);
+    for (block, here) in maxima.enumerate() {
         if here > most {
             (best, most) = (Some(block), here);
         }
@@ -32,26 +36,33 @@ pub(super) fn argmax(logits: &[f32]) -> u32 {
     found.map_or(0, |at| (first + at) as u32)
 }
 
-/// A number that the `k` best logits are not below, and few others are; `maxima` has room for one a block. Negative
-/// infinity where there are too few blocks to tell.
-pub(super) fn least_of_best(logits: &[f32], k: usize, maxima: &mut [f32]) -> f32 {
+/// Writes the greatest number of each block, and gives how many there are: what follows reads them, and the logits once.
+pub(super) fn write_maxima(logits: &[f32], maxima: &mut [f32]) -> usize {
     let blocks = logits.chunks(BLOCK);
     let count = blocks.len();
-    if k == 0 || k >= count {
-        return f32::NEG_INFINITY;
-    }
     for (most, block) in maxima.iter_mut().zip(blocks) {
         *most = greatest(block);
     }
+    count
+}
+
+/// A number that the `k` best logits are not below, and few others are; `room` has as much as there are blocks, if there
+/// are more than one. Negative infinity where there are too few blocks to tell.
+pub(super) fn least_of_best(maxima: &[f32], k: usize, room: &mut [f32]) -> f32 {
+    if k == 0 || k >= maxima.len() {
+        return f32::NEG_INFINITY;
+    }
+    let room = &mut room[..maxima.len()];
+    room.copy_from_slice(maxima);
     // In `k` blocks there is one that is not below the `k`-th of their greatest.
-    let (_, least, _) = maxima[..count].select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+    let (_, least, _) = room.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
     *least
 }
 
 /// The ids of logits that are not below `least`, in order; never of a NaN.
-pub(super) fn at_least(logits: &[f32], least: f32, ids: &mut Vec<u32>) {
-    for (block, logits) in logits.chunks(BLOCK).enumerate() {
-        if greatest(logits) >= least {
+pub(super) fn at_least(logits: &[f32], maxima: &[f32], least: f32, ids: &mut Vec<u32>) {
+    for ((block, logits), most) in logits.chunks(BLOCK).enumerate().zip(maxima) {
+        if *most >= least {
             let first = (block * BLOCK) as u32;
             let here = (first..).zip(logits).filter(|(_, logit)| **logit >= least);
             ids.extend(here.map(|(id, _)| id));

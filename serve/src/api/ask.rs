@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use atome::sampler::{Sampler, Sampling};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 
 /// Tokens of a completion, if a request does not say.
@@ -37,7 +37,7 @@ pub(super) struct Ask {
     max_tokens: Option<usize>,
     max_completion_tokens: Option<usize>,
     stop: Option<OneOrMany<String>>,
-    seed: Option<i64>,
+    seed: Option<Number>,
     temperature: Option<f32>,
     top_p: Option<f32>,
     top_k: Option<usize>,
@@ -190,13 +190,24 @@ impl Ask {
             top_k: self.top_k.unwrap_or(said.top_k),
             top_p: self.top_p.unwrap_or(said.top_p),
             min_p: self.min_p.unwrap_or(said.min_p),
-            seed: self
-                .seed
-                .map_or_else(|| app.random() >> 11, i64::cast_unsigned),
+            seed: self.seed(app)?,
         };
         let valid = sampling.validate();
         valid.map_err(|error| ApiError::bad(error.to_string()))?;
         Ok(sampling)
+    }
+
+    /// The seed, or one that all programs can tell again. Negative numbers are seeds, as large as their bits.
+    fn seed(&self, app: &App) -> Result<u64, ApiError> {
+        let Some(seed) = &self.seed else {
+            return Ok(app.random() >> 11);
+        };
+        let negative = seed.as_i64().map(i64::cast_unsigned);
+        let whole = seed.as_u64().or(negative);
+        whole.ok_or_else(|| {
+            let message = format!("expected a whole number of 64 bits, found {seed}");
+            ApiError::field("seed", message)
+        })
     }
 
     fn biases(&self) -> Result<Vec<(u32, f32)>, ApiError> {

@@ -38,7 +38,7 @@ pub(super) async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Re
     let mut from = serde_json::Deserializer::from_slice(&bytes);
     let read = serde_path_to_error::deserialize(&mut from).map_err(|fault| {
         let path = fault.path().to_string();
-        let cause = fault.into_inner().to_string();
+        let cause = in_words(&fault.into_inner().to_string());
         match &*path {
             "." | "?" => ApiError::bad(cause),
             path => ApiError::field(path, cause),
@@ -47,6 +47,18 @@ pub(super) async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Re
     from.end()
         .map_err(|fault| ApiError::bad(fault.to_string()))?;
     Ok(read)
+}
+
+/// A fault of JSON without names of types: what was expected, as whoever sent it knows it.
+fn in_words(cause: &str) -> String {
+    let types = [
+        ("expected usize", "expected a whole number"),
+        ("expected u32", "expected a whole number"),
+        ("expected f32", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+    ];
+    let word = |cause: String, (name, word): &(&str, &str)| cause.replace(name, word);
+    types.iter().fold(cause.to_owned(), word)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -49,6 +49,13 @@ async fn complete(
             format!("a classifier of {classes} classes does not continue text: ask /v1/classify");
         return Err(ApiError::bad(message));
     }
+    let is_stream = ask.stream.unwrap_or(false);
+    if ask.stream_options.is_some() && !is_stream {
+        return Err(ApiError::field(
+            "stream_options",
+            "expected `stream` to be true beside it",
+        ));
+    }
     let form = Form {
         id: record.id.clone(),
         created: now(),
@@ -62,16 +69,10 @@ async fn complete(
         .stream_options
         .as_ref()
         .is_some_and(|options| options.include_usage);
-    if ask.stream.unwrap_or(false) {
+    if is_stream {
         let stream = Stream::new(app, record, form, events, count, usage);
         let kind = [(header::CONTENT_TYPE, "text/event-stream")];
         return Ok((kind, axum::body::Body::new(stream)).into_response());
-    }
-    if ask.stream_options.is_some() {
-        return Err(ApiError::field(
-            "stream_options",
-            "expected `stream` to be true beside it",
-        ));
     }
     let (answers, usage) = collect(events, count.answers).await?;
     let usage = Usage {

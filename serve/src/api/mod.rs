@@ -31,6 +31,8 @@ mod tokens;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::guard;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::routing::{get, post};
@@ -68,6 +70,20 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         ))
         .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(app))
+}
+
+/// The name in a path.
+struct Id(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id, ApiError> {
+        let found = Path::<String>::from_request_parts(parts, state).await;
+        // Bytes that are no UTF-8 name nothing.
+        let none = |_| ApiError::none("no such name: expected UTF-8");
+        found.map(|Path(id)| Id(id)).map_err(none)
+    }
 }
 
 async fn no_path(uri: Uri) -> ApiError {

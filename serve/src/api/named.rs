@@ -1,11 +1,12 @@
 //! Sessions by name.
 
+use super::Id;
 use super::body;
 use super::prompt::aside;
 use crate::app::App;
 use crate::error::ApiError;
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Api
 
 pub(super) async fn export(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<impl IntoResponse, ApiError> {
     let bytes = aside(move || app.sessions.export(&id)).await?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes))
@@ -30,7 +31,7 @@ pub(super) async fn export(
 
 pub(super) async fn import(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let most = app.sessions.most_bytes(app.settings.max_prompt);
@@ -42,10 +43,7 @@ pub(super) async fn import(
     .await
 }
 
-pub(super) async fn save(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn save(State(app): State<Arc<App>>, Id(id): Id) -> Result<Json<Value>, ApiError> {
     aside(move || {
         app.sessions.save(&id)?;
         Ok(Json(
@@ -57,7 +55,7 @@ pub(super) async fn save(
 
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<Value>, ApiError> {
     aside(move || {
         app.sessions.remove(&id)?;

@@ -15,6 +15,7 @@ let props = {};
 let talk = [];
 let running = null;
 let chosen = null;
+const HINT = at("token").textContent;
 
 const isChat = () => document.querySelector("[name=mode]:checked").value === "chat";
 
@@ -223,6 +224,7 @@ function clear() {
   running?.abort();
   talk = [];
   chosen = null;
+  at("token").replaceChildren(make("p", "", HINT));
   at("said").replaceChildren();
   at("speed").textContent = "";
 }

@@ -16,6 +16,7 @@ const context = await chromium.launchPersistentContext(process.env.PROFILE, {
   colorScheme: "light",
 });
 const page = await context.newPage();
+page.setDefaultTimeout(120_000);
 // More tokens than are written while an answer is stopped.
 const MANY = 1_000_000;
 const faults = [];
@@ -224,6 +225,7 @@ const checks = {
     await page.setViewportSize({ width: 1200, height: 800 });
     await page.click("#clear");
     assert.equal(await text("#said"), "");
+    assert.match(await text("#token"), /^Choose a token/);
   },
 
   async "a long text scrolls in its own box"() {
@@ -236,13 +238,13 @@ const checks = {
       return [said.scrollTop + said.clientHeight - said.scrollHeight, document.documentElement.scrollHeight - innerHeight];
     });
     assert.ok(Math.abs(box[0]) < 40 && box[1] <= 0, `${box}`);
-    await shot("9-long-dark");
+    await shot("9-long-light");
   },
 
   async "a server with keys asks for one"() {
     await page.goto(`${keyed}/`);
     await page.waitForSelector("#key", { state: "visible" });
-    await shot("10-key-dark");
+    await shot("10-key-light");
     await fill({ text: "And", max_tokens: 5 });
     await page.click("#send");
     await page.waitForSelector(".fault");

@@ -64,6 +64,16 @@ fn a_completion_is_what_the_library_makes() {
     let again = json!({ "prompt": "And", "max_tokens": 20, "seed": first["seed"] });
     let again = server.post("/v1/completions", &again).json();
     assert_eq!(text(&first), text(&again));
+    // So does one that was told of a negative one.
+    for seed in [json!(-5), json!(u64::MAX)] {
+        let ask = |seed: &Value| json!({ "prompt": "And", "max_tokens": 20, "seed": seed });
+        let first = server.post("/v1/completions", &ask(&seed)).json();
+        let again = server.post("/v1/completions", &ask(&first["seed"])).json();
+        assert_eq!(
+            (text(&first), &first["seed"]),
+            (text(&again), &again["seed"])
+        );
+    }
     // Tokens in place of text, several prompts, several answers.
     let ids: Vec<u32> = b"And the king said".map(u32::from).to_vec();
     let several = json!({ "prompt": [ids, [72, 101]], "n": 2, "max_tokens": 40, "seed": 7 });

@@ -75,6 +75,18 @@ fn what_cannot_be_done_is_said_by_field() {
         ),
         (
             "/v1/completions",
+            json!({ "prompt": "a", "max_tokens": 1.5 }),
+            400,
+            "expected a whole number",
+        ),
+        (
+            "/v1/completions",
+            json!({ "prompt": "a", "seed": 0.5 }),
+            400,
+            "`seed`: expected a whole number of 64 bits, found 0.5",
+        ),
+        (
+            "/v1/completions",
             json!({ "prompt": "a", "temperature": -1 }),
             400,
             "temperature",
@@ -239,6 +251,11 @@ fn what_cannot_be_done_is_said_by_field() {
         );
     }
     assert_eq!(server.get("/nothing").status, 404);
+    for path in ["/v1/models/%ff", "/v1/sessions/%00%ff"] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 404);
+        assert!(answer.message().contains("UTF-8"), "{path}");
+    }
     assert_eq!(server.get("/v1/completions").status, 405);
     let plain = server.ask("POST", "/v1/completions", &[], b"{}");
     assert_eq!(plain.status, 415);
