@@ -4,11 +4,13 @@
 use crate::cmd::serve;
 #[cfg(feature = "train")]
 use crate::cmd::train;
-use crate::cmd::{bench, chat, classify, emit, eval, inspect, logits, pack, run, tokenize, tune};
+use crate::cmd::{
+    bench, chat, classify, completions, emit, eval, inspect, logits, man, pack, run, tokenize, tune,
+};
 use crate::failure::Failure;
 use crate::output;
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,6 +25,11 @@ use std::process::ExitCode;
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+/// All of the command line: what completes it and its manual are made of.
+pub(crate) fn tree() -> clap::Command {
+    <Cli as CommandFactory>::command()
 }
 
 impl Cli {
@@ -52,6 +59,8 @@ pub(crate) enum Command {
     Train(Box<train::TrainArgs>),
     Bench(bench::BenchArgs),
     Tune(tune::TuneArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     /// What `run --chat` and `serve` start for themselves
     #[command(name = chat::apart::COMMAND, hide = true)]
     ChatTemplate,
@@ -75,6 +84,8 @@ impl Command {
             Command::Train(args) => train::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::Tune(args) => tune::run(&args),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
             Command::ChatTemplate => chat::apart::serve(),
         }
     }
@@ -159,11 +170,10 @@ fn lines(rendered: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
-        <Cli as CommandFactory>::command().debug_assert();
+        tree().debug_assert();
     }
 
     #[test]
