@@ -1,10 +1,12 @@
-//! Objects for the Cortex-A76, linked with a C harness by the cross compiler and run under
-//! `qemu-aarch64 -cpu cortex-a76`: the same bits as the interpreter and the reference.
+//! Objects for the Cortex-A76, and products for a CPU with `usdot`, linked with a C harness by the cross
+//! compiler and run under `qemu-aarch64 -cpu cortex-a76` and `-cpu max`: the same bits as the interpreter
+//! and the reference. Ahead-of-time kernels of NEON and its extensions likewise, by a distribution's
+//! `rustc` that has the architecture's library.
 //!
 //! Skipped, and said so on stderr, without `aarch64-linux-gnu-gcc` and `qemu-aarch64`;
 //! `ATOME_REQUIRE_AARCH64=1` makes their absence a failure.
 
-use atome_codegen::emit::clif;
+use atome_codegen::emit::{clif, rust};
 use atome_codegen::ir::Function;
 use atome_codegen::testing::{Inputs, random_function, random_inputs};
 use atome_codegen::{lower, passes, schedule};
@@ -18,6 +20,8 @@ use std::process::{Command, Stdio};
 
 const GCC: &str = "aarch64-linux-gnu-gcc";
 const QEMU: &str = "qemu-aarch64";
+const RUSTC: &str = "/usr/bin/rustc";
+const TARGET: &str = "aarch64-unknown-linux-gnu";
 const RANDOM_FUNCTIONS: u64 = 60;
 
 /// The functions of one object, which the harness knows by number.
@@ -158,15 +162,57 @@ fn tools() -> bool {
     all
 }
 
-/// Builds the program and gives the memory that each call leaves.
-fn run(program: &Program, calls: &[Call]) -> Vec<Vec<u8>> {
-    let isa = clif::isa(Target::CortexA76).expect("the AArch64 back end is built in");
-    let object = clif::object(&program.functions, isa).expect("an object");
+/// What an instruction set's code is run on.
+fn cpu(isa: Isa) -> &'static str {
+    match isa {
+        Isa::I8mm => "max",
+        Isa::Neon => "cortex-a72",
+        _ => "cortex-a76",
+    }
+}
+
+/// What Cranelift makes for an instruction set.
+fn made_at_load(isa: Isa, program: &Program) -> Vec<u8> {
+    let target = match isa {
+        Isa::I8mm => Target::Aarch64,
+        _ => Target::CortexA76,
+    };
+    let isa = clif::isa_with(target, isa).expect("the AArch64 back end is built in");
+    clif::object(&program.functions, isa).expect("an object")
+}
+
+/// What `rustc` makes of the Rust for an instruction set.
+fn made_ahead(isa: Isa, program: &Program) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [source, object] = ["kernels.rs", "kernels.o"].map(|name| folder.path().join(name));
+    let mut text = "#![no_std]\n#![crate_type = \"lib\"]\n".to_owned();
+    for function in &program.functions {
+        let item = rust::emit_file(function, isa).expect("Rust");
+        text += &item.replacen("pub unsafe extern", "#[no_mangle]\npub unsafe extern", 1);
+    }
+    write(&source, text.as_bytes());
+    let mut rustc = Command::new(RUSTC);
+    rustc.args(["--edition", "2021", "--target", TARGET, "-O"]);
+    rustc.args([
+        "--emit",
+        "obj",
+        "-C",
+        "codegen-units=1",
+        "-C",
+        "panic=abort",
+        "-o",
+    ]);
+    succeed(rustc.args([&object, &source]));
+    std::fs::read(object).expect("the compiler wrote it")
+}
+
+/// Builds the program from its object and gives the memory that each call leaves.
+fn run_on(cpu: &str, program: &Program, object: &[u8], calls: &[Call]) -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name);
     let mut input = Vec::new();
     calls.iter().for_each(|call| call.encode(&mut input));
-    write(&path("kernels.o"), &object);
+    write(&path("kernels.o"), object);
     write(&path("harness.c"), program.harness().as_bytes());
     write(&path("calls"), &input);
 
@@ -175,7 +221,7 @@ fn run(program: &Program, calls: &[Call]) -> Vec<Vec<u8>> {
     gcc.args([path("harness"), path("harness.c"), path("kernels.o")]);
     succeed(&mut gcc);
     let mut qemu = Command::new(QEMU);
-    qemu.args(["-cpu", "cortex-a76"])
+    qemu.args(["-cpu", cpu])
         .args([path("harness"), path("calls"), path("memories")]);
     succeed(&mut qemu);
 
@@ -192,6 +238,11 @@ fn run(program: &Program, calls: &[Call]) -> Vec<Vec<u8>> {
         "the harness wrote more than the calls' memories"
     );
     memories
+}
+
+fn run(program: &Program, calls: &[Call]) -> Vec<Vec<u8>> {
+    let isa = Isa::Dotprod;
+    run_on(cpu(isa), program, &made_at_load(isa, program), calls)
 }
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -264,16 +315,27 @@ fn edges_agree_with_the_interpreter() {
 }
 
 /// Every case of some ops, with no dimension bound and with the model's.
-fn ops_agree(ops: &[Op]) {
-    if !tools() {
-        return;
+fn ops_agree(isa: Isa, ops: &[Op]) {
+    if tools() {
+        let bindings = [Binding::Open, Binding::Model];
+        cases_agree(isa, ops, &bindings, |_| true, made_at_load);
     }
+}
+
+/// The cases of some ops that are chosen, their dimensions bound so, by what is made of their functions.
+fn cases_agree(
+    isa: Isa,
+    ops: &[Op],
+    bindings: &[Binding],
+    chosen: impl Fn(&Case) -> bool,
+    made_by: impl Fn(Isa, &Program) -> Vec<u8>,
+) {
     let mut program = Program::default();
     let (mut calls, mut made): (Vec<Call>, Vec<(Case, Memory)>) = Default::default();
-    for case in ops.iter().flat_map(|op| cases::of(*op)) {
-        for binding in [Binding::Open, Binding::Model] {
+    for case in ops.iter().flat_map(|op| cases::of(*op)).filter(chosen) {
+        for &binding in bindings {
             let spec = case.bound(binding);
-            let function = optimised(lower::lower(&spec, &schedule::select(&spec, Isa::Dotprod)));
+            let function = optimised(lower::lower(&spec, &schedule::select_narrow(&spec, isa)));
             let mut memory = Memory::new(&case);
             let dims = case.open_dims(&function);
             let (bytes, buffers) = memory.bytes_mut();
@@ -288,7 +350,9 @@ fn ops_agree(ops: &[Op]) {
         }
     }
     assert!(!calls.is_empty());
-    for (left, (case, mut memory)) in run(&program, &calls).iter().zip(made) {
+    let object = made_by(isa, &program);
+    let left = run_on(cpu(isa), &program, &object, &calls);
+    for (left, (case, mut memory)) in left.iter().zip(made) {
         memory.bytes_mut().0.copy_from_slice(left);
         if let Err(mismatch) = memory.verify(&case) {
             panic!("{case}\n{mismatch}");
@@ -298,7 +362,37 @@ fn ops_agree(ops: &[Op]) {
 
 #[test]
 fn ternary_ops_agree_with_the_reference() {
-    ops_agree(&[Op::Embed, Op::Gemv, Op::Gemm, Op::Conv1d]);
+    ops_agree(Isa::Dotprod, &[Op::Embed, Op::Gemv, Op::Gemm, Op::Conv1d]);
+}
+
+#[test]
+fn products_of_unsigned_bytes_agree_with_the_reference() {
+    ops_agree(Isa::I8mm, &[Op::Gemv, Op::GroupGemv]);
+}
+
+/// Those of the tier and its extensions that read trits.
+#[test]
+#[ignore = "a minute of compiling; `.ci/aarch64` runs it"]
+fn kernels_ahead_of_time_agree_with_the_reference() {
+    if !tools() {
+        return;
+    }
+    if !Path::new("/usr/lib/rustlib").join(TARGET).is_dir() {
+        eprintln!("skipped: {RUSTC} has no library for {TARGET}");
+        return;
+    }
+    let ops = [
+        Op::Embed,
+        Op::Gemv,
+        Op::Gemm,
+        Op::GroupGemv,
+        Op::GroupGemm,
+        Op::Conv1d,
+    ];
+    for isa in [Isa::Neon, Isa::Dotprod, Isa::I8mm] {
+        let chosen = |case: &Case| schedule::is_ahead_of_time(case.spec.kind(), isa);
+        cases_agree(isa, &ops, &[Binding::Open], chosen, made_ahead);
+    }
 }
 
 #[test]
@@ -309,5 +403,5 @@ fn other_ops_agree_with_the_reference() {
         .copied()
         .filter(|op| !ternary.contains(op))
         .collect();
-    ops_agree(&others);
+    ops_agree(Isa::Dotprod, &others);
 }

@@ -11,6 +11,9 @@ use std::process::Command;
 const SDOT: u32 = 0x4e80_9400;
 const SDOT_MASK: u32 = 0xffe0_fc00;
 
+/// `usdot`, likewise.
+const USDOT: u32 = 0x4e80_9c00;
+
 /// An emulated CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cpu {
@@ -18,6 +21,8 @@ pub(crate) enum Cpu {
     CortexA76,
     /// Without.
     CortexA72,
+    /// With those of unsigned bytes too, and all else that there is.
+    Max,
 }
 
 impl Cpu {
@@ -25,11 +30,17 @@ impl Cpu {
         match self {
             Cpu::CortexA76 => "cortex-a76",
             Cpu::CortexA72 => "cortex-a72",
+            Cpu::Max => "max",
         }
     }
 
-    pub(crate) fn has_sdot(self) -> bool {
-        self == Cpu::CortexA76
+    /// The best instructions that kernels have for it.
+    pub(crate) fn isa(self) -> &'static str {
+        match self {
+            Cpu::CortexA76 => "dotprod",
+            Cpu::CortexA72 => "neon",
+            Cpu::Max => "i8mm",
+        }
     }
 }
 
@@ -65,16 +76,17 @@ impl Emulator {
         command
     }
 
-    /// Whether the answer to a question takes an `sdot`: the emulator lists every block of code
-    /// that it runs.
-    pub(crate) fn runs_sdot(&self, cpu: Cpu, question: &Question, backend: &str) -> bool {
+    /// Whether the answer to a question takes an `sdot`, and a `usdot`: the emulator lists every block of
+    /// code that it runs.
+    pub(crate) fn dots(&self, cpu: Cpu, question: &Question, backend: &str) -> (bool, bool) {
         let log = tempfile::NamedTempFile::new().unwrap();
         let path = log.path().to_str().unwrap();
         question.answer(self.logging(cpu, &["-d", "in_asm", "-D", path]), backend);
         let lines = BufReader::new(File::open(path).unwrap()).lines();
-        let mut words = lines.filter_map(|line| word(&line.unwrap())).peekable();
-        assert!(words.peek().is_some(), "the emulator lists nothing");
-        words.any(|word| word & SDOT_MASK == SDOT)
+        let words: Vec<u32> = lines.filter_map(|line| word(&line.unwrap())).collect();
+        assert!(!words.is_empty(), "the emulator lists nothing");
+        let runs = |dot| words.iter().any(|word| word & SDOT_MASK == dot);
+        (runs(SDOT), runs(USDOT))
     }
 }
 

@@ -69,6 +69,7 @@ fn random_bitmamba2_models() {
         agree(&emulator, Cpu::CortexA76, question, EVERY_BACKEND);
     }
     agree(&emulator, Cpu::CortexA72, &random[0], COMPILED);
+    agree(&emulator, Cpu::Max, &random[0], COMPILED);
     let by_lookups = random[0].clone().with("--no-multiply");
     for cpu in [Cpu::CortexA76, Cpu::CortexA72] {
         agree(&emulator, cpu, &by_lookups, COMPILED);
@@ -83,13 +84,17 @@ fn products_are_sdot_where_the_cpu_has_it() {
     };
     let directory = TempDir::new().unwrap();
     let question = &models::random_bitmamba2(directory.path())[0];
-    for cpu in [Cpu::CortexA76, Cpu::CortexA72] {
-        let isa = if cpu.has_sdot() { "dotprod" } else { "neon" };
+    for cpu in [Cpu::CortexA76, Cpu::CortexA72, Cpu::Max] {
         let kernels = question.kernels(emulator.command(cpu), "aot");
         for op in ["gemv", "gemm"] {
             let product = format!("{op}-int2-i8-");
             let products: Vec<&String> =
                 kernels.iter().filter(|k| k.starts_with(&product)).collect();
+            // Products of many tokens gain nothing from unsigned bytes.
+            let isa = match (op, cpu.isa()) {
+                ("gemm", "i8mm") => "dotprod",
+                (_, isa) => isa,
+            };
             let expected = format!("{product}{isa}");
             assert!(!products.is_empty(), "{cpu:?}: no {op} in {kernels:?}");
             assert!(
@@ -98,15 +103,14 @@ fn products_are_sdot_where_the_cpu_has_it() {
             );
         }
         for backend in COMPILED {
-            let found = emulator.runs_sdot(cpu, question, backend);
-            assert_eq!(found, cpu.has_sdot(), "{cpu:?}, {backend}");
+            let (sdot, usdot) = emulator.dots(cpu, question, backend);
+            assert_eq!(sdot || usdot, cpu != Cpu::CortexA72, "{cpu:?}, {backend}");
+            assert_eq!(usdot, cpu == Cpu::Max, "{cpu:?}, {backend}");
         }
     }
     let by_lookups = question.clone().with("--no-multiply");
     for backend in COMPILED {
-        assert!(
-            !emulator.runs_sdot(Cpu::CortexA76, &by_lookups, backend),
-            "{backend}"
-        );
+        let found = emulator.dots(Cpu::CortexA76, &by_lookups, backend);
+        assert_eq!(found, (false, false), "{backend}");
     }
 }

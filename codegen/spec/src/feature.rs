@@ -29,6 +29,7 @@ pub enum Feature {
     Avx512vnni,
     Neon,
     Dotprod,
+    I8mm,
 }
 
 named!(Feature, "CPU feature", {
@@ -37,7 +38,7 @@ named!(Feature, "CPU feature", {
     Fma => "fma", F16c => "f16c", Avxvnni => "avxvnni", Avx512f => "avx512f", Avx512bw => "avx512bw",
     Avx512cd => "avx512cd", Avx512dq => "avx512dq", Avx512vl => "avx512vl",
     Avx512vbmi => "avx512vbmi", Avx512vnni => "avx512vnni",
-    Neon => "neon", Dotprod => "dotprod",
+    Neon => "neon", Dotprod => "dotprod", I8mm => "i8mm",
 });
 
 /// Where a CPU says that it has a feature.
@@ -47,6 +48,8 @@ pub enum Sign {
     Cpuid(Cpuid, u32, Saved),
     /// A bit of `AT_HWCAP`, by which Linux tells a program.
     Hwcap(u32),
+    /// A bit of `AT_HWCAP2`.
+    Hwcap2(u32),
     /// Every CPU of the architecture has it.
     Architecture,
 }
@@ -109,6 +112,7 @@ impl Feature {
             Feature::Avx512vnni => (Some("has_avx512vnni"), cpuid(ExtendedC, 11, Zmm)),
             Feature::Neon => (None, Sign::Architecture),
             Feature::Dotprod => (Some("has_dotprod"), Sign::Hwcap(20)),
+            Feature::I8mm => (Some("has_i8mm"), Sign::Hwcap2(13)),
         }
     }
 

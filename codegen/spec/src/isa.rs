@@ -15,6 +15,8 @@ pub enum Isa {
     Neon,
     /// NEON and `sdot`.
     Dotprod,
+    /// These and `usdot`.
+    I8mm,
     /// SSE4.1 in 128-bit vectors.
     Sse41,
     /// AVX2 in 256-bit vectors.
@@ -30,7 +32,7 @@ pub enum Isa {
 }
 
 named!(Isa, "instruction set", {
-    Portable => "portable", Neon => "neon", Dotprod => "dotprod", Sse41 => "sse4.1",
+    Portable => "portable", Neon => "neon", Dotprod => "dotprod", I8mm => "i8mm", Sse41 => "sse4.1",
     Avx2 => "avx2", AvxVnni => "avxvnni", Avx512 => "avx512f", Avx512Vnni => "avx512vnni",
     Avx512Vbmi => "avx512vbmi",
 });
@@ -48,6 +50,8 @@ struct Row {
     registers: usize,
     /// Whether an instruction adds four products of bytes to an i32.
     has_dot: bool,
+    /// Whether it multiplies unsigned bytes, up to 255, by signed ones.
+    has_unsigned_dot: bool,
     /// Whether an instruction looks bytes up among 128.
     has_byte_table: bool,
     /// What an assembler has to be told to take its code; nothing on x86-64, where it takes all.
@@ -66,6 +70,7 @@ impl Isa {
                 enables: &[],
                 registers: 16,
                 has_dot: false,
+                has_unsigned_dot: false,
                 has_byte_table: false,
                 arch: None,
             },
@@ -76,6 +81,7 @@ impl Isa {
                 enables: &[Neon],
                 registers: 32,
                 has_dot: false,
+                has_unsigned_dot: false,
                 has_byte_table: false,
                 arch: Some("armv8-a"),
             },
@@ -86,8 +92,20 @@ impl Isa {
                 enables: &[Neon, Dotprod],
                 registers: 32,
                 has_dot: true,
+                has_unsigned_dot: false,
                 has_byte_table: false,
                 arch: Some("armv8.2-a+fp16+dotprod"),
+            },
+            Isa::I8mm => Row {
+                tier: Tier::Neon,
+                extends: Some(Isa::Dotprod),
+                adds: &[I8mm],
+                enables: &[Neon, Dotprod, I8mm],
+                registers: 32,
+                has_dot: true,
+                has_unsigned_dot: true,
+                has_byte_table: false,
+                arch: Some("armv8.2-a+fp16+dotprod+i8mm"),
             },
             Isa::Sse41 => Row {
                 tier: Tier::X86_64V2,
@@ -96,6 +114,7 @@ impl Isa {
                 enables: &[Sse41],
                 registers: 16,
                 has_dot: false,
+                has_unsigned_dot: false,
                 has_byte_table: false,
                 arch: None,
             },
@@ -106,6 +125,7 @@ impl Isa {
                 enables: &[Avx2],
                 registers: 16,
                 has_dot: false,
+                has_unsigned_dot: false,
                 has_byte_table: false,
                 arch: None,
             },
@@ -116,6 +136,7 @@ impl Isa {
                 enables: &[Avx2, Avxvnni],
                 registers: 16,
                 has_dot: true,
+                has_unsigned_dot: true,
                 has_byte_table: false,
                 arch: None,
             },
@@ -126,6 +147,7 @@ impl Isa {
                 enables: &[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl],
                 registers: 32,
                 has_dot: false,
+                has_unsigned_dot: false,
                 has_byte_table: false,
                 arch: None,
             },
@@ -136,6 +158,7 @@ impl Isa {
                 enables: &[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl, Avx512vnni],
                 registers: 32,
                 has_dot: true,
+                has_unsigned_dot: true,
                 has_byte_table: false,
                 arch: None,
             },
@@ -148,6 +171,7 @@ impl Isa {
                 ],
                 registers: 32,
                 has_dot: true,
+                has_unsigned_dot: true,
                 has_byte_table: true,
                 arch: None,
             },
@@ -217,6 +241,11 @@ impl Isa {
     /// Whether there is an instruction that adds four products of bytes to an i32.
     pub const fn has_dot(self) -> bool {
         self.row().has_dot
+    }
+
+    /// Whether that instruction multiplies unsigned bytes, up to 255, by signed ones.
+    pub const fn has_unsigned_dot(self) -> bool {
+        self.row().has_unsigned_dot
     }
 }
 

@@ -5,6 +5,8 @@
 mod bytes;
 #[cfg(feature = "clif")]
 pub mod clif;
+#[cfg(any(feature = "clif", feature = "rust", feature = "wide"))]
+mod ninths;
 #[cfg(any(feature = "clif", feature = "wide"))]
 mod order;
 #[cfg(feature = "rust")]

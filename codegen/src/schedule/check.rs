@@ -98,7 +98,6 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
     match method {
         Some(Method::Dot) => {
             let is_known = |fields: &Fields| match fields {
-                Fields::Digits => spec.packing == Some(Packing::Base3),
                 // With one token there is nothing to share.
                 Fields::Panel => matches!(spec.op, Op::Gemm | Op::GroupGemm),
                 Fields::Shifted | Fields::Separate | Fields::SeparateLow | Fields::Halves => true,
@@ -118,10 +117,7 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
 /// of a byte, and at the next two.
 pub(super) const fn sums(method: Option<Method>, fields: Option<Fields>) -> &'static [Sum] {
     match (method, fields) {
-        (
-            Some(Method::Dot),
-            Some(Fields::Shifted | Fields::Halves | Fields::Panel | Fields::Digits),
-        ) => &Sum::ALL,
+        (Some(Method::Dot), Some(Fields::Shifted | Fields::Halves | Fields::Panel)) => &Sum::ALL,
         (Some(Method::Dot), _) => &[Sum::I32],
         (Some(Method::Select | Method::Lut) | None, _) => &[],
     }

@@ -78,9 +78,6 @@ pub enum Fields {
     Halves,
     /// Unpacked once for many tokens, into memory that stays in the first cache.
     Panel,
-    /// The digits of base 3, the highest first, each found in all bytes by two comparisons: no
-    /// fields.
-    Digits,
     /// Two trits name an entry of a table of sixteen sums, a lane each, made where it is used.
     Lanes,
     /// Two trits name a byte of each of two tables of sixteen, the low five bits of their sum and the
@@ -92,13 +89,12 @@ pub enum Fields {
 
 impl Fields {
     /// Every one.
-    pub const ALL: [Fields; 9] = [
+    pub const ALL: [Fields; 8] = [
         Fields::Shifted,
         Fields::Separate,
         Fields::SeparateLow,
         Fields::Halves,
         Fields::Panel,
-        Fields::Digits,
         Fields::Lanes,
         Fields::Pairs,
         Fields::Triples,
@@ -112,7 +108,6 @@ impl Fields {
             Fields::SeparateLow => "separate-low",
             Fields::Halves => "halves",
             Fields::Panel => "panel",
-            Fields::Digits => "digits",
             Fields::Lanes => "lanes",
             Fields::Pairs => "pairs",
             Fields::Triples => "triples",
@@ -122,12 +117,7 @@ impl Fields {
     /// Sums of a token and a group of rows.
     pub(crate) const fn sums(self) -> usize {
         match self {
-            Fields::Shifted
-            | Fields::Panel
-            | Fields::Digits
-            | Fields::Lanes
-            | Fields::Pairs
-            | Fields::Triples => 1,
+            Fields::Shifted | Fields::Panel | Fields::Lanes | Fields::Pairs | Fields::Triples => 1,
             Fields::Halves => 2,
             Fields::Separate => 4,
             Fields::SeparateLow => 3,

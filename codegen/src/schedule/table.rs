@@ -46,12 +46,14 @@ pub fn is_ahead_of_time(kind: Kind, isa: Isa) -> bool {
     }
 }
 
-/// Whether a kernel gains from what an extension has beyond what it extends: dot products, or a table
-/// for base 3.
+/// Whether a kernel gains from what an extension has beyond what it extends: dot products, those of
+/// unsigned bytes where all four places of codes are multiplied as they are, or a table for base 3.
 pub fn gains(spec: &KernelSpec, isa: Isa) -> bool {
     let base = isa.extends().unwrap_or(isa);
     let is_base3 = spec.packing == Some(Packing::Base3);
+    let separate = select(spec, isa).fields == Some(Fields::Separate);
     let has_more = isa.has_dot() && !base.has_dot()
+        || separate && isa.has_unsigned_dot() && !base.has_unsigned_dot()
         || is_base3 && isa.has_byte_table() && !base.has_byte_table();
     has_more && select(spec, isa).method == Some(Method::Dot)
 }
@@ -169,7 +171,7 @@ const fn float(isa: Isa) -> Products {
         }
         Isa::Avx2 | Isa::AvxVnni => products_of(tile(2, 1), tile(2, 2), 4096),
         Isa::Sse41 => products_of(tile(1, 1), tile(1, 2), 0),
-        Isa::Neon | Isa::Dotprod => products_of(tile(2, 1), tile(2, 2), 0),
+        Isa::Neon | Isa::Dotprod | Isa::I8mm => products_of(tile(2, 1), tile(2, 2), 0),
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
@@ -193,17 +195,31 @@ const fn int2(isa: Isa) -> Products {
             8192,
         ),
         Isa::Sse41 => products_of(tile(1, 1).sum(Sum::I16), tile(1, 2).sum(Sum::I16), 0),
-        Isa::Dotprod => products_of(tile(1, 1).fields(Fields::SeparateLow), tile(1, 4), 0),
-        Isa::Neon => products_of(tile(2, 1), tile(2, 2), 0),
+        // The codes of the highest field would be negative signed bytes. Of many tokens codes are unpacked
+        // once, and signed bytes are as good.
+        Isa::Dotprod => products_of(
+            tile(1, 1).fields(Fields::SeparateLow),
+            tile(1, 4).fields(Fields::Panel),
+            0,
+        ),
+        Isa::I8mm => products_of(
+            tile(1, 1).fields(Fields::Separate),
+            tile(1, 4).fields(Fields::Panel),
+            0,
+        ),
+        Isa::Neon => products_of(
+            tile(1, 1).fields(Fields::Halves).sum(Sum::I16),
+            tile(1, 4).fields(Fields::Panel).sum(Sum::I16),
+            0,
+        ),
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
 
-/// Where there is no table of 128 bytes, the digits of base 3 are found one by one, for several tokens
-/// once.
+/// Where there is no table of 128 bytes, codes are found once for several tokens.
 const fn base3(isa: Isa) -> Products {
-    const fn digits(groups: u32) -> Tile {
-        tile(groups, 1).fields(Fields::Digits).sum(Sum::I16)
+    const fn halves(groups: u32) -> Tile {
+        tile(groups, 1).fields(Fields::Halves).sum(Sum::I16)
     }
     const fn panel(tokens: u32, sum: Sum) -> Tile {
         tile(1, tokens).fields(Fields::Panel).sum(sum)
@@ -213,15 +229,23 @@ const fn base3(isa: Isa) -> Products {
             prefetch: 16384,
             ..int2(isa)
         },
-        Isa::Avx512Vnni => products_of(digits(4).sum(Sum::I32), panel(8, Sum::I32), 8192),
-        Isa::AvxVnni => products_of(digits(2).sum(Sum::I32), panel(4, Sum::I32), 8192),
-        Isa::Avx512 => products_of(digits(4), panel(8, Sum::I16), 8192),
-        Isa::Avx2 => products_of(digits(2), panel(4, Sum::I16), 8192),
-        Isa::Sse41 => products_of(digits(1), panel(1, Sum::I16), 0),
-        Isa::Portable | Isa::Neon | Isa::Dotprod => {
-            let tokens = int2(isa).gemm.tokens;
-            products_of(tile(1, 1), tile(1, tokens), 0)
-        }
+        Isa::Avx512Vnni => products_of(
+            tile(4, 1).fields(Fields::Separate),
+            panel(8, Sum::I32),
+            8192,
+        ),
+        Isa::AvxVnni => products_of(
+            tile(1, 1).fields(Fields::Separate),
+            panel(4, Sum::I32),
+            8192,
+        ),
+        Isa::Avx512 => products_of(halves(4), panel(8, Sum::I16), 8192),
+        Isa::Avx2 => products_of(halves(2), panel(4, Sum::I16), 8192),
+        Isa::Sse41 => products_of(tile(1, 1).sum(Sum::I16), panel(1, Sum::I16), 0),
+        // Tables and sums of four places would be more than there are registers.
+        Isa::Dotprod | Isa::I8mm => products_of(tile(1, 1), panel(4, Sum::I32), 0),
+        Isa::Neon => products_of(tile(1, 1).sum(Sum::I16), panel(4, Sum::I16), 0),
+        Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
 
@@ -230,7 +254,7 @@ const fn base3(isa: Isa) -> Products {
 const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
     let prefetch = match isa {
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi | Isa::Avx2 | Isa::AvxVnni => 4096,
-        Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::Sse41 => 0,
+        Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::I8mm | Isa::Sse41 => 0,
     };
     let groups = match (spec.packing, isa) {
         (Some(Packing::Base3), Isa::Avx512Vbmi) => 4,
@@ -240,7 +264,7 @@ const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
         }
         (_, Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi) => 4,
         (_, Isa::Avx2 | Isa::AvxVnni | Isa::Neon) => 2,
-        (_, Isa::Portable | Isa::Dotprod | Isa::Sse41) => 1,
+        (_, Isa::Portable | Isa::Dotprod | Isa::I8mm | Isa::Sse41) => 1,
     };
     let lanes = tile(groups, 1).fields(Fields::Lanes);
     let gemm = match (spec.method, spec.packing, isa) {
@@ -256,6 +280,8 @@ const fn by_tables(isa: Isa, groups: u32) -> Tile {
     match isa {
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi => tile(groups, 4).fields(Fields::Triples),
         Isa::Avx2 | Isa::AvxVnni | Isa::Sse41 => tile(groups, 1).fields(Fields::Pairs),
-        Isa::Portable | Isa::Neon | Isa::Dotprod => tile(groups, 1).fields(Fields::Lanes),
+        Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::I8mm => {
+            tile(groups, 1).fields(Fields::Lanes)
+        }
     }
 }

@@ -158,6 +158,34 @@ fn decoded(
     }
 }
 
+/// From a compiler's assembly; a jump names a line that is a label.
+pub(crate) fn aarch64_asm(text: &str) -> Vec<Inst> {
+    let mut labels = HashMap::new();
+    let mut insts: Vec<Inst> = Vec::new();
+    for line in text.lines() {
+        if let Some(label) = line.strip_suffix(':') {
+            labels.insert(label, insts.len());
+        }
+        let inst = line
+            .strip_prefix('\t')
+            .filter(|line| !line.starts_with('.'));
+        let Some(inst) = inst else { continue };
+        let (mnemonic, operands) = inst.split_once('\t').unwrap_or((inst, ""));
+        let target = operands
+            .rsplit(' ')
+            .next()
+            .and_then(|label| labels.get(label));
+        insts.push(Inst {
+            mnemonic: mnemonic.to_owned(),
+            loads: usize::from(mnemonic.starts_with("ld")),
+            stores: usize::from(mnemonic.starts_with("st")),
+            stack: operands.contains("[sp"),
+            back_to: target.copied(),
+        });
+    }
+    insts
+}
+
 /// From Cranelift's notation; a jump there names a block by its label.
 fn aarch64(text: &str) -> Vec<Inst> {
     let mut blocks = HashMap::new();

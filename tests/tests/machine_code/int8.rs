@@ -11,7 +11,7 @@ const X86_64: [Target; 3] = [Target::X86_64V2, Target::X86_64V3, Target::X86_64V
 /// 128-bit parts of a group of 16 rows.
 const PARTS: usize = 4;
 
-fn product(op: Op, packing: Packing) -> KernelSpec {
+pub(super) fn product(op: Op, packing: Packing) -> KernelSpec {
     let spec = KernelSpec::new(op)
         .packing(packing)
         .activation(Activation::I8)
@@ -49,24 +49,38 @@ fn tokens(spec: &KernelSpec) -> usize {
 
 #[test]
 fn sdot_loops_on_cortex_a76() {
-    for (op, packing, groups, tokens) in [
-        (Op::Gemv, Packing::Int2, 1, 1),
-        (Op::Gemv, Packing::Base3, 1, 1),
-        (Op::Gemm, Packing::Int2, 1, 4),
-    ] {
-        let function = compiled(&product(op, packing), Isa::Dotprod);
+    for packing in PACKINGS {
+        let function = compiled(&product(Op::Gemv, packing), Isa::Dotprod);
         let insts = code_for(&function, Target::CortexA76);
         let hot = dot_loop(&insts);
-        let expected = per_iteration(packing, groups, tokens);
-        assert_eq!(facts(hot), expected, "{op} {packing}");
-        assert_eq!(count(hot, "sdot"), expected.dots, "{op} {packing}");
+        let expected = per_iteration(packing, 1, 1);
+        assert_eq!(facts(hot), expected, "{packing}");
+        assert_eq!(count(hot, "sdot"), expected.dots, "{packing}");
+        // Unpacked for many tokens, and then a quad an iteration: codes, and a word of each token.
+        let function = compiled(&product(Op::Gemm, packing), Isa::Dotprod);
+        let insts = code_for(&function, Target::CortexA76);
+        let tokens = 4;
+        let hot = facts(loop_of(&insts, "sdot", PARTS * tokens));
+        assert_eq!(
+            (hot.loads, hot.stores, hot.stack),
+            (PARTS + tokens, 0, 0),
+            "{packing}"
+        );
     }
-    // Tables and the sums of four tokens take more registers than there are: what is read again
-    // costs less than to find the codes for two tokens twice.
-    let function = compiled(&product(Op::Gemm, Packing::Base3), Isa::Dotprod);
-    let insts = code_for(&function, Target::CortexA76);
-    let expected = per_iteration(Packing::Base3, 1, 4);
-    assert_eq!(count(dot_loop(&insts), "sdot"), expected.dots);
+}
+
+/// With `i8mm` the codes of the highest field are multiplied where they are.
+#[test]
+fn usdot_loops_on_aarch64_with_i8mm() {
+    let isa = clif::isa_with(Target::Aarch64, Isa::I8mm).expect("it is built in");
+    let spec = product(Op::Gemv, Packing::Int2);
+    let schedule = schedule::select_narrow(&spec, Isa::I8mm);
+    let insts = cranelift(&laid_out(&spec, &schedule), &*isa);
+    let hot = dot_loop(&insts);
+    let expected = per_iteration(Packing::Int2, 1, 1);
+    assert_eq!(count(hot, "usdot"), expected.dots);
+    assert_eq!(count(hot, "ushr"), 0);
+    assert_eq!(facts(hot), expected);
 }
 
 #[test]

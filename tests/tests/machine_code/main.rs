@@ -8,12 +8,14 @@
 //! | `float` | f32 activations and `embed`, through Cranelift |
 //! | `int8` | int8 activations, through Cranelift |
 //! | `wide` | code of 256 and 512 bits, made at load |
+//! | `neon` | int8 activations on AArch64, ahead of time, by a cross compiler |
 //! | `aot` | int8 activations, ahead of time, in this program |
 
 mod aot;
 mod code;
 mod float;
 mod int8;
+mod neon;
 mod wide;
 
 use atome_codegen::emit::clif;

@@ -39,6 +39,7 @@ macro_rules! chains {
 const CHAINS: usize = 16;
 
 chains!(sdot, "neon,dotprod", r"sdot v\r\().4s,v0.16b,v1.16b");
+chains!(usdot, "neon,i8mm", r"usdot v\r\().4s,v0.16b,v1.16b");
 chains!(smlal, "neon", r"smlal v\r\().8h,v0.8b,v1.8b");
 chains!(
     look_up,
@@ -62,6 +63,7 @@ pub(super) fn peak(isa: Isa, of: Use) -> Option<Peak> {
     };
     let found = match (isa.has_dot(), of) {
         _ if isa == Isa::Portable => return None,
+        (true, Use::Gemv) if isa.has_unsigned_dot() => peak("usdot", 16, usdot as _),
         (true, Use::Gemv | Use::Gemm) => peak("sdot", 16, sdot as _),
         (false, Use::Gemv | Use::Gemm) => peak("smlal", 8, smlal as _),
         (_, Use::LookUp) => peak("tbl+add", 16, look_up as _),

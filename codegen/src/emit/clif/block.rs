@@ -16,9 +16,6 @@ impl InOrder for Emitter<'_> {
     }
 
     fn emits_nothing_or_once(&mut self, stmt: &Stmt) -> bool {
-        if let Stmt::Let(value, inst) = stmt {
-            self.small_bytes.note(*value, inst);
-        }
         let (value, repr) = match stmt {
             // Cranelift has no such instruction.
             Stmt::Prefetch(..) => return true,

@@ -29,9 +29,9 @@ impl Emitter<'_> {
         }
     }
 
-    /// The tree that Cranelift folds to one `vpdpbusd` or, with signed codes, to one `sdot`.
+    /// The tree that Cranelift folds to one `vpdpbusd` or `usdot` or, with signed codes, to one `sdot`.
     ///
-    /// It looks for exactly this: the signed operand first, `acc` second in the last sum.
+    /// It looks for exactly this: the signed operand first, but for `usdot`, and `acc` second in the last sum.
     /// Where it does not fold, the tree means the same.
     fn dot_tree(
         &mut self,
@@ -45,16 +45,25 @@ impl Emitter<'_> {
             Bytes::Unsigned => self.cur.ins().uwiden_low(codes),
         };
         let x_low = self.cur.ins().swiden_low(x);
-        let low = self.cur.ins().imul(x_low, code_low);
+        let low = self.products(code_low, x_low);
         let code_high = match bytes {
             Bytes::Signed => self.cur.ins().swiden_high(codes),
             Bytes::Unsigned => self.cur.ins().uwiden_high(codes),
         };
         let x_high = self.cur.ins().swiden_high(x);
-        let high = self.cur.ins().imul(x_high, code_high);
+        let high = self.products(code_high, x_high);
         let [p, q] = [low, high].map(|products| self.sums_of_pairs(products));
         let sums = self.cur.ins().iadd_pairwise(p, q);
         self.cur.ins().iadd(sums, acc)
+    }
+
+    fn products(&mut self, codes: clif::Value, x: clif::Value) -> clif::Value {
+        match self.dot() {
+            Dot::Mixed => self.cur.ins().imul(codes, x),
+            Dot::UnsignedBySigned | Dot::Signed | Dot::Pairs | Dot::Widened => {
+                self.cur.ins().imul(x, codes)
+            }
+        }
     }
 
     /// `pmaddubsw` and `pmaddwd`.

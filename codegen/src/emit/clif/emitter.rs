@@ -161,7 +161,7 @@ impl<'a> Emitter<'a> {
             slot: None,
             blends_by_sign: blends_by_sign(isa),
             dot: dot(isa),
-            small_bytes: SmallBytes::default(),
+            small_bytes: SmallBytes::of(source),
             last_split: None,
         }
     }
@@ -361,6 +361,8 @@ pub(super) const fn part_type(elem: Elem) -> clif::Type {
 pub(super) enum Dot {
     /// `vpdpbusd`: unsigned by signed bytes.
     UnsignedBySigned,
+    /// `usdot`: likewise, where the operands of products come in the other order.
+    Mixed,
     /// `sdot`: signed bytes.
     Signed,
     /// `pmaddubsw`: unsigned by signed bytes to 16 bits.
@@ -377,6 +379,7 @@ fn dot(isa: &dyn TargetIsa) -> Dot {
         }
         Architecture::X86_64 if has("has_avx_vnni") => Dot::UnsignedBySigned,
         Architecture::X86_64 if has("has_ssse3") => Dot::Pairs,
+        Architecture::Aarch64(_) if has("has_i8mm") => Dot::Mixed,
         Architecture::Aarch64(_) if has("has_dotprod") => Dot::Signed,
         _ => Dot::Widened,
     }

@@ -43,7 +43,8 @@ impl Emitter<'_> {
                 VectorOp::Packed(op) => {
                     let operands = inst.operands().iter().map(|v| self.part(*v, part));
                     let operands: Vec<clif::Value> = operands.collect();
-                    self.packed(op, &operands)
+                    let small = self.small_bytes.contains(inst.operands()[0]);
+                    self.packed(op, &operands, small)
                 }
                 VectorOp::Narrow | VectorOp::Lookup | VectorOp::Spread | VectorOp::Shuffle16 => {
                     unreachable!("`is_lane_wise` lists the instructions that come here")

@@ -6,10 +6,16 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self as clif, InstBuilder, types};
 
 impl Emitter<'_> {
-    /// A part of the result, from the same part of the operands.
-    pub(super) fn packed(&mut self, op: PackedOp, operands: &[clif::Value]) -> clif::Value {
+    /// A part of the result, from the same part of the operands. `small` says that no byte of the first
+    /// is above 127.
+    pub(super) fn packed(
+        &mut self,
+        op: PackedOp,
+        operands: &[clif::Value],
+        small: bool,
+    ) -> clif::Value {
         let result = match (op, operands) {
-            (PackedOp::Pairs, &[codes, x]) => self.pairs(codes, x),
+            (PackedOp::Pairs, &[codes, x]) => self.pairs(codes, x, small),
             (PackedOp::Dot2, &[acc, x, y]) => self.dot2(acc, x, y),
             (PackedOp::Add16, _) => {
                 let [x, y] = self.as_type(types::I16X8, operands);
@@ -59,10 +65,17 @@ impl Emitter<'_> {
     }
 
     /// `pmaddubsw`, or what it means.
-    fn pairs(&mut self, codes: clif::Value, x: clif::Value) -> clif::Value {
+    fn pairs(&mut self, codes: clif::Value, x: clif::Value, small: bool) -> clif::Value {
         let [codes, x] = self.as_type(types::I8X16, &[codes, x]);
         if self.has_pmaddubsw() {
             return self.cur.ins().x86_pmaddubsw(x, codes);
+        }
+        if small {
+            let [code_low, x_low] = [codes, x].map(|v| self.cur.ins().swiden_low(v));
+            let low = self.cur.ins().imul(code_low, x_low);
+            let [code_high, x_high] = [codes, x].map(|v| self.cur.ins().swiden_high(v));
+            let high = self.cur.ins().imul(code_high, x_high);
+            return self.cur.ins().iadd_pairwise(low, high);
         }
         let code_low = self.cur.ins().uwiden_low(codes);
         let x_low = self.cur.ins().swiden_low(x);

@@ -1,7 +1,7 @@
 use super::isa::{Helper, Isa};
 use super::size::number;
 use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
-use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -56,6 +56,7 @@ impl Isa for Avx2 {
             item,
         }];
         helpers.extend(YMM.helpers("avx2"));
+        helpers.extend(YMM.base3_helpers("avx2"));
         helpers
     }
 
@@ -193,6 +194,10 @@ impl Isa for Avx2 {
             true => quote!(_mm256_dpbusd_avx_epi32(#acc, #codes, #x)),
             false => YMM.dot4(acc, codes, x, small),
         }
+    }
+
+    fn base3(&self, part: Base3Part, x: &Ident) -> Option<TokenStream> {
+        Some(YMM.base3(part, x))
     }
 
     /// Packing stays inside halves, so the dwords of the result are put in order.

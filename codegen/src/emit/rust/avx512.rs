@@ -86,6 +86,7 @@ impl Isa for Avx512 {
             helper("base3", base3),
         ];
         helpers.extend(ZMM.helpers("avx512f,avx512bw"));
+        helpers.extend(ZMM.base3_helpers("avx512f,avx512bw"));
         helpers
     }
 
@@ -254,11 +255,12 @@ impl Isa for Avx512 {
     }
 
     fn base3(&self, part: Base3Part, x: &Ident) -> Option<TokenStream> {
-        self.set.has_byte_table().then(|| match part {
-            Base3Part::Fields => {
+        Some(match (self.set.has_byte_table(), part) {
+            (false, _) => ZMM.base3(part, x),
+            (true, Base3Part::Fields) => {
                 quote!(base3(&FIELDS, _mm512_set1_epi32(0xaaaaaaaau32 as i32), #x))
             }
-            Base3Part::Fifth => quote!(base3(&FIFTHS, _mm512_set1_epi32(0x02020202), #x)),
+            (true, Base3Part::Fifth) => quote!(base3(&FIFTHS, _mm512_set1_epi32(0x02020202), #x)),
         })
     }
 

@@ -1,7 +1,7 @@
 use super::EmitError;
 use super::function::Walk;
 use super::{base3, scalar, size};
-use crate::ir::{BinaryOp, Elem, Inst, ReduceOp, Size, Type, UnaryOp, Value, VectorOp};
+use crate::ir::{BinaryOp, Elem, Inst, PackedOp, ReduceOp, Size, Type, UnaryOp, Value, VectorOp};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -16,7 +16,6 @@ impl Walk<'_> {
         inst: &Inst,
     ) -> Result<TokenStream, EmitError> {
         self.check(value, inst)?;
-        self.small_bytes.note(value, inst);
         match inst {
             Inst::Load(buffer, address, lanes) => self.load(value, *buffer, address, lanes),
             Inst::TritSelect { codes, bit, x } => Ok(self.trit_select(value, *codes, *bit, *x)),
@@ -42,6 +41,42 @@ impl Walk<'_> {
             _ if self.function.type_of(value).is_vector() => self.vector(value, inst),
             _ => self.scalar(value, inst),
         }
+    }
+
+    /// Whether an instruction computes each register of a vector from the same of its operands.
+    pub(super) fn joins(&self, value: Value, inst: &Inst) -> bool {
+        let lane_wise = match inst {
+            Inst::Unary(..)
+            | Inst::Binary(..)
+            | Inst::Shift(..)
+            | Inst::Compare(..)
+            | Inst::Select { .. } => true,
+            Inst::Vector(inst) => matches!(
+                inst.op,
+                VectorOp::Dot4 | VectorOp::Base3(_) | VectorOp::Packed(_)
+            ),
+            _ => false,
+        };
+        lane_wise && self.function.type_of(value).is_vector()
+    }
+
+    /// Instructions that [join](Walk::joins), register by register.
+    pub(super) fn run(&mut self, run: &[(Value, &Inst)]) -> Result<TokenStream, EmitError> {
+        for (value, inst) in run {
+            self.check(*value, inst)?;
+            self.note_lane_mask(*value, inst);
+        }
+        let mut tokens = TokenStream::new();
+        for register in 0..self.isa.registers() {
+            for (value, inst) in run {
+                let operands = &self.operands(inst)[register];
+                let x = self.register(*value, inst, register, operands)?;
+                let variable = &self.variables(*value)[register];
+                let ty = self.variable_type(self.function.type_of(*value));
+                tokens.extend(quote!(let #variable: #ty = #x;));
+            }
+        }
+        Ok(tokens)
     }
 
     fn scalar(&self, value: Value, inst: &Inst) -> Result<TokenStream, EmitError> {
@@ -143,6 +178,10 @@ impl Walk<'_> {
                 (VectorOp::Base3(part), [x]) => {
                     let native = isa.base3(part, x);
                     native.unwrap_or_else(|| base3::call(part, x))
+                }
+                (VectorOp::Packed(PackedOp::Pairs), [codes, x]) => {
+                    let is_small = self.small_bytes.contains(inst.operands()[0]);
+                    isa.pairs(codes, x, is_small)
                 }
                 (VectorOp::Packed(op), operands) => isa.packed(op, operands),
                 _ => return Err(EmitError::IllTyped { value }),

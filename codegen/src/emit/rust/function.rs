@@ -4,7 +4,7 @@ use super::lanes::Facts;
 use super::names::{Names, parameter};
 use super::{base3, packed, size};
 use crate::emit::bytes::SmallBytes;
-use crate::ir::{Access, Block, Elem, Function, Inst, Loop, Stmt, Type, Value};
+use crate::ir::{Access, Block, Elem, Function, Inst, Loop, Stmt, Type, Value, VectorOp};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ pub(super) fn emitted(
         names: &names,
         shared: Shared::default(),
         lane_masks: BTreeSet::new(),
-        small_bytes: SmallBytes::default(),
+        small_bytes: SmallBytes::of(function),
         lanes,
     };
     let body = walk.block(&function.body)?;
@@ -201,6 +201,27 @@ pub(super) struct Walk<'a> {
     pub(super) lanes: Option<&'a Facts>,
 }
 
+fn finds_base3(stmt: &Stmt) -> bool {
+    match stmt {
+        Stmt::Let(_, Inst::Vector(inst)) => matches!(inst.op, VectorOp::Base3(_)),
+        _ => false,
+    }
+}
+
+/// Whether a statement has to come after those of a run: it may take what they define, or do something
+/// that is seen.
+fn waits_for(stmt: &Stmt, run: &[(Value, &Inst)]) -> bool {
+    match stmt {
+        Stmt::Let(_, inst) => {
+            let mut takes = false;
+            inst.for_each_value(|value| takes |= run.iter().any(|(made, _)| *made == value));
+            takes
+        }
+        Stmt::Prefetch(..) => false,
+        Stmt::Store { .. } | Stmt::For(_) => true,
+    }
+}
+
 /// What trit selects of the enclosing blocks have made already.
 #[derive(Clone, Default)]
 pub(super) struct Shared {
@@ -227,7 +248,8 @@ impl Walk<'_> {
     }
 
     /// Scalars of buffers that are only read are loaded where they are wanted, so that few registers
-    /// hold them: LLVM keeps the order of loads.
+    /// hold them: LLVM keeps the order of loads. Where the tier says so, base-3 codes and what is made of them
+    /// are found register by register, so that few hold what lies between.
     pub(super) fn block(&mut self, block: &Block) -> Result<TokenStream, EmitError> {
         if let Some(facts) = self.lanes {
             return self.block_by_lanes(block, facts);
@@ -235,6 +257,8 @@ impl Walk<'_> {
         let outer = self.shared.clone();
         let mut tokens = TokenStream::new();
         let mut later: Vec<(Value, &Inst)> = Vec::new();
+        let by_registers = self.isa.by_registers() && block.iter().any(finds_base3);
+        let mut run: Vec<(Value, &Inst)> = Vec::new();
         for stmt in block {
             match stmt {
                 Stmt::Let(value, inst @ Inst::Load(buffer, ..))
@@ -259,6 +283,16 @@ impl Walk<'_> {
                     }
                 }
             }
+            if let Stmt::Let(value, inst) = stmt
+                && by_registers
+                && self.joins(*value, inst)
+            {
+                run.push((*value, inst));
+                continue;
+            }
+            if waits_for(stmt, &run) {
+                tokens.extend(self.run(&std::mem::take(&mut run))?);
+            }
             tokens.extend(match stmt {
                 Stmt::Let(value, inst) => self.definition(*value, inst)?,
                 Stmt::Store {
@@ -271,6 +305,7 @@ impl Walk<'_> {
                 Stmt::For(l) => self.for_loop(l)?,
             });
         }
+        tokens.extend(self.run(&run)?);
         for (value, inst) in later {
             tokens.extend(self.definition(value, inst)?);
         }

@@ -16,6 +16,12 @@ pub(super) trait Isa {
         atome_spec::LANES / self.registers()
     }
 
+    /// Whether lane-wise instructions are written register by register beside base-3 codes, and not one
+    /// after the other for all registers of a vector.
+    fn by_registers(&self) -> bool {
+        false
+    }
+
     /// Which instruction set it is.
     fn set(&self) -> atome_spec::Isa;
 
@@ -129,6 +135,11 @@ pub(super) trait Isa {
 
     /// [`crate::ir::VectorOp::Packed`] of one register of each operand, as many as it has.
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream;
+
+    /// [`PackedOp::Pairs`] of one register. `small` says that no byte of `codes` is above 127.
+    fn pairs(&self, codes: &Ident, x: &Ident, _small: bool) -> TokenStream {
+        self.packed(PackedOp::Pairs, &[codes.clone(), x.clone()])
+    }
 
     /// The wrapping sum of the lanes of an i32 register.
     fn sum_i32(&self, x: &Ident) -> TokenStream;

@@ -35,6 +35,7 @@ mod memory;
 mod module;
 mod names;
 mod neon;
+mod neon_base3;
 mod packed;
 mod portable;
 mod scalar;

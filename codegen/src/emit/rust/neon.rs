@@ -1,23 +1,24 @@
 use super::isa::{Helper, Isa};
-use super::packed;
 use super::scalar::i32_literal;
 use super::size::number;
-use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
+use super::{neon_base3, packed};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// NEON: four registers a vector. There are no partial accesses, so helpers branch.
 struct Neon {
-    /// Whether there is `sdot` too.
-    dotprod: bool,
+    /// Whether there are `sdot` and `usdot` too.
+    set: Set,
 }
 
 /// The one for an instruction set of the tier.
 pub(super) const fn of(isa: Set) -> &'static dyn Isa {
-    match isa.has_dot() {
-        true => &Neon { dotprod: true },
-        false => &Neon { dotprod: false },
+    match (isa.has_dot(), isa.has_unsigned_dot()) {
+        (true, true) => &Neon { set: Set::I8mm },
+        (true, false) => &Neon { set: Set::Dotprod },
+        (false, _) => &Neon { set: Set::Neon },
     }
 }
 
@@ -47,11 +48,12 @@ impl Isa for Neon {
         4
     }
 
+    fn by_registers(&self) -> bool {
+        true
+    }
+
     fn set(&self) -> Set {
-        match self.dotprod {
-            true => Set::Dotprod,
-            false => Set::Neon,
-        }
+        self.set
     }
 
     fn imports(&self) -> TokenStream {
@@ -242,11 +244,16 @@ impl Isa for Neon {
     }
 
     fn dot4(&self, acc: &Ident, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
-        match (small, self.dotprod) {
-            (true, true) => quote!(sdot(#acc, #codes, #x)),
-            (true, false) => quote!(dot4_small(#acc, #codes, #x)),
-            (false, _) => quote!(dot4(#acc, #codes, #x)),
+        match (small, self.set.has_dot(), self.set.has_unsigned_dot()) {
+            (_, _, true) => quote!(usdot(#acc, #codes, #x)),
+            (true, true, false) => quote!(sdot(#acc, #codes, #x)),
+            (true, false, false) => quote!(dot4_small(#acc, #codes, #x)),
+            (false, _, false) => quote!(dot4(#acc, #codes, #x)),
         }
+    }
+
+    fn base3(&self, part: Base3Part, x: &Ident) -> Option<TokenStream> {
+        Some(neon_base3::call(part, x))
     }
 
     fn narrow(&self, parts: &[Vec<Ident>; 4], register: usize) -> TokenStream {
@@ -276,6 +283,13 @@ impl Isa for Neon {
 
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {
         packed::neon(op, operands)
+    }
+
+    fn pairs(&self, codes: &Ident, x: &Ident, small: bool) -> TokenStream {
+        match small {
+            true => quote!(pairs_small(#codes, #x)),
+            false => quote!(pairs(#codes, #x)),
+        }
     }
 
     fn sum_i32(&self, x: &Ident) -> TokenStream {
@@ -395,6 +409,24 @@ fn helpers() -> Vec<Helper> {
             acc
         }
     };
+    let usdot = quote! {
+        /// Adds dot products of four unsigned bytes with four signed ones.
+        #[inline]
+        #[target_feature(enable = "neon,dotprod,i8mm")]
+        fn usdot(mut acc: int32x4_t, x: int32x4_t, y: int32x4_t) -> int32x4_t {
+            // SAFETY: the instruction is there with the function's features, and touches registers alone.
+            unsafe {
+                ::core::arch::asm!(
+                    "usdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
+                    inout(vreg) acc,
+                    in(vreg) x,
+                    in(vreg) y,
+                    options(pure, nomem, nostack, preserves_flags)
+                )
+            };
+            acc
+        }
+    };
     let lookup = quote! {
         /// The lanes of a table that the low four bits of `index` name.
         #[inline]
@@ -420,6 +452,7 @@ fn helpers() -> Vec<Helper> {
         helper("dot4_small", dot4_small),
         helper("dot4", dot4),
         helper("sdot", sdot),
+        helper("usdot", usdot),
         helper("lanes", lanes),
         helper("lookup", lookup),
         helper("first", first),
@@ -427,5 +460,6 @@ fn helpers() -> Vec<Helper> {
         helper("store_first", store),
     ];
     helpers.extend(packed::neon_helpers());
+    helpers.extend(neon_base3::helpers());
     helpers
 }

@@ -128,8 +128,7 @@ pub(super) fn neon(op: PackedOp, operands: &[Ident]) -> TokenStream {
         PackedOp::Pairs => quote!(pairs(#(#operands),*)),
         PackedOp::Dot2 => quote!(dot2(#(#operands),*)),
         PackedOp::Add16 => {
-            let halves = operands.iter().map(|x| quote!(vreinterpretq_s16_s32(#x)));
-            quote!(vreinterpretq_s32_s16(vaddq_s16(#(#halves),*)))
+            quote!(add16(#(#operands),*))
         }
         PackedOp::Add8 => of_bytes(quote!(vaddq_s8)),
         PackedOp::Sub8 => of_bytes(quote!(vsubq_s8)),
@@ -154,6 +153,30 @@ pub(super) fn neon_helpers() -> Vec<Helper> {
             vreinterpretq_s32_s16(vcombine_s16(low, high))
         }
     };
+    let pairs_small = quote! {
+        /// The same of `codes` of at most 127, whose sums need no limit.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn pairs_small(codes: int32x4_t, x: int32x4_t) -> int32x4_t {
+            // As three instructions: LLVM would take sums of pairs apart.
+            let low: int32x4_t;
+            let _high: int32x4_t;
+            // SAFETY: the instructions are there with the function's features, and touch registers alone.
+            unsafe {
+                ::core::arch::asm!(
+                    "smull {0:v}.8h, {2:v}.8b, {3:v}.8b",
+                    "smull2 {1:v}.8h, {2:v}.16b, {3:v}.16b",
+                    "addp {0:v}.8h, {0:v}.8h, {1:v}.8h",
+                    out(vreg) low,
+                    out(vreg) _high,
+                    in(vreg) codes,
+                    in(vreg) x,
+                    options(pure, nomem, nostack, preserves_flags)
+                )
+            };
+            low
+        }
+    };
     let dot2 = quote! {
         /// Adds products of signed halves.
         #[inline]
@@ -162,6 +185,23 @@ pub(super) fn neon_helpers() -> Vec<Helper> {
             let (x, y) = (vreinterpretq_s16_s32(x), vreinterpretq_s16_s32(y));
             let low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
             vaddq_s32(acc, vpaddq_s32(low, vmull_high_s16(x, y)))
+        }
+    };
+    let add16 = quote! {
+        /// The sums of halves, in the order in which they are written: LLVM would add up products first.
+        #[inline]
+        #[target_feature(enable = "neon")]
+        fn add16(mut x: int32x4_t, y: int32x4_t) -> int32x4_t {
+            // SAFETY: the instruction is there with the function's features, and touches registers alone.
+            unsafe {
+                ::core::arch::asm!(
+                    "add {0:v}.8h, {0:v}.8h, {1:v}.8h",
+                    inout(vreg) x,
+                    in(vreg) y,
+                    options(pure, nomem, nostack, preserves_flags)
+                )
+            };
+            x
         }
     };
     let less8 = quote! {
@@ -192,7 +232,9 @@ pub(super) fn neon_helpers() -> Vec<Helper> {
     let helper = |name, item| Helper { name, item };
     vec![
         helper("pairs", pairs),
+        helper("pairs_small", pairs_small),
         helper("dot2", dot2),
+        helper("add16", add16),
         helper("less8", less8),
         helper("sign8", sign8),
         helper("shuffle8", shuffle8),

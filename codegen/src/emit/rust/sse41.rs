@@ -1,6 +1,6 @@
 use super::isa::{Helper, Isa};
 use super::x86::{Width, extract_quarter, reduce_quarter, sum_quarter};
-use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use atome_spec::Isa as Set;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -29,6 +29,7 @@ impl Isa for Sse41 {
     fn helpers(&self) -> Vec<Helper> {
         let mut helpers = helpers();
         helpers.extend(XMM.helpers("sse4.1"));
+        helpers.extend(XMM.base3_helpers("sse4.1"));
         helpers
     }
 
@@ -177,6 +178,10 @@ impl Isa for Sse41 {
 
     fn spread(&self, x: &Ident) -> TokenStream {
         quote!(#x)
+    }
+
+    fn base3(&self, part: Base3Part, x: &Ident) -> Option<TokenStream> {
+        Some(XMM.base3(part, x))
     }
 
     fn packed(&self, op: PackedOp, operands: &[Ident]) -> TokenStream {

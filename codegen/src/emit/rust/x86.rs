@@ -1,7 +1,8 @@
 use super::isa::Helper;
 use super::scalar::i32_literal;
 use super::size::number;
-use crate::ir::{BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
+use crate::emit::ninths;
+use crate::ir::{Base3Part, BinaryOp, Compare, Elem, PackedOp, ReduceOp, ShiftOp, UnaryOp};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -217,6 +218,103 @@ impl Width {
             name: "add16",
             item,
         }]
+    }
+
+    /// Base-3 codes of a register by tables of sixteen bytes.
+    pub(super) fn base3(&self, part: Base3Part, x: &Ident) -> TokenStream {
+        match part {
+            Base3Part::Fields => quote!(first_codes(#x)),
+            Base3Part::Fifth => quote!(fifth_codes(#x)),
+        }
+    }
+
+    /// The functions that [`Width::base3`] calls.
+    pub(super) fn base3_helpers(&self, features: &str) -> Vec<Helper> {
+        let ty = self.register(Elem::I32);
+        let table = |entry: &dyn Fn(u8) -> u8| {
+            let words = ninths::words(entry).map(u32::cast_signed);
+            self.lanes(words.into_iter().cycle().take(self.bits / 32))
+        };
+        let byte = |byte: u8| {
+            let word = i32_literal(i32::from_le_bytes([byte; 4]));
+            self.splat(Elem::I32, &quote!(#word))
+        };
+        let (magnitudes, nibble) = (byte(0x7f), byte(0x0f));
+        let [first, last, below] =
+            [ninths::first, ninths::last, ninths::below].map(|entry| table(&entry));
+        let [of_a, of_b, of_fifth] =
+            [ninths::of_a, ninths::of_b, ninths::fifth].map(|entry| table(&entry));
+        let and = self.bitwise("and");
+        let [shift, shuffle, add, sub] =
+            ["srli_epi32", "shuffle_epi8", "add_epi8", "sub_epi8"].map(|op| self.name(op));
+        let masks = self.bits == 512;
+        let next = match masks {
+            true => {
+                let one = byte(1);
+                quote!(_mm512_mask_add_epi8(first, _mm512_cmpgt_epi8_mask(magnitude, last), first, #one))
+            }
+            false => {
+                let greater = self.name("cmpgt_epi8");
+                quote!(#sub(first, #greater(magnitude, last)))
+            }
+        };
+        let signed = match masks {
+            true => quote! {
+                _mm512_mask_sub_epi8(trits, _mm512_movepi8_mask(x), _mm512_setzero_si512(), trits)
+            },
+            false => {
+                let sign = self.name("sign_epi8");
+                quote!(#sign(trits, x))
+            }
+        };
+        let ninths = quote! {
+            /// What magnitudes of bytes are made of: `9 a + b - 4`.
+            #[inline]
+            #[target_feature(enable = #features)]
+            fn ninths(x: #ty) -> (#ty, #ty) {
+                let magnitude = #and(x, #magnitudes);
+                let high = #and(#shift::<3>(x), #nibble);
+                let first = #shuffle(#first, high);
+                let last = #shuffle(#last, high);
+                let a = #next;
+                (a, #sub(magnitude, #shuffle(#below, a)))
+            }
+        };
+        let codes = quote! {
+            /// Codes of trits, those of negative bytes negated.
+            #[inline]
+            #[target_feature(enable = #features)]
+            fn codes_of(x: #ty, trits: #ty, zeros: #ty) -> #ty {
+                #add(#signed, zeros)
+            }
+        };
+        let (zeros, zero) = (byte(ninths::FIELDS), byte(ninths::FIFTH));
+        let first_codes = quote! {
+            /// Codes of the first four trits of bytes in base 3.
+            #[inline]
+            #[target_feature(enable = #features)]
+            fn first_codes(x: #ty) -> #ty {
+                let (a, b) = ninths(x);
+                let trits = #add(#shuffle(#of_a, a), #shuffle(#of_b, b));
+                codes_of(x, trits, #zeros)
+            }
+        };
+        let fifth_codes = quote! {
+            /// Codes of the fifth trits.
+            #[inline]
+            #[target_feature(enable = #features)]
+            fn fifth_codes(x: #ty) -> #ty {
+                let (_, b) = ninths(x);
+                codes_of(x, #shuffle(#of_fifth, b), #zero)
+            }
+        };
+        let helper = |name, item| Helper { name, item };
+        vec![
+            helper("ninths", ninths),
+            helper("codes_of", codes),
+            helper("first_codes", first_codes),
+            helper("fifth_codes", fifth_codes),
+        ]
     }
 
     /// Each is an instruction, `dot2` two.

@@ -18,7 +18,6 @@ impl InOrder for Emitter<'_> {
         let Stmt::Let(value, inst) = stmt else {
             return false;
         };
-        self.small_bytes.note(*value, inst);
         let repr = match inst {
             Inst::F32(bits) => Repr::Const(*bits),
             Inst::I32(x) => Repr::Const(x.cast_unsigned()),

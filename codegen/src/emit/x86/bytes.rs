@@ -3,12 +3,11 @@
 use super::emitter::Emitter;
 use super::inst::{Masked, Reg, Rm, Vector};
 use super::op::{self, Op};
-use crate::interp::lanes::base3_byte;
-use crate::ir::{Base3Part, PackedOp, Value};
+use crate::ir::{PackedOp, Value};
 
 impl Emitter<'_> {
     /// An instruction that adds to, or looks up with, what its destination held.
-    fn onto_of(&mut self, op: &'static Op, first: Reg, a: Reg, b: Reg) -> Reg {
+    pub(super) fn onto_of(&mut self, op: &'static Op, first: Reg, a: Reg, b: Reg) -> Reg {
         let vector = Vector {
             a: Some(a),
             b: Some(Rm::Reg(b)),
@@ -86,33 +85,6 @@ impl Emitter<'_> {
             }
             PackedOp::Sign8 => self.rvm(&op::SIGN_B, kind, x, y),
         }
-    }
-
-    /// Codes of base-3 bytes by a table of 128, those of negative bytes mirrored. Elsewhere arithmetic
-    /// has taken their place before.
-    pub(super) fn base3(&mut self, part: Base3Part, x: Reg) -> Reg {
-        let kind = self.kind();
-        let table: Vec<u8> = (0..128).map(|byte| base3_byte(part, byte)).collect();
-        let words: Vec<u32> = table
-            .chunks_exact(4)
-            .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-            .collect();
-        let (low, high) = words.split_at(words.len() / 2);
-        let [low, high] = [low, high].map(|lanes| self.lanes(kind, lanes));
-        let twos = match part {
-            Base3Part::Fields => 0xaaaa_aaaa,
-            Base3Part::Fifth => 0x0202_0202,
-        };
-        let twos = self.lanes(kind, &[twos]);
-        let codes = self.onto_of(&op::PERMUTE2_B, low, x, high);
-        self.writes_mask(&op::SIGNS_B_MASK, kind, None, x, None);
-        let mirrored = Vector {
-            a: Some(twos),
-            b: Some(Rm::Reg(codes)),
-            masked: Masked::Kept,
-            ..Vector::new(&op::SUB_B, kind)
-        };
-        self.onto(codes, kind, mirrored)
     }
 
     /// Four vectors of i32 as one of bytes. Packing stays inside quarters, so lanes are put in order.

@@ -1,6 +1,7 @@
 //! The state of the translation of one function: values, scopes, what is computed once.
 
 use super::allocate::{ARGUMENTS, Registers};
+use super::base3::Split;
 use super::build::moved;
 use super::inst::{Inst, Kind, Label, Mem, Reg, Rm, Vector};
 use super::op;
@@ -105,6 +106,8 @@ pub(super) struct Emitter<'a> {
     memo: HashMap<Key, (Reg, usize)>,
     pub(super) counted: Vec<Counted>,
     pub(super) small_bytes: SmallBytes,
+    /// What the last bytes of base 3 were split into, where they still are.
+    pub(super) last_split: Option<Split>,
     pub(super) uses: Uses,
     labels: usize,
 }
@@ -130,7 +133,8 @@ impl<'a> Emitter<'a> {
             scopes: vec![Scope::default(), Scope::default()],
             memo: HashMap::new(),
             counted: Vec::new(),
-            small_bytes: SmallBytes::default(),
+            small_bytes: SmallBytes::of(source),
+            last_split: None,
             uses,
             labels: 0,
         };
@@ -339,11 +343,13 @@ impl<'a> Emitter<'a> {
     }
 
     pub(super) fn open_scope(&mut self) {
+        self.last_split = None;
         self.scopes.push(Scope::default());
     }
 
     /// Ends the innermost scope and gives its code.
     pub(super) fn close_scope(&mut self) -> Vec<Node> {
+        self.last_split = None;
         let scope = self.scopes.pop().unwrap_or_default();
         for key in &scope.keys {
             self.memo.remove(key);

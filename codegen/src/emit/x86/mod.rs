@@ -45,6 +45,7 @@
 
 mod address;
 mod allocate;
+mod base3;
 mod block;
 mod build;
 mod bytes;
@@ -71,7 +72,6 @@ pub use error::EmitError;
 
 use crate::emit::order::InOrder;
 use crate::ir::{Function, verify};
-use crate::passes::expand;
 use allocate::{Registers, SAVED, allocate};
 use atome_spec::{Isa, Tier};
 use coalesce::{coalesce, is_idle};
@@ -129,9 +129,6 @@ fn compile(function: &Function, isa: Isa) -> Result<Compiled, EmitError> {
     }
     verify(function).map_err(EmitError::Invalid)?;
     let mut function = function.clone();
-    if !isa.has_byte_table() {
-        expand::run(&mut function);
-    }
     repeat::repeat(&mut function);
     let mut emitter = Emitter::new(&function, isa, Uses::of(&function));
     emitter.block(&function.body);

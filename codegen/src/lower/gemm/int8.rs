@@ -256,13 +256,13 @@ impl Gemm {
     ) -> Vec<Value> {
         b.for_loop(count.clone(), sums, |b, word, sums| {
             let word = first.clone().step(word, 1);
-            let mut codes = self.load_codes(b, rows, &word.times(&rows.stride));
+            let codes = self.load_codes(b, rows, &word.times(&rows.stride));
             let mut sums = sums.to_vec();
             let mut q = 0;
             while q < self.quads() {
                 let count = self.product.quads_from(q);
                 let x = word.times(&(self.quads() as u64).into()).offset(q as u64);
-                self.quad(b, tokens, &mut codes, (q, count), &x, &mut sums);
+                self.quad(b, tokens, &codes, (q, count), &x, &mut sums);
                 q += count;
             }
             sums
@@ -285,11 +285,10 @@ impl Gemm {
         let rest = self.cols.clone().rem(quads * PER_WORD).div_ceil(PER_WORD);
         b.for_loop(any(rest.clone(), quads), sums, |b, _, sums| {
             let at = Address::at(full.clone() * rows.stride.clone());
-            let mut codes = self.load_codes(b, rows, &at);
+            let codes = self.load_codes(b, rows, &at);
             let mut sums = sums.to_vec();
             for q in 0..self.quads() {
-                // The codes of later quads are made from those of earlier ones, wanted or not.
-                let codes = self.product.codes(b, &mut codes, q);
+                let codes = self.product.codes(b, &codes, q);
                 let there = any(rest.clone().sub(q as u64), quads);
                 sums = b.for_loop(there, &sums, |b, _, sums| {
                     let mut sums = sums.to_vec();
@@ -309,7 +308,7 @@ impl Gemm {
         &self,
         b: &mut Builder,
         tokens: &Tokens<'_>,
-        words: &mut [Word],
+        words: &[Word],
         (q, count): (usize, usize),
         x: &Address,
         sums: &mut [Value],
@@ -354,7 +353,7 @@ impl Gemm {
     /// The word at an address.
     pub(super) fn load_word(&self, b: &mut Builder, at: Address) -> Word {
         let packed = self.load_packed(b, at);
-        Word::new(b, &self.schedule, self.packing, packed)
+        Word::new(b, self.packing, packed)
     }
 
     /// The word at an address as it is.

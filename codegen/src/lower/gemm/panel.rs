@@ -232,7 +232,7 @@ impl Panel {
         let block = gemm.block_words();
         let first = word.times(&BLOCK_ROWS_U64.into()).step(rows.block, block);
         for group in 0..GROUPS {
-            let mut word = gemm.load_word(b, first.clone().offset(group * LANES_U64));
+            let word = gemm.load_word(b, first.clone().offset(group * LANES_U64));
             for quad in 0..gemm.quads() {
                 let codes = word.bytes(b, Fields::Shifted, quad);
                 let at = at.clone().offset((group * QUADS + quad as u64) * LANES_U64);
@@ -282,7 +282,6 @@ impl Panel {
                 (quad, LANES_U64.into()),
             ]);
             let codes = b.load_vector(self.codes, at, Lanes::All);
-            let codes = gemm.product.known_codes(b, codes);
             let quad = first.clone().step(quad, 1);
             let added = sums.iter().zip(0..).map(|(sum, t)| {
                 let token = pass.first.clone().step(tile, pass.tile).offset(t);

@@ -128,10 +128,10 @@ impl Product {
     }
 
     /// The codes of quad `q` of words, one of each group of rows.
-    pub(super) fn codes(&self, b: &mut Builder, words: &mut [Word], q: usize) -> Codes {
+    pub(super) fn codes(&self, b: &mut Builder, words: &[Word], q: usize) -> Codes {
         match self.method {
             Method::Dot => {
-                let words = words.iter_mut();
+                let words = words.iter();
                 Codes::Bytes(words.map(|w| w.bytes(b, self.fields, q)).collect())
             }
             Method::Select | Method::Lut => {
@@ -178,17 +178,6 @@ impl Product {
     pub(super) fn add_bytes(&self, b: &mut Builder, sum: Value, codes: Value, x: Value) -> Value {
         let x = b.splat(x);
         self.add_products(b, sum, codes, x)
-    }
-
-    /// Codes out of memory, so that they are seen to be small: signed bytes multiply them too.
-    pub(super) fn known_codes(&self, b: &mut Builder, codes: Value) -> Value {
-        match self.sum {
-            Sum::I32 => {
-                let field = b.i32_like(codes, 0x0303_0303);
-                b.and(codes, field)
-            }
-            Sum::I16 => codes,
-        }
     }
 
     fn add_products(&self, b: &mut Builder, sum: Value, codes: Value, x: Value) -> Value {
