@@ -152,7 +152,6 @@ impl Walk<'_> {
         match stmt {
             Stmt::Let(value, inst) => {
                 self.check(*value, inst)?;
-                self.small_bytes.note(*value, inst);
                 let (name, x) = (self.names.scalar(*value), self.lane(*value, inst, trits)?);
                 let elem = self.function.type_of(*value).elem();
                 let ty = elem_type(elem.ok_or(EmitError::IllTyped { value: *value })?);
