@@ -37,7 +37,7 @@ pub(super) const fn below(a: u8) -> u8 {
 /// The first three trits, as a sum of powers of 4.
 pub(super) const fn of_a(a: u8) -> u8 {
     let v = if a <= MOST { a + 13 } else { 13 };
-    (v / 9 | (v / 3 % 3) << 2 | (v % 3) << 4).wrapping_sub(FIELDS & 0x3f)
+    ((v / 9) | ((v / 3 % 3) << 2) | ((v % 3) << 4)).wrapping_sub(FIELDS & 0x3f)
 }
 
 /// The fourth trit, times 64.

@@ -23,7 +23,7 @@ const fn fields(third: u8) -> u8 {
     match third {
         0..=THIRDS => {
             let v = third + THIRDS;
-            v / 27 | (v / 9 % 3) << 2 | (v / 3 % 3) << 4 | (v % 3) << 6
+            (v / 27) | ((v / 9 % 3) << 2) | ((v / 3 % 3) << 4) | ((v % 3) << 6)
         }
         _ => 0b01_01_01_01,
     }
