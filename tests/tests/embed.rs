@@ -4,16 +4,16 @@
 use atome::{BackendKind, DEFAULT_MODEL, Model, Options};
 
 mod whole {
-    atome_embed::include_model!("../../default.safetensors");
+    atome_embed::include_model!("../../runtime/default.safetensors");
 }
 
 mod portable {
-    atome_embed::include_model!("../../default.safetensors", cpu = "portable", block = 7);
+    atome_embed::include_model!("../../runtime/default.safetensors", cpu = "portable", block = 7);
 }
 
 mod straight {
     atome_embed::include_model!(
-        "../../default.safetensors",
+        "../../runtime/default.safetensors",
         cpu = "portable",
         straight = ["blocks.0.wq", "blocks.1.router*"]
     );
