@@ -156,7 +156,7 @@ impl At<'_> {
                 (Access::Out | Access::InOut, _) => quote!(#at.cast::<#elem>()),
             }
         });
-        let dims = call.open_dims().map(dim);
+        let dims = call.dims_open_in(None).map(dim);
         let scalars = call.scalars.iter().map(scalar);
         quote!(kernels::#name(#(#buffers,)* #(#dims,)* #(#scalars,)*);)
     }

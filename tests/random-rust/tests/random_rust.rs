@@ -20,6 +20,7 @@ mod emitted {
         missing_docs,
         unreachable_pub,
         unused,
+        unused_comparisons,
         clippy::all,
         clippy::undocumented_unsafe_blocks,
         reason = "generated when the tests are built"
