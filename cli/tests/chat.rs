@@ -467,7 +467,8 @@ fn an_answer_is_interrupted_and_not_the_program() {
         let mut byte = [0];
         let mut last = Vec::new();
         std::thread::sleep(std::time::Duration::from_millis(200));
-        while !last.ends_with(b"\n") || last.len() < 2 {
+        // Which may be all, if it had just written what was read.
+        while !last.ends_with(b"\n") {
             output.read_exact(&mut byte).unwrap();
             last.push(byte[0]);
         }

@@ -8,7 +8,11 @@ mod whole {
 }
 
 mod portable {
-    atome_embed::include_model!("../../runtime/default.safetensors", cpu = "portable", block = 7);
+    atome_embed::include_model!(
+        "../../runtime/default.safetensors",
+        cpu = "portable",
+        block = 7
+    );
 }
 
 mod straight {

@@ -1,7 +1,8 @@
 //! Assembly, held to an assembler: it takes all of it, and for AArch64 makes the object's words.
 
-use super::{code, has_back_end, kinds};
+use super::{code, flags, has_back_end, kinds};
 use crate::support::Fixture;
+use atome_spec::Kind;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -92,9 +93,13 @@ fn aarch64_assembles_to_the_words_of_the_object() {
     let (source, assembled) = (fixture.path("kernel.s"), fixture.path("kernel.o"));
     let object = fixture.path("object.o");
     for target in ["cortex-a76", "aarch64"] {
+        let mut listed = 0;
         for kind in kinds() {
             let what = format!("{kind:?} for {target}");
-            let text = code(&fixture, &kind, target, &["--as", "asm"]);
+            let Some(text) = listing(&fixture, &kind, target) else {
+                continue;
+            };
+            listed += 1;
             fs::write(&source, text).unwrap();
             assemble(assembler, &source, &assembled, &what);
             let output = object.to_str().unwrap();
@@ -106,7 +111,26 @@ fn aarch64_assembles_to_the_words_of_the_object() {
             let differ = found.iter().zip(&expected).position(|(a, b)| a != b);
             assert_eq!((differ, found.len()), (None, expected.len()), "{what}");
         }
+        // Products with panels are a few of all.
+        assert!(2 * listed > kinds().len(), "{listed} for {target}");
     }
+}
+
+/// The assembly of a kernel; `None` if it keeps something on the stack, which is refused in a line.
+fn listing(fixture: &Fixture, kind: &Kind, target: &str) -> Option<String> {
+    let mut args = vec!["emit", "-q", "--target", target, "--as", "asm"];
+    let flags = flags(kind);
+    args.extend(flags.iter().map(String::as_str));
+    let said = fixture.run(&args);
+    if said.code == Some(0) {
+        return Some(said.out);
+    }
+    let is_on_stack = said.err.contains("it has scratch memory");
+    assert!(
+        is_on_stack && said.err.lines().count() == 1,
+        "{args:?}: {said:?}"
+    );
+    None
 }
 
 /// The words of a function up to its return, without its branches: where they go is left to the
