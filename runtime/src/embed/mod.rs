@@ -121,10 +121,7 @@ impl EmbedError {
     /// Whether something was asked for that the model or this build does not have.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        match self {
-            Self::Angles { .. } | Self::Straight { .. } => true,
-            _ => false,
-        }
+        matches!(self, Self::Angles { .. } | Self::Straight { .. })
     }
 }
 
