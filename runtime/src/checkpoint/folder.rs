@@ -3,7 +3,7 @@
 
 use super::{ChatTemplate, Checkpoint, GenerationConfig, bitnet};
 use crate::error::{ConfigError, EntryFault, FileError};
-use crate::families::hybrid::{self, Hybrid};
+use crate::families::hybrid::{BITNET, Hybrid};
 use crate::families::{Architecture, Config, Family, Origin};
 use crate::format::Format;
 use crate::format::folder::FloatFolder;
@@ -18,6 +18,9 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+
+/// What `model_type` says of the MatMul-free LM family.
+const HGRN_BIT: &str = Architecture::HgrnBit.name();
 
 /// Reads the model in a directory; its dimensions from `config` where one was given. All numbers are read once, trits
 /// and tables again when they are wanted. Its `tokenizer.json`, if there is one, is the model's vocabulary. `progress` is told how many of them, of how many, are read.
@@ -38,29 +41,39 @@ pub(super) fn load(
         return Err(none.in_file(folder));
     }
     let file = config.unwrap_or(&beside);
-    let weights = FloatFolder::open(folder)?;
-    let in_folder = |fault: FileError| match fault {
+    let in_config = |fault: FileError| fault.in_file(file);
+    let hub = HubConfig::read(file).map_err(in_config)?;
+    let model = match hub.model_type.as_deref() {
+        Some(BITNET) => {
+            let read = Hybrid::of_hub(&hub.text).map_err(in_config)?;
+            bitnet::load(read, &FloatFolder::open(folder)?, progress)
+        }
+        None | Some(HGRN_BIT) => latent(&hub, (folder, file), progress),
+        Some(found) => {
+            let other = ConfigError::Value {
+                key: "model_type",
+                expected: format!("{HGRN_BIT} or {BITNET}"),
+                found: format!("{found:?}"),
+            };
+            Err(in_config(other.into()))
+        }
+    };
+    let model = model.map_err(|fault| match fault {
         fault @ FileError::InFile { .. } => fault,
         fault => fault.in_file(folder),
-    };
-    let hub = HubConfig::read(file).map_err(|fault| fault.in_file(file))?;
-    let model = if hub.model_type.as_deref() == Some(hybrid::BITNET) {
-        let read = Hybrid::of_hub(&hub.text).map_err(|fault| fault.in_file(file))?;
-        bitnet::load(read, &weights, progress)
-    } else {
-        latent(&hub, (&weights, file), progress)
-    };
-    with_text(model.map_err(in_folder)?, (folder, file), &hub)
+    });
+    with_text(model?, (folder, file), &hub)
 }
 
-/// A model of the MatMul-free LM family, or of what another family would be.
+/// A model of the MatMul-free LM family.
 fn latent(
     hub: &HubConfig,
-    (weights, file): (&FloatFolder, &Path),
+    (folder, file): (&Path, &Path),
     progress: Progress<'_>,
 ) -> Result<Checkpoint, FileError> {
-    let family = Architecture::of(Format::Folder).unwrap_or(Architecture::HgrnBit);
-    let config = Config::from_json(family, &hub.text).map_err(|fault| fault.in_file(file))?;
+    let config = Config::from_json(Architecture::HgrnBit, &hub.text);
+    let config = config.map_err(|fault| fault.in_file(file))?;
+    let weights = &FloatFolder::open(folder)?;
     let mut model = Checkpoint::empty(config, None, Format::Folder)?;
     let reader = Reader {
         weights,

@@ -77,8 +77,7 @@ impl Architecture {
         match format {
             Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => Some(Self::Atome),
             Format::Bit2 => Some(Self::BitMamba2),
-            Format::Folder => Some(Self::HgrnBit),
-            Format::Container | Format::Gguf => None,
+            Format::Container | Format::Gguf | Format::Folder => None,
         }
     }
 }
