@@ -9,7 +9,7 @@ use atome_codegen::schedule::ParseError;
 use atome_kernels::dispatch;
 use atome_spec::{Activation, Feature};
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -58,7 +58,7 @@ pub(crate) struct MachineArgs {
     pub(crate) no_multiply: bool,
 
     /// What products multiply, of a model that leaves it open: the answer depends on it
-    #[arg(long, value_name = "TYPE", value_parser = named::<Activation>(Activation::NAMES))]
+    #[arg(long, value_name = "TYPE", value_parser = activations())]
     pub(crate) activations: Option<Activation>,
 
     /// Positions that attention looks back, of a model that leaves it open [default: what its file says, at most 4096]
@@ -152,6 +152,18 @@ where
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
 }
 
+/// Parses what products multiply: `int8` is what kernels' names have as `i8`.
+fn activations() -> impl TypedValueParser<Value = Activation> {
+    let names = [
+        PossibleValue::new("f32"),
+        PossibleValue::new("int8").alias("i8"),
+    ];
+    PossibleValuesParser::new(names).map(|name| match name.as_str() {
+        "f32" => Activation::F32,
+        _ => Activation::I8,
+    })
+}
+
 /// Parses a whole number of 0 or more that its type, one without a sign, has room for.
 pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
     let most = u64::MAX >> (u64::BITS as usize - 8 * size_of::<T>());
@@ -193,6 +205,25 @@ pub(crate) fn layout(text: &str) -> Result<Schedule, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn activations_have_the_names_of_number_types() {
+        #[derive(clap::Parser)]
+        struct Flags {
+            #[arg(value_parser = activations())]
+            of: Activation,
+        }
+        let parsed = |name| <Flags as clap::Parser>::try_parse_from(["atome", name]);
+        for (name, expected) in [
+            ("f32", Activation::F32),
+            ("int8", Activation::I8),
+            ("i8", Activation::I8),
+        ] {
+            assert_eq!(parsed(name).ok().map(|flags| flags.of), Some(expected));
+        }
+        let refused = parsed("f16").err().map(|error| error.to_string());
+        assert!(refused.is_some_and(|text| text.contains("f32, int8")));
+    }
 
     #[test]
     fn ranges_are_said() {
