@@ -178,11 +178,11 @@ impl Roofs {
         }
         let mut bandwidths: Vec<_> = bandwidths.collect();
         bandwidths.sort_by(|a, b| b.1.total_cmp(&a.1));
-        // Two lines that nobody could tell apart are one.
+        // Lines that nobody could tell apart are one, which has the names of all.
         bandwidths.dedup_by(|slower, faster| {
             let is_one = faster.1 < 1.25 * slower.1;
-            if is_one && slower.0.starts_with("memory") && faster.0.starts_with("memory") {
-                faster.0 = "memory".to_owned();
+            if is_one {
+                faster.0 = both(&faster.0, &slower.0);
             }
             is_one
         });
@@ -201,6 +201,17 @@ impl Roofs {
         let values = self.bandwidths.iter().map(|(_, value)| *value);
         values.fold(0.0, f64::max)
     }
+}
+
+/// Names of one line: `L3 & memory`. Memory by pages of two sizes is memory.
+fn both(faster: &str, slower: &str) -> String {
+    const MEMORY: &str = "memory";
+    let mut names: Vec<&str> = faster.split(" & ").collect();
+    match names.iter_mut().find(|name| name.starts_with(MEMORY)) {
+        Some(name) if slower.starts_with(MEMORY) => *name = MEMORY,
+        _ => names.push(slower),
+    }
+    names.join(" & ")
 }
 
 /// A picture with axes.
@@ -533,6 +544,14 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains("prefers-color-scheme: dark"), "{svg}");
+        // A cache that measures as slow as memory still has its name.
+        let slow = [
+            limit("l2", LimitKind::L2, 45.0, ""),
+            limit("l3", LimitKind::L3, 20.0, ""),
+        ];
+        let slow = roofline("", &[&slow, &records[1..3]].concat());
+        assert!(slow.contains(">memory &amp; L2 50.0 GB/s</text>"), "{slow}");
+        assert!(slow.contains(">L3 20.0 GB/s</text>"), "{slow}");
         // Roofs alone, and nothing at all, are pictures too.
         assert!(roofline("", &records[..5]).contains(">vpmaddubsw+vpaddw ymm 250</text>"));
         assert!(!roofline("", &[]).contains("NaN"));
