@@ -9,7 +9,7 @@ use atome::checkpoint::{self, Checkpoint, FloatOptions, Packable};
 use atome::families::AtomeConfig;
 use atome::format::{self, ContainerOptions, QuantizedTensor, ScaleRule};
 use atome::graph::Graph;
-use atome::tensor::{EmbeddingTable, EmbeddingType, Tensor};
+use atome::tensor::EmbeddingType;
 use atome_spec::Activation;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -203,11 +203,9 @@ impl Asked {
             _ => Packing::Int2,
         };
         let mut options = ContainerOptions::packing(self.packing.unwrap_or(usual));
-        let table = model.tensors.values().find_map(Tensor::as_table);
-        let kept = table.map_or(EmbeddingType::F32, EmbeddingTable::element_type);
         options.embedding = match out {
-            Out::Container => self.floats_as.unwrap_or(kept),
-            Out::Gguf => EmbeddingType::F32,
+            Out::Container => self.floats_as,
+            Out::Gguf => Some(EmbeddingType::F32),
         };
         options.table = self.trits_as.or_else(|| model.table_packing());
         options.provenance = self.provenance.clone().or_else(|| model.provenance.clone());

@@ -52,7 +52,7 @@ impl Folder {
     fn pack(&self, model: &Checkpoint, packing: Packing, embedding: EmbeddingType) -> PathBuf {
         let path = self.path(&format!("{packing}-{embedding}.safetensors"));
         let mut options = ContainerOptions::packing(packing);
-        options.embedding = embedding;
+        options.embedding = Some(embedding);
         write_packed(model, &path, &options, &mut |_, _| {}).unwrap();
         path
     }
@@ -417,7 +417,7 @@ fn a_table_too_large_for_f16_is_kept_out_and_nothing_is_left() {
     bytes[36 + 16 + 4..][..4].copy_from_slice(&7e4f32.to_le_bytes());
     let model = parse_bit2(bytes).unwrap();
     let mut options = ContainerOptions::packing(Packing::Int2);
-    options.embedding = EmbeddingType::F16;
+    options.embedding = Some(EmbeddingType::F16);
     let path = folder.path("a.safetensors");
     match write_packed(&model, &path, &options, &mut |_, _| {}) {
         Err(WriteError::TooLargeForF16 { row: 1, col: 1, .. }) => {}

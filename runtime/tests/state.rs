@@ -177,7 +177,7 @@ fn keys_are_saved_element_by_element() {
 fn pack(folder: &Path, packing: Packing, embedding: EmbeddingType) -> std::path::PathBuf {
     let path = folder.join(format!("{packing}-{embedding}.safetensors"));
     let mut options = ContainerOptions::packing(packing);
-    options.embedding = embedding;
+    options.embedding = Some(embedding);
     write_packed(&bitmamba2(1), &path, &options, &mut |_, _| {}).unwrap();
     path
 }

@@ -53,7 +53,7 @@ impl Files {
     fn packed(&self, embedding: EmbeddingType) -> Vec<u8> {
         let path = self.folder.path().join("whole.safetensors");
         let mut options = ContainerOptions::packing(Packing::Int2);
-        options.embedding = embedding;
+        options.embedding = Some(embedding);
         let model = Checkpoint::random(CONFIG.clone(), None, 1);
         write_packed(&model, &path, &options, &mut |_, _| {}).unwrap();
         fs::read(path).unwrap()

@@ -58,7 +58,7 @@ pub fn same_when_packed(source: &Checkpoint, tokens: &[u32], embedding: Embeddin
     let path = folder.path().join("model.safetensors");
     for packing in [Packing::Int2, Packing::Base3] {
         let mut options = ContainerOptions::packing(packing);
-        options.embedding = embedding;
+        options.embedding = Some(embedding);
         write_packed(source, &path, &options, &mut |_, _| {}).expect("written");
         let mut expected: Option<Vec<Vec<u32>>> = None;
         for run in runs::all() {

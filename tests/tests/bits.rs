@@ -302,7 +302,7 @@ fn written(_: &Run) -> Option<Hashes> {
         for packing in [Packing::Int2, Packing::Base3] {
             for embedding in [EmbeddingType::F32, EmbeddingType::F16, EmbeddingType::Int8] {
                 let mut options = ContainerOptions::packing(packing);
-                options.embedding = embedding;
+                options.embedding = Some(embedding);
                 options.provenance = Some("a \"test\"".into());
                 write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
                 let file = fs::read(&path).expect("just written");

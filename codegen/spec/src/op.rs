@@ -95,6 +95,10 @@ pub enum Op {
     Residual,
     /// Matrix of f32 by vectors: `out[t, r] = sum_c w[r, c] * x[t, c]`.
     MatMul,
+    /// [`Op::MatMul`] by the rows of a table of f16.
+    MatMulF16,
+    /// [`Op::MatMul`] by the rows of a table of int8, which have a scale each.
+    MatMulI8,
     /// Each head divided by its length.
     L2Norm,
     /// Root mean square normalisation of each head.
@@ -132,8 +136,8 @@ macro_rules! each_op {
             select_lt: SelectLt, select_le: SelectLe, select_eq: SelectEq, map: Map,
             lookup_f32: LookupF32, lookup_f16: LookupF16, lookup_i8: LookupI8, rms_norm: RmsNorm,
             rms_quantize: RmsQuantize, rms_quantize_away: RmsQuantizeAway, conv_silu: ConvSilu, discretize: Discretize,
-            selective_scan: SelectiveScan, residual: Residual, matmul: MatMul, l2_norm: L2Norm,
-            head_norm: HeadNorm, rope: Rope, transpose: Transpose, hadamard: Hadamard,
+            selective_scan: SelectiveScan, residual: Residual, matmul: MatMul,
+            matmul_f16: MatMulF16, matmul_i8: MatMulI8, l2_norm: L2Norm, head_norm: HeadNorm, rope: Rope, transpose: Transpose, hadamard: Hadamard,
             gated_delta: GatedDelta, attend: Attend,
         }
     };

@@ -64,7 +64,7 @@ fn table(d: &Dims<'_>, content: Content) -> BufferDef {
 }
 
 /// Elements of a row of the table, of which each has `vectors` numbers.
-fn row_elems(vectors: u64, d_model: &Size) -> Size {
+pub(super) fn row_elems(vectors: u64, d_model: &Size) -> Size {
     match vectors {
         1 => d_model.clone(),
         _ => d_model.clone().div_ceil(vectors * LANES_U64) * LANES_U64,
@@ -128,7 +128,12 @@ fn copy(b: &mut Builder, from: (Buffer, Address), to: (Buffer, Address), n: &Siz
 }
 
 /// The vectors of the tile at `words`: two of f16, or four of int8 with their scale.
-fn decode(b: &mut Builder, table: Buffer, words: Address, scale: Option<Value>) -> Vec<Value> {
+pub(super) fn decode(
+    b: &mut Builder,
+    table: Buffer,
+    words: Address,
+    scale: Option<Value>,
+) -> Vec<Value> {
     let words = b.load_vector(table, words, Lanes::All);
     match scale {
         None => vec![half(b, words, 0), half(b, words, 16)],
@@ -136,21 +141,16 @@ fn decode(b: &mut Builder, table: Buffer, words: Address, scale: Option<Value>) 
     }
 }
 
-/// The f16 from a bit on, as f32: exact, and finite where the f16 is.
+/// The f16 from bit 0 or 16 on, as f32: exact, and finite where the f16 is.
 fn half(b: &mut Builder, words: Value, bit: u8) -> Value {
-    let bits = b.shift(ShiftOp::Right, words, bit);
-    let (magnitude, sign) = (b.i32_like(words, 0x7fff), b.i32_like(words, 0x8000));
-    let magnitude = b.and(bits, magnitude);
-    let magnitude = b.shift(ShiftOp::Left, magnitude, 13);
-    let small = b.unary(UnaryOp::FromBits, magnitude);
+    // Sign, exponent and fraction where an f32 has the sign and the last bits of exponent and fraction.
+    let high = b.shift(ShiftOp::Left, words, 16 - bit);
+    let apart = b.shift(ShiftOp::RightSigned, high, 3);
+    let own = b.i32_like(words, 0x8fff_e000_u32.cast_signed());
+    let bits = b.and(apart, own);
+    let small = b.unary(UnaryOp::FromBits, bits);
     let bias = b.f32_like(small, F16_BIAS);
-    let value = b.mul(small, bias);
-    let value = b.unary(UnaryOp::ToBits, value);
-    let sign = b.and(bits, sign);
-    let sign = b.shift(ShiftOp::Left, sign, 16);
-    // The value's own sign bit is clear, so adding sets it.
-    let value = b.add(value, sign);
-    b.unary(UnaryOp::FromBits, value)
+    b.mul(small, bias)
 }
 
 /// The signed byte of that number, times the scale.

@@ -3,7 +3,8 @@
 //!
 //! | file | ops |
 //! |---|---|
-//! | `embed` | `embed`, `group_embed` |
+//! | `embed` | `embed` |
+//! | `group_embed` | `group_embed` |
 //! | `gemm` | `gemv`, `gemm`, `group_gemv`, `group_gemm` |
 //! | `conv1d` | `conv1d` |
 //! | `scan` | `scan` |
@@ -20,7 +21,7 @@
 //! | `heads` | `l2_norm`, `head_norm`, `rope`, `transpose` |
 //! | `hadamard` | `hadamard` |
 //! | `gated_delta` | `gated_delta` |
-//! | `matmul` | `matmul` |
+//! | `matmul` | `matmul`, `matmul_f16`, `matmul_i8` |
 //! | `elementwise` | functions of each element, and `math`, the longer ones |
 //! | `map` | `map`, whose expression says what it computes |
 
@@ -32,6 +33,7 @@ mod elementwise;
 mod embed;
 mod gated_delta;
 mod gemm;
+mod group_embed;
 mod hadamard;
 mod heads;
 mod lookup;
@@ -57,7 +59,7 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::Embed => &embed::EMBED,
         Op::Gemv => &gemm::GEMV,
         Op::Gemm => &gemm::GEMM,
-        Op::GroupEmbed => &embed::GROUP_EMBED,
+        Op::GroupEmbed => &group_embed::GROUP_EMBED,
         Op::GroupGemv => &gemm::GROUP_GEMV,
         Op::GroupGemm => &gemm::GROUP_GEMM,
         Op::Conv1d => &conv1d::CONV1D,
@@ -100,6 +102,8 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::SelectiveScan => &selective_scan::SELECTIVE_SCAN,
         Op::Residual => &selective_scan::RESIDUAL,
         Op::MatMul => &matmul::MATMUL,
+        Op::MatMulF16 => &matmul::MATMUL_F16,
+        Op::MatMulI8 => &matmul::MATMUL_I8,
         Op::L2Norm => &heads::L2_NORM,
         Op::HeadNorm => &heads::HEAD_NORM,
         Op::Rope => &heads::ROPE,

@@ -20,11 +20,14 @@ pub fn lookup_f32(table: &[f32], d_model: usize, ids: &[i32], out: &mut [f32]) {
 /// # Panics
 /// As [`lookup_f32`].
 pub fn lookup_f16(table: &[u32], d_model: usize, ids: &[i32], out: &mut [f32]) {
+    rows(ids, d_model, out, |id, c| f16_at(table, d_model, id, c));
+}
+
+/// The element of a row and column of a table of f16.
+pub(super) fn f16_at(table: &[u32], d_model: usize, row: usize, c: usize) -> f32 {
     let row_words = atome_spec::layout::f16_row_words(d_model);
-    rows(ids, d_model, out, |id, c| {
-        let word = table[id * row_words + c / (2 * LANES) * LANES + c % LANES];
-        f16_to_f32((word >> (16 * (c / LANES % 2))) as u16)
-    });
+    let word = table[row * row_words + c / (2 * LANES) * LANES + c % LANES];
+    f16_to_f32((word >> (16 * (c / LANES % 2))) as u16)
 }
 
 /// Looks up rows of a table of int8 with a scale a row: `out[t, c] = table[id, c] * scales[id]`.
@@ -36,12 +39,16 @@ pub fn lookup_f16(table: &[u32], d_model: usize, ids: &[i32], out: &mut [f32]) {
 /// # Panics
 /// As [`lookup_f32`].
 pub fn lookup_i8(table: &[u32], scales: &[f32], d_model: usize, ids: &[i32], out: &mut [f32]) {
-    let row_words = atome_spec::layout::i8_row_words(d_model);
     rows(ids, d_model, out, |id, c| {
-        let word = table[id * row_words + c / (4 * LANES) * LANES + c % LANES];
-        let byte = (word >> (8 * (c / LANES % 4))) as u8 as i8;
-        f32::from(byte) * scales[id]
+        i8_at(table, d_model, id, c) * scales[id]
     });
+}
+
+/// The element of a row and column of a table of int8, without its scale.
+pub(super) fn i8_at(table: &[u32], d_model: usize, row: usize, c: usize) -> f32 {
+    let row_words = atome_spec::layout::i8_row_words(d_model);
+    let word = table[row * row_words + c / (4 * LANES) * LANES + c % LANES];
+    f32::from((word >> (8 * (c / LANES % 4))) as u8 as i8)
 }
 
 fn rows(ids: &[i32], d_model: usize, out: &mut [f32], get: impl Fn(usize, usize) -> f32) {

@@ -25,7 +25,7 @@
 //! | `heads` | [`l2_norm`], [`head_norm`], [`rope`], [`transpose`] |
 //! | `hadamard` | [`hadamard`] |
 //! | `gated_delta` | [`gated_delta`] |
-//! | `matmul` | [`matmul`] |
+//! | `matmul` | [`matmul`], [`matmul_f16`], [`matmul_i8`] |
 //! | `top_k` | [`top_k`] |
 //! | `elementwise` | [`value`] of an elementwise op, [`elementwise()`] over slices |
 //! | [`math`] | exp, tanh, softplus, silu, sigmoid |

@@ -3,7 +3,7 @@
 
 use super::Checkpoint;
 use crate::error::{EntryFault, FileError, TensorFault};
-use crate::families::hybrid::{EMBEDDINGS, HEAD, HubWeights, Hybrid, hub_name};
+use crate::families::hybrid::{HubWeights, Hybrid, hub_name};
 use crate::format::Format;
 use crate::format::folder::FloatFolder;
 use crate::parallel::{self, Counter};
@@ -31,11 +31,7 @@ pub(super) fn load(
     progress: Progress<'_>,
 ) -> Result<Checkpoint, FileError> {
     let mut checkpoint = Checkpoint::empty(model.graph()?, None, Format::Folder)?;
-    let reader = Reader {
-        weights,
-        stored,
-        tied: model.tied,
-    };
+    let reader = Reader { weights, stored };
     reader.refuse_extra(checkpoint.params())?;
     let read = Counter::new(checkpoint.parameters(), progress);
     let params: Vec<&Param> = checkpoint.params().iter().collect();
@@ -52,19 +48,9 @@ pub(super) fn load(
 struct Reader<'w> {
     weights: &'w FloatFolder,
     stored: HubWeights,
-    /// Whether the head is the embeddings.
-    tied: bool,
 }
 
 impl Reader<'_> {
-    /// The tensor that a parameter is made of.
-    fn name_of(&self, param: &Param) -> String {
-        match param.name.as_str() {
-            HEAD if self.tied => hub_name(EMBEDDINGS),
-            name => hub_name(name),
-        }
-    }
-
     /// The tensor of a packed matrix's scale.
     fn scale_of(name: &str) -> String {
         format!("{name}_scale")
@@ -78,7 +64,7 @@ impl Reader<'_> {
     fn refuse_extra(&self, params: &[Param]) -> Result<(), FileError> {
         let mut used = BTreeSet::new();
         for param in params {
-            let name = self.name_of(param);
+            let name = hub_name(&param.name);
             if self.is_packed() && matches!(param.kind, Kind::Ternary { .. }) {
                 used.insert(Self::scale_of(&name));
             }
@@ -94,7 +80,7 @@ impl Reader<'_> {
     }
 
     fn tensor(&self, param: &Param) -> Result<Tensor, FileError> {
-        let name = self.name_of(param);
+        let name = hub_name(&param.name);
         let in_its_file = |fault| self.weights.in_its_file(&name, fault);
         let floats = |shape: &[usize]| self.weights.floats(&name, shape, &param.name);
         match &param.kind {

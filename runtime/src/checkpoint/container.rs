@@ -30,6 +30,9 @@ const GENERATION: &str = "generation";
 const LABELS: &str = "labels";
 /// The key of how conversations become text.
 const CHAT: &str = "chat_template";
+/// The key of how tables lie whose groups of columns have scales, and its only value.
+const TABLES: &str = "tables";
+const AS_MATRICES: &str = "matrix";
 
 /// The bytes of the vocabulary that a model is to carry, if its tokenizer is one of its own.
 pub(super) fn vocabulary_bytes(
@@ -108,11 +111,10 @@ fn write(
         packing: options.packing,
         embedding: match layout {
             Layout::Dense => EmbeddingType::F32,
-            Layout::Tiled => options.embedding,
+            Layout::Tiled => options.embedding.unwrap_or(model.table_type()),
         },
         table: options.table.filter(|_| layout == Layout::Dense),
     };
-    let encoding = encoding.of(model.params());
     if encoding.packing != Packing::Int2 && has_groups(model.params()) {
         let (format, what) = (Format::Container, "groups of columns with scales in base3");
         return Err(WriteError::NoPlace { format, what });
@@ -127,6 +129,9 @@ fn write(
             let config = serde_json::to_string(model.config()).unwrap_or_default();
             metadata.set(CONFIG, &config);
         }
+    }
+    if has_groups(model.params()) {
+        metadata.set(TABLES, AS_MATRICES);
     }
     if let Some(classes) = model.classes() {
         metadata.set(CLASSES, &classes.to_string());
@@ -180,7 +185,9 @@ pub(super) fn read(
     }
     let mut model = Checkpoint::empty(config, classes, Format::Container)?;
     let encoding = metadata.encoding(Layout::of(model.params()))?;
-    let encoding = encoding.of(model.params());
+    if has_groups(model.params()) {
+        metadata.must_be(TABLES, AS_MATRICES)?;
+    }
     let info = metadata.info(encoding.packing)?;
     let vocab = model.config().vocab_size();
     let generation = metadata.option(GENERATION);
@@ -195,6 +202,7 @@ pub(super) fn read(
     let labels = labels.map(|text| Labels::stated(text, model.classes()));
     model.labels = labels.transpose()?.map(Arc::new);
     let stored;
+    let tables = model.graph().tables(tables);
     (model.tensors, stored) = container.tensors(model.params(), encoding, tables, progress)?;
     model.vocabulary = stored.as_ref().map(read_stored).transpose()?;
     model.tokenizer.clone_from(&info.tokenizer);

@@ -9,10 +9,10 @@ use super::{ChatTemplate, Checkpoint, GenerationConfig};
 use crate::atomic_file::AtomicFile;
 use crate::classify::Labels;
 use crate::error::{ConfigError, FileError, HeaderError};
-use crate::families::hybrid::{EMBEDDINGS, Form, HEAD, Hybrid};
+use crate::families::hybrid::{Form, Hybrid};
 use crate::families::{Architecture, Config};
 use crate::format::container::has_groups;
-use crate::format::gguf::{GgufFiles, Made, Writer};
+use crate::format::gguf::{GgufFiles, Writer};
 use crate::format::{ContainerOptions, Format, PackSummary, WriteError};
 use crate::graph::Graph;
 use crate::parallel::Counter;
@@ -161,17 +161,10 @@ fn hybrid(
         return Err(ConfigError::Graph.into());
     }
     let model = Hybrid::read(form, keys, &|name| files.look(name))?;
-    let mut made: BTreeMap<String, Made> = model
-        .rotation
-        .sign_params()
-        .map(|(name, values)| (name, Made::Values(values)))
-        .collect();
+    let mut made: BTreeMap<String, Vec<f32>> = model.rotation.sign_params().collect();
     for (layer, channels) in model.convolutions() {
         let name = format!("blk.{layer}.ssm_conv1d.bias");
-        made.insert(name, Made::Values(vec![0.0; channels]));
-    }
-    if model.tied {
-        made.insert(HEAD.to_owned(), Made::Tensor(EMBEDDINGS.to_owned()));
+        made.insert(name, vec![0.0; channels]);
     }
     let mut checkpoint = Checkpoint::empty(model.graph()?, None, Format::Gguf)?;
     let told = Counter::new(checkpoint.parameters(), progress);

@@ -50,7 +50,10 @@ use crate::error::{FileError, InvalidModel};
 use crate::families::{Architecture, Config};
 use crate::format::Format;
 use crate::graph::Graph;
-use crate::tensor::{Param, Tensor, Tensors, Ternary, TernaryTensor, Values, check_tensors};
+use crate::tensor::{
+    EmbeddingTable, EmbeddingType, Param, Tensor, Tensors, Ternary, TernaryTensor, Values,
+    check_tensors,
+};
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind, Vocabulary};
 use atome_spec::Packing;
 use std::sync::Arc;
@@ -263,6 +266,13 @@ impl Checkpoint {
             .filter(|param| param.kind.is_trit_table());
         let tensors = tables.filter_map(|param| self.tensors.get(&param.name)?.as_ternary());
         tensors.filter_map(TernaryTensor::packing).next()
+    }
+
+    /// What the elements of its embedding table are; f32 if it has none.
+    #[must_use]
+    pub fn table_type(&self) -> EmbeddingType {
+        let table = self.tensors.values().find_map(Tensor::as_table);
+        table.map_or(EmbeddingType::F32, EmbeddingTable::element_type)
     }
 
     /// Whether the model looks up rows of trits.

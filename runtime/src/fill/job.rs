@@ -2,11 +2,14 @@
 
 use crate::arena::{as_f32_mut, as_u32_mut};
 use crate::plan::{Content, Source, TensorInfo, Trits};
-use crate::tensor::check_finite;
+use crate::tensor::{EmbeddingTable, EmbeddingType, check_finite, halves};
 use crate::{FileError, LoadError, PrepareError};
 use atome_kernels::packing::{self, PackError};
-use atome_spec::Packing;
+use atome_spec::{Packing, layout};
 use std::ops::Range;
+
+/// Rows of f16 that are read at once.
+const ROWS_OF_HALVES: usize = 16;
 
 /// Part of a tensor and where it goes.
 pub(super) struct Job<'a> {
@@ -102,7 +105,10 @@ impl Part<'_> {
         }
         match &self.content.source {
             Source::Values(values) => as_f32_mut(self.to).copy_from_slice(&values[part]),
-            // The rows of other types are stored.
+            // Rows of int8 are stored.
+            Source::Rows(name, table) if table.element_type() == EmbeddingType::F16 => {
+                self.halves(name, table)?;
+            }
             Source::Rows(name, table) => {
                 let (to, first) = (as_f32_mut(self.to), part.start * table.shape().1);
                 table.read(part, to)?;
@@ -118,6 +124,29 @@ impl Part<'_> {
                 }
                 buffers.read(w, part)?;
                 self.pack(buffers, w.cols)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Packs rows of a table of f16.
+    fn halves(&mut self, name: &str, table: &EmbeddingTable) -> Result<(), LoadError> {
+        let (_, cols) = table.shape();
+        let row_words = layout::f16_row_words(cols);
+        let mut values = vec![0.0; cols * ROWS_OF_HALVES.min(self.part.len())];
+        let words = as_u32_mut(self.to).chunks_mut((row_words * ROWS_OF_HALVES).max(1));
+        for (words, first) in words.zip(self.part.clone().step_by(ROWS_OF_HALVES)) {
+            let rows = first..self.part.end.min(first + ROWS_OF_HALVES);
+            let values = &mut values[..rows.len() * cols];
+            table.read(rows.clone(), values)?;
+            check_finite(name, first * cols, values)?;
+            if !halves::pack_rows(values, cols, words) {
+                return Err(PrepareError::SelfCheck {
+                    tensor: self.place.name.clone(),
+                    row: first,
+                    col: 0,
+                }
+                .into());
             }
         }
         Ok(())

@@ -271,6 +271,7 @@ pub(super) fn instead(op: Op) -> Option<&'static str> {
         | Op::Quantize
         | Op::Softmax => None,
         Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::RouterMix | Op::Residual => None,
+        Op::MatMulF16 | Op::MatMulI8 => Some("`matmul`"),
         Op::MatMul | Op::L2Norm | Op::HeadNorm | Op::Rope | Op::Transpose => None,
         Op::Hadamard | Op::GatedDelta | Op::Attend => None,
         Op::GroupGemm => None,

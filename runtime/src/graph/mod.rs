@@ -90,7 +90,7 @@ use check::listed;
 pub(crate) use dims::DimValue;
 pub(crate) use functions::typical;
 
-use crate::tensor::{Kind, Param};
+use crate::tensor::{Kind, Param, Tables};
 
 /// A recorded model, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -226,6 +226,16 @@ impl Graph {
         let mut lookups = self.calls().filter(|call| call.what == What::Lookup);
         let table = lookups.find_map(|call| call.params().next());
         table.map_or(0, |id| self.params[id.0].kind.matrix().0)
+    }
+
+    /// When rows of its tables are checked, if somebody wants it so: those that are multiplied are asked for by no token.
+    pub(crate) fn tables(&self, wanted: Tables) -> Tables {
+        let is_table = |id: ParamId| matches!(self.params[id.0].kind, Kind::Table { .. });
+        let mut products = self.calls().filter(|call| call.what != What::Lookup);
+        match products.any(|call| call.params().any(is_table)) {
+            true => Tables::Now,
+            false => wanted,
+        }
     }
 
     /// Columns of the logits.

@@ -45,7 +45,7 @@ impl Model {
         if let Some(file) = plan.image.as_ref().filter(|_| !options.huge_pages) {
             file.forgo_huge_pages();
         }
-        let tables = options.tables();
+        let tables = source.graph().tables(options.tables());
         fill(&plan, &contents, arena.model_mut(), tables, progress).map_err(in_file)?;
         let lookups = match tables {
             Tables::WhenAsked => Lookup::all(&plan, &contents),

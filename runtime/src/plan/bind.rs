@@ -51,7 +51,7 @@ pub(super) fn bind<'m>(
             let trits = Trits { source, rows, cols };
             let bound = ternary(declared, name, (trits, w), role, products)?;
             match &w.groups {
-                Some(groups) => scaled(declared, name, bound, (trits, groups), role),
+                Some(groups) => scaled(declared, name, bound, (trits, groups)),
                 None => Ok(bound),
             }
         }
@@ -89,19 +89,17 @@ fn ternary<'m>(
     role: Role,
     products: Products,
 ) -> Result<Bound, LoadError> {
-    let (mut packing, mut lookup) = (Packing::Int2, Op::Embed);
     // Kernels of groups are of int2 alone.
-    let products = match tensor.groups {
-        Some(_) => Products {
-            packing: None,
-            ..products
-        },
-        None => products,
-    };
+    let (mut packing, mut lookup) = (Packing::Int2, Op::Embed);
     let in_file = || tensor.packing();
     let content = match role {
         // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
-        Role::Embedding if 4 * w.cols < layout::TILE_BYTES && tensor.groups.is_none() => {
+        // One copy serves products and lookups.
+        Role::Embedding | Role::Matrix | Role::MatrixI8 if tensor.groups.is_some() => {
+            lookup = Op::GroupEmbed;
+            Content::matrix(w, packing)?
+        }
+        Role::Embedding if 4 * w.cols < layout::TILE_BYTES => {
             lookup = Op::LookupF32;
             Source::Scaled(w, tensor.scale).into()
         }
@@ -125,30 +123,22 @@ fn ternary<'m>(
     })
 }
 
-/// A ternary tensor with its scales, in the order of the kernel that reads it.
+/// A ternary tensor with its scales, in the order of kernels.
 fn scaled<'m>(
     declared: &mut Declared<'m>,
     name: &str,
     bound: Bound,
     (w, groups): (Trits<'m>, &TernaryGroups),
-    role: Role,
 ) -> Result<Bound, LoadError> {
     let name = format!("{name}.scales");
     let in_row = w.cols / groups.cols;
     let mut scales = read(&name, &*groups.scales, w.rows * in_row)?;
     scales.iter_mut().for_each(|scale| *scale *= bound.scale);
-    let (values, lookup) = match role {
-        Role::Embedding => (scales, Op::GroupEmbed),
-        _ => {
-            let mut packed = vec![0.0; packing::scales::len(w.rows, in_row)];
-            packing::scales::pack_into(&scales, w.rows, in_row, &mut packed);
-            (packed, bound.lookup)
-        }
-    };
-    let scales = declared.shared(&name, Section::Constants, Source::Values(values).into());
+    let mut packed = vec![0.0; packing::scales::len(w.rows, in_row)];
+    packing::scales::pack_into(&scales, w.rows, in_row, &mut packed);
+    let scales = declared.shared(&name, Section::Constants, Source::Values(packed).into());
     Ok(Bound {
         tensors: [bound.tensors, vec![scales]].concat(),
-        lookup,
         ..bound
     })
 }
@@ -167,7 +157,7 @@ fn table<'m>(
     let mut tensors = vec![declared.shared(name, Section::Weights, Content::rows(name, table)?)];
     let lookup = match table.elements() {
         Elements::F32(_) => Op::LookupF32,
-        Elements::F16(_) => Op::LookupF16,
+        Elements::F16(_) | Elements::Halves(_) => Op::LookupF16,
         Elements::Int8(_, scales) => {
             let name = format!("{name}.scales");
             let content = Source::Values(read(&name, &**scales, shape.0)?).into();

@@ -112,6 +112,7 @@ impl Lowering<'_> {
         let mut scalars: Vec<f32> = scalars.map(|(_, scalar)| self.scalar(*scalar)).collect();
         let mut dims = call.dims.clone();
         let (op, activation) = match call.what {
+            What::Kernel(Op::MatMul, activation) => (self.product_of_numbers(call), activation),
             What::Kernel(op, activation) => (op, activation),
             What::Map(_) => (Op::Map, Activation::F32),
             What::Lookup => {
@@ -148,6 +149,16 @@ impl Lowering<'_> {
             operands,
             scalars,
         })
+    }
+
+    /// What multiplies by a parameter as it is stored.
+    fn product_of_numbers(&self, call: &graph::Call) -> Op {
+        let w = call.params().next().map(|id| self.bound(id).lookup);
+        match w {
+            Some(Op::LookupF16) => Op::MatMulF16,
+            Some(Op::LookupI8) => Op::MatMulI8,
+            _ => Op::MatMul,
+        }
     }
 
     /// The dimensions of a lookup in a table whose groups of columns have scales, of those of any lookup.

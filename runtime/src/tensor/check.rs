@@ -71,7 +71,9 @@ fn check_tensor(param: &Param, tensor: &Tensor) -> Result<(), InvalidModel> {
                 format!("{} x {} numbers", found.0, found.1),
             )?;
             let elems = match table.elements() {
-                Elements::F32(values) => (values.elems(), param.kind.elems()),
+                Elements::F32(values) | Elements::Halves(values) => {
+                    (values.elems(), param.kind.elems())
+                }
                 Elements::F16(_) => return Ok(()),
                 Elements::Int8(_, scales) => (scales.elems(), matrix.0),
             };

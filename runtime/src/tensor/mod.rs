@@ -7,6 +7,7 @@
 //! | `source` | tensors that are read a part at a time |
 //! | `stored` | the bytes of a file, and parts of them that are as kernels read them |
 //! | `memory`, `floats`, `table` | tensors in memory, floats of a file, tables of any type |
+//! | `halves` | rows of f16 as kernels read them |
 //! | `blocks` | checksums of the parts of a table |
 //! | `latent` | trits of the floats that they were trained as |
 //! | `trits` | trits without gaps, 4 or 5 a byte |
@@ -16,6 +17,7 @@
 mod blocks;
 mod check;
 mod floats;
+pub(crate) mod halves;
 mod latent;
 mod memory;
 mod param;

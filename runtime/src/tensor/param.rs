@@ -86,12 +86,13 @@ impl Kind {
         }
     }
 
-    /// Whether it is a ternary matrix whose rows are looked up.
+    /// Whether it is a ternary matrix whose rows are looked up, in a layout of tables.
     pub(crate) fn is_trit_table(&self) -> bool {
         matches!(
             self,
             Kind::Ternary {
                 role: Role::Embedding,
+                group: None,
                 ..
             }
         )

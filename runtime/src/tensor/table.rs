@@ -205,6 +205,8 @@ pub(crate) enum Elements {
     F32(FloatTensor),
     /// Packed for `lookup_f16`.
     F16(Stored),
+    /// Numbers that are f16, one after the other.
+    Halves(FloatTensor),
     /// Packed for `lookup_i8`, and the scales.
     Int8(Stored, FloatTensor),
 }
@@ -217,6 +219,12 @@ impl EmbeddingTable {
 
     pub(crate) fn f16(shape: (usize, usize), rows: Stored) -> Self {
         let elements = Elements::F16(rows);
+        Self { shape, elements }
+    }
+
+    /// Numbers of a file that has them as f16.
+    pub(crate) fn halves(shape: (usize, usize), rows: FloatTensor) -> Self {
+        let elements = Elements::Halves(rows);
         Self { shape, elements }
     }
 
@@ -236,7 +244,7 @@ impl EmbeddingTable {
     pub fn element_type(&self) -> EmbeddingType {
         match self.elements {
             Elements::F32(_) => EmbeddingType::F32,
-            Elements::F16(_) => EmbeddingType::F16,
+            Elements::F16(_) | Elements::Halves(_) => EmbeddingType::F16,
             Elements::Int8(..) => EmbeddingType::Int8,
         }
     }
@@ -249,6 +257,7 @@ impl EmbeddingTable {
     pub(crate) fn stored(&self) -> Option<&Stored> {
         match &self.elements {
             Elements::F32(values) => values.stored(),
+            Elements::Halves(_) => None,
             Elements::F16(stored) | Elements::Int8(stored, _) => Some(stored),
         }
     }
@@ -290,7 +299,9 @@ impl EmbeddingTable {
         assert!(rows.end <= vocab, "within the table");
         assert_eq!(values.len(), rows.len() * d_model, "room for the rows");
         let (stored, scales) = match &self.elements {
-            Elements::F32(floats) => return floats.read(rows.start * d_model, values),
+            Elements::F32(floats) | Elements::Halves(floats) => {
+                return floats.read(rows.start * d_model, values);
+            }
             Elements::F16(stored) => (stored, vec![1.0; rows.len()]),
             Elements::Int8(stored, floats) => {
                 let mut scales = vec![0.0; rows.len()];

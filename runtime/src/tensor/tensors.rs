@@ -1,6 +1,6 @@
 //! Named tensors, wherever their elements are.
 
-use super::{Elements, EmbeddingTable, EmbeddingType, Floats, Ternary, TritRows, Values};
+use super::{Elements, EmbeddingTable, Floats, Ternary, TritRows, Values};
 use crate::error::{FileError, TensorFault};
 use atome_spec::Packing;
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ impl Tensor {
             Tensor::Ternary(w) => w.rows.element(),
             Tensor::Floats(values) => values.element(),
             Tensor::Table(table) => match table.elements() {
-                Elements::F32(values) => values.element(),
+                Elements::F32(values) | Elements::Halves(values) => values.element(),
                 Elements::F16(_) => ("f16", 16),
                 Elements::Int8(..) => ("int8", 8),
             },
@@ -150,7 +150,9 @@ impl Tensor {
                 let stored = w.packing().and_then(|packing| w.rows.stored(packing));
                 stored.map_or(bytes, |stored| stored.len() as u64)
             }
-            Tensor::Table(table) if table.element_type() != EmbeddingType::F32 => {
+            Tensor::Table(table)
+                if matches!(table.elements(), Elements::F16(_) | Elements::Int8(..)) =>
+            {
                 (rows * table.element_type().row_bytes(cols)) as u64
             }
             Tensor::Table(_) | Tensor::Floats(_) => bytes,

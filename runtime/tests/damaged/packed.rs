@@ -20,7 +20,7 @@ fn pack(packing: Packing, embedding: EmbeddingType) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.safetensors");
     let mut options = ContainerOptions::packing(packing);
-    options.embedding = embedding;
+    options.embedding = Some(embedding);
     let model = Checkpoint::random(CONFIG.clone(), None, 1);
     write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
     std::fs::read(&path).expect("just written")

@@ -10,35 +10,40 @@ pub(super) fn group_embed() -> Vec<Case> {
     let mut series = Series::new(51);
     let mut cases = Vec::new();
     for (group, groups) in [(64, 0), (64, 1), (64, 7), (128, 3), (128, 4), (256, 2)] {
-        for (vocab, tokens) in [(0, 0), (1, 1), (5, 3)] {
+        // A row alone, blocks of one and of several groups of rows, whole ones, and one after these.
+        for (vocab, tokens) in [(0, 0), (1, 1), (5, 3), (64, 9), (100, 13), (193, 21)] {
             let (weights, _) = series.kinds();
             let cols = group * groups;
-            let trits = series.trits(weights, vocab * cols);
-            let scales = series.floats(Values::Plain, vocab * groups);
-            let mut table = vec![0; packing::embed::words(Packing::Int2, vocab, cols)];
-            let packed = packing::embed::pack_into(Packing::Int2, &trits, vocab, cols, &mut table);
-            packed.expect("trits");
-            let ids: Vec<i32> = (0..tokens).map(|_| series.below(vocab) as i32).collect();
-            let mut out = blank(tokens * cols);
-            let of = GroupScales {
-                scales: &scales,
-                group,
+            let product = Product {
+                op: Op::GroupEmbed,
+                dims: &[
+                    ("vocab", vocab),
+                    ("groups", groups),
+                    ("group", group),
+                    ("tokens", tokens),
+                ],
+                shape: [vocab, groups, group, tokens],
+                out_stride: cols,
+                trits: series.trits(weights, vocab * cols),
+                scales: series.floats(Values::Plain, vocab * groups),
             };
-            let w = Ternary::new(&trits, vocab, cols, 1.0);
+            let mut ids: Vec<i32> = (0..tokens).map(|_| series.below(vocab) as i32).collect();
+            // The last row too.
+            ids.splice(..tokens.min(1), (tokens > 0).then(|| vocab as i32 - 1));
+            let mut out = blank(tokens * cols);
+            let (w, of) = product.weights();
             reference::group_embed(w, of, &ids, &mut out);
-            let dims = [
-                ("vocab", vocab),
-                ("groups", groups),
-                ("group", group),
-                ("tokens", tokens),
-            ];
+            let [table, scales] = product.packed();
             let arguments = vec![
                 Argument::words("ids", ids.iter().map(|id| *id as u32).collect()),
-                Argument::words("table", table),
-                Argument::input("scales", &scales),
+                Argument {
+                    name: "table",
+                    ..table
+                },
+                scales,
                 Argument::output("out", &out),
             ];
-            let case = Case::new(Op::GroupEmbed, &dims, arguments).packing(Packing::Int2);
+            let case = Case::new(product.op, product.dims, arguments).packing(Packing::Int2);
             cases.push(case.values(weights));
         }
     }

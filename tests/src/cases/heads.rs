@@ -145,27 +145,3 @@ pub(super) fn hadamard() -> Vec<Case> {
     }
     cases
 }
-
-pub(super) fn matmul() -> Vec<Case> {
-    let mut series = Series::new(36);
-    let mut cases = Vec::new();
-    for rows in [0, 1, 4, 7] {
-        for cols in [0, 1, 15, 16, 17, 50] {
-            for tokens in [0, 1, 3] {
-                let (_, values) = series.kinds();
-                let w = series.floats(values, rows * cols);
-                let x = series.floats(values, tokens * cols);
-                let mut out = blank(tokens * rows);
-                reference::matmul(&w, &x, [rows, cols, tokens], &mut out);
-                let arguments = vec![
-                    Argument::input("w", &w),
-                    Argument::input("x", &x),
-                    Argument::output("out", &out),
-                ];
-                let dims = [("rows", rows), ("cols", cols), ("tokens", tokens)];
-                cases.push(Case::new(Op::MatMul, &dims, arguments).values(values));
-            }
-        }
-    }
-    cases
-}

@@ -17,7 +17,8 @@
 //! | `map` | cases of `map`: expressions that models are made of, and random ones |
 //! | `mamba` | cases of `rms_norm`, `conv_silu`, `discretize`, `selective_scan`, `residual` |
 //! | `lookup` | cases of `lookup_f32`, `lookup_f16`, `lookup_i8` |
-//! | `heads` | cases of `l2_norm`, `head_norm`, `rope`, `transpose`, `hadamard`, `matmul` |
+//! | `heads` | cases of `l2_norm`, `head_norm`, `rope`, `transpose`, `hadamard` |
+//! | `matmul` | cases of `matmul`, `matmul_f16`, `matmul_i8` |
 //! | `attend` | cases of `attend`, `gated_delta` |
 //! | `attention` | cases of `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 
@@ -32,6 +33,7 @@ mod int8;
 mod lookup;
 mod mamba;
 mod map;
+mod matmul;
 mod memory;
 mod rows;
 mod ternary;
@@ -45,6 +47,7 @@ use int8::{quantize, rms_quantize, rms_quantize_away};
 use lookup::*;
 use mamba::*;
 use map::map;
+use matmul::*;
 use rows::*;
 use ternary::*;
 

@@ -241,7 +241,7 @@ fn packed(config: &BitMamba2Config, packing: Packing, embedding: EmbeddingType) 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.safetensors");
     let mut options = ContainerOptions::packing(packing);
-    options.embedding = embedding;
+    options.embedding = Some(embedding);
     let model = Checkpoint::random(config.clone(), None, 6);
     write_packed(&model, &path, &options, &mut |_, _| {}).expect("a model of our own");
     std::fs::read(&path).expect("just written")
@@ -436,8 +436,9 @@ fn sessions() -> Files {
 fn kernel() -> Files {
     const MAX_BYTES: usize = 6 << 10;
     // What they read, or a dimension, says where they go next, and random numbers are no rows of a table or cache.
-    const INDEXED: [Op; 5] = [
+    const INDEXED: [Op; 6] = [
         Op::AttnMix,
+        Op::GroupEmbed,
         Op::KvAppend,
         Op::LookupF16,
         Op::LookupF32,

@@ -113,19 +113,6 @@ pub(super) fn hadamard(call: &Call<'_>) -> Result<(), String> {
     judge_all(call, "x", &exact.collect::<Vec<_>>())
 }
 
-pub(super) fn matmul(call: &Call<'_>) -> Result<(), String> {
-    let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| call.dim(name));
-    let (w, x) = (balls(&call.input("w")), balls(&call.input("x")));
-    let mut out = Vec::new();
-    for t in 0..tokens {
-        for r in 0..rows {
-            let terms = (0..cols).map(|c| w[r * cols + c].mul(x[t * cols + c]));
-            out.push(Ball::sum(&terms.collect::<Vec<_>>()));
-        }
-    }
-    judge_all(call, "out", &out)
-}
-
 pub(super) fn gated_delta(call: &Call<'_>) -> Result<(), String> {
     let [repeats, key_heads, d] = ["repeats", "key_heads", "head_dim"].map(|name| call.dim(name));
     let (tokens, stride, heads) = (call.dim("tokens"), call.dim("stride"), repeats * key_heads);

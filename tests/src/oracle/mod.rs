@@ -5,7 +5,7 @@
 //! | file | what |
 //! |---|---|
 //! | `ball` | a number in f64 and how far f32 arithmetic may be from it |
-//! | `products` | `embed`, lookups, `gemv`, `gemm`, `conv1d` |
+//! | `products` | `embed`, lookups, `gemv`, `gemm`, `matmul`, `conv1d` |
 //! | `rows` | norms, rounding to int8, `softmax` |
 //! | `steps` | recurrences, convolution, attention, sums |
 //! | `heads` | norms, rotations and orders of heads, attention and recurrences of them |

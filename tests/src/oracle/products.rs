@@ -1,7 +1,7 @@
 use super::ball::Ball;
 use super::{Call, at};
 use atome_kernels::packing;
-use atome_spec::{Activation, LANES, Op, Packing, layout};
+use atome_spec::{Activation, LANES, Op, layout};
 
 pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
     let (vocab, d_model) = (call.dim("vocab"), call.dim("d_model"));
@@ -24,39 +24,79 @@ pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
 
 pub(super) use self::{
     group_gemm as group_gemv, lookup as lookup_f32, lookup as lookup_f16, lookup as lookup_i8,
-    product as gemv, product as gemm,
+    matmul as matmul_f16, matmul as matmul_i8, product as gemv, product as gemm,
 };
 
 pub(super) fn lookup(call: &Call<'_>) -> Result<(), String> {
-    let (op, d_model) = (call.case.spec.op, call.dim("d_model"));
-    let table = call.words("table");
-    let scales = match op {
-        Op::LookupI8 => call.input("scales"),
-        _ => Vec::new(),
-    };
-    let out = call.output("out");
+    let d_model = call.dim("d_model");
+    let (table, out) = (Table::new(call, "table", d_model), call.output("out"));
     for (t, id) in call.words("ids").iter().enumerate() {
-        let id = *id as usize;
         for c in 0..d_model {
-            let exact = match op {
-                Op::LookupF32 => Ball::exact(f32::from_bits(table[id * d_model + c])),
-                Op::LookupF16 => {
-                    let row = id * layout::f16_row_words(d_model);
-                    let word = table[row + c / (2 * LANES) * LANES + c % LANES];
-                    Ball::known(half(word >> (16 * (c / LANES % 2))))
-                }
-                _ => {
-                    let row = id * layout::i8_row_words(d_model);
-                    let word = table[row + c / (4 * LANES) * LANES + c % LANES];
-                    let byte = word.to_le_bytes()[c / LANES % 4].cast_signed();
-                    Ball::known(byte.into()).mul(Ball::exact(scales[id]))
-                }
-            };
             let i = t * d_model + c;
+            at("out", i, table.element(*id as usize, c).judge(out[i]))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn matmul(call: &Call<'_>) -> Result<(), String> {
+    let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| call.dim(name));
+    let table = Table::new(call, "w", cols);
+    let (x, out) = (call.input("x"), call.output("out"));
+    for t in 0..tokens {
+        for r in 0..rows {
+            let term = |c| table.element(r, c).mul(Ball::exact(x[t * cols + c]));
+            let exact = Ball::sum(&(0..cols).map(term).collect::<Vec<_>>());
+            let i = t * rows + r;
             at("out", i, exact.judge(out[i]))?;
         }
     }
     Ok(())
+}
+
+/// A matrix of numbers as a table has them.
+struct Table {
+    op: Op,
+    words: Vec<u32>,
+    scales: Vec<f32>,
+    cols: usize,
+}
+
+impl Table {
+    fn new(call: &Call<'_>, name: &'static str, cols: usize) -> Table {
+        let op = call.case.spec.op;
+        let scales = match op {
+            Op::LookupI8 | Op::MatMulI8 => call.input("scales"),
+            _ => Vec::new(),
+        };
+        Table {
+            op,
+            words: call.words(name).to_vec(),
+            scales,
+            cols,
+        }
+    }
+
+    fn element(&self, r: usize, c: usize) -> Ball {
+        // A tile of words has 16 columns of its first part, then 16 of the next.
+        let word = |words: usize, parts: usize| {
+            self.words[r * words + c / (parts * LANES) * LANES + c % LANES]
+        };
+        match self.op {
+            Op::LookupF32 | Op::MatMul => {
+                Ball::exact(f32::from_bits(self.words[r * self.cols + c]))
+            }
+            Op::LookupF16 | Op::MatMulF16 => {
+                let word = word(layout::f16_row_words(self.cols), 2);
+                Ball::known(half(word >> (16 * (c / LANES % 2))))
+            }
+            _ => {
+                let word = word(layout::i8_row_words(self.cols), 4);
+                let byte = word.to_le_bytes()[c / LANES % 4].cast_signed();
+                Ball::known(byte.into()).mul(Ball::exact(self.scales[r]))
+            }
+        }
+    }
 }
 
 /// A finite f16 by its sign, exponent and fraction.
@@ -120,6 +160,12 @@ pub(super) fn product(call: &Call<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// The scale of a group of a row's columns, which lie in blocks of 64 rows.
+fn group_scale(call: &Call<'_>, (rows, groups): (usize, usize), (r, g): (usize, usize)) -> f32 {
+    let (first, padded) = (r / 64 * 64, rows.next_multiple_of(LANES));
+    call.input("scales")[first * groups + g * (padded - first).min(64) + r - first]
+}
+
 /// A matrix whose groups of columns have scales, in the order of kernels.
 pub(super) fn group_gemm(call: &Call<'_>) -> Result<(), String> {
     let [rows, groups, group] = ["rows", "groups", "group"].map(|name| call.dim(name));
@@ -127,14 +173,11 @@ pub(super) fn group_gemm(call: &Call<'_>) -> Result<(), String> {
         Op::GroupGemm => (call.dim("tokens"), call.dim("out_stride")),
         _ => (1, rows),
     };
-    let (cols, padded) = (groups * group, rows.next_multiple_of(LANES));
+    let cols = groups * group;
     let mut trits = vec![0; rows * cols];
     packing::gemv::unpack_into(call.words("w"), rows, cols, &mut trits).expect("trits");
-    let (scales, out) = (call.input("scales"), call.output("out"));
-    let scale = |r: usize, g: usize| {
-        let first = r / 64 * 64;
-        Ball::exact(scales[first * groups + g * (padded - first).min(64) + r - first])
-    };
+    let out = call.output("out");
+    let scale = |r: usize, g: usize| Ball::exact(group_scale(call, (rows, groups), (r, g)));
     for t in 0..tokens {
         for r in 0..rows {
             let parts = (0..groups).map(|g| {
@@ -171,12 +214,13 @@ pub(super) fn group_embed(call: &Call<'_>) -> Result<(), String> {
     let cols = groups * group;
     let mut trits = vec![0; vocab * cols];
     let packed = call.words("table");
-    packing::embed::unpack_into(Packing::Int2, packed, vocab, cols, &mut trits).expect("trits");
-    let (scales, out) = (call.input("scales"), call.output("out"));
+    packing::gemv::unpack_into(packed, vocab, cols, &mut trits).expect("trits");
+    let out = call.output("out");
     for (t, id) in call.words("ids").iter().enumerate() {
         for c in 0..cols {
             let id = *id as usize;
-            let exact = match term(trits[id * cols + c], scales[id * groups + c / group]) {
+            let scale = group_scale(call, (vocab, groups), (id, c / group));
+            let exact = match term(trits[id * cols + c], scale) {
                 Some(weight) => weight,
                 None => Ball::known(0.0),
             };

@@ -7,7 +7,7 @@ use crate::{output, progress};
 use ::atome::checkpoint;
 use ::atome::checkpoint::Checkpoint;
 use ::atome::format::{ContainerOptions, PackSummary, PackedTensor};
-use ::atome::tensor::{EmbeddingTable, EmbeddingType, Tensor};
+use ::atome::tensor::EmbeddingType;
 use ::atome::{Packing, Progress};
 use std::path::Path;
 
@@ -23,8 +23,8 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     }
     let mut options = ContainerOptions::packing(args.packing.unwrap_or(Packing::Int2));
     options.embedding = match out {
-        OutFormat::Gguf => EmbeddingType::F32,
-        _ => asked.unwrap_or(embedding(&source)),
+        OutFormat::Gguf => Some(EmbeddingType::F32),
+        _ => asked,
     };
     options.provenance.clone_from(&args.provenance);
     options.written_by = Some(place::WRITTEN_BY.to_owned());
@@ -94,12 +94,6 @@ fn open(path: &Path, progress: Progress<'_>) -> Result<Checkpoint, Failure> {
     Ok(checkpoint::load_with(path, None, progress)?)
 }
 
-/// What the elements of the embedding table are kept as.
-fn embedding(model: &Checkpoint) -> EmbeddingType {
-    let table = model.tensors.values().find_map(Tensor::as_table);
-    table.map_or(EmbeddingType::F32, EmbeddingTable::element_type)
-}
-
 /// Does what takes long, with a bar that counts the unit.
 fn with_bar<R>(
     args: &PackArgs,
@@ -154,7 +148,7 @@ fn row(source: &Checkpoint, tensor: &PackedTensor) -> Row {
     let (source_type, source_bytes) = match source.tensors.get(&tensor.name) {
         Some(of) => (of.source_type(), of.source_bytes()),
         // The scales of a table's rows, which only a packed file has.
-        None if embedding(source) != EmbeddingType::Int8 => ("-", 0),
+        None if source.table_type() != EmbeddingType::Int8 => ("-", 0),
         None => ("f32", 4 * (rows * cols) as u64),
     };
     Row {

@@ -108,11 +108,17 @@ impl Recorder<'_> {
         }
         g.head(|g| {
             let h = g.rms_norm("output_norm.weight", x, self.eps);
+            let own = (!self.tied).then_some(HEAD);
             match self.has_ternary_head {
-                true => self.product_of(g, HEAD, h, self.vocab),
+                true => {
+                    let input = self.input_of(g, (HEAD, HEAD), h);
+                    let w = own.map_or(table, |name| self.matrix(g, name, shape));
+                    self.product_by(g, (HEAD, w), input, self.vocab)
+                }
                 false => {
                     let near = 1.0 / (self.width as f32).sqrt();
-                    self.dense(g, HEAD, (h, self.vocab), (-near, near))
+                    let w = own.map_or(table, |name| g.floats(name, &shape, (-near, near)));
+                    self.dense_by(g, (HEAD, w), (h, self.vocab))
                 }
             }
         });
@@ -198,6 +204,15 @@ impl Recorder<'_> {
         near: (f32, f32),
     ) -> Rows {
         let w = g.floats(name, &[width, x.width()], near);
+        self.dense_by(g, (name, w), (x, width))
+    }
+
+    fn dense_by(
+        &self,
+        g: &mut Builder,
+        (name, w): (&str, ParamId),
+        (x, width): (Rows, usize),
+    ) -> Rows {
         let out = g.rows(name, width);
         let call = g.call(name, Op::MatMul);
         call.arg("w", w).arg("x", x).arg("out", out);
@@ -288,19 +303,14 @@ impl Recorder<'_> {
         g.residual(&format!("{label}.residual"), added, x);
     }
 
-    /// The product of `rows` alone.
-    fn product_of(&self, g: &mut Builder, name: &str, rows: Rows, width: usize) -> Rows {
-        let turned = match self.rotation.turns(name) {
-            true => self.turned(g, name, rows),
-            false => rows,
-        };
-        let input = self.quantized(g, name, turned);
-        self.product(g, name, input, width)
-    }
-
     /// What products of `rows` in a layer multiply; `name` is one of them.
     fn input(&self, g: &mut Builder, layer: usize, name: &str, rows: Rows) -> Input {
-        let turned = match self.rotation.turns(&format!("blk.{layer}.{name}")) {
+        self.input_of(g, (&format!("blk.{layer}.{name}"), name), rows)
+    }
+
+    /// What a product of `rows` multiplies, of whose weights this is the whole name, and the name in their layer.
+    fn input_of(&self, g: &mut Builder, (whole, name): (&str, &str), rows: Rows) -> Input {
+        let turned = match self.rotation.turns(whole) {
             true => self.turned(g, name, rows),
             false => rows,
         };
@@ -361,6 +371,16 @@ impl Recorder<'_> {
 
     fn product(&self, g: &mut Builder, name: &str, x: Input, width: usize) -> Rows {
         let w = self.matrix(g, name, [width, x.width]);
+        self.product_by(g, (name, w), x, width)
+    }
+
+    fn product_by(
+        &self,
+        g: &mut Builder,
+        (name, w): (&str, ParamId),
+        x: Input,
+        width: usize,
+    ) -> Rows {
         let label = name.strip_suffix(".weight").unwrap_or(name);
         let out = g.rows(label, width);
         let call = g.call_i8(label, Op::GroupGemm);

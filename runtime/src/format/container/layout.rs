@@ -112,15 +112,6 @@ pub(crate) fn has_groups(params: &[Param]) -> bool {
 }
 
 impl Encoding {
-    /// The same for a model of these tensors: those with scales for groups of columns are of int2, tables too.
-    pub(crate) fn of(self, params: &[Param]) -> Encoding {
-        let table = Some(Packing::Int2);
-        match has_groups(params) {
-            true => Encoding { table, ..self },
-            false => self,
-        }
-    }
-
     /// Tensors start at a multiple of this many bytes, as far as the lengths of those before allow.
     pub(super) const fn align_bytes(self) -> usize {
         match (self.layout, self.table) {

@@ -21,8 +21,8 @@ const PARTS_AT_ONCE: usize = 64;
 pub struct ContainerOptions {
     /// How trits are packed.
     pub packing: Packing,
-    /// What the elements of an embedding table of floats become.
-    pub embedding: EmbeddingType,
+    /// What the elements of an embedding table of floats become; `None` for what they are.
+    pub embedding: Option<EmbeddingType>,
     /// How an embedding table of trits is packed as kernels read it, so that it is mapped; `None` leaves it like other trits,
     /// row after row without gaps.
     pub table: Option<Packing>,
@@ -40,7 +40,7 @@ impl ContainerOptions {
     pub fn packing(packing: Packing) -> Self {
         Self {
             packing,
-            embedding: EmbeddingType::F32,
+            embedding: None,
             table: None,
             tokenizer: None,
             provenance: None,

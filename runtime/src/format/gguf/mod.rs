@@ -16,15 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What a parameter is made of, if not of the tensor of its name.
-#[derive(Clone, Debug)]
-pub(crate) enum Made {
-    /// These numbers.
-    Values(Vec<f32>),
-    /// The tensor of this name.
-    Tensor(String),
-}
-
 /// The files of a model, one or several, and where their tensors are.
 #[derive(Debug)]
 pub(crate) struct GgufFiles {
@@ -146,29 +137,25 @@ impl GgufFiles {
         self.tensors_with(params, &BTreeMap::new(), progress)
     }
 
-    /// The same; parameters that `made` has are made of what it says, and not of the tensor of their name.
+    /// The same; parameters that `made` has are these numbers, and not the tensor of their name.
     ///
     /// # Errors
     /// As [`GgufFiles::tensors`].
     pub(crate) fn tensors_with(
         &self,
         params: &[Param],
-        made: &BTreeMap<String, Made>,
+        made: &BTreeMap<String, Vec<f32>>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Tensors, FileError> {
         self.refuse_extra(params)?;
         let params: Vec<&Param> = params.iter().collect();
         let tensors = crate::parallel::map(&params, |param| {
             let tensor = match made.get(&param.name) {
-                Some(Made::Values(values)) => Values {
+                Some(values) => Values {
                     name: param.name.clone(),
                     values: values.clone(),
                 }
                 .into(),
-                Some(Made::Tensor(name)) => self.tensor(&Param {
-                    name: name.clone(),
-                    ..(*param).clone()
-                })?,
                 None => self.tensor(param)?,
             };
             progress(param.kind.elems());

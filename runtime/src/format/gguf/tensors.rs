@@ -30,8 +30,12 @@ impl Maker<'_> {
                 if floats.stored().and_then(Stored::file).is_none() {
                     read_all(&floats)?;
                 }
-                let table = EmbeddingTable::f32((rows, cols), Arc::new(floats));
-                Ok(Tensor::Table(table))
+                let (shape, is_f16) = ((rows, cols), floats.layout == Layout::F16);
+                let floats = Arc::new(floats);
+                Ok(Tensor::Table(match is_f16 {
+                    true => EmbeddingTable::halves(shape, floats),
+                    false => EmbeddingTable::f32(shape, floats),
+                }))
             }
             Kind::Floats(_) => {
                 let floats = self.floats(&param.name, located)?;

@@ -29,14 +29,19 @@ impl Roles {
                 continue;
             };
             let first = || (role, Arc::clone(&call.name));
-            let (first, by) = self.0[id.0].get_or_insert_with(first);
-            if *first != role {
-                return Err(GraphFault::Role {
-                    param: graph.params[id.0].name.clone(),
-                    first: first.described(),
-                    by: by.to_string(),
-                    second: role.described(),
-                });
+            let found = self.0[id.0].get_or_insert_with(first);
+            let param = &graph.params[id.0];
+            match both(param, found.0, role) {
+                Some(first) if first == found.0 => {}
+                Some(product) => *found = (product, Arc::clone(&call.name)),
+                None => {
+                    return Err(GraphFault::Role {
+                        param: param.name.clone(),
+                        first: found.0.described(),
+                        by: found.1.to_string(),
+                        second: role.described(),
+                    });
+                }
             }
         }
         Ok(())
@@ -49,5 +54,16 @@ impl Roles {
                 *role = read_as;
             }
         }
+    }
+}
+
+/// What a parameter is that is read as either; `None` if kernels want it in two ways. With scales for groups of columns, a
+/// matrix lies in the same way for products and for lookups.
+fn both(param: &Param, first: Role, second: Role) -> Option<Role> {
+    match (first, second) {
+        _ if first == second => Some(first),
+        _ if param.kind.group().is_none() => None,
+        (Role::Embedding, product) | (product, Role::Embedding) => Some(product),
+        _ => None,
     }
 }

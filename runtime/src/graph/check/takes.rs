@@ -15,6 +15,8 @@ pub(super) enum Takes {
     Ternary(Role),
     /// A ternary tensor, or a table.
     Table,
+    /// Numbers that multiply, which may be a table's.
+    Numbers,
     State,
     Cache,
 }
@@ -34,6 +36,7 @@ pub(super) fn takes(op: Op, signature: &Signature, buffer: &BufferDef) -> Takes 
     match (op, buffer.content, &*buffer.name) {
         // Whatever kernel is for what the table is stored as.
         (Op::LookupF32, _, "table") => Takes::Table,
+        (Op::MatMul, _, "w") => Takes::Numbers,
         (_, Content::Matrix(_), _) if follows_i8(signature) => Takes::Ternary(Role::MatrixI8),
         (_, Content::Matrix(_), _) => Takes::Ternary(Role::Matrix),
         (_, Content::Taps(_), _) => Takes::Ternary(Role::Taps),
@@ -93,6 +96,10 @@ impl Graph {
             Takes::Table => (
                 "a table or a ternary parameter",
                 matches!(arg, Arg::Param(id) if !matches!(kind(id.0), Kind::Floats(_))),
+            ),
+            Takes::Numbers => (
+                "a parameter of f32 or a table",
+                matches!(arg, Arg::Param(id) if !matches!(kind(id.0), Kind::Ternary { .. })),
             ),
             Takes::State => (
                 "a state",
