@@ -35,6 +35,7 @@ mod compile;
 pub mod emit;
 mod error;
 pub mod expr;
+mod hash;
 #[cfg(test)]
 mod hostile;
 pub mod interp;

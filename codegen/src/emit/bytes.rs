@@ -1,9 +1,9 @@
 //! Which vectors hold small bytes.
 
+use crate::hash::{Map, Set};
 use crate::ir::{
     Base3Part, BinaryOp, Block, Buffer, Function, Inst, PackedOp, Stmt, Value, VectorOp,
 };
-use std::collections::{HashMap, HashSet};
 
 /// The greatest byte that signed products take as it is.
 const MOST: u8 = 127;
@@ -14,11 +14,11 @@ const MOST: u8 = 127;
 /// byte of theirs with a signed one, at most 2 * 127 * 128 = 32,512, do not saturate.
 pub(super) struct SmallBytes {
     /// The greatest byte that there may be, of those that are small.
-    most: HashMap<Value, u8>,
+    most: Map<Value, u8>,
     /// Vectors of bytes that are 0 or -1.
-    masks: HashSet<Value>,
+    masks: Set<Value>,
     /// Scratch memory that nothing but small bytes is written to.
-    memories: HashSet<Buffer>,
+    memories: Set<Buffer>,
 }
 
 impl SmallBytes {
@@ -26,13 +26,13 @@ impl SmallBytes {
     pub(super) fn of(function: &Function) -> SmallBytes {
         let first = function.buffers.len() as u32;
         let end = first + function.scratch.len() as u32;
-        let mut memories: HashSet<Buffer> = (first..end).map(Buffer).collect();
+        let mut memories: Set<Buffer> = (first..end).map(Buffer).collect();
         // What is read from a memory has been written to it: it is thought to be small until something
         // else is written.
         loop {
             let mut found = SmallBytes {
-                most: HashMap::new(),
-                masks: HashSet::new(),
+                most: Map::default(),
+                masks: Set::default(),
                 memories: memories.clone(),
             };
             found.block(&function.body);

@@ -3,8 +3,8 @@
 use super::op::{self, LaneOp, Op, Slot};
 use super::slots::{Files, deaths};
 use super::{Program, ProgramError};
+use crate::hash::Map;
 use crate::ir::{Block, Carried, Function, Lanes, Loop, MOST_SCRATCH, Size, Stmt, Type, Value};
-use std::collections::HashMap;
 
 impl Program {
     /// Compiles a function.
@@ -16,7 +16,7 @@ impl Program {
             function,
             files: Files::default(),
             slots: vec![None; function.types.len()],
-            size_slots: HashMap::new(),
+            size_slots: Map::default(),
             ops: Vec::new(),
             addresses: Vec::new(),
             terms: Vec::new(),
@@ -59,7 +59,7 @@ pub(super) struct Compiler<'a> {
     pub(super) files: Files,
     /// The register of each value that is defined at this point.
     pub(super) slots: Vec<Option<Slot>>,
-    pub(super) size_slots: HashMap<Size, Slot>,
+    pub(super) size_slots: Map<Size, Slot>,
     pub(super) ops: Vec<Op>,
     pub(super) addresses: Vec<op::Address>,
     pub(super) terms: Vec<op::Term>,

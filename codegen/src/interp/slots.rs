@@ -2,8 +2,8 @@
 //! long straight-line code stays in the first-level cache.
 
 use super::{ProgramError, op::Slot};
+use crate::hash::Map;
 use crate::ir::{Block, Stmt, Type, Value};
-use std::collections::HashMap;
 
 /// Number of registers of each file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Files {
 /// `at_end` are used after the last statement; they never die. A use inside a nested loop is a
 /// use by the loop.
 pub(super) fn deaths(block: &Block, at_end: &[Value]) -> Vec<Vec<Value>> {
-    let mut last = HashMap::new();
+    let mut last = Map::default();
     for (at, stmt) in block.iter().enumerate() {
         each_use(stmt, &mut |v| {
             last.insert(v, at);

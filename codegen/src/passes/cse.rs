@@ -7,8 +7,8 @@
 //! What a loop computes is not available after it, for the loop may not run.
 
 use super::walk::Aliases;
+use crate::hash::Map;
 use crate::ir::{BinaryOp, Block, Compare, Function, Inst, Stmt, Type};
-use std::collections::HashMap;
 
 /// Runs the pass.
 pub fn run(function: &mut Function) {
@@ -16,7 +16,7 @@ pub fn run(function: &mut Function) {
     let mut pass = Cse {
         function,
         aliases: Aliases::default(),
-        available: HashMap::new(),
+        available: Map::default(),
     };
     let body = pass.block(body);
     function.body = body;
@@ -28,7 +28,7 @@ type Key = (Type, Inst);
 struct Cse<'a> {
     function: &'a Function,
     aliases: Aliases,
-    available: HashMap<Key, crate::ir::Value>,
+    available: Map<Key, crate::ir::Value>,
 }
 
 impl Cse<'_> {

@@ -1,11 +1,11 @@
 //! What several passes do with statements.
 
+use crate::hash::Map;
 use crate::ir::{Address, Block, Inst, Stmt, Value};
-use std::collections::HashMap;
 
 /// Values that other values stand for from now on.
 #[derive(Default)]
-pub(super) struct Aliases(HashMap<Value, Value>);
+pub(super) struct Aliases(Map<Value, Value>);
 
 impl Aliases {
     /// Lets `new` stand for `old`. `new` itself stays.

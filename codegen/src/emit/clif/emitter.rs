@@ -1,6 +1,7 @@
 use super::base3::Split;
 use crate::emit::bytes::SmallBytes;
 use crate::emit::order::InOrder;
+use crate::hash::Map;
 use crate::ir::{BufferParam, Dim, Elem, Function, Size, Type, Value};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
@@ -9,7 +10,6 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_codegen::settings;
-use std::collections::HashMap;
 use target_lexicon::Architecture;
 
 /// 128-bit parts of a logical vector.
@@ -77,7 +77,7 @@ pub(super) struct Emitter<'a> {
     values: Vec<Option<(Repr, usize)>>,
     scopes: Vec<Scope>,
     /// Each with the scope that it is computed in.
-    memo: HashMap<Key, (clif::Value, usize)>,
+    memo: Map<Key, (clif::Value, usize)>,
     slot: Option<clif::StackSlot>,
     blends_by_sign: bool,
     dot: Dot,
@@ -157,7 +157,7 @@ impl<'a> Emitter<'a> {
                     keys: Vec::new(),
                 },
             ],
-            memo: HashMap::new(),
+            memo: Map::default(),
             slot: None,
             blends_by_sign: blends_by_sign(isa),
             dot: dot(isa),

@@ -7,13 +7,13 @@
 use super::inst::{Inst, Kind, Mem, Reg, Rm, Role, Vector};
 use super::live::{Line, Live, live};
 use super::op;
-use std::collections::HashMap;
+use crate::hash::Map;
 
 /// What registers are, and where some of them can be read from.
 pub(super) struct Registers {
     pub(super) kinds: Vec<Kind>,
     /// Memory that always holds what a register does: constants and arguments.
-    pub(super) homes: HashMap<Reg, Mem>,
+    pub(super) homes: Map<Reg, Mem>,
     /// Vector registers of the machine.
     pub(super) vectors: usize,
     /// Bytes of the frame.
@@ -188,7 +188,7 @@ fn hints(line: &Line, registers: usize) -> Vec<Vec<Reg>> {
 
 /// Lets registers live in memory.
 fn to_memory(line: &mut Line, registers: &mut Registers, homeless: &[Reg]) {
-    let mut places: HashMap<Reg, (Mem, bool)> = HashMap::new();
+    let mut places: Map<Reg, (Mem, bool)> = Map::default();
     for reg in homeless {
         let place = match registers.homes.get(reg) {
             Some(home) => (*home, true),
@@ -209,7 +209,7 @@ fn to_memory(line: &mut Line, registers: &mut Registers, homeless: &[Reg]) {
         read_in_place(&mut inst, &places, registers);
         let mut loads = Vec::new();
         let mut stores = Vec::new();
-        let mut short: HashMap<Reg, Reg> = HashMap::new();
+        let mut short: Map<Reg, Reg> = Map::default();
         inst.visit(&mut |reg, role| {
             let Some((place, _)) = places.get(reg) else {
                 return;
@@ -238,7 +238,7 @@ fn to_memory(line: &mut Line, registers: &mut Registers, homeless: &[Reg]) {
 }
 
 /// Whether an instruction fills a register that has a home, which it need not any more.
-fn makes_home(inst: &Inst, places: &HashMap<Reg, (Mem, bool)>) -> bool {
+fn makes_home(inst: &Inst, places: &Map<Reg, (Mem, bool)>) -> bool {
     let dst = match inst {
         Inst::Vector(v) => v.dst,
         Inst::Load(dst, _) => Some(*dst),
@@ -248,7 +248,7 @@ fn makes_home(inst: &Inst, places: &HashMap<Reg, (Mem, bool)>) -> bool {
 }
 
 /// Reads a register's memory by the instruction itself, where it can.
-fn read_in_place(inst: &mut Inst, places: &HashMap<Reg, (Mem, bool)>, registers: &Registers) {
+fn read_in_place(inst: &mut Inst, places: &Map<Reg, (Mem, bool)>, registers: &Registers) {
     match inst {
         Inst::Vector(v) if v.takes_memory() => {
             let as_wide = |reg: Reg| registers.kind(reg).bytes() >= v.kind.bytes();

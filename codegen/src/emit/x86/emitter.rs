@@ -7,9 +7,9 @@ use super::inst::{Inst, Kind, Label, Mem, Reg, Rm, Vector};
 use super::op;
 use super::uses::Uses;
 use crate::emit::bytes::SmallBytes;
+use crate::hash::Map;
 use crate::ir::{Elem, Function, Size, Type, Value};
 use atome_spec::{Isa, Tier};
-use std::collections::HashMap;
 
 /// Lanes of a logical vector.
 pub(super) const LANES: usize = 16;
@@ -86,7 +86,7 @@ pub(super) struct Counted {
     /// The count itself, if it is used.
     pub(super) count: Option<Reg>,
     /// By stride: the register, and what it is multiplied by in an address.
-    pub(super) scaled: HashMap<Size, (Reg, u8)>,
+    pub(super) scaled: Map<Size, (Reg, u8)>,
 }
 
 /// The translation of one function.
@@ -95,7 +95,7 @@ pub(super) struct Emitter<'a> {
     pub(super) isa: Isa,
     pub(super) registers: Registers,
     pub(super) constants: Vec<u8>,
-    known_constants: HashMap<Vec<u32>, i32>,
+    known_constants: Map<Vec<u32>, i32>,
     buffers: Vec<Reg>,
     dims: Vec<Reg>,
     scalars: Vec<Reg>,
@@ -103,7 +103,7 @@ pub(super) struct Emitter<'a> {
     pub(super) arguments: Vec<(Reg, u8)>,
     values: Vec<Option<(Repr, usize)>>,
     scopes: Vec<Scope>,
-    memo: HashMap<Key, (Reg, usize)>,
+    memo: Map<Key, (Reg, usize)>,
     pub(super) counted: Vec<Counted>,
     pub(super) small_bytes: SmallBytes,
     /// What the last bytes of base 3 were split into, where they still are.
@@ -119,19 +119,19 @@ impl<'a> Emitter<'a> {
             isa,
             registers: Registers {
                 kinds: Vec::new(),
-                homes: HashMap::new(),
+                homes: Map::default(),
                 vectors: isa.registers(),
                 frame: 0,
             },
             constants: Vec::new(),
-            known_constants: HashMap::new(),
+            known_constants: Map::default(),
             buffers: Vec::new(),
             dims: Vec::new(),
             scalars: Vec::new(),
             arguments: Vec::new(),
             values: vec![None; source.types.len()],
             scopes: vec![Scope::default(), Scope::default()],
-            memo: HashMap::new(),
+            memo: Map::default(),
             counted: Vec::new(),
             small_bytes: SmallBytes::of(source),
             last_split: None,

@@ -4,7 +4,7 @@ use super::emitter::Node;
 use super::inst::{Inst, Kind, Masked, Mem, Reg, Rm, Role, Vector};
 use super::live::Line;
 use super::op::{self, Form, Tuple};
-use std::collections::HashMap;
+use crate::hash::Map;
 
 /// The instructions of nested loops one after the other.
 pub(super) fn line(nodes: Vec<Node>) -> Line {
@@ -111,7 +111,7 @@ struct Loaded {
 fn fold(line: &mut Line, kinds: &[Kind]) -> Vec<bool> {
     let reads = reads(line, kinds.len());
     let mut kept = vec![true; line.insts.len()];
-    let mut loaded: HashMap<Reg, Loaded> = HashMap::new();
+    let mut loaded: Map<Reg, Loaded> = Map::default();
     for (at, inst) in line.insts.iter_mut().enumerate() {
         match inst {
             Inst::Vector(v) if v.writes_b() => {
@@ -176,7 +176,7 @@ fn load(v: &Vector, at: usize, kinds: &[Kind]) -> Option<(Reg, Loaded)> {
 
 /// Lets an instruction read the memory of its last operand, or of its first if they may change places;
 /// tells which load is needed no more.
-fn fold_into(v: &mut Vector, loaded: &mut HashMap<Reg, Loaded>) -> Option<usize> {
+fn fold_into(v: &mut Vector, loaded: &mut Map<Reg, Loaded>) -> Option<usize> {
     if !v.takes_memory() || v.op == &op::MOV {
         return None;
     }

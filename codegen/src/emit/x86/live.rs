@@ -4,7 +4,7 @@
 //! ranges of points, with holes where what it holds is not read again before it is written.
 
 use super::inst::{Inst, Label, Reg, Role};
-use std::collections::HashMap;
+use crate::hash::Map;
 
 /// Code in one line, and the loops in it.
 pub(super) struct Line {
@@ -50,7 +50,7 @@ pub(super) fn live(line: &mut Line, registers: usize) -> Vec<Live> {
     ends.sort_by_key(|l| std::cmp::Reverse(line.loops[*l].1));
     let mut ends = ends.into_iter().peekable();
     let (mut written, mut read): (Vec<Reg>, Vec<Reg>) = (Vec::new(), Vec::new());
-    let mut at_labels: HashMap<Label, Vec<usize>> = HashMap::new();
+    let mut at_labels: Map<Label, Vec<usize>> = Map::default();
     for at in (0..line.insts.len()).rev() {
         while let Some(l) = ends.next_if(|l| line.loops[*l].1 == at) {
             for reg in &entered[l] {

@@ -1,22 +1,22 @@
 //! How values are used: a comparison that only chooses between others is done where it chooses, since
 //! there its mask needs no vector.
 
+use crate::hash::Map;
 use crate::ir::{Block, Function, Inst, Stmt, Value};
-use std::collections::HashMap;
 
 /// Uses of comparisons.
 pub(super) struct Uses {
     /// By number, the values that are the masks of selects and nothing else.
     pub(super) only_masks: Vec<bool>,
     /// The comparisons.
-    pub(super) compares: HashMap<Value, Inst>,
+    pub(super) compares: Map<Value, Inst>,
 }
 
 impl Uses {
     pub(super) fn of(function: &Function) -> Uses {
         let mut uses = Uses {
             only_masks: vec![true; function.types.len()],
-            compares: HashMap::new(),
+            compares: Map::default(),
         };
         uses.block(&function.body);
         uses

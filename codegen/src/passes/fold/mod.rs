@@ -15,10 +15,10 @@ mod constants;
 mod identities;
 
 use super::walk::Aliases;
+use crate::hash::Map;
 use crate::ir::{Address, Block, Function, Inst, Lanes, Loop, Size, Stmt, Type, Value};
 use atome_spec::LANES;
 use constants::Constant;
-use std::collections::HashMap;
 
 /// Runs the pass.
 pub fn run(function: &mut Function) {
@@ -26,9 +26,9 @@ pub fn run(function: &mut Function) {
     let mut folder = Folder {
         function,
         aliases: Aliases::default(),
-        constants: HashMap::new(),
-        indices: HashMap::new(),
-        definitions: HashMap::new(),
+        constants: Map::default(),
+        indices: Map::default(),
+        definitions: Map::default(),
     };
     let body = folder.block(body);
     function.body = body;
@@ -37,11 +37,11 @@ pub fn run(function: &mut Function) {
 struct Folder<'a> {
     function: &'a mut Function,
     aliases: Aliases,
-    constants: HashMap<Value, Constant>,
+    constants: Map<Value, Constant>,
     /// Indices that are constants.
-    indices: HashMap<Value, u64>,
+    indices: Map<Value, u64>,
     /// The instruction of every value that has one, as folded.
-    definitions: HashMap<Value, Inst>,
+    definitions: Map<Value, Inst>,
 }
 
 /// What an instruction comes down to.

@@ -1,7 +1,7 @@
 //! One copy of a loop's body.
 
+use crate::hash::Map;
 use crate::ir::{Address, Block, Carried, Function, Inst, Loop, Size, Stmt, Value};
-use std::collections::HashMap;
 
 /// Where a copy stands: the old counter is `index * factor + offset`.
 pub(super) struct Position {
@@ -70,7 +70,7 @@ struct Copier<'a> {
     counter: Value,
     position: &'a Position,
     number: Option<Value>,
-    copies: HashMap<Value, Value>,
+    copies: Map<Value, Value>,
 }
 
 impl Copier<'_> {
