@@ -169,7 +169,7 @@ const fn float(isa: Isa) -> Products {
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi => {
             products_of(tile(4, 1), tile(4, 4), 4096)
         }
-        Isa::Avx2 | Isa::AvxVnni => products_of(tile(2, 1), tile(2, 2), 4096),
+        Isa::Avx2 | Isa::AvxVnni => products_of(tile(2, 1), tile(1, 4), 4096),
         Isa::Sse41 => products_of(tile(1, 1), tile(1, 2), 0),
         Isa::Neon | Isa::Dotprod | Isa::I8mm => products_of(tile(2, 1), tile(2, 2), 0),
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
