@@ -153,7 +153,7 @@ where
 }
 
 /// Parses what products multiply: `int8` is what kernels' names have as `i8`.
-fn activations() -> impl TypedValueParser<Value = Activation> {
+pub(crate) fn activations() -> impl TypedValueParser<Value = Activation> {
     let names = [
         PossibleValue::new("f32"),
         PossibleValue::new("int8").alias("i8"),

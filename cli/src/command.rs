@@ -5,7 +5,8 @@ use crate::cmd::serve;
 #[cfg(feature = "train")]
 use crate::cmd::train;
 use crate::cmd::{
-    bench, chat, classify, completions, emit, eval, inspect, logits, man, pack, run, tokenize, tune,
+    bench, chat, classify, compile, completions, emit, eval, inspect, logits, man, pack, run,
+    tokenize, tune,
 };
 use crate::failure::Failure;
 use crate::output;
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Eval(eval::EvalArgs),
     Tokenize(tokenize::TokenizeArgs),
     Emit(emit::EmitArgs),
+    Compile(Box<compile::CompileArgs>),
     #[cfg(feature = "serve")]
     Serve(Box<serve::ServeArgs>),
     #[cfg(feature = "train")]
@@ -78,6 +80,7 @@ impl Command {
             Command::Eval(args) => eval::run(&args),
             Command::Tokenize(args) => tokenize::run(&args),
             Command::Emit(args) => emit::run(&args),
+            Command::Compile(args) => compile::run(&args),
             #[cfg(feature = "serve")]
             Command::Serve(args) => serve::run(&args),
             #[cfg(feature = "train")]

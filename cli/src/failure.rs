@@ -5,6 +5,7 @@ use crate::cmd::emit::AsmError;
 use crate::{interrupt, output};
 use atome::atomic_file::WriteFileError;
 use atome::classify::{ClassifyError, DatasetError};
+use atome::embed::EmbedError;
 use atome::error::{ConfigError, HeaderError};
 use atome::format::{Format, WriteError};
 use atome::tokenizer::TokenizerError;
@@ -97,11 +98,13 @@ pub(crate) enum Failure {
     NoMachine { cause: clif::EmitError },
     #[cfg(feature = "jit")]
     #[error(
-        "this build has no back end for `{target}`, its feature `{feature}`: use `cargo run --release --features {feature} -- emit ..`, or --as ir or --as rust"
+        "this build has no back end for `{target}`, its feature `{feature}`: use `cargo run --release --features {feature} -- {command} ..`, or {instead}"
     )]
     NoBackEnd {
         target: Target,
         feature: &'static str,
+        command: &'static str,
+        instead: &'static str,
     },
     #[cfg(not(feature = "jit"))]
     #[error("this build has no Cranelift, its feature `jit`: use --as ir or --as rust")]
@@ -109,6 +112,15 @@ pub(crate) enum Failure {
     #[cfg(not(feature = "asm"))]
     #[error("this build shows no machine code, its feature `asm`: use --as ir or --as rust")]
     NoMachineCode,
+    #[cfg(not(feature = "asm"))]
+    #[error("this build writes no objects, its feature `asm`: use --target rust")]
+    NoObjects,
+    #[error("{flag} is for {of}, found --target {target}")]
+    OnlyFor {
+        flag: &'static str,
+        of: &'static str,
+        target: &'static str,
+    },
     #[error("`--backend` chooses between machine codes: use it with --as asm")]
     OnlyAssembly,
     #[cfg(feature = "asm")]
@@ -189,6 +201,11 @@ pub(crate) enum Failure {
     )]
     Taken { path: PathBuf },
     #[error(
+        "`{}` is there already: choose another --out or --name, or replace it with --force",
+        path.display()
+    )]
+    TakenIn { path: PathBuf },
+    #[error(
         "another command writes `{}` now: wait for it, or choose another output",
         path.display()
     )]
@@ -225,6 +242,8 @@ pub(crate) enum Failure {
     #[cfg(feature = "jit")]
     #[error("{}", Chain(.0))]
     Wide(#[from] x86::EmitError),
+    #[error("{}", Chain(.0))]
+    Embed(EmbedError),
     #[error("{}{}", Chain(.0), bench_hint(.0))]
     Bench(#[from] BenchError),
 }
@@ -247,6 +266,7 @@ impl Failure {
                     | RunError::NotFinite { .. }
                     | RunError::LostSession
             ),
+            Failure::Embed(error) => !error.is_request(),
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
             Failure::WriteFile(error) => !is_input(&error.cause),
             Failure::Stdin(cause)
@@ -312,6 +332,8 @@ impl Failure {
             clif::EmitError::MissingBackend { target, .. } => Failure::NoBackEnd {
                 target,
                 feature: back_end(target),
+                command: "emit",
+                instead: "--as ir or --as rust",
             },
             cause => Failure::Clif(cause),
         }
@@ -337,7 +359,26 @@ impl Failure {
 fn back_end(target: Target) -> &'static str {
     match target {
         Target::CortexA76 | Target::Aarch64 => "arm64",
+        Target::Riscv64Gcv => "riscv64",
         _ => "x86",
+    }
+}
+
+impl From<EmbedError> for Failure {
+    fn from(error: EmbedError) -> Failure {
+        match error {
+            #[cfg(feature = "asm")]
+            EmbedError::Machine(clif::EmitError::MissingBackend { target, .. }) => {
+                Failure::NoBackEnd {
+                    target,
+                    feature: back_end(target),
+                    command: "compile",
+                    instead: "--target rust",
+                }
+            }
+            EmbedError::Load(cause) => cause.into(),
+            error => Failure::Embed(error),
+        }
     }
 }
 
@@ -510,11 +551,14 @@ mod tests {
         for (target, feature) in [
             (Target::CortexA76, "arm64"),
             (Target::Aarch64, "arm64"),
+            (Target::Riscv64Gcv, "riscv64"),
             (Target::X86_64V3, "x86"),
         ] {
             let failure = Failure::NoBackEnd {
                 target,
                 feature: back_end(target),
+                command: "emit",
+                instead: "--as ir or --as rust",
             };
             assert_eq!(failure.exit_code(), 2);
             let said = failure.to_string();

@@ -154,6 +154,13 @@ fn a_file_has_what_standard_output_would() {
         "emit", "--op", "silu", "--as", "object", "--output", "silu.o",
     ]);
     assert!(fs::metadata(fixture.path("silu.o")).unwrap().len() > 0);
+    let header = fs::read_to_string(fixture.path("silu.h")).unwrap();
+    assert!(header.contains("void silu_f32("), "{header}");
+    // Neither of the two is written over.
+    fs::remove_file(fixture.path("silu.o")).unwrap();
+    let said = fixture.run(&["emit", "--op", "silu", "--as", "obj", "-o", "silu.o"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(!fixture.path("silu.o").exists());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod arena_map;
 pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod classify;
+pub(crate) mod compile;
 pub(crate) mod completions;
 pub(crate) mod emit;
 pub(crate) mod eval;

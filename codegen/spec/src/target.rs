@@ -16,17 +16,20 @@ pub enum Target {
     CortexA76,
     /// AArch64 with NEON, the architecture's baseline.
     Aarch64,
+    /// RISC-V 64 with the vector extension, as the profile RVA23 has it.
+    Riscv64Gcv,
     /// No machine: the interpreter, and portable Rust for any other.
     Interp,
 }
 
 named!(Target, "target", {
     X86_64V2 => "x86-64-v2", X86_64V3 => "x86-64-v3", X86_64V4 => "x86-64-v4",
-    Native => "native", CortexA76 => "cortex-a76", Aarch64 => "aarch64", Interp => "interp",
+    Native => "native", CortexA76 => "cortex-a76", Aarch64 => "aarch64",
+    Riscv64Gcv => "riscv64gcv", Interp => "interp",
 });
 
 impl Target {
-    /// The tier whose ahead-of-time kernels run on this target; `None` for
+    /// The tier whose ahead-of-time kernels run on this target, portable ones where no other does; `None` for
     /// [`Target::Native`], which has to be detected.
     pub const fn tier(self) -> Option<Tier> {
         match self {
@@ -34,7 +37,7 @@ impl Target {
             Target::X86_64V3 => Some(Tier::X86_64V3),
             Target::X86_64V4 => Some(Tier::X86_64V4),
             Target::CortexA76 | Target::Aarch64 => Some(Tier::Neon),
-            Target::Interp => Some(Tier::Portable),
+            Target::Riscv64Gcv | Target::Interp => Some(Tier::Portable),
             Target::Native => None,
         }
     }

@@ -53,6 +53,18 @@ impl<'p> Entries<'p> {
         &self.specs
     }
 
+    /// What a token runs, up to the last residual.
+    #[cfg(feature = "object")]
+    pub(super) fn body(&self) -> &[Stage] {
+        &self.body
+    }
+
+    /// What gives the logits.
+    #[cfg(feature = "object")]
+    pub(super) fn head(&self) -> &[Stage] {
+        &self.head
+    }
+
     /// The tensors that kernels read and nobody writes.
     pub(super) fn shared(&self) -> impl Iterator<Item = Tensor> {
         let calls = self.body.iter().chain(&self.head).flat_map(Stage::kernels);

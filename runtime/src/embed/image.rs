@@ -27,7 +27,7 @@ fn as_bytes(words: &[u32]) -> Vec<u8> {
 }
 
 impl Image {
-    /// The tensors that are `asked` for.
+    /// The tensors that are `asked` for, each at a multiple of `align`.
     ///
     /// # Errors
     /// If their source cannot be read, or is not what it should be.
@@ -35,6 +35,7 @@ impl Image {
         plan: &Plan,
         contents: &[(Tensor, Content<'_>)],
         asked: impl Iterator<Item = Tensor>,
+        align: usize,
     ) -> Result<Image, LoadError> {
         let (mut weights, mut constants) = (room(plan.sizes.weights), room(plan.sizes.constants));
         let parts = (bytes_of_words(&mut weights), bytes_of_words(&mut constants));
@@ -56,7 +57,7 @@ impl Image {
             image.offsets.insert(tensor, image.bytes.len());
             let bytes = &part[place.offset..place.offset + place.bytes];
             image.bytes.extend_from_slice(bytes);
-            let end = image.bytes.len().next_multiple_of(ALIGN);
+            let end = image.bytes.len().next_multiple_of(align);
             image.bytes.resize(end, 0);
         }
         Ok(image)

@@ -10,13 +10,19 @@
 //! | `straight` | matrices as code: an addition or a subtraction for each weight that is not 0 |
 //! | `top_k` | the selection of attention, for few positions |
 //! | `door` | what is public: the model, its memory, its errors |
+//! | `object` | the same for a linker, with the feature `object` |
 
 mod door;
 mod entries;
 mod image;
 mod kernels;
+#[cfg(feature = "object")]
+mod object;
 mod straight;
 mod top_k;
+
+#[cfg(feature = "object")]
+pub use object::{Object, object};
 
 use crate::checkpoint::Checkpoint;
 use crate::model::plan_with;
@@ -115,13 +121,34 @@ pub enum EmbedError {
         /// What there is.
         known: String,
     },
+    /// There is no code for the target here.
+    #[cfg(feature = "object")]
+    #[error(transparent)]
+    Machine(atome_codegen::emit::clif::EmitError),
+    /// A kernel cannot be compiled in wide vectors.
+    #[cfg(feature = "object")]
+    #[error(transparent)]
+    Wide(atome_codegen::emit::x86::EmitError),
+    /// A function cannot be compiled.
+    #[cfg(feature = "object")]
+    #[error(transparent)]
+    Object(Box<cranelift_module::ModuleError>),
+    /// The object file cannot be written.
+    #[cfg(feature = "object")]
+    #[error("cannot write the object file: {0}")]
+    Write(String),
 }
 
 impl EmbedError {
     /// Whether something was asked for that the model or this build does not have.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        matches!(self, Self::Angles { .. } | Self::Straight { .. })
+        match self {
+            Self::Angles { .. } | Self::Straight { .. } => true,
+            #[cfg(feature = "object")]
+            Self::Machine(cause) => cause.is_request(),
+            _ => false,
+        }
     }
 }
 
@@ -145,10 +172,10 @@ impl Embedded {
 /// # Errors
 /// If the model is refused as [`Model`](crate::Model) would refuse it, or needs what source cannot have.
 pub fn embed(model: &Checkpoint, settings: &Settings) -> Result<Embedded, EmbedError> {
-    let (plan, contents) = planned(model, settings)?;
+    let (plan, contents) = planned(model, settings, ALIGN)?;
     let straight = straight::Straight::find(&plan, &contents, settings)?;
     let entries = entries::Entries::new(&plan, settings.block, &straight);
-    let image = image::Image::new(&plan, &contents, entries.shared())?;
+    let image = image::Image::new(&plan, &contents, entries.shared(), ALIGN)?;
     let kernels = kernels::modules(entries.specs(), settings)?;
     let calls = entries.functions(&image);
     let top_k = top_k::source();
@@ -170,8 +197,12 @@ pub fn embed(model: &Checkpoint, settings: &Settings) -> Result<Embedded, EmbedE
     })
 }
 
-/// The proved plan of a model, and what fills its weights and constants.
-fn planned<'m>(model: &'m Checkpoint, settings: &Settings) -> Result<ProvedPlan<'m>, EmbedError> {
+/// The proved plan of a model, whose offsets are multiples of `align`, and what fills its weights and constants.
+fn planned<'m>(
+    model: &'m Checkpoint,
+    settings: &Settings,
+    align: usize,
+) -> Result<ProvedPlan<'m>, EmbedError> {
     let options = Options {
         block: settings.block,
         packing: settings.packing,
@@ -180,7 +211,7 @@ fn planned<'m>(model: &'m Checkpoint, settings: &Settings) -> Result<ProvedPlan<
         ..Options::default()
     };
     let placing = Placing {
-        align: ALIGN,
+        align,
         in_file: false,
     };
     let (_, planned) = plan_with(model, &options, placing)?;

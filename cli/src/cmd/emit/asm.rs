@@ -15,6 +15,8 @@ pub(crate) enum AsmError {
     NotHere,
     #[error("only on Linux, on x86-64, is a program's own code read and disassembled")]
     Unreadable,
+    #[error("code of this architecture is not disassembled, --as object has it")]
+    Unlisted,
     #[error("there is no instruction {at} bytes from its start")]
     NoCode { at: i64 },
     #[error("{at} bytes from its start it goes to an address that it computes")]
@@ -121,11 +123,13 @@ impl Code<'_> {
         }
         let machine = clif::isa(args.target).map_err(Failure::machine)?;
         let bytes = clif::machine_code(&function, &*machine)?;
-        let listing = if isa.tier() == Tier::Neon {
-            let listing = clif::asm(&function, &*machine)?;
-            ("//", arm_text(name, &listing, &bytes))
-        } else {
-            ("#", x86_text(name, &bytes))
+        let listing = match machine.name() {
+            "aarch64" => {
+                let listing = clif::asm(&function, &*machine)?;
+                ("//", arm_text(name, &listing, &bytes))
+            }
+            "x64" => ("#", x86_text(name, &bytes)),
+            _ => ("#", Err(AsmError::Unlisted)),
         };
         self.listing(args, name, listing)
     }

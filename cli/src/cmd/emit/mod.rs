@@ -23,7 +23,7 @@ use atome_kernels::dispatch;
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 use clap::{Args, ValueEnum};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -106,7 +106,8 @@ enum Form {
     Clif,
     /// Assembly, in the GNU assembler's syntax
     Asm,
-    /// An object file with the function, for a linker
+    /// An object file with the function, for a linker; a C header is written beside the file that --output names
+    #[value(alias = "obj")]
     Object,
     /// A C header for the object and the assembly
     Header,
@@ -151,6 +152,7 @@ pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {
     let isa = args.isa();
     let function = compile(&spec, &args.schedule(&spec))?;
     let mut note = args.note(&spec);
+    let declared = (args.form == Form::Object).then(|| header::header(&spec, &function));
     let code = match args.form {
         Form::Ir => function.to_string().into_bytes(),
         Form::Rust => exported(&rust::emit_file(&function, isa)?).into_bytes(),
@@ -163,7 +165,25 @@ pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {
             text.into_bytes()
         }
     };
-    args.write(&code)?;
+    let header = args
+        .output
+        .as_ref()
+        .map(|object| object.with_extension("h"));
+    let header = declared
+        .zip(header)
+        .filter(|(_, path)| args.output.as_ref() != Some(path));
+    // Neither is written if the other may not be.
+    if let Some((_, path)) = &header
+        && !args.force
+        && place::is_taken(path)?
+    {
+        let path = path.clone();
+        return Err(Failure::Taken { path });
+    }
+    args.write(&code, args.output.as_deref())?;
+    if let Some((text, path)) = &header {
+        args.write(text.as_bytes(), Some(path))?;
+    }
     output::note(args.quiet, note);
     Ok(())
 }
@@ -252,11 +272,11 @@ impl EmitArgs {
     }
 
     /// To the file that was named, or to standard output.
-    fn write(&self, code: &[u8]) -> Result<(), Failure> {
-        if let Some(path) = &self.output {
+    fn write(&self, code: &[u8], path: Option<&Path>) -> Result<(), Failure> {
+        if let Some(path) = path {
             let _claim = place::claim(path)?;
             if !self.force && place::is_taken(path)? {
-                let path = path.clone();
+                let path = path.to_owned();
                 return Err(Failure::Taken { path });
             }
             return Ok(atomic_file::write(path, code)?);

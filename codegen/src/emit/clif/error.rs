@@ -24,7 +24,9 @@ pub enum EmitError {
         reason: &'static str,
     },
     /// Cranelift was built without the back end.
-    #[error("the back end for target `{target}` is not built in: feature `arm64` or `x86`")]
+    #[error(
+        "the back end for target `{target}` is not built in: feature `arm64`, `riscv64` or `x86`"
+    )]
     MissingBackend {
         /// The target asked for.
         target: Target,
@@ -58,6 +60,17 @@ pub enum EmitError {
     #[cfg(feature = "object")]
     #[error("the object file could not be encoded")]
     Encode(#[from] cranelift_object::object::write::Error),
+}
+
+impl EmitError {
+    /// Whether a machine was asked for that there is no code for here.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        matches!(
+            self,
+            Self::NoBackend { .. } | Self::UnknownHost { .. } | Self::MissingBackend { .. }
+        )
+    }
 }
 
 #[cfg(feature = "object")]

@@ -6,6 +6,8 @@ use target_lexicon::{Architecture, Triple, triple};
 
 /// What a Cortex-A76 has beyond its instruction set.
 const CORTEX_A76: &[&str] = &["has_lse", "has_fp16"];
+/// What RV64GCV has beyond Cranelift's baseline, RV64G.
+const RISCV64GCV: &[&str] = &["has_c", "has_zca", "has_zcd", "has_v"];
 
 /// The instruction set of a target, with the settings all our code is compiled with.
 ///
@@ -31,6 +33,7 @@ fn with(target: Target, extension: Option<Isa>) -> Result<OwnedTargetIsa, EmitEr
         Target::X86_64V2 | Target::X86_64V3 | Target::X86_64V4 => (x86_64(), &[]),
         Target::CortexA76 => (aarch64(), CORTEX_A76),
         Target::Aarch64 => (aarch64(), &[]),
+        Target::Riscv64Gcv => (riscv64(), RISCV64GCV),
         Target::Native => return native(),
         Target::Interp => return Err(EmitError::NoBackend { target }),
     };
@@ -97,5 +100,13 @@ fn aarch64() -> Triple {
     match Triple::host() {
         host if matches!(host.architecture, Architecture::Aarch64(_)) => host,
         _ => triple!("aarch64-unknown-linux-gnu"),
+    }
+}
+
+/// The host's operating system if it is a RISC-V 64, Linux if not.
+fn riscv64() -> Triple {
+    match Triple::host() {
+        host if matches!(host.architecture, Architecture::Riscv64(_)) => host,
+        _ => triple!("riscv64gc-unknown-linux-gnu"),
     }
 }
