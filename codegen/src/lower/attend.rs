@@ -3,9 +3,9 @@
 
 use super::attention::{CAPACITY, Dot, finite_or_first};
 use super::softmax::keep_old;
-use super::{Lowering, any, math};
+use super::{Lowering, any, math, strided};
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Elem, Lanes, ReduceOp, Size, UnaryOp, Value};
-use crate::op::{Bound, Content, Def, Dims, dim, input, read_back};
+use crate::op::{Bound, Content, Def, Parts, dim, input, read_back};
 use atome_spec::{LANES, numerics};
 
 const LANES_U64: u64 = LANES as u64;
@@ -16,7 +16,7 @@ const MAX_QUERIES: u64 = 48;
 
 pub(super) const ATTEND: Def = Def {
     numerics: "Query heads `[kv_heads, queries]`, of which those of a key head share its keys and values. Scores as those of \
-        `attn_scores`, of the elements of a key that are its head's. Positions come in chunks of 64. From `m = -inf`, \
+        `attn_scores`, of the elements of a key that are its head's; a position has `stride` elements in either cache. Positions come in chunks of 64. From `m = -inf`, \
         16 partials `l` and `acc` of 0, for each chunk: `n` is the greatest of `m` and its scores, as in `softmax`; \
         `f = exp(m - n)`; `e = exp(score - n)`; `l = l * f`, then adds the chunk's `e`, that of position j to \
         partial `j % 16`; `acc[c] = acc[c] * f`, then adds `e * values[j, c]` for its positions in order; `m = n`. \
@@ -27,22 +27,30 @@ pub(super) const ATTEND: Def = Def {
         dim("head_dim"),
         CAPACITY,
         dim("len").bound(Bound::AtMost("capacity")),
+        // Elements of a position in either cache: those of all heads, of which a call may have some.
+        dim("stride"),
     ],
     buffers: |d| {
-        let heads = d.get("kv_heads") * (d.get("queries") * d.get("head_dim"));
+        let row = d.get("kv_heads") * d.get("head_dim");
+        let heads = row.clone() * d.get("queries");
+        let [capacity, stride] = ["capacity", "stride"].map(|name| d.get(name));
+        let blocks = capacity.clone().div(LANES_U64);
+        let keys = strided(
+            &blocks,
+            &(stride.clone() * LANES_U64),
+            &(row.clone() * LANES_U64),
+        );
         vec![
             input("q", Content::F32, &heads),
-            input("keys", Content::F32, &cache_len(d)),
-            input("values", Content::F32, &cache_len(d)),
+            input("keys", Content::F32, &keys),
+            input("values", Content::F32, &strided(&capacity, &stride, &row)),
             read_back("out", Content::F32, &heads),
         ]
     },
+    // A head is read along all positions, of which its strides show one or sixteen.
+    parts: &[Parts::of("kv_heads").weighing(CHUNK)],
     ..Def::of(lower)
 };
-
-fn cache_len(d: &Dims<'_>) -> Size {
-    d.get("kv_heads") * (d.get("head_dim") * d.get("capacity"))
-}
 
 fn lower(l: &mut Lowering<'_>) {
     let [kv_heads, queries, head_dim] = ["kv_heads", "queries", "head_dim"].map(|name| l.dim(name));
@@ -58,7 +66,7 @@ fn lower(l: &mut Lowering<'_>) {
         scores: scratch(b, "scores", CHUNK),
         greatest: scratch(b, "greatest", MAX_QUERIES),
         sums: scratch(b, "sums", MAX_QUERIES * LANES_U64),
-        row: kv_heads.clone() * head_dim.clone(),
+        row: l.dims.get("stride"),
         head_dim,
         root: {
             let width = b.size_f32(&l.dims.get("head_dim"));

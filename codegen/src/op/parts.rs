@@ -3,9 +3,9 @@ use atome_spec::Op;
 
 /// A dimension by which threads may share a call: each computes some of it.
 ///
-/// With every dimension of `alone` 1, the dimension is the outermost of each buffer that has it, in blocks of `block`: a
-/// part of whole blocks is a call of its own, whose buffers are behind one another, and what a part writes no other part
-/// touches. Nothing is summed across parts, so their number does not change the bits.
+/// With every dimension of `alone` 1, the dimension is the outermost of each buffer that has it, in blocks of `block`, or lies
+/// within rows that are a stride apart: a part of whole blocks is a call of its own, whose buffers begin where those of
+/// the part before would have gone on, and what a part writes no other part touches. Nothing is summed across parts, so their number does not change the bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
     /// Its name.
@@ -14,6 +14,8 @@ pub struct Parts {
     pub block: u64,
     /// Dimensions that have to be 1.
     pub alone: &'static [&'static str],
+    /// How often a part reads what lies between its blocks, at least, where that is a small part of what it reads.
+    pub weight: u64,
 }
 
 impl Parts {
@@ -23,6 +25,7 @@ impl Parts {
             dim,
             block: 1,
             alone: &[],
+            weight: 1,
         }
     }
 
@@ -34,6 +37,11 @@ impl Parts {
     /// Parts of elements, far enough apart that no two threads write a cache line.
     pub(crate) const fn in_lines(self) -> Parts {
         self.in_blocks(64)
+    }
+
+    pub(crate) const fn weighing(mut self, weight: u64) -> Parts {
+        self.weight = weight;
+        self
     }
 
     pub(crate) const fn alone(mut self, dims: &'static [&'static str]) -> Parts {

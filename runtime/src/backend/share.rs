@@ -24,6 +24,8 @@ pub(super) struct Split {
     strides: Vec<u64>,
     /// The operand of which a block reads most.
     lead: usize,
+    /// How often what lies between blocks is read.
+    weight: u64,
     /// Whether a part is called once: a kernel prepares what all its rows use, or a state stays where it was changed before.
     at_once: bool,
 }
@@ -57,6 +59,7 @@ impl Split {
                 dim,
                 block: parts.block,
                 lead: lead.unwrap_or_default(),
+                weight: parts.weight,
                 strides,
                 at_once: call.method == Some(Method::Lut)
                     || buffers.iter().any(|b| b.access == Access::InOut),
@@ -95,7 +98,8 @@ impl Split {
         part: &(dyn Fn(u64, u64) + Sync),
     ) {
         let blocks = count.div_ceil(self.block);
-        let bytes = blocks.saturating_mul(self.strides.iter().sum());
+        let apart: u64 = self.strides.iter().sum();
+        let bytes = blocks.saturating_mul(apart.saturating_mul(self.weight));
         if blocks < 2 || bytes < WORTH_BYTES {
             return part(0, count);
         }

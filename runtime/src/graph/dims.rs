@@ -137,7 +137,9 @@ impl Dims<'_> {
                 let row = self.elems(call, "keys")?;
                 let kv_heads = constant(row.checked_div(head_dim).unwrap_or(0));
                 let queries = constant(q.checked_div(row).unwrap_or(0));
-                vec![kv_heads, queries, constant(head_dim), self.capacity(), Len]
+                let head_dim = constant(head_dim);
+                let dims = [kv_heads, queries, head_dim, self.capacity(), Len];
+                dims.into_iter().chain([constant(row)]).collect()
             }
             Op::KvAppend => vec![width("k")?, width("v")?, self.capacity(), Slot],
             Op::AttnScores => vec![width("q")?, self.capacity(), Len],

@@ -58,6 +58,7 @@ fn attend_case(
         ("head_dim", head_dim),
         ("capacity", capacity),
         ("len", len),
+        ("stride", row),
     ];
     Case::new(Op::Attend, &dims, arguments).values(values)
 }
