@@ -172,10 +172,10 @@ fn a_schedule_that_is_asked_for_is_the_kernels() {
     assert!(
         selected
             .err
-            .contains("method=select mr=32 nr=2 prefetch=4096 unroll=4"),
+            .contains("method=select mr=16 nr=4 prefetch=4096 unroll=4"),
         "{selected:?}"
     );
-    let same = run(&["--schedule", "nr=2 unroll=4,mr=32"]);
+    let same = run(&["--schedule", "nr=4 unroll=4,mr=16"]);
     assert_eq!(same.out, selected.out);
     // What `--help` shows.
     for (op, schedule) in [("gemv", "mr=32"), ("gemm", "mr=32,nr=2")] {
