@@ -47,8 +47,8 @@ pub(super) const ATTEND: Def = Def {
             read_back("out", Content::F32, &heads),
         ]
     },
-    // A head is read along all positions, of which its strides show one or sixteen.
-    parts: &[Parts::of("kv_heads").weighing(CHUNK)],
+    // A block of keys lies between two heads, and as much is read for all positions.
+    parts: &[Parts::of("kv_heads").each("len", LANES_U64)],
     ..Def::of(lower)
 };
 

@@ -14,8 +14,8 @@ pub struct Parts {
     pub block: u64,
     /// Dimensions that have to be 1.
     pub alone: &'static [&'static str],
-    /// How often a part reads what lies between its blocks, at least, where that is a small part of what it reads.
-    pub weight: u64,
+    /// A dimension, and of how much of it a part reads what lies between its blocks once, where that is less than all it reads.
+    pub each: Option<(&'static str, u64)>,
 }
 
 impl Parts {
@@ -25,7 +25,7 @@ impl Parts {
             dim,
             block: 1,
             alone: &[],
-            weight: 1,
+            each: None,
         }
     }
 
@@ -39,8 +39,8 @@ impl Parts {
         self.in_blocks(64)
     }
 
-    pub(crate) const fn weighing(mut self, weight: u64) -> Parts {
-        self.weight = weight;
+    pub(crate) const fn each(mut self, dim: &'static str, much: u64) -> Parts {
+        self.each = Some((dim, much));
         self
     }
 

@@ -24,8 +24,8 @@ pub(super) struct Split {
     strides: Vec<u64>,
     /// The operand of which a block reads most.
     lead: usize,
-    /// How often what lies between blocks is read.
-    weight: u64,
+    /// An argument, and of how much of it what lies between blocks is read once.
+    pub each: Option<(usize, u64)>,
     /// Whether a part is called once: a kernel prepares what all its rows use, or a state stays where it was changed before.
     at_once: bool,
 }
@@ -59,7 +59,9 @@ impl Split {
                 dim,
                 block: parts.block,
                 lead: lead.unwrap_or_default(),
-                weight: parts.weight,
+                each: parts
+                    .each
+                    .and_then(|(name, much)| Some((buffers.len() + number(name)?, much))),
                 strides,
                 at_once: call.method == Some(Method::Lut)
                     || buffers.iter().any(|b| b.access == Access::InOut),
@@ -88,23 +90,18 @@ impl Split {
         });
     }
 
-    /// Runs `part` for all blocks of a call with these addresses, on the threads of a pool: with the number of a first block
+    /// Runs `part` for all blocks of a call with these arguments, on the threads of a pool: with the number of a first block
     /// and how much of the dimension comes from there on.
-    pub(super) fn shared(
-        &self,
-        pool: &Pool,
-        addresses: &[u64],
-        count: u64,
-        part: &(dyn Fn(u64, u64) + Sync),
-    ) {
+    fn shared(&self, pool: &Pool, args: &[u64], count: u64, part: &(dyn Fn(u64, u64) + Sync)) {
         let blocks = count.div_ceil(self.block);
         let apart: u64 = self.strides.iter().sum();
-        let bytes = blocks.saturating_mul(apart.saturating_mul(self.weight));
+        let times = self.each.map_or(1, |(at, much)| args[at].div_ceil(much));
+        let bytes = blocks.saturating_mul(apart).saturating_mul(times);
         if blocks < 2 || bytes < WORTH_BYTES {
             return part(0, count);
         }
         let reads = Reads {
-            address: addresses[self.lead] as usize,
+            address: args[self.lead] as usize,
             block_bytes: self.strides[self.lead] as usize,
             blocks: blocks as usize,
         };
@@ -170,14 +167,15 @@ pub(super) unsafe extern "C" fn share_call(
     args: *const u64,
     count: u64,
 ) {
-    // SAFETY: the caller's promise; a call has an address for each operand.
-    let (pool, split, addresses) = unsafe {
+    // SAFETY: the caller's promise; a call has an address for each operand, and `each` is an argument of it.
+    let (pool, split, args) = unsafe {
         let split = &*split;
-        let addresses = std::slice::from_raw_parts(args, split.strides.len());
-        (&*pool, split, addresses)
+        let last = split.each.map_or(0, |(at, _)| at + 1);
+        let args = std::slice::from_raw_parts(args, split.strides.len().max(last));
+        (&*pool, split, args)
     };
-    split.shared(pool, addresses, count, &|first, count| {
+    split.shared(pool, args, count, &|first, count| {
         // SAFETY: the caller's promise.
-        unsafe { part(addresses.as_ptr(), first, count) }
+        unsafe { part(args.as_ptr(), first, count) }
     });
 }

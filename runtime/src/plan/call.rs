@@ -227,10 +227,11 @@ impl KernelCall {
         dims.filter(is_open).map(|(_, value)| value)
     }
 
-    /// How many of the dimensions before one are known.
+    /// How many of the dimensions before one are open, if this one is, whatever is known of it.
     #[cfg(feature = "jit")]
-    pub(crate) fn bound_dims_before(&self, dim: usize) -> usize {
-        let before = self.dims[..dim].iter();
-        before.filter(|d| matches!(d, DimValue::Const(_))).count()
+    pub(crate) fn open_dims_before(&self, dim: usize, open: usize) -> usize {
+        let before = self.dims[..dim].iter().enumerate();
+        let is_open = |(i, d): &(usize, &DimValue)| *i == open || !matches!(d, DimValue::Const(_));
+        before.filter(is_open).count()
     }
 }

@@ -171,6 +171,33 @@ fn packed_models_are_the_same() {
     }
 }
 
+/// Where attention looks back far enough, threads share its heads.
+#[test]
+fn a_long_context_is_the_same_for_two_threads() {
+    let Some(folder) = hybrids_folder("qwen35") else {
+        return;
+    };
+    for backend in [BackendKind::Aot, BackendKind::Jit] {
+        let open = |threads| {
+            let options = Options {
+                backend,
+                threads: Some(threads),
+                ..Options::default()
+            };
+            load(&folder, "pq2_hadamard", options)
+                .session()
+                .expect("a slot")
+        };
+        let (mut one, mut two) = (open(1), open(2));
+        for ids in [ids(300), ids(1)] {
+            for session in [&mut one, &mut two] {
+                session.prefill(&ids).expect("tokens");
+            }
+            assert_eq!(bits(one.logits()), bits(two.logits()), "{backend}");
+        }
+    }
+}
+
 /// A shorter context is what is remembered; within it nothing changes. Where it is full, the oldest positions leave.
 #[test]
 fn the_context_is_as_long_as_somebody_asks() {

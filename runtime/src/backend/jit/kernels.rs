@@ -158,20 +158,22 @@ impl<'p> Kernels<'p> {
         &mut self,
         call: &KernelCall,
         (function, dims): (FuncId, &[DimValue]),
-        split: Split,
+        mut split: Split,
     ) -> Result<Shared, PrepareError> {
+        let operands = call.operands.len();
+        // Behind the dimensions that are open, too.
+        let argument = |dim: usize| match dims.len() == call.dims.len() {
+            true => operands + dim,
+            false => operands + call.open_dims_before(dim, split.dim),
+        };
+        let count = argument(split.dim);
+        split.each = split.each.map(|(at, much)| (argument(at - operands), much));
         let key = (function, split);
         if let Some(&known) = self.shared.get(&key) {
             return Ok(known);
         }
         let split = Arc::new(key.1.clone());
-        // Behind the dimensions that are open, too.
-        let bound = match dims.len() == call.dims.len() {
-            true => 0,
-            false => call.bound_dims_before(split.dim),
-        };
-        let count = call.operands.len() + split.dim - bound;
-        let mut params = vec![I64; call.operands.len() + dims.len()];
+        let mut params = vec![I64; operands + dims.len()];
         params.resize(params.len() + call.scalars.len(), F32);
         let shared = Shared {
             part: self.part(function, &params, &split, count)?,
