@@ -88,20 +88,32 @@ pub fn kernels(tier: Tier) -> &'static [Kernel] {
     match tier {
         #[cfg(not(feature = "aot"))]
         _ => &[],
-        #[cfg(feature = "aot")]
-        Tier::Portable => &portable::KERNELS,
+        #[cfg(all(
+            feature = "aot",
+            not(all(target_arch = "wasm32", target_feature = "simd128"))
+        ))]
+        Tier::Portable => portable::KERNELS,
+        #[cfg(all(feature = "aot", target_arch = "wasm32", target_feature = "simd128"))]
+        Tier::Portable => &[],
         #[cfg(all(feature = "aot", target_arch = "x86_64"))]
-        Tier::X86_64V2 => &x86_64_v2::KERNELS,
+        Tier::X86_64V2 => x86_64_v2::KERNELS,
         #[cfg(all(feature = "aot", target_arch = "x86_64"))]
-        Tier::X86_64V3 => &x86_64_v3::KERNELS,
+        Tier::X86_64V3 => x86_64_v3::KERNELS,
         #[cfg(all(feature = "aot", target_arch = "x86_64"))]
-        Tier::X86_64V4 => &x86_64_v4::KERNELS,
+        Tier::X86_64V4 => x86_64_v4::KERNELS,
         #[cfg(all(feature = "aot", not(target_arch = "x86_64")))]
         Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => &[],
         #[cfg(all(feature = "aot", target_arch = "aarch64"))]
-        Tier::Neon => &neon::KERNELS,
+        Tier::Neon => neon::KERNELS,
         #[cfg(all(feature = "aot", not(target_arch = "aarch64")))]
         Tier::Neon => &[],
+        #[cfg(all(feature = "aot", target_arch = "wasm32", target_feature = "simd128"))]
+        Tier::Wasm => wasm_simd128::KERNELS,
+        #[cfg(all(
+            feature = "aot",
+            not(all(target_arch = "wasm32", target_feature = "simd128"))
+        ))]
+        Tier::Wasm => &[],
     }
 }
 
@@ -126,7 +138,10 @@ macro_rules! tier {
     };
 }
 
-#[cfg(feature = "aot")]
+#[cfg(all(
+    feature = "aot",
+    not(all(target_arch = "wasm32", target_feature = "simd128"))
+))]
 tier!(portable, "portable");
 #[cfg(all(feature = "aot", target_arch = "x86_64"))]
 tier!(x86_64_v2, "x86-64-v2");
@@ -136,3 +151,5 @@ tier!(x86_64_v3, "x86-64-v3");
 tier!(x86_64_v4, "x86-64-v4");
 #[cfg(all(feature = "aot", target_arch = "aarch64"))]
 tier!(neon, "neon");
+#[cfg(all(feature = "aot", target_arch = "wasm32", target_feature = "simd128"))]
+tier!(wasm_simd128, "wasm-simd128");

@@ -1,7 +1,7 @@
 //! Emits random functions, and the square root, as Rust for every instruction set, for
 //! `tests/random_rust.rs` to run.
 
-use atome_codegen::emit::rust::{Vectors, caller, emit, emit_all, target_arch};
+use atome_codegen::emit::rust::{Vectors, caller, condition, emit, emit_all};
 use atome_codegen::ir::{Access, Address, Builder, Elem, Function, Lanes, UnaryOp};
 use atome_codegen::testing::random_function;
 use atome_spec::Isa;
@@ -16,12 +16,12 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let (mut source, mut modules) = (String::new(), String::new());
     for &isa in Isa::ALL {
-        if let Some(arch) = target_arch(isa.tier()) {
-            let condition = format!("#[cfg(target_arch = \"{arch}\")]");
+        if let Some(condition) = condition(isa) {
+            let condition = format!("#[cfg({condition})]");
             writeln!(source, "{condition}")?;
             writeln!(modules, "{condition}")?;
         }
-        let module = isa.name().replace('.', "");
+        let module = isa.name().replace('.', "").replace('-', "_");
         writeln!(modules, "{module}: {isa:?},")?;
         // Generated code stands in anyone's crate, whatever is in scope there.
         writeln!(source, "pub mod {module} {{\n#![no_implicit_prelude]")?;

@@ -33,25 +33,33 @@ pub(crate) fn expand(input: &Input) -> syn::Result<TokenStream> {
     let mut entries = Vec::new();
     for isa in input.tier.isas() {
         let kernels = kernels(isa).map_err(|e| failed(&e))?;
+        // The tier's own condition is that of the module.
+        let condition = rust::condition(isa).filter(|_| isa.is_extension());
+        let condition = condition.map(|condition| quote!(#[cfg(#condition)]));
         for (spec, function) in &kernels {
-            items.extend(item(spec, function, isa, &kernels).map_err(|e| failed(&e))?);
+            let item = item(spec, function, isa, &kernels).map_err(|e| failed(&e))?;
             let caller = rust::caller(function, &caller_name(function));
-            items.extend(caller.map_err(|e| failed(&e))?);
-            entries.push(entry(spec, isa, function));
+            let caller = caller.map_err(|e| failed(&e))?;
+            items.extend(quote!(#condition #item #condition #caller));
+            let entry = entry(spec, isa, function);
+            entries.push(quote!(#condition #entry));
         }
     }
-    let count = entries.len();
     Ok(quote! {
         #items
 
         /// Every kernel of the tier.
-        pub(super) static KERNELS: [Kernel; #count] = [#(#entries),*];
+        pub(super) static KERNELS: &[Kernel] = &[#(#entries),*];
     })
 }
 
 /// The name of a kernel's function.
 fn symbol(spec: &KernelSpec, isa: Isa) -> String {
-    format!("{}_{}", spec.symbol(), isa.name().replace('.', ""))
+    format!(
+        "{}_{}",
+        spec.symbol(),
+        isa.name().replace('.', "").replace('-', "_")
+    )
 }
 
 /// The path of a kernel's function inside `atome-kernels`.

@@ -20,6 +20,12 @@ fn extensions(kernel: &Kernel<'_>, tier: Tier) -> impl Iterator<Item = Isa> {
         .filter(|isa| isa.is_extension() && schedule::gains(kernel.spec, *isa))
 }
 
+/// Says where code for an instruction set compiles, if not everywhere.
+fn condition(isa: Isa) -> Option<TokenStream> {
+    let condition = rust::condition(isa)?;
+    Some(quote!(#[cfg(#condition)]))
+}
+
 /// Whether the CPU has an instruction set.
 fn available(kernel: &Kernel<'_>, isa: Isa) -> TokenStream {
     let (krate, variant) = (kernel.krate, format_ident!("{isa:?}"));
@@ -40,15 +46,15 @@ fn dispatched(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
     let mut arms = TokenStream::new();
     // Best first, so that the last is the one without conditions.
     for &tier in Tier::ALL.iter().rev() {
-        let arch = rust::target_arch(tier).map(|arch| quote!(#[cfg(target_arch = #arch)]));
         let name = variant(kernel, tier);
         for isa in extensions(kernel, tier) {
             let (item, call) = emitted(kernel, isa)?;
-            let available = available(kernel, isa);
+            let (arch, available) = (condition(isa), available(kernel, isa));
             items.extend((!item.is_empty()).then(|| quote!(#arch #item)));
             // SAFETY: the guard finds the CPU's features, and what the macro generates around the call checks lengths and dimensions.
             arms.extend(quote!(#arch #name if #available => unsafe { #call },));
         }
+        let arch = condition(tier.baseline());
         let (item, call) = emitted(kernel, tier.baseline())?;
         items.extend((!item.is_empty()).then(|| quote!(#arch #item)));
         // SAFETY: the tier of the arm was found on this CPU; lengths and dimensions are checked as above.
@@ -66,11 +72,10 @@ fn dispatched(kernel: &Kernel<'_>) -> syn::Result<TokenStream> {
 
 fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
     let krate = kernel.krate;
-    let arch = rust::target_arch(tier).map(|arch| quote!(#[cfg(target_arch = #arch)]));
     let mut better = TokenStream::new();
     for isa in extensions(kernel, tier) {
         let (item, call) = emitted(kernel, isa)?;
-        let available = available(kernel, isa);
+        let (arch, available) = (condition(isa), available(kernel, isa));
         better.extend(quote! {
             #arch
             #item
@@ -82,6 +87,7 @@ fn pinned(kernel: &Kernel<'_>, tier: Tier) -> syn::Result<TokenStream> {
             }
         });
     }
+    let arch = condition(tier.baseline());
     let (item, call) = emitted(kernel, tier.baseline())?;
     let tier = variant(kernel, tier);
     let scalars = (0..kernel.signature.scalars.len()).map(|i| kernel.scalar(i));
@@ -110,7 +116,7 @@ fn emitted(kernel: &Kernel<'_>, isa: Isa) -> syn::Result<(TokenStream, TokenStre
     }
     let failed = |e: &dyn std::fmt::Display| syn::Error::new_spanned(&kernel.item.sig.ident, e);
     let mut function = compile_for(kernel.spec, isa).map_err(|e| failed(&e))?;
-    let name = format_ident!("kernel_{}", isa.name().replace('.', ""));
+    let name = format_ident!("kernel_{}", isa.name().replace('.', "").replace('-', "_"));
     function.name = name.to_string();
     let item = rust::emit(&function, isa).map_err(|e| failed(&e))?;
     Ok((item, quote!(#name(#arguments))))

@@ -30,6 +30,8 @@ pub enum Feature {
     Neon,
     Dotprod,
     I8mm,
+    Simd128,
+    RelaxedSimd,
 }
 
 named!(Feature, "CPU feature", {
@@ -39,6 +41,7 @@ named!(Feature, "CPU feature", {
     Avx512cd => "avx512cd", Avx512dq => "avx512dq", Avx512vl => "avx512vl",
     Avx512vbmi => "avx512vbmi", Avx512vnni => "avx512vnni",
     Neon => "neon", Dotprod => "dotprod", I8mm => "i8mm",
+    Simd128 => "simd128", RelaxedSimd => "relaxed-simd",
 });
 
 /// Where a CPU says that it has a feature.
@@ -52,6 +55,8 @@ pub enum Sign {
     Hwcap2(u32),
     /// Every CPU of the architecture has it.
     Architecture,
+    /// The program is compiled for it: an engine without it does not load the module.
+    Compiled,
 }
 
 /// A register of a leaf of `CPUID`.
@@ -113,6 +118,7 @@ impl Feature {
             Feature::Neon => (None, Sign::Architecture),
             Feature::Dotprod => (Some("has_dotprod"), Sign::Hwcap(20)),
             Feature::I8mm => (Some("has_i8mm"), Sign::Hwcap2(13)),
+            Feature::Simd128 | Feature::RelaxedSimd => (None, Sign::Compiled),
         }
     }
 

@@ -17,6 +17,10 @@ pub enum Isa {
     Dotprod,
     /// These and `usdot`.
     I8mm,
+    /// WebAssembly's vectors of 128 bits.
+    Simd128,
+    /// These and the products of relaxed SIMD.
+    RelaxedSimd,
     /// SSE4.1 in 128-bit vectors.
     Sse41,
     /// AVX2 in 256-bit vectors.
@@ -32,9 +36,9 @@ pub enum Isa {
 }
 
 named!(Isa, "instruction set", {
-    Portable => "portable", Neon => "neon", Dotprod => "dotprod", I8mm => "i8mm", Sse41 => "sse4.1",
-    Avx2 => "avx2", AvxVnni => "avxvnni", Avx512 => "avx512f", Avx512Vnni => "avx512vnni",
-    Avx512Vbmi => "avx512vbmi",
+    Portable => "portable", Neon => "neon", Dotprod => "dotprod", I8mm => "i8mm",
+    Simd128 => "simd128", RelaxedSimd => "relaxed-simd", Sse41 => "sse4.1", Avx2 => "avx2",
+    AvxVnni => "avxvnni", Avx512 => "avx512f", Avx512Vnni => "avx512vnni", Avx512Vbmi => "avx512vbmi",
 });
 
 /// What there is to know of an instruction set, but for its name.
@@ -54,7 +58,7 @@ struct Row {
     has_unsigned_dot: bool,
     /// Whether an instruction looks bytes up among 128.
     has_byte_table: bool,
-    /// What an assembler has to be told to take its code; nothing on x86-64, where it takes all.
+    /// What an assembler has to be told to take its code; nothing where it takes all, or there is none.
     arch: Option<&'static str>,
 }
 
@@ -106,6 +110,29 @@ impl Isa {
                 has_unsigned_dot: true,
                 has_byte_table: false,
                 arch: Some("armv8.2-a+fp16+dotprod+i8mm"),
+            },
+            // Its registers are those of the machine that an engine compiles for.
+            Isa::Simd128 => Row {
+                tier: Tier::Wasm,
+                extends: None,
+                adds: &[Simd128],
+                enables: &[Simd128],
+                registers: 16,
+                has_dot: false,
+                has_unsigned_dot: false,
+                has_byte_table: false,
+                arch: None,
+            },
+            Isa::RelaxedSimd => Row {
+                tier: Tier::Wasm,
+                extends: Some(Isa::Simd128),
+                adds: &[RelaxedSimd],
+                enables: &[Simd128, RelaxedSimd],
+                registers: 16,
+                has_dot: true,
+                has_unsigned_dot: false,
+                has_byte_table: false,
+                arch: None,
             },
             Isa::Sse41 => Row {
                 tier: Tier::X86_64V2,
@@ -228,7 +255,8 @@ impl Isa {
         self as u8 != self.tier().baseline() as u8
     }
 
-    /// What the GNU assembler's `.arch` has to say for its code; `None` where it takes all that there is.
+    /// What the GNU assembler's `.arch` has to say for its code; `None` where it takes all that there is, or
+    /// knows nothing of it.
     pub const fn arch(self) -> Option<&'static str> {
         self.row().arch
     }
@@ -262,6 +290,7 @@ impl Tier {
         match self {
             Tier::Portable => Isa::Portable,
             Tier::Neon => Isa::Neon,
+            Tier::Wasm => Isa::Simd128,
             Tier::X86_64V2 => Isa::Sse41,
             Tier::X86_64V3 => Isa::Avx2,
             Tier::X86_64V4 => Isa::Avx512,

@@ -59,6 +59,8 @@ pub enum Tier {
     Portable,
     /// AArch64 NEON.
     Neon,
+    /// WebAssembly with SIMD128.
+    Wasm,
     /// SSE4.1 in 128-bit vectors.
     X86_64V2,
     /// AVX2 in 256-bit vectors.
@@ -68,8 +70,8 @@ pub enum Tier {
 }
 
 named!(Tier, "CPU tier", {
-    Portable => "portable", Neon => "neon", X86_64V2 => "x86-64-v2",
-    X86_64V3 => "x86-64-v3", X86_64V4 => "x86-64-v4",
+    Portable => "portable", Neon => "neon", Wasm => "wasm-simd128",
+    X86_64V2 => "x86-64-v2", X86_64V3 => "x86-64-v3", X86_64V4 => "x86-64-v4",
 });
 
 impl Tier {
@@ -81,7 +83,7 @@ impl Tier {
     /// Width of the tier's vector registers in bits.
     pub const fn vector_bits(self) -> usize {
         match self {
-            Tier::Portable | Tier::Neon | Tier::X86_64V2 => 128,
+            Tier::Portable | Tier::Neon | Tier::Wasm | Tier::X86_64V2 => 128,
             Tier::X86_64V3 => 256,
             Tier::X86_64V4 => 512,
         }

@@ -172,6 +172,7 @@ const fn float(isa: Isa) -> Products {
         Isa::Avx2 | Isa::AvxVnni => products_of(tile(2, 1), tile(1, 4), 4096),
         Isa::Sse41 => products_of(tile(1, 1), tile(1, 2), 0),
         Isa::Neon | Isa::Dotprod | Isa::I8mm => products_of(tile(2, 1), tile(2, 2), 0),
+        Isa::Simd128 | Isa::RelaxedSimd => products_of(tile(1, 1), tile(1, 2), 0),
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
@@ -212,6 +213,17 @@ const fn int2(isa: Isa) -> Products {
             tile(1, 4).fields(Fields::Panel).sum(Sum::I16),
             0,
         ),
+        Isa::Simd128 => products_of(
+            tile(1, 1).sum(Sum::I16),
+            tile(1, 2).fields(Fields::Panel).sum(Sum::I16),
+            0,
+        ),
+        // An engine on x86-64 makes five instructions of the product that adds to an i32, and one of that of halves.
+        Isa::RelaxedSimd => products_of(
+            tile(1, 1).fields(Fields::Halves).sum(Sum::I16),
+            tile(1, 2).fields(Fields::Panel).sum(Sum::I16),
+            0,
+        ),
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
@@ -245,6 +257,9 @@ const fn base3(isa: Isa) -> Products {
         // Tables and sums of four places would be more than there are registers.
         Isa::Dotprod | Isa::I8mm => products_of(tile(1, 1), panel(4, Sum::I32), 0),
         Isa::Neon => products_of(tile(1, 1).sum(Sum::I16), panel(4, Sum::I16), 0),
+        Isa::Simd128 | Isa::RelaxedSimd => {
+            products_of(tile(1, 1).sum(Sum::I16), panel(2, Sum::I16), 0)
+        }
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
     }
 }
@@ -254,7 +269,13 @@ const fn base3(isa: Isa) -> Products {
 const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
     let prefetch = match isa {
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi | Isa::Avx2 | Isa::AvxVnni => 4096,
-        Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::I8mm | Isa::Sse41 => 0,
+        Isa::Portable
+        | Isa::Neon
+        | Isa::Dotprod
+        | Isa::I8mm
+        | Isa::Simd128
+        | Isa::RelaxedSimd
+        | Isa::Sse41 => 0,
     };
     let groups = match (spec.packing, isa) {
         (Some(Packing::Base3), Isa::Avx512Vbmi) => 4,
@@ -264,7 +285,10 @@ const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
         }
         (_, Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi) => 4,
         (_, Isa::Avx2 | Isa::AvxVnni | Isa::Neon) => 2,
-        (_, Isa::Portable | Isa::Dotprod | Isa::I8mm | Isa::Sse41) => 1,
+        (
+            _,
+            Isa::Portable | Isa::Dotprod | Isa::I8mm | Isa::Simd128 | Isa::RelaxedSimd | Isa::Sse41,
+        ) => 1,
     };
     let lanes = tile(groups, 1).fields(Fields::Lanes);
     let gemm = match (spec.method, spec.packing, isa) {
@@ -279,7 +303,9 @@ const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
 const fn by_tables(isa: Isa, groups: u32) -> Tile {
     match isa {
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi => tile(groups, 4).fields(Fields::Triples),
-        Isa::Avx2 | Isa::AvxVnni | Isa::Sse41 => tile(groups, 1).fields(Fields::Pairs),
+        Isa::Avx2 | Isa::AvxVnni | Isa::Sse41 | Isa::Simd128 | Isa::RelaxedSimd => {
+            tile(groups, 1).fields(Fields::Pairs)
+        }
         Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::I8mm => {
             tile(groups, 1).fields(Fields::Lanes)
         }

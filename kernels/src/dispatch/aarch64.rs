@@ -7,7 +7,7 @@ pub(super) fn finds(feature: Feature) -> bool {
         Sign::Architecture => true,
         Sign::Hwcap(bit) => is_told(feature, (AT_HWCAP, bit)),
         Sign::Hwcap2(bit) => is_told(feature, (AT_HWCAP2, bit)),
-        Sign::Cpuid(..) => false,
+        Sign::Cpuid(..) | Sign::Compiled => false,
     }
 }
 

@@ -82,7 +82,8 @@ fn has_feature(feature: Feature) -> bool {
     FORGONE.load(Ordering::Relaxed) >> feature as u32 & 1 == 0 && finds(feature)
 }
 
-/// Every tier this machine runs, best first; the last is [`Tier::Portable`].
+/// Every tier this machine runs, best first; the last is [`Tier::Portable`], but for a module of WebAssembly that is compiled
+/// for SIMD128, which no engine without it runs.
 ///
 /// A tier implies all that come after it.
 pub fn tiers() -> &'static [Tier] {
@@ -99,6 +100,9 @@ pub(crate) const BEST_FIRST: &[Tier] = &[
     Tier::X86_64V2,
     #[cfg(target_arch = "aarch64")]
     Tier::Neon,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Tier::Wasm,
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Tier::Portable,
 ];
 
@@ -114,7 +118,21 @@ use aarch64::finds;
 #[cfg(target_arch = "x86_64")]
 use x86_64::finds;
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+/// What the module is compiled for, which its engine has.
+#[cfg(target_arch = "wasm32")]
+fn finds(feature: Feature) -> bool {
+    match feature {
+        Feature::Simd128 => cfg!(target_feature = "simd128"),
+        Feature::RelaxedSimd => cfg!(target_feature = "relaxed-simd"),
+        _ => false,
+    }
+}
+
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "wasm32"
+)))]
 fn finds(_feature: Feature) -> bool {
     false
 }

@@ -106,7 +106,7 @@ const fn target(tier: Tier) -> Target {
         Tier::X86_64V2 => Target::X86_64V2,
         Tier::X86_64V3 => Target::X86_64V3,
         Tier::X86_64V4 => Target::X86_64V4,
-        Tier::Portable | Tier::Neon => Target::Native,
+        Tier::Portable | Tier::Neon | Tier::Wasm => Target::Native,
     }
 }
 

@@ -19,7 +19,7 @@
 //! | `module` | functions that share what they call |
 //! | `base3` | base-3 codes by arithmetic |
 //! | `isa` | what a tier provides |
-//! | `avx512`, `avx2`, `sse41`, `neon`, `portable` | the tiers |
+//! | `avx512`, `avx2`, `sse41`, `neon`, `wasm`, `portable` | the tiers |
 //! | `x86` | what the x86 tiers share |
 
 mod avx2;
@@ -41,6 +41,8 @@ mod portable;
 mod scalar;
 mod size;
 mod sse41;
+mod wasm;
+mod wasm_helpers;
 mod x86;
 
 pub use caller::caller;
@@ -145,8 +147,29 @@ pub const fn target_arch(tier: atome_spec::Tier) -> Option<&'static str> {
     match tier {
         Tier::X86_64V2 | Tier::X86_64V3 | Tier::X86_64V4 => Some("x86_64"),
         Tier::Neon => Some("aarch64"),
+        Tier::Wasm => Some("wasm32"),
         Tier::Portable => None,
     }
+}
+
+/// The predicate of a `#[cfg]` under which functions for an instruction set compile; `None` if they always do.
+///
+/// A module of WebAssembly is refused whole by an engine without an instruction of it, so that its features are those
+/// that it is compiled for; a CPU is asked for its own. Where it has vectors, no engine runs the portable tier's functions.
+pub fn condition(isa: impl Into<atome_spec::Isa>) -> Option<TokenStream> {
+    use atome_spec::Tier;
+    let isa = isa.into();
+    if isa.tier() == Tier::Portable {
+        let vectors = condition(Tier::Wasm);
+        return Some(quote::quote!(not(#vectors)));
+    }
+    let arch = target_arch(isa.tier())?;
+    let features = match isa.tier() {
+        Tier::Wasm => isa.enables(),
+        _ => &[],
+    };
+    let features = features.iter().map(|feature| feature.name());
+    Some(quote::quote!(all(target_arch = #arch #(, target_feature = #features)*)))
 }
 
 /// What provides an instruction set: its tier, which knows its extensions.
@@ -155,6 +178,7 @@ fn tier(isa: atome_spec::Isa) -> &'static dyn Isa {
     match isa.tier() {
         Tier::Portable => &portable::Portable,
         Tier::Neon => neon::of(isa),
+        Tier::Wasm => wasm::of(isa),
         Tier::X86_64V2 => &sse41::Sse41,
         Tier::X86_64V3 => avx2::of(isa),
         Tier::X86_64V4 => avx512::of(isa),
