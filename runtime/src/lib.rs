@@ -40,6 +40,7 @@ mod backend;
 mod batch;
 pub mod checkpoint;
 pub mod classify;
+mod clock;
 mod cores;
 #[cfg(feature = "default-model")]
 mod default_model;
@@ -64,6 +65,7 @@ mod overflow;
 mod parallel;
 mod plan;
 mod pool;
+mod process;
 mod progress;
 mod region;
 mod regular_file;
@@ -85,6 +87,7 @@ pub use fingerprint::Fingerprint;
 pub use generate::Generate;
 #[cfg(feature = "jit")]
 pub use jit::JitError;
+pub use mapped::ModelBytes;
 pub use model::{BackendInfo, Model, ModelInfo};
 pub use options::{BackendKind, Options};
 pub use plan::{Section, TensorInfo};

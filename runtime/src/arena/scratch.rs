@@ -39,7 +39,7 @@ impl Scratches {
             waiting: AtomicUsize::new(0),
             lock: Mutex::new(()),
             freed: Condvar::new(),
-            process: std::process::id(),
+            process: crate::process::id(),
         })
     }
 
@@ -62,7 +62,7 @@ impl Scratches {
         if let Some(place) = self.take() {
             return Some(place);
         }
-        if HELD.get() > 0 || self.process != std::process::id() {
+        if HELD.get() > 0 || self.process != crate::process::id() {
             return None;
         }
         let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,13 +4,14 @@ use super::aot::Aot;
 use super::jit::Jit;
 use super::pick::Pick;
 use crate::PrepareError;
+use crate::clock::Moment;
 use crate::plan::Proved;
 use crate::pool::Pool;
 use crate::tune::Tuned;
 use atome_spec::Tier;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The plan by both backends; a block of tokens is run by one of them.
 pub(crate) struct Auto {
@@ -52,12 +53,12 @@ impl Auto {
         let aot = Aot::new(plan, pick, pool.clone())?;
         let compiling = Arc::new(Compiling {
             made: OnceLock::new(),
-            process: std::process::id(),
+            process: crate::process::id(),
         });
         let (to, plan) = (Arc::clone(&compiling), Arc::clone(plan));
         let compile = move || {
             wait();
-            let start = Instant::now();
+            let start = Moment::now();
             let tuned = tuned.as_deref();
             let jit = Jit::new(&plan, Pick { tier, tuned }, pool);
             let code = jit.map(Box::new).map_err(|why| why.in_one_line());
@@ -89,7 +90,7 @@ impl Auto {
 
     /// Waits until that is known. It never is in a child of a `fork` that came before.
     pub(super) fn settle(&self) {
-        if self.compiling.process == std::process::id() {
+        if self.compiling.process == crate::process::id() {
             self.compiling.made.wait();
         }
     }

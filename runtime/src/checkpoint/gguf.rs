@@ -17,6 +17,7 @@ use crate::format::{ContainerOptions, Format, PackSummary, WriteError};
 use crate::graph::Graph;
 use crate::parallel::Counter;
 use crate::progress::Progress;
+use crate::tensor::Source;
 use crate::tokenizer::{TextError, TokenizerError, Vocabulary};
 use atome_gguf::write::ArrayBytes;
 use atome_gguf::{Gguf, Metadata, Value};
@@ -69,7 +70,7 @@ pub fn open_gguf<R>(path: &Path, look: impl FnOnce(&[Gguf<'_>]) -> R) -> Result<
 }
 
 /// Reads the model in the bytes of a file.
-pub(super) fn parse(bytes: &[u8]) -> Result<Checkpoint, FileError> {
+pub(super) fn parse(bytes: Source) -> Result<Checkpoint, FileError> {
     read(&GgufFiles::parse(bytes)?, None, &mut |_, _| {})
 }
 

@@ -8,6 +8,7 @@ use crate::format::bit2::Bit2File;
 use crate::format::container::Metadata;
 use crate::format::files::{read_header, read_rest, start_of};
 use crate::format::{Format, detect};
+use crate::mapped::ModelBytes;
 use crate::progress::Progress;
 use crate::regular_file::open;
 use crate::tensor::{Source, Tables};
@@ -66,7 +67,7 @@ pub(crate) fn load_to_run(
 /// The first fault found; never with a path.
 pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, FileError> {
     match detect(bytes) {
-        Some(Format::Gguf) => gguf::parse(bytes),
+        Some(Format::Gguf) => gguf::parse(Source::Memory(bytes.to_vec())),
         _ => Ok(container::parse_container(bytes)?.0),
     }
 }
@@ -77,20 +78,45 @@ pub fn parse_checkpoint(bytes: &[u8]) -> Result<Checkpoint, FileError> {
 /// # Errors
 /// The first fault found; never with a path.
 pub fn parse_with(bytes: &[u8], config: Option<&[u8]>) -> Result<Checkpoint, FileError> {
-    let format = detect(bytes).ok_or_else(|| FileError::unknown_magic(bytes))?;
-    let model = match format {
-        Format::Bit2 => parse_bit2(bytes.to_vec())?,
-        Format::Container | Format::Gguf | Format::Folder => parse_checkpoint(bytes)?,
-        Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => {
-            let json = config.ok_or(ConfigError::NotGiven)?;
-            return atome(bytes, Config::from_json(Architecture::Atome, json)?);
+    match detect(bytes).ok_or_else(|| FileError::unknown_magic(bytes))? {
+        Format::Bit2 => same(parse_bit2(bytes.to_vec())?, config),
+        Format::Container | Format::Gguf | Format::Folder => same(parse_checkpoint(bytes)?, config),
+        Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => with_json(bytes, config),
+    }
+}
+
+/// Like [`parse_with`], of bytes that the model keeps, as far as it is not read at once.
+pub(crate) fn parse_held(
+    bytes: ModelBytes,
+    config: Option<&[u8]>,
+    tables: Tables,
+) -> Result<Checkpoint, FileError> {
+    let start = bytes.as_slice();
+    let format = detect(start).ok_or_else(|| FileError::unknown_magic(start))?;
+    let held = match format {
+        Format::Bit2 => bit2(Source::held(bytes))?,
+        Format::Gguf => gguf::parse(Source::held(bytes))?,
+        Format::Container | Format::Folder => {
+            container::read(Source::held(bytes), None, tables, &mut |_, _| {})?.0
         }
+        Format::Atome01 | Format::Atome02 | Format::AtomeCl01 => return with_json(start, config),
     };
+    same(held, config)
+}
+
+/// A model that states its dimensions, which are those of a config if there is one.
+fn same(model: Checkpoint, config: Option<&[u8]>) -> Result<Checkpoint, FileError> {
     if let Some(json) = config {
         let given = Config::from_json(model.architecture(), json)?;
         model.config().must_equal(&given)?;
     }
     Ok(model)
+}
+
+/// The model in the bytes of an `ATOME` file.
+fn with_json(bytes: &[u8], config: Option<&[u8]>) -> Result<Checkpoint, FileError> {
+    let json = config.ok_or(ConfigError::NotGiven)?;
+    atome(bytes, Config::from_json(Architecture::Atome, json)?)
 }
 
 /// Reads a model from the bytes of a `BIT2` file.

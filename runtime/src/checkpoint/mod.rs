@@ -38,10 +38,10 @@ pub use floats::{FloatOptions, quantize_file};
 pub use generation::GenerationConfig;
 pub(crate) use gguf::usual_vocabulary;
 pub use gguf::{gguf_bytes, is_known_family, open_gguf, write_gguf};
-pub(crate) use load::load_to_run;
 pub use load::{
     is_read_in_parts, load, load_with, parse, parse_bit2, parse_checkpoint, parse_with, written_by,
 };
+pub(crate) use load::{load_to_run, parse_held};
 pub use packable::Packable;
 pub use random::random_bit2;
 

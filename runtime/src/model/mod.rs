@@ -18,8 +18,10 @@ use crate::arena::{Arena, Scratch, as_f32, as_f32_mut};
 use crate::backend::{Backend, KernelUse, Pick, listing};
 use crate::checkpoint::{self, ChatTemplate, Checkpoint, GenerationConfig};
 use crate::classify::Labels;
+use crate::clock::Moment;
 use crate::fingerprint::Identity;
 use crate::graph::Graph;
+use crate::mapped::ModelBytes;
 use crate::plan::{Proved, Tensor};
 use crate::progress::Progress;
 use crate::tokenizer::{Tokenizer, TokenizerError, Vocabulary};
@@ -31,7 +33,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A model in its arena, shared by its sessions. Cloning is cheap.
 #[derive(Clone)]
@@ -85,7 +87,7 @@ impl Model {
         options: &Options,
         progress: Progress<'_>,
     ) -> Result<Model, LoadError> {
-        let start = Instant::now();
+        let start = Moment::now();
         let checkpoint = checkpoint::load_to_run(path, config, options.tables(), progress)?;
         Model::prepare(&checkpoint, Some(path), options, start, progress)
     }
@@ -107,8 +109,35 @@ impl Model {
         config: Option<&[u8]>,
         options: &Options,
     ) -> Result<Model, LoadError> {
-        let start = Instant::now();
+        let start = Moment::now();
         let model = checkpoint::parse_with(bytes, config)?;
+        Model::prepare(&model, None, options, start, &mut |_, _| {})
+    }
+
+    /// Like [`Model::from_bytes_with`], of bytes that are given away: what of them kernels read as it is stays where it is.
+    ///
+    /// ```
+    /// # use atome::checkpoint::{Checkpoint, write_container};
+    /// # use atome::families::AtomeConfig;
+    /// # use atome::{Model, ModelBytes, Options};
+    /// # let config = AtomeConfig { vocab_size: 256, d_model: 32, n_layers: 1, d_head: 8, top_k: 4, kernel_size: 4, max_seq: 32 };
+    /// # let file = write_container(&Checkpoint::random(config, None, 7), &Default::default())?;
+    /// let mut bytes = ModelBytes::new(file.len()).expect("there is memory");
+    /// bytes.as_mut_slice().copy_from_slice(&file);
+    /// let model = Model::from_model_bytes(bytes, None, &Options::default())?;
+    /// # assert_eq!(model.vocab(), 256);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Model::load`], but for the files.
+    pub fn from_model_bytes(
+        bytes: ModelBytes,
+        config: Option<&[u8]>,
+        options: &Options,
+    ) -> Result<Model, LoadError> {
+        let start = Moment::now();
+        let model = checkpoint::parse_held(bytes, config, options.tables())?;
         Model::prepare(&model, None, options, start, &mut |_, _| {})
     }
 
@@ -117,7 +146,7 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn from_checkpoint(model: &Checkpoint, options: &Options) -> Result<Model, LoadError> {
-        let start = Instant::now();
+        let start = Moment::now();
         Model::prepare(model, None, options, start, &mut |_, _| {})
     }
 

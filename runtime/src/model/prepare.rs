@@ -4,6 +4,7 @@ use super::{Inner, Lookup, Model, ModelInfo};
 use crate::arena::Arena;
 use crate::backend::{Backend, Wanted};
 use crate::checkpoint::Checkpoint;
+use crate::clock::Moment;
 use crate::cores;
 use crate::fill::fill;
 use crate::fingerprint::Identity;
@@ -20,7 +21,6 @@ use atome_kernels::{available, detect};
 use atome_spec::{Activation, Tier};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 impl Model {
     /// Prepares a model that was read from `path`, if it comes from a file, since `start`.
@@ -28,7 +28,7 @@ impl Model {
         source: &Checkpoint,
         path: Option<&Path>,
         options: &Options,
-        start: Instant,
+        start: Moment,
         progress: Progress<'_>,
     ) -> Result<Model, LoadError> {
         options.check()?;
@@ -54,7 +54,7 @@ impl Model {
         let identity = Identity::new(source, &contents);
         let load_time = start.elapsed();
 
-        let start = Instant::now();
+        let start = Moment::now();
         let plan = Arc::new(plan);
         let (tuned, tune_ignored) = find_tuned(&options.tuning, tier);
         let tuned = tuned.filter(|_| options.backend != BackendKind::Interp);

@@ -117,7 +117,7 @@ impl Pool {
         let mut pool = Pool {
             shared,
             workers: Mutex::default(),
-            process: std::process::id(),
+            process: crate::process::id(),
         };
         for part in 1..=workers {
             let shared = Arc::clone(&pool.shared);
@@ -289,7 +289,7 @@ impl Shared {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        let is_fork = self.process != std::process::id();
+        let is_fork = self.process != crate::process::id();
         for worker in self.handles().drain(..) {
             if is_fork {
                 // It is no thread of this process: nothing can be asked of it.

@@ -2,7 +2,7 @@
 
 use super::BlockSums;
 use crate::error::{FileError, TensorFault};
-use crate::mapped::MappedFile;
+use crate::mapped::{MappedFile, ModelBytes};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -25,6 +25,11 @@ impl Source {
     pub(crate) fn map(file: &File) -> Result<Source, FileError> {
         let file = MappedFile::new(file).map_err(|cause| FileError::Io { cause })?;
         Ok(Source::Mapped(Arc::new(file)))
+    }
+
+    /// Bytes that somebody gave.
+    pub(crate) fn held(bytes: ModelBytes) -> Source {
+        Source::Mapped(Arc::new(bytes.into()))
     }
 
     /// All bytes.

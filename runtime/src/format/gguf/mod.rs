@@ -84,10 +84,10 @@ impl GgufFiles {
     ///
     /// # Errors
     /// The first fault, without a path.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, FileError> {
+    pub(crate) fn parse(bytes: Source) -> Result<Self, FileError> {
         let shard = Shard {
             path: PathBuf::new(),
-            source: Arc::new(Source::Memory(bytes.to_vec())),
+            source: Arc::new(bytes),
         };
         Self::of(vec![shard])
     }
