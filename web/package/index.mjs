@@ -1,0 +1,222 @@
+// Models of atome: load, text to tokens, sessions, text. `index.d.ts` says what each takes and gives.
+
+import { Engine } from "./engine.mjs";
+import { fill } from "./source.mjs";
+
+export { builds } from "./engine.mjs";
+export { connect } from "./remote.mjs";
+
+/** The bytes of a text, or of JSON. */
+function utf8(text) {
+  return new TextEncoder().encode(text);
+}
+
+function configBytes(config) {
+  if (config === undefined || config === null) return new Uint8Array();
+  if (typeof config === "string") return utf8(config);
+  if (config instanceof ArrayBuffer) return new Uint8Array(config);
+  return ArrayBuffer.isView(config) ? config : utf8(JSON.stringify(config));
+}
+
+function whole(name, value, least) {
+  if (!Number.isSafeInteger(value) || value < least || value > 0x7fff_ffff) {
+    throw new RangeError(`${name} is ${value}, expected a whole number from ${least} on`);
+  }
+  return value;
+}
+
+function ids(tokens) {
+  if (tokens instanceof Uint32Array) return tokens;
+  const isId = (id) => Number.isInteger(id) && id >= 0 && id <= 0xffff_ffff;
+  const wrong = Array.prototype.find.call(tokens, (id) => !isId(id));
+  if (wrong !== undefined) throw new RangeError(`${wrong} is no token id`);
+  return Uint32Array.from(tokens);
+}
+
+export async function load(source, { config, sessions = 1, context = 0, build, wasm, signal, progress } = {}) {
+  whole("sessions", sessions, 1);
+  whole("context", context, 0);
+  const engine = await Engine.start({ build, wasm });
+  const bytes = await fill(engine, source, { signal, progress });
+  const handle = engine.lend(configBytes(config), (at, length) =>
+    engine.make("model_open", bytes, at, length, sessions, context),
+  );
+  return new Model(engine, handle);
+}
+
+export class Model {
+  #engine;
+  #handle;
+
+  constructor(engine, handle) {
+    this.#engine = engine;
+    this.#handle = handle;
+    const about = new TextDecoder().decode(engine.ask("model_about", handle));
+    this.about = Object.freeze(JSON.parse(about));
+  }
+
+  get #open() {
+    if (!this.#handle) throw new Error("the model is closed");
+    return this.#handle;
+  }
+
+  get memoryBytes() {
+    return this.#engine.bytes;
+  }
+
+  session() {
+    return new Session(this.#engine, this, this.#engine.make("session_open", this.#open));
+  }
+
+  sampler(settings = {}) {
+    return new Sampler(this.#engine, this.#open, { ...this.about.sampling, ...settings });
+  }
+
+  #speaks() {
+    if (!this.about.text) throw new Error(this.about.noText);
+  }
+
+  encode(text, { starts = true } = {}) {
+    this.#speaks();
+    const given = typeof text === "string" ? utf8(text) : text;
+    const found = this.#engine.lend(given, (at, length) =>
+      this.#engine.ask("text_encode", this.#open, at, length, starts ? 1 : 0),
+    );
+    return new Uint32Array(found.buffer);
+  }
+
+  bytes(token) {
+    this.#speaks();
+    return this.#engine.ask("text_bytes", this.#open, token);
+  }
+
+  decode(tokens) {
+    const decoder = new TextDecoder();
+    let text = "";
+    for (const token of tokens) text += decoder.decode(this.bytes(token), { stream: true });
+    return text + decoder.decode();
+  }
+
+  close() {
+    if (this.#handle) this.#engine.call("model_close", this.#handle);
+    this.#handle = 0;
+  }
+}
+
+export class Session {
+  #engine;
+  #handle;
+
+  constructor(engine, model, handle) {
+    this.#engine = engine;
+    this.#handle = handle;
+    this.model = model;
+  }
+
+  get handle() {
+    if (!this.#handle) throw new Error("the session is closed");
+    return this.#handle;
+  }
+
+  get position() {
+    return this.#engine.call("session_position", this.handle);
+  }
+
+  step(token) {
+    this.#engine.act("session_step", this.handle, token);
+  }
+
+  prefill(tokens) {
+    const given = ids(tokens);
+    this.#engine.lend(given, (at) => this.#engine.act("session_prefill", this.handle, at, given.length));
+  }
+
+  logits() {
+    const at = this.#engine.call("session_logits", this.handle);
+    const count = this.#engine.call("session_logits_len", this.handle);
+    return new Float32Array(this.#engine.view(at, 4 * count).slice().buffer);
+  }
+
+  argmax() {
+    return this.#engine.call("session_argmax", this.handle) >>> 0;
+  }
+
+  classify(tokens) {
+    if (this.model.about.classes === null) throw new Error("the model has no classes");
+    this.reset();
+    this.prefill(tokens);
+    return this.argmax();
+  }
+
+  fork() {
+    return new Session(this.#engine, this.model, this.#engine.make("session_fork", this.handle));
+  }
+
+  reset() {
+    this.#engine.call("session_reset", this.handle);
+  }
+
+  save() {
+    return this.#engine.ask("session_save", this.handle);
+  }
+
+  restore(state) {
+    this.#engine.lend(state, (at, length) => this.#engine.act("session_restore", this.handle, at, length));
+  }
+
+  /** The tokens that continue the session, each with its text as far as characters are whole. */
+  *generate({ n = 100, sampler, ends = true, ...settings } = {}) {
+    const own = sampler ?? this.model.sampler(settings);
+    const speaks = this.model.about.text;
+    const stops = new Set(ends ? this.model.about.ends : []);
+    const decoder = new TextDecoder();
+    try {
+      for (let left = whole("n", n, 0); left > 0; left -= 1) {
+        const token = own.sample(this);
+        if (stops.has(token)) return;
+        const bytes = speaks ? this.model.bytes(token) : new Uint8Array();
+        yield { token, text: decoder.decode(bytes, { stream: true }) };
+        // Nobody asks what follows the last token.
+        if (left > 1) this.step(token);
+      }
+    } finally {
+      if (!sampler) own.close();
+    }
+  }
+
+  close() {
+    if (this.#handle) this.#engine.call("session_close", this.#handle);
+    this.#handle = 0;
+  }
+}
+
+export class Sampler {
+  #engine;
+  #handle;
+
+  constructor(engine, model, { temperature, topK, topP, minP, repetitionPenalty, seed = 0 }) {
+    this.#engine = engine;
+    whole("topK", topK, 0);
+    const bits = BigInt.asUintN(64, BigInt(seed));
+    const numbers = [temperature, topK, topP, minP, repetitionPenalty, bits];
+    this.#handle = engine.make("sampler_open", model, ...numbers);
+  }
+
+  get #open() {
+    if (!this.#handle) throw new Error("the sampler is closed");
+    return this.#handle;
+  }
+
+  saw(tokens) {
+    for (const token of ids(tokens)) this.#engine.call("sampler_saw", this.#open, token);
+  }
+
+  sample(session) {
+    return this.#engine.call("sampler_sample", this.#open, session.handle) >>> 0;
+  }
+
+  close() {
+    if (this.#handle) this.#engine.call("sampler_close", this.#handle);
+    this.#handle = 0;
+  }
+}

@@ -1,0 +1,147 @@
+// The package in node: texts, sessions, states, faults, the worker: package.mjs PACKAGE ATOME
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [folder, atome] = process.argv.slice(2);
+const url = (name) => pathToFileURL(path.resolve(folder, name));
+const { builds, connect, load } = await import(url("index.mjs"));
+const { Ends } = await import(url("ends.mjs"));
+const file = new URL("../../runtime/default.safetensors", import.meta.url).pathname;
+const bytes = readFileSync(file);
+const PROMPT = "And the king said";
+const told = (...more) =>
+  execFileSync(atome, ["run", file, "-p", PROMPT, "--quiet", ...more]).toString().replace(/\n$/, "");
+
+for (const build of builds()) {
+  // Every kind of source gives the same model.
+  const sources = [file, new URL(`file://${file}`), bytes, bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
+    new Blob([bytes]), new Response(bytes), new Response(bytes, { headers: { "content-length": String(bytes.length) } })];
+  const seen = [];
+  for (const source of sources) {
+    const steps = [];
+    const model = await load(source, { build, progress: (done, all) => steps.push([done, all]) });
+    assert.deepEqual(steps.at(-1), [bytes.length, bytes.length]);
+    const session = model.session();
+    session.prefill(model.encode(PROMPT));
+    seen.push(Buffer.from(session.logits().buffer).toString("hex"));
+    assert.throws(() => model.session(), /session/, "there is room for one");
+    session.close();
+    model.session().close();
+    model.close();
+    model.close();
+    assert.throws(() => model.session(), /closed/);
+  }
+  assert.equal(new Set(seen).size, 1);
+
+  const model = await load(bytes, { build, sessions: 2 });
+  // Texts of the command, by greed and by seeds.
+  const write = (settings) => {
+    const session = model.session();
+    session.prefill(model.encode(PROMPT));
+    const pieces = [...session.generate(settings)];
+    session.close();
+    return PROMPT + pieces.map((piece) => piece.text).join("");
+  };
+  assert.equal(write({ n: 80, temperature: 0 }), told("-n", "80", "--greedy"));
+  for (const seed of [0, 7, 2n ** 64n - 1n]) {
+    assert.equal(write({ n: 80, seed }), told("-n", "80", "--seed", String(seed)), `seed ${seed}`);
+  }
+  const hot = ["--temperature", "1.5", "--top-k", "0", "--top-p", "0.9", "--min-p", "0.01"];
+  assert.equal(write({ n: 80, temperature: 1.5, topK: 0, topP: 0.9, minP: 0.01 }), told("-n", "80", ...hot));
+  assert.deepEqual(write({ n: 0 }), PROMPT);
+
+  // States and forks go on as their session does.
+  const session = model.session();
+  session.prefill(model.encode(PROMPT));
+  const state = session.save();
+  assert.equal(state.length, model.about.stateBytes);
+  const fork = session.fork();
+  session.step(101);
+  fork.step(101);
+  assert.deepEqual(fork.logits(), session.logits());
+  fork.restore(state);
+  assert.equal(fork.position, PROMPT.length);
+  fork.step(101);
+  assert.deepEqual(fork.logits(), session.logits());
+  const most = session.logits().reduce((best, x, i, all) => (x > all[best] ? i : best), 0);
+  assert.equal(session.argmax(), most);
+  assert.equal(model.decode(model.encode("né 🌍")), "né 🌍");
+
+  // Faults are one line each, and nothing has changed.
+  const line = (call, words) => assert.throws(call, (fault) => words.test(fault.message) && !fault.message.includes("\n"));
+  line(() => session.prefill([]), /token/);
+  line(() => session.step(256), /256/);
+  line(() => session.prefill([1, -1]), /-1 is no token/);
+  line(() => session.prefill([1.5]), /1.5 is no token/);
+  line(() => fork.restore(state.slice(1)), /state/);
+  const damaged = state.slice();
+  damaged[100] ^= 1;
+  line(() => fork.restore(damaged), /./);
+  line(() => model.sampler({ temperature: -1 }), /temperature/);
+  line(() => model.sampler({ topP: 2 }), /top-p/);
+  line(() => [...session.generate({ n: -1 })], /n is -1/);
+  line(() => session.classify([1]), /classes/);
+  assert.equal(session.position, PROMPT.length + 1);
+
+  const rejected = (source, options, words) =>
+    assert.rejects(load(source, { build, ...options }), (fault) => words.test(fault.message) && !fault.message.includes("\n"));
+  await rejected(new Uint8Array(), {}, /./);
+  await rejected(Buffer.from("not a model"), {}, /./);
+  for (let cut = 1; cut < bytes.length; cut += Math.ceil(bytes.length / 40)) await rejected(bytes.subarray(0, cut), {}, /./);
+  await rejected(bytes, { config: "{" }, /./);
+  await rejected(bytes, { sessions: 0 }, /sessions is 0/);
+  await rejected(new Response(bytes, { headers: { "content-length": "5" } }), {}, /more than the 5 bytes/);
+  await rejected(new Response(bytes, { headers: { "content-length": "500000" } }), {}, /of 500000 bytes/);
+  await rejected(new Response("", { status: 404 }), {}, /404/);
+  await rejected("/there/is/no/model", {}, /model/);
+  await rejected(7, {}, /a model comes from/);
+  // What the bytes were in is freed: memory is that of a model and what was damaged, not of a hundred.
+  const before = (await load(bytes, { build })).memoryBytes;
+  assert.ok(before < 16e6, `${before} bytes`);
+}
+await assert.rejects(load(bytes, { build: "mmx" }), /there is no build "mmx"/);
+
+// In a worker.
+const remote = await connect();
+await assert.rejects(remote.generate(PROMPT), /there is no model/);
+await assert.rejects(remote.load(new Blob(["no model"])), /./);
+const { about } = await remote.load(new Blob([bytes]));
+assert.equal(about.vocab, 256);
+let text = PROMPT;
+const more = (part) => { text += part.text ?? ""; };
+const done = await remote.generate(PROMPT, { n: 300, seed: 7, more });
+assert.equal(text + done.text, told("-n", "300", "--seed", "7"));
+assert.deepEqual([done.why, done.written, done.read], ["length", 300, PROMPT.length]);
+// Greed goes on where it stopped.
+const greedy = { temperature: 0, more };
+text = PROMPT;
+const half = await remote.generate(PROMPT, { n: 50, ...greedy });
+text += half.text;
+const rest = await remote.generate("", { n: 50, goOn: true, ...greedy });
+text += rest.text;
+assert.equal(text, told("-n", "100", "--greedy"));
+const halt = new AbortController();
+setTimeout(() => halt.abort(), 200);
+const stopped = await remote.generate(PROMPT, { n: 10_000_000, signal: halt.signal });
+assert.equal(stopped.why, "stopped");
+text = "";
+const ended = await remote.generate(PROMPT, { n: 300, seed: 7, stop: ["the"], more });
+assert.equal(ended.why, "text");
+const all = told("-n", "300", "--seed", "7").slice(PROMPT.length);
+assert.equal(text + ended.text, all.slice(0, all.indexOf("the")));
+await assert.rejects(remote.classify("hello"), /classes/);
+await remote.close();
+
+// Texts that end an answer, however they are cut.
+for (const cut of [1, 2, 3, 100]) {
+  const ends = new Ends(["abc", "bd", ""]);
+  let said = "";
+  const whole = "ababab dabd";
+  for (let at = 0; at < whole.length && !ends.isMet; at += cut) said += ends.push(whole.slice(at, at + cut));
+  assert.deepEqual([said + ends.rest(), ends.isMet], ["ababab da", true]);
+}
+console.log(`the package does what it should, by ${builds().join(" and ")}`);

@@ -1,0 +1,27 @@
+// A folder as a site on this machine: site.mjs FOLDER [PORT]. Prints its address.
+
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+
+const [folder, port = "0"] = process.argv.slice(2);
+const TYPES = {
+  ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".mjs": "text/javascript",
+  ".json": "application/json", ".wasm": "application/wasm",
+};
+const root = path.resolve(folder);
+
+const server = createServer(async (request, response) => {
+  const name = decodeURIComponent(new URL(request.url, "http://site").pathname);
+  const file = path.join(root, name.endsWith("/") ? `${name}index.html` : name);
+  try {
+    if (!file.startsWith(root + path.sep)) throw new Error("outside");
+    const bytes = await readFile(file);
+    const type = TYPES[path.extname(file)] ?? "application/octet-stream";
+    response.writeHead(200, { "content-type": type, "content-length": bytes.length });
+    response.end(bytes);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+server.listen(Number(port), "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}/`));
