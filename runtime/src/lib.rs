@@ -21,6 +21,7 @@
 //! | [`tokenizer`] | text to tokens and back |
 //! | [`eval`] | how well a model predicts a text |
 //! | [`classify`] | classes of texts, with names, and how sure they are |
+//! | [`tune`] | what was measured on this CPU: kernels and threads that suit it |
 //! | [`atomic_file`] | files that are there as a whole or not at all |
 //!
 //! ```no_run

@@ -1,4 +1,5 @@
-//! `#[ternary_kernel]`: specialised ternary kernels from one attribute.
+//! `#[ternary_kernel]`: specialised ternary kernels from one attribute, whose page says what
+//! it takes: [`macro@ternary_kernel`]. `atome-kernels` has it too, with what its kernels need.
 //!
 //! | file | concept |
 //! |---|---|

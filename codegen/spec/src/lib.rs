@@ -1,7 +1,7 @@
 //! The vocabulary every crate of the workspace shares: what a kernel computes
 //! ([`Op`]), how its weights lie in memory ([`Packing`], [`layout`]), how a ternary
 //! product is formed ([`Method`], [`Activation`]) and for which machine ([`Target`], [`Tier`],
-//! [`Isa`], [`Feature`]).
+//! [`Isa`], [`Feature`]); what all that compute agree on to the bit ([`numerics`]).
 //!
 //! Plain data without dependencies or `std`, so the compiler, the macros and the
 //! smallest runtime agree on the same words and the same bytes.

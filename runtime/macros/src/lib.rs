@@ -1,4 +1,5 @@
-//! `include_model!`: a model inside a program, without heap, `std` or loader.
+//! `include_model!`: a model inside a program, without heap, `std` or loader: [`include_model!`] says what it
+//! takes and makes.
 //!
 //! | file | concept |
 //! |---|---|
