@@ -4,4 +4,5 @@
 use foldhash::fast::FixedState;
 
 pub(crate) type Map<K, V> = std::collections::HashMap<K, V, FixedState>;
+#[cfg(any(feature = "clif", feature = "rust", feature = "wide"))]
 pub(crate) type Set<T> = std::collections::HashSet<T, FixedState>;
