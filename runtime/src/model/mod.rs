@@ -119,9 +119,10 @@ impl Model {
     /// ```
     /// # use atome::checkpoint::{Checkpoint, write_container};
     /// # use atome::families::AtomeConfig;
-    /// # use atome::{Model, ModelBytes, Options};
+    /// # use atome::format::ContainerOptions;
+    /// # use atome::{Model, ModelBytes, Options, Packing};
     /// # let config = AtomeConfig { vocab_size: 256, d_model: 32, n_layers: 1, d_head: 8, top_k: 4, kernel_size: 4, max_seq: 32 };
-    /// # let file = write_container(&Checkpoint::random(config, None, 7), &Default::default())?;
+    /// # let file = write_container(&Checkpoint::random(config, None, 7), &ContainerOptions::packing(Packing::Int2))?;
     /// let mut bytes = ModelBytes::new(file.len()).expect("there is memory");
     /// bytes.as_mut_slice().copy_from_slice(&file);
     /// let model = Model::from_model_bytes(bytes, None, &Options::default())?;
