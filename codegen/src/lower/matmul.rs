@@ -3,104 +3,54 @@
 use super::lookup::{decode, row_elems};
 use super::{Lowering, any};
 use crate::ir::{Address, Buffer, Builder, Lanes, ReduceOp, Size, Value};
-use crate::op::{Content, Def, Dim, Parts, dim, input, output};
+use crate::op::{BufferDef, Content, Def, Dims, Parts, dim, input, output};
 use atome_spec::LANES;
 
 /// Rows that are multiplied at once, by one reading of the vector.
 const TOGETHER: u64 = 4;
-
-const DIMS: &[Dim] = &[dim("rows"), dim("cols"), dim("tokens").told_by(&["x"])];
 
 const NUMERICS: &str = "`out[t, r] = sum(w[r, c] * x[t, c])`, in 16 partial sums and the fixed tree. Of a table `w[r, c]` is \
     what looking it up gives.";
 
 pub(super) const MATMUL: Def = Def {
     numerics: NUMERICS,
-    dims: DIMS,
-    buffers: |d| {
-        let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| d.get(name));
-        vec![
-            input("w", Content::F32, &(rows.clone() * cols.clone())),
-            input("x", Content::F32, &(tokens.clone() * cols)),
-            output("out", Content::F32, &(tokens * rows)),
-        ]
-    },
+    dims: &[dim("rows"), dim("cols"), dim("tokens").told_by(&["x"])],
+    buffers: |d| buffers(d, Content::F32),
     parts: &[Parts::of("tokens"), Parts::of("rows").alone(&["tokens"])],
-    ..Def::of(lower)
+    ..Def::of(|l| lower(l, Content::F32))
 };
 
 pub(super) const MATMUL_F16: Def = Def {
-    buffers: |d| {
-        let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| d.get(name));
-        vec![
-            input("w", Content::F16, &(rows.clone() * row_elems(2, &cols))),
-            input("x", Content::F32, &(tokens.clone() * cols)),
-            output("out", Content::F32, &(tokens * rows)),
-        ]
-    },
-    lower: |l| lower_table(l, 2),
+    buffers: |d| buffers(d, Content::F16),
+    lower: |l| lower(l, Content::F16),
     ..MATMUL
 };
 
 pub(super) const MATMUL_I8: Def = Def {
-    buffers: |d| {
-        let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| d.get(name));
-        vec![
-            input("w", Content::I8, &(rows.clone() * row_elems(4, &cols))),
-            input("scales", Content::F32, &rows),
-            input("x", Content::F32, &(tokens.clone() * cols)),
-            output("out", Content::F32, &(tokens * rows)),
-        ]
-    },
-    lower: |l| lower_table(l, 4),
+    buffers: |d| buffers(d, Content::I8),
+    lower: |l| lower(l, Content::I8),
     ..MATMUL
 };
 
-fn lower(l: &mut Lowering<'_>) {
-    let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| l.dim(name));
-    let [w, x, out] = ["w", "x", "out"].map(|name| l.buffer(name));
-    let b = &mut l.b;
-    b.for_loop(tokens, &[], |b, t, _| {
-        let some = |b: &mut Builder, first: &Address, count: u64| {
-            let zero = b.splat_f32(0.0);
-            let zeros = vec![zero; count as usize];
-            let row = first.times(&cols);
-            let sums = b.for_each_vector(&cols, &zeros, |b, at, lanes, sums| {
-                let value = b.load_vector(x, at.clone().step(t, cols.clone()), lanes.clone());
-                let add = |(n, sum): (u64, &Value)| {
-                    let at = row.clone().plus(&at).offset(cols.clone() * n);
-                    let weight = b.load_vector(w, at, lanes.clone());
-                    let term = b.mul(weight, value);
-                    b.add(*sum, term)
-                };
-                (0..).zip(sums).map(add).collect()
-            });
-            for (n, sum) in (0..).zip(sums) {
-                let sum = b.reduce(ReduceOp::Add, sum);
-                let to = first.clone().step(t, rows.clone()).offset(n);
-                b.store(out, to, sum, Lanes::All);
-            }
-        };
-        let full = rows.clone().div(TOGETHER);
-        b.for_loop(full.clone(), &[], |b, i, _| {
-            some(b, &Address::of(&[(i, TOGETHER.into())]), TOGETHER);
-            vec![]
-        });
-        b.for_loop(rows.clone().rem(TOGETHER), &[], |b, i, _| {
-            let first = Address::of(&[(i, 1.into())]).offset(full * TOGETHER);
-            some(b, &first, 1);
-            vec![]
-        });
-        vec![]
-    });
+fn buffers(d: &Dims<'_>, content: Content) -> Vec<BufferDef> {
+    let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| d.get(name));
+    let row = row_elems(content.per_elem() as u64, &cols);
+    let mut buffers = vec![input("w", content, &(rows.clone() * row))];
+    buffers.extend((content == Content::I8).then(|| input("scales", Content::F32, &rows)));
+    buffers.extend([
+        input("x", Content::F32, &(tokens.clone() * cols)),
+        output("out", Content::F32, &(tokens * rows)),
+    ]);
+    buffers
 }
 
-/// A table is long, and tokens are few: some rows meet all tokens while they are in the cache.
-fn lower_table(l: &mut Lowering<'_>, tile_vectors: u64) {
+/// Some rows meet all tokens while they are in the cache.
+fn lower(l: &mut Lowering<'_>, content: Content) {
     let [rows, cols, tokens] = ["rows", "cols", "tokens"].map(|name| l.dim(name));
-    let table = Table {
+    let tile_vectors = content.per_elem() as u64;
+    let matrix = Matrix {
         w: l.buffer("w"),
-        scales: (tile_vectors == 4).then(|| l.buffer("scales")),
+        scales: (content == Content::I8).then(|| l.buffer("scales")),
         x: l.buffer("x"),
         tile_vectors,
         row_elems: row_elems(tile_vectors, &cols),
@@ -110,7 +60,7 @@ fn lower_table(l: &mut Lowering<'_>, tile_vectors: u64) {
     let b = &mut l.b;
     let some = |b: &mut Builder, first: &Address, count: u64| {
         b.for_loop(tokens.clone(), &[], |b, t, _| {
-            let sums = table.sums(b, first, count, t);
+            let sums = matrix.sums(b, first, count, t);
             for (n, sum) in (0..).zip(sums) {
                 let sum = b.reduce(ReduceOp::Add, sum);
                 let to = first.clone().step(t, rows.clone()).offset(n);
@@ -131,19 +81,18 @@ fn lower_table(l: &mut Lowering<'_>, tile_vectors: u64) {
     });
 }
 
-/// A matrix whose words are tiles of a table.
-struct Table {
+/// A matrix of numbers, whose vectors of elements are tiles of so many vectors of numbers.
+struct Matrix {
     w: Buffer,
     /// Of rows of int8.
     scales: Option<Buffer>,
     x: Buffer,
-    /// Vectors of numbers of a vector of words.
     tile_vectors: u64,
     row_elems: Size,
     cols: Size,
 }
 
-impl Table {
+impl Matrix {
     /// The partial sums of `count` rows from `first` on with token `t`. What pads a row is 0, and so is what pads the vector.
     fn sums(&self, b: &mut Builder, first: &Address, count: u64, t: Value) -> Vec<Value> {
         let lanes = LANES as u64;
@@ -161,9 +110,12 @@ impl Table {
                 .map(|k| b.load_vector(self.x, from.clone().offset(k * lanes), left(k)))
                 .collect();
             let add = |((n, sum), scale): ((u64, &Value), &Option<Value>)| {
-                let words = row.clone().plus(&at.times(&lanes.into()));
-                let words = words.offset(self.row_elems.clone() * n);
-                let weights = decode(b, self.w, words, *scale);
+                let from = row.clone().plus(&at.times(&lanes.into()));
+                let from = from.offset(self.row_elems.clone() * n);
+                let weights = match self.tile_vectors {
+                    1 => vec![b.load_vector(self.w, from, left(0))],
+                    _ => decode(b, self.w, from, *scale),
+                };
                 weights.iter().zip(&values).fold(*sum, |sum, (w, x)| {
                     let term = b.mul(*w, *x);
                     b.add(sum, term)
