@@ -20,6 +20,9 @@ export function builds() {
   return BUILDS.filter(([, code]) => WebAssembly.validate(probe(code))).map(([name]) => name);
 }
 
+/** Bytes that one piece of the module's memory has at most. A greater number would lose its upper bits in a call. */
+const MOST_BYTES = 0x7fff_ffff;
+
 const compiled = new Map();
 
 /** A compiled build; `build` is a name of `builds()`, `wasm` where its file is instead. */
@@ -115,9 +118,17 @@ export class Engine {
     return new Uint8Array(this.#exports.memory.buffer, at >>> 0, count);
   }
 
+  /** A call that gives a handle of memory for so many bytes of something. */
+  room(name, what, size) {
+    if (!Number.isSafeInteger(size) || size < 0 || size > MOST_BYTES) {
+      throw new RangeError(`${what} has ${size} bytes, expected a whole number of at most ${MOST_BYTES}`);
+    }
+    return this.make(name, size);
+  }
+
   /** Lends a copy of bytes to a call. */
   lend(bytes, use) {
-    const room = this.make("room_open", bytes.byteLength);
+    const room = this.room("room_open", "what is given", bytes.byteLength);
     try {
       const at = this.call("room_at", room);
       this.view(at, bytes.byteLength).set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -2,19 +2,19 @@
 
 const isNode = typeof process === "object" && Boolean(process.versions?.node);
 
-/** The bytes of a file as parts, and how many there are. */
+/** The bytes of a file, or a stream of them, and how many there are. */
 async function open(source, signal) {
   if (source instanceof ArrayBuffer) return open(new Uint8Array(source));
   if (ArrayBuffer.isView(source)) {
     const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-    return { size: bytes.length, parts: [bytes] };
+    return { size: bytes.length, bytes };
   }
-  if (source instanceof Blob) return { size: source.size, parts: parts(source.stream()) };
+  if (source instanceof Blob) return { size: source.size, stream: source.stream() };
   if (source instanceof Response) {
     if (!source.ok) throw new Error(`${source.url} answers ${source.status}`);
     // Of a body that was compressed on the way the length is another one.
     const length = source.headers.has("content-encoding") ? null : source.headers.get("content-length");
-    if (length !== null && source.body) return { size: Number(length), parts: parts(source.body) };
+    if (length !== null && source.body) return { size: Number(length), stream: source.body };
     return open(await source.arrayBuffer());
   }
   if (typeof source === "string" || source instanceof URL) {
@@ -51,11 +51,12 @@ async function* parts(stream) {
  * `progress` is told how many bytes, of how many, are there.
  */
 export async function fill(engine, source, { signal, progress } = {}) {
-  const { size, parts } = await open(source, signal);
-  const bytes = engine.make("bytes_open", size);
+  const { size, bytes: all, stream } = await open(source, signal);
+  let bytes = 0;
   try {
+    bytes = engine.room("bytes_open", "the model", size);
     let at = 0;
-    for await (const part of parts) {
+    for await (const part of stream ? parts(stream) : [all]) {
       signal?.throwIfAborted();
       if (at + part.length > size) throw new Error(`the model has more than the ${size} bytes that were promised`);
       engine.view(engine.call("bytes_at", bytes) + at, part.length).set(part);
@@ -65,7 +66,9 @@ export async function fill(engine, source, { signal, progress } = {}) {
     if (at < size) throw new Error(`the model ends after ${at} of ${size} bytes`);
     return bytes;
   } catch (fault) {
-    engine.call("bytes_close", bytes);
+    if (bytes) engine.call("bytes_close", bytes);
+    // A body that nobody began to read would go on coming. One that is being read refuses this, and `parts` ends it.
+    stream?.cancel().catch(() => {});
     throw fault;
   }
 }

@@ -96,6 +96,11 @@ for (const build of builds()) {
   await rejected(bytes, { sessions: 0 }, /sessions is 0/);
   await rejected(new Response(bytes, { headers: { "content-length": "5" } }), {}, /more than the 5 bytes/);
   await rejected(new Response(bytes, { headers: { "content-length": "500000" } }), {}, /of 500000 bytes/);
+  // Not the size of what would be left of these numbers in 32 bits.
+  for (const size of [2 ** 31, 2 ** 32 + bytes.length, 2 ** 53, -1, "1e400", "many"]) {
+    const large = new Response(bytes, { headers: { "content-length": String(size) } });
+    await rejected(large, {}, new RegExp(`has ${Number(size)} bytes, expected .* at most 2147483647`));
+  }
   await rejected(new Response("", { status: 404 }), {}, /404/);
   await rejected("/there/is/no/model", {}, /model/);
   await rejected(7, {}, /a model comes from/);
