@@ -94,7 +94,7 @@ export interface Piece {
 export interface GenerateOptions extends Sampling {
   /** Most tokens; 100 if not given. */
   n?: number;
-  /** A sampler to go on with, in place of settings. */
+  /** A sampler of the same model to go on with, in place of settings. */
   sampler?: Sampler;
   /** Whether the text ends where the model ends it; true if not given. */
   ends?: boolean;
@@ -126,9 +126,10 @@ export class Session {
 }
 
 export class Sampler {
+  readonly model: Model;
   /** Counts tokens of a prompt for the penalty. */
   saw(tokens: ArrayLike<number>): void;
-  /** The token that follows what a session has taken in. */
+  /** The token that follows what a session of the same model has taken in. */
   sample(session: Session): number;
   close(): void;
 }

@@ -69,7 +69,7 @@ export class Model {
   }
 
   sampler(settings = {}) {
-    return new Sampler(this.#engine, this.#open, { ...this.about.sampling, ...settings });
+    return new Sampler(this.#engine, this, this.#open, { ...this.about.sampling, ...settings });
   }
 
   #speaks() {
@@ -194,12 +194,13 @@ export class Sampler {
   #engine;
   #handle;
 
-  constructor(engine, model, { temperature, topK, topP, minP, repetitionPenalty, seed = 0 }) {
+  constructor(engine, model, handle, { temperature, topK, topP, minP, repetitionPenalty, seed = 0 }) {
     this.#engine = engine;
+    this.model = model;
     whole("topK", topK, 0);
     const bits = BigInt.asUintN(64, BigInt(seed));
     const numbers = [temperature, topK, topP, minP, repetitionPenalty, bits];
-    this.#handle = engine.make("sampler_open", model, ...numbers);
+    this.#handle = engine.make("sampler_open", handle, ...numbers);
   }
 
   get #open() {
@@ -212,6 +213,10 @@ export class Sampler {
   }
 
   sample(session) {
+    // A handle of another model is an address in another memory.
+    if (!(session instanceof Session) || session.model !== this.model) {
+      throw new TypeError("a sampler takes a session of its own model, found something else");
+    }
     return this.#engine.call("sampler_sample", this.#open, session.handle) >>> 0;
   }
 

@@ -85,6 +85,9 @@ for (const build of builds()) {
   line(() => model.sampler({ topP: 2 }), /top-p/);
   line(() => [...session.generate({ n: -1 })], /n is -1/);
   line(() => session.classify([1]), /classes/);
+  const other = (await load(bytes, { build })).sampler();
+  for (const wrong of [undefined, {}, session]) line(() => other.sample(wrong), /a session of its own model/);
+  line(() => [...session.generate({ sampler: other })], /a session of its own model/);
   assert.equal(session.position, PROMPT.length + 1);
 
   const rejected = (source, options, words) =>
