@@ -93,6 +93,11 @@ export class Engine {
     if (this.call(name, ...given) !== 0) throw new Error(this.#text());
   }
 
+  /** A call that frees a handle, of which nothing is left where the module has ended. */
+  free(name, handle) {
+    if (!this.#ended) this.call(name, handle);
+  }
+
   /** A call that gives bytes: a copy of them. */
   ask(name, ...given) {
     if (this.call(name, ...given) >>> 0 === 0xffff_ffff) throw new Error(this.#text());
@@ -134,7 +139,7 @@ export class Engine {
       this.view(at, bytes.byteLength).set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
       return use(at, bytes.byteLength);
     } finally {
-      if (!this.#ended) this.call("room_close", room);
+      this.free("room_close", room);
     }
   }
 }

@@ -98,8 +98,9 @@ export class Model {
   }
 
   close() {
-    if (this.#handle) this.#engine.call("model_close", this.#handle);
+    const handle = this.#handle;
     this.#handle = 0;
+    if (handle) this.#engine.free("model_close", handle);
   }
 }
 
@@ -185,8 +186,9 @@ export class Session {
   }
 
   close() {
-    if (this.#handle) this.#engine.call("session_close", this.#handle);
+    const handle = this.#handle;
     this.#handle = 0;
+    if (handle) this.#engine.free("session_close", handle);
   }
 }
 
@@ -221,7 +223,8 @@ export class Sampler {
   }
 
   close() {
-    if (this.#handle) this.#engine.call("sampler_close", this.#handle);
+    const handle = this.#handle;
     this.#handle = 0;
+    if (handle) this.#engine.free("sampler_close", handle);
   }
 }

@@ -19,6 +19,8 @@ export class Remote {
   #worker;
   #waiting = new Map();
   #last = 0;
+  /** Why nothing can be asked any more. */
+  #ended = null;
 
   constructor(worker) {
     this.#worker = worker;
@@ -34,10 +36,8 @@ export class Remote {
       else asked.resolve(message.done);
     };
     const fail = (fault) => {
-      const error = new Error(`the worker has ended: ${fault.message ?? fault}`);
-      begun.reject(error);
-      for (const asked of this.#waiting.values()) asked.reject(error);
-      this.#waiting.clear();
+      this.#end(`the worker has ended: ${fault.message ?? fault}`);
+      begun.reject(this.#ended);
     };
     if (worker.on) {
       worker.on("message", hear);
@@ -48,7 +48,14 @@ export class Remote {
     }
   }
 
+  #end(why) {
+    this.#ended ??= new Error(why);
+    for (const asked of this.#waiting.values()) asked.reject(this.#ended);
+    this.#waiting.clear();
+  }
+
   #ask(ask, given, more = () => {}, signal) {
+    if (this.#ended) return Promise.reject(this.#ended);
     const id = (this.#last += 1);
     const stop = () => this.#worker.postMessage({ halt: id });
     const asked = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject, more }));
@@ -72,7 +79,11 @@ export class Remote {
   }
 
   async close() {
-    await this.#ask("close", {});
-    await this.#worker.terminate();
+    try {
+      if (!this.#ended) await this.#ask("close", {});
+    } finally {
+      this.#end("the worker is closed");
+      await this.#worker.terminate();
+    }
   }
 }

@@ -66,7 +66,7 @@ export async function fill(engine, source, { signal, progress } = {}) {
     if (at < size) throw new Error(`the model ends after ${at} of ${size} bytes`);
     return bytes;
   } catch (fault) {
-    if (bytes) engine.call("bytes_close", bytes);
+    if (bytes) engine.free("bytes_close", bytes);
     // A body that nobody began to read would go on coming. One that is being read refuses this, and `parts` ends it.
     stream?.cancel().catch(() => {});
     throw fault;

@@ -128,10 +128,13 @@ const work = {
   },
 
   close() {
-    session?.close();
-    model?.close();
-    session = model = decoder = null;
-    pending = [];
+    try {
+      session?.close();
+      model?.close();
+    } finally {
+      session = model = decoder = null;
+      pending = [];
+    }
     return {};
   },
 };

@@ -8,8 +8,10 @@ import { pathToFileURL } from "node:url";
 
 const [folder, atome] = process.argv.slice(2);
 const url = (name) => pathToFileURL(path.resolve(folder, name));
-const { builds, connect, load } = await import(url("index.mjs"));
+const { builds, connect, load, Model } = await import(url("index.mjs"));
 const { Ends } = await import(url("ends.mjs"));
+const { Engine } = await import(url("engine.mjs"));
+const { fill } = await import(url("source.mjs"));
 const file = new URL("../../runtime/default.safetensors", import.meta.url).pathname;
 const bytes = readFileSync(file);
 const PROMPT = "And the king said";
@@ -112,6 +114,48 @@ for (const build of builds()) {
   assert.ok(before < 16e6, `${before} bytes`);
 }
 await assert.rejects(load(bytes, { build: "mmx" }), /there is no build "mmx"/);
+
+// A handle beyond all memory ends a module, as a panic would: calls say so, and what it had can be closed.
+const NOWHERE = 0xffff_fff0;
+const engine = await Engine.start();
+const broken = new Model(engine, engine.make("model_open", await fill(engine, bytes), 0, 0, 1, 0));
+const opened = [broken.session(), broken.sampler(), broken];
+assert.throws(() => engine.call("session_position", NOWHERE), /the module has ended/);
+assert.throws(() => opened[0].step(1), /the module has ended/);
+for (const each of opened) each.close();
+assert.throws(() => opened[0].step(1), /the session is closed/);
+
+// In a worker whose first session ends its module another model can be loaded, and it can be closed.
+const { Worker } = await import("node:worker_threads");
+const trapped = await connect(new Worker(`
+  import("${url("engine.mjs")}").then(({ Engine }) => {
+    const call = Engine.prototype.call;
+    Engine.prototype.call = function (name, ...given) {
+      if (name !== "session_prefill") return call.call(this, name, ...given);
+      Engine.prototype.call = call;
+      return this.call(name, ${NOWHERE}, ...given.slice(1));
+    };
+    return import("${url("worker.mjs")}");
+  });
+`, { eval: true }));
+for (let run = 0; run < 2; run += 1) {
+  await trapped.load(bytes);
+  const said = trapped.generate(PROMPT, { n: 1, temperature: 0 });
+  if (run) assert.equal((await said).written, 1);
+  else await assert.rejects(said, /the module has ended/);
+}
+await trapped.close();
+await assert.rejects(trapped.generate(PROMPT), /the worker is closed/);
+await trapped.close();
+
+// One whose thread ends says so, and leaves nobody waiting.
+const gone = await connect(new Worker(`
+  import("${url("worker.mjs")}").then(() => setTimeout(() => { throw new Error("a fault of the thread"); }, 100));
+`, { eval: true }));
+await gone.load(bytes);
+await assert.rejects(gone.generate(PROMPT, { n: 10_000_000 }), /the worker has ended: a fault of the thread/);
+await assert.rejects(gone.generate(PROMPT), /the worker has ended/);
+await gone.close();
 
 // In a worker.
 const remote = await connect();
