@@ -25,12 +25,16 @@ function whole(name, value, least) {
   return value;
 }
 
+/** A token id. WebAssembly would take another number for what is none. */
+function id(token) {
+  if (!Number.isInteger(token) || token < 0 || token > 0xffff_ffff) {
+    throw new RangeError(`${String(token)} is no token id, expected a whole number from 0 to 4294967295`);
+  }
+  return token;
+}
+
 function ids(tokens) {
-  if (tokens instanceof Uint32Array) return tokens;
-  const isId = (id) => Number.isInteger(id) && id >= 0 && id <= 0xffff_ffff;
-  const wrong = Array.prototype.find.call(tokens, (id) => !isId(id));
-  if (wrong !== undefined) throw new RangeError(`${wrong} is no token id`);
-  return Uint32Array.from(tokens);
+  return tokens instanceof Uint32Array ? tokens : Uint32Array.from(tokens, id);
 }
 
 export async function load(source, { config, sessions = 1, context = 0, build, wasm, signal, progress } = {}) {
@@ -87,7 +91,7 @@ export class Model {
 
   bytes(token) {
     this.#speaks();
-    return this.#engine.ask("text_bytes", this.#open, token);
+    return this.#engine.ask("text_bytes", this.#open, id(token));
   }
 
   decode(tokens) {
@@ -124,7 +128,7 @@ export class Session {
   }
 
   step(token) {
-    this.#engine.act("session_step", this.handle, token);
+    this.#engine.act("session_step", this.handle, id(token));
   }
 
   prefill(tokens) {

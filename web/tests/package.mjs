@@ -77,8 +77,18 @@ for (const build of builds()) {
   const line = (call, words) => assert.throws(call, (fault) => words.test(fault.message) && !fault.message.includes("\n"));
   line(() => session.prefill([]), /token/);
   line(() => session.step(256), /256/);
-  line(() => session.prefill([1, -1]), /-1 is no token/);
-  line(() => session.prefill([1.5]), /1.5 is no token/);
+  const sampler = model.sampler();
+  for (const wrong of [1.5, -1, 2 ** 32 + 7, NaN, undefined, null, "1", 1n]) {
+    const calls = [
+      () => session.step(wrong), () => session.prefill([1, wrong]), () => sampler.saw([wrong]),
+      () => model.bytes(wrong), () => model.decode([101, wrong]),
+    ];
+    for (const call of calls) line(call, new RegExp(`^${wrong} is no token id, expected`));
+  }
+  // Holes.
+  line(() => session.prefill([1, , 2]), /undefined is no token/);
+  line(() => sampler.saw({ length: 1 }), /undefined is no token/);
+  sampler.close();
   line(() => fork.restore(state.slice(1)), /state/);
   const damaged = state.slice();
   damaged[100] ^= 1;
