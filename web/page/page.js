@@ -93,15 +93,27 @@ async function take(files) {
   await load(models[0].name, models[0], configs.length ? await configs[0].text() : undefined);
 }
 
+/** The address of a file of this site. */
+function own(file) {
+  const url = new URL(file, document.baseURI);
+  if (url.origin !== location.origin) throw new Error(`${url.href} is not of this site, ${location.origin}`);
+  return url.href;
+}
+
 /** The models that the site has: `models.json`, a list of `{ name, file, config }`. */
 async function site() {
   const answer = await fetch("models.json").catch(() => null);
   if (!answer?.ok) return;
   for (const { name, file, config } of await answer.json()) {
-    const button = make("button", "", name);
-    button.type = "button";
-    button.addEventListener("click", () => load(name, new URL(file, document.baseURI).href, config));
-    at("site").append(button);
+    try {
+      const url = own(file);
+      const button = make("button", "", name);
+      button.type = "button";
+      button.addEventListener("click", () => load(name, url, config));
+      at("site").append(button);
+    } catch (why) {
+      fault(`models.json, ${name}: ${why.message}`);
+    }
   }
   enable();
 }
@@ -231,4 +243,4 @@ document.addEventListener("drop", (event) => {
   take([...event.dataTransfer.files]);
 });
 worker.catch((why) => fault(why.message));
-site();
+site().catch((why) => fault(`models.json: ${why.message}`));

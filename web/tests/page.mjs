@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 
 const { chromium } = await import(process.env.PLAYWRIGHT);
 const [site, atome, model, classifier, config] = process.argv.slice(2);
@@ -124,5 +125,26 @@ assert.ok(wide <= 0, `${wide} pixels beyond a small window`);
 await shot("text-narrow");
 
 assert.deepEqual(faults, []);
+
+// Another site is asked for nothing: neither by the page's list of models nor by the worker, whatever it was told.
+const heard = [];
+const elsewhere = createServer((request, response) => {
+  heard.push(request.url);
+  response.writeHead(200, { "access-control-allow-origin": "*" }).end();
+});
+await new Promise((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+const there = `http://127.0.0.1:${elsewhere.address().port}/model.bin`;
+const ask = (url) => fetch(url).then(() => "answered", () => "refused");
+assert.equal(await ask(there), "answered");
+assert.deepEqual(heard.splice(0), ["/model.bin"]);
+for (const thread of [page, ...page.workers()]) assert.equal(await thread.evaluate(ask, there), "refused");
+assert.equal(page.workers().length, 1);
+const listed = [{ name: "Elsewhere", file: there }, { name: "Here", file: "default.safetensors" }];
+await page.route("**/models.json", (route) => route.fulfill({ json: listed }));
+await page.goto(site);
+await failed(`models.json, Elsewhere: ${there} is not of this site`);
+assert.deepEqual(await page.locator("#site button").allTextContents(), ["Here"]);
+assert.deepEqual(heard, []);
+elsewhere.close();
 await browser.close();
 console.log("the page does what it should");

@@ -1,4 +1,5 @@
-// A folder as a site on this machine: site.mjs FOLDER [PORT]. Prints its address.
+// A folder as a site on this machine: site.mjs FOLDER [PORT]. Prints its address. The policy that its page states goes with
+// every answer, since a worker has that of its own script's answer.
 
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
@@ -10,6 +11,8 @@ const TYPES = {
   ".json": "application/json", ".wasm": "application/wasm",
 };
 const root = path.resolve(folder);
+const page = await readFile(path.join(root, "index.html"), "utf8").catch(() => "");
+const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1];
 
 const server = createServer(async (request, response) => {
   const name = decodeURIComponent(new URL(request.url, "http://site").pathname);
@@ -18,7 +21,11 @@ const server = createServer(async (request, response) => {
     if (!file.startsWith(root + path.sep)) throw new Error("outside");
     const bytes = await readFile(file);
     const type = TYPES[path.extname(file)] ?? "application/octet-stream";
-    response.writeHead(200, { "content-type": type, "content-length": bytes.length });
+    response.writeHead(200, {
+      "content-type": type,
+      "content-length": bytes.length,
+      ...(policy && { "content-security-policy": policy }),
+    });
     response.end(bytes);
   } catch {
     response.writeHead(404).end();
