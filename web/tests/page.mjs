@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, get } from "node:http";
 
 const { chromium } = await import(process.env.PLAYWRIGHT);
 const [site, atome, model, classifier, config] = process.argv.slice(2);
@@ -42,6 +42,14 @@ async function drop(...files) {
     }
     document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
   }, given);
+}
+
+// The site answers whatever it is asked.
+const answers = (path) => new Promise((resolve, reject) => {
+  get(new URL(site), { path }, (answer) => resolve(answer.resume().statusCode)).on("error", reject);
+});
+for (const [path, status] of [["/%", 400], ["//", 400], ["/%00", 404], ["/..%2frun", 404], ["/none", 404], ["/", 200]]) {
+  assert.equal(await answers(path), status, path);
 }
 
 await page.goto(site);

@@ -14,8 +14,21 @@ const root = path.resolve(folder);
 const page = await readFile(path.join(root, "index.html"), "utf8").catch(() => "");
 const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1];
 
+/** The path of a request; null if it asks for what is no address, such as `/%` or `//`. */
+function asked(url) {
+  try {
+    return decodeURIComponent(new URL(url, "http://site").pathname);
+  } catch {
+    return null;
+  }
+}
+
 const server = createServer(async (request, response) => {
-  const name = decodeURIComponent(new URL(request.url, "http://site").pathname);
+  const name = asked(request.url);
+  if (name === null) {
+    response.writeHead(400).end();
+    return;
+  }
   const file = path.join(root, name.endsWith("/") ? `${name}index.html` : name);
   try {
     if (!file.startsWith(root + path.sep)) throw new Error("outside");
