@@ -51,7 +51,7 @@ export interface LoadOptions {
   context?: number;
   /** A build of `builds()`; the best one if not given. */
   build?: "relaxed-simd" | "simd128";
-  /** Where the module's file is, if it is not beside this one. */
+  /** Where the module's file is, if it is not beside this one; a relative one is looked for from here. */
   wasm?: string | URL;
   signal?: AbortSignal;
   /** Told how many bytes of the model, of how many, have come. */
@@ -170,7 +170,7 @@ export interface Done extends Part {
 
 /** A model in a worker: a thread of its own, so that a page does not stand still. */
 export class Remote {
-  /** As `load`; bytes that a Blob or URL names are read in the worker. */
+  /** As `load`; bytes that a Blob or URL names are read in the worker. A relative URL is one of the page. */
   load(source: Blob | ArrayBuffer | ArrayBufferView | URL | string, options?: Omit<LoadOptions, "signal">): Promise<State & { about: About }>;
   /** What follows a prompt. `Part`s have been told before; the result has what came after the last. */
   generate(prompt: string | ArrayLike<number>, settings?: RemoteSettings): Promise<Done>;

@@ -8,6 +8,13 @@ export async function connect(worker) {
   return remote;
 }
 
+/** What names a file, as the worker takes it: a URL cannot be sent, and a relative one would be beside the worker. */
+function named(file) {
+  if (file instanceof URL) return file.href;
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  return typeof file === "string" && base ? new URL(file, base).href : file;
+}
+
 async function start() {
   const url = new URL("./worker.mjs", import.meta.url);
   if (typeof Worker === "function") return new Worker(url, { type: "module" });
@@ -54,20 +61,27 @@ export class Remote {
     this.#waiting.clear();
   }
 
-  #ask(ask, given, more = () => {}, signal) {
-    if (this.#ended) return Promise.reject(this.#ended);
+  async #ask(ask, given, more = () => {}, signal) {
+    if (this.#ended) throw this.#ended;
     const id = (this.#last += 1);
-    const stop = () => this.#worker.postMessage({ halt: id });
+    try {
+      this.#worker.postMessage({ id, ask, ...given });
+    } catch (cause) {
+      // It may quote a function, of several lines.
+      const why = cause.message.replaceAll(/\s+/g, " ");
+      throw new TypeError(`"${ask}" with what no worker can be sent: ${why}`, { cause });
+    }
     const asked = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject, more }));
-    this.#worker.postMessage({ id, ask, ...given });
+    const stop = () => this.#worker.postMessage({ halt: id });
     if (signal?.aborted) stop();
     signal?.addEventListener("abort", stop);
     return asked.finally(() => signal?.removeEventListener("abort", stop));
   }
 
-  load(source, { progress, ...options } = {}) {
-    const given = source instanceof URL ? source.href : source;
-    return this.#ask("load", { source: given, options }, (more) => progress?.(more.done, more.all));
+  async load(source, { progress, ...options } = {}) {
+    // Where the module is, is said from the package, here and there.
+    if (options.wasm instanceof URL) options.wasm = options.wasm.href;
+    return this.#ask("load", { source: named(source), options }, (more) => progress?.(more.done, more.all));
   }
 
   generate(prompt, { more, signal, ...settings } = {}) {

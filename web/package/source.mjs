@@ -26,7 +26,8 @@ async function open(source, signal) {
 }
 
 /** A file of this machine, of which parts are read. */
-async function file(path) {
+async function file(name) {
+  const path = String(name).startsWith("file:") ? new URL(name) : name;
   const fs = await import("node:fs");
   // Which says what is wrong with a path.
   await fs.promises.access(path, fs.constants.R_OK);

@@ -20,7 +20,8 @@ const told = (...more) =>
 
 for (const build of builds()) {
   // Every kind of source gives the same model.
-  const sources = [file, new URL(`file://${file}`), bytes, bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
+  const sources = [file, pathToFileURL(file), pathToFileURL(file).href, bytes,
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
     new Blob([bytes]), new Response(bytes), new Response(bytes, { headers: { "content-length": String(bytes.length) } })];
   const seen = [];
   for (const source of sources) {
@@ -188,6 +189,17 @@ await assert.rejects(remote.generate(PROMPT), /there is no model/);
 await assert.rejects(remote.load(new Blob(["no model"])), /./);
 const { about } = await remote.load(new Blob([bytes]));
 assert.equal(about.vocab, 256);
+// Whatever names a file, the module's too, and a line where something cannot be sent.
+const wasm = url(`${builds()[0]}.wasm`);
+await assert.rejects(remote.load(bytes, { wasm: new URL("none.wasm", wasm) }), /none\.wasm/);
+for (const options of [{}, { wasm }, { wasm: wasm.href }, { wasm: `${builds()[0]}.wasm` }]) {
+  for (const source of [file, path.relative("", file), pathToFileURL(file), pathToFileURL(file).href, bytes]) {
+    assert.equal((await remote.load(source, options)).about.vocab, 256);
+  }
+}
+await assert.rejects(remote.load(Promise.resolve(bytes)), /"load" with what no worker can be sent: /);
+await assert.rejects(remote.generate(PROMPT, { stop: [() => {
+}] }), /^TypeError: [^\n]*be sent: [^\n]*$/);
 let text = PROMPT;
 const more = (part) => { text += part.text ?? ""; };
 const done = await remote.generate(PROMPT, { n: 300, seed: 7, more });

@@ -132,6 +132,16 @@ const wide = await page.evaluate(() => document.documentElement.scrollWidth - do
 assert.ok(wide <= 0, `${wide} pixels beyond a small window`);
 await shot("text-narrow");
 
+// A worker of one's own, whose files are named from the page.
+const vocab = await page.evaluate(async () => {
+  const { connect } = await import("/atome/index.mjs");
+  const remote = await connect();
+  const wasm = new URL("atome/simd128.wasm", document.baseURI);
+  const { about } = await remote.load("default.safetensors", { build: "simd128", wasm });
+  await remote.close();
+  return about.vocab;
+});
+assert.equal(vocab, 256);
 assert.deepEqual(faults, []);
 
 // Another site is asked for nothing: neither by the page's list of models nor by the worker, whatever it was told.
