@@ -42,11 +42,11 @@ async function read(tokens, { tell, isStopped }) {
   let at = 0;
   while (at < tokens.length && !isStopped()) {
     session.prefill(tokens.slice(at, at + BLOCK));
+    pending = [];
     at = Math.min(at + BLOCK, tokens.length);
     tell({ read: at, all: tokens.length });
     await breathe();
   }
-  pending = [];
   return { read: at, readSeconds: (performance.now() - start) / 1000 };
 }
 
@@ -139,6 +139,8 @@ const work = {
   },
 };
 
+/** What was asked and is not answered, and what of it is to be stopped. */
+const asked = new Set();
 const stopped = new Set();
 /** One after the other. */
 let queue = Promise.resolve();
@@ -152,13 +154,18 @@ async function answer({ id, ask, ...given }) {
   } catch (fault) {
     say({ fault: fault.message });
   } finally {
+    asked.delete(id);
     stopped.delete(id);
   }
 }
 
 function hear(message) {
-  if (message.halt !== undefined) stopped.add(message.halt);
-  else queue = queue.then(() => answer(message));
+  if (message.halt !== undefined) {
+    if (asked.has(message.halt)) stopped.add(message.halt);
+    return;
+  }
+  asked.add(message.id);
+  queue = queue.then(() => answer(message));
 }
 
 if (typeof self === "undefined") port.on("message", hear);

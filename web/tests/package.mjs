@@ -213,6 +213,17 @@ text += half.text;
 const rest = await remote.generate("", { n: 50, goOn: true, ...greedy });
 text += rest.text;
 assert.equal(text, told("-n", "100", "--greedy"));
+// What is stopped before it begins leaves what was written to be gone on from.
+text = PROMPT;
+const long = remote.generate(PROMPT, { n: 950, ...greedy });
+const never = remote.generate("", { n: 50, goOn: true, signal: AbortSignal.abort(), ...greedy });
+const first = await long;
+text += first.text;
+const { why, written, read } = await never;
+assert.deepEqual([why, written, read], ["stopped", 0, 0]);
+const second = await remote.generate("", { n: 50, goOn: true, ...greedy });
+text += second.text;
+assert.equal(text, told("-n", "1000", "--greedy"));
 const halt = new AbortController();
 setTimeout(() => halt.abort(), 200);
 const stopped = await remote.generate(PROMPT, { n: 10_000_000, signal: halt.signal });
