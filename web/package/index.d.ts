@@ -31,7 +31,7 @@ export interface About {
 export interface Sampling {
   /** Divides the logits; 0 takes the most likely token. */
   temperature?: number;
-  /** Chooses among so many; 0 for all. */
+  /** Chooses among so many; 0, or as many as there are, for all. */
   topK?: number;
   topP?: number;
   minP?: number;

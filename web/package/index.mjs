@@ -18,9 +18,9 @@ function configBytes(config) {
   return ArrayBuffer.isView(config) ? config : utf8(JSON.stringify(config));
 }
 
-function whole(name, value, least) {
-  if (!Number.isSafeInteger(value) || value < least || value > 0x7fff_ffff) {
-    throw new RangeError(`${name} is ${value}, expected a whole number from ${least} on`);
+function whole(name, value, least, most = 0x7fff_ffff) {
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} is ${value}, expected a whole number from ${least} to ${most}`);
   }
   return value;
 }
@@ -203,9 +203,10 @@ export class Sampler {
   constructor(engine, model, handle, { temperature, topK, topP, minP, repetitionPenalty, seed = 0 }) {
     this.#engine = engine;
     this.model = model;
-    whole("topK", topK, 0);
+    // All of them are as many as there are, however many more a publisher states.
+    const k = Math.min(whole("topK", topK, 0, Number.MAX_SAFE_INTEGER), model.about.vocab);
     const bits = BigInt.asUintN(64, BigInt(seed));
-    const numbers = [temperature, topK, topP, minP, repetitionPenalty, bits];
+    const numbers = [temperature, k, topP, minP, repetitionPenalty, bits];
     this.#handle = engine.make("sampler_open", handle, ...numbers);
   }
 

@@ -55,6 +55,9 @@ for (const build of builds()) {
   }
   const hot = ["--temperature", "1.5", "--top-k", "0", "--top-p", "0.9", "--min-p", "0.01"];
   assert.equal(write({ n: 80, temperature: 1.5, topK: 0, topP: 0.9, minP: 0.01 }), told("-n", "80", ...hot));
+  for (const topK of [256, 2 ** 31, 2 ** 32 - 1, 2 ** 32 + 1]) {
+    assert.equal(write({ n: 80, temperature: 1.5, topK, topP: 0.9, minP: 0.01 }), told("-n", "80", ...hot), `top-k ${topK}`);
+  }
   assert.deepEqual(write({ n: 0 }), PROMPT);
 
   // States and forks go on as their session does.
@@ -97,6 +100,8 @@ for (const build of builds()) {
   line(() => model.sampler({ temperature: -1 }), /temperature/);
   line(() => model.sampler({ topP: 2 }), /top-p/);
   line(() => [...session.generate({ n: -1 })], /n is -1/);
+  line(() => [...session.generate({ n: 2 ** 31 })], /n is 2147483648, expected a whole number from 0 to 2147483647/);
+  line(() => model.sampler({ topK: 1.5 }), /topK is 1.5, expected a whole number from 0 to 9007199254740991/);
   line(() => session.classify([1]), /classes/);
   const other = (await load(bytes, { build })).sampler();
   for (const wrong of [undefined, {}, session]) line(() => other.sample(wrong), /a session of its own model/);
