@@ -3,7 +3,7 @@
 use atome::checkpoint::{Checkpoint, write_atome01, write_container};
 use atome::families::AtomeConfig;
 use atome::format::ContainerOptions;
-use atome::{Model, Options, Packing, RunError, Session};
+use atome::{LoadError, Model, ModelBytes, Options, Packing, RunError, Session};
 use std::error::Error;
 use std::thread;
 
@@ -99,6 +99,20 @@ fn too_little_memory_is_refused() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A model of bytes that stay the caller's, and of bytes that are given away.
+fn lent_and_given(
+    bytes: &[u8],
+    config: Option<&[u8]>,
+    options: &Options,
+) -> [Result<Model, LoadError>; 2] {
+    let mut given = ModelBytes::new(bytes.len()).expect("there is memory");
+    given.as_mut_slice().copy_from_slice(bytes);
+    [
+        Model::from_bytes_with(bytes, config, options),
+        Model::from_model_bytes(given, config, options),
+    ]
+}
+
 #[test]
 fn bytes_of_any_format_are_a_model() -> Result<(), Box<dyn Error>> {
     let source = Checkpoint::random(CONFIG, None, 8);
@@ -115,18 +129,24 @@ fn bytes_of_any_format_are_a_model() -> Result<(), Box<dyn Error>> {
         (&container, None),
         (&container, Some(&*json)),
     ] {
-        assert_eq!(
-            of(Model::from_bytes_with(bytes, config, &options)?)?,
-            expected
-        );
+        for model in lent_and_given(bytes, config, &options) {
+            assert_eq!(of(model?)?, expected);
+        }
     }
     let refused = |bytes: &[u8], config: Option<&[u8]>| {
-        let model = Model::from_bytes_with(bytes, config, &options);
-        model
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default()
+        let [lent, given] = lent_and_given(bytes, config, &options).map(|model| {
+            let error = model.err().map(|error| error.to_string());
+            error.unwrap_or_default()
+        });
+        assert_eq!(lent, given);
+        lent
     };
+    for end in (0..container.len()).step_by(7) {
+        assert_ne!(refused(&container[..end], None), "", "{end}");
+        let mut damaged = container.clone();
+        damaged[end] ^= 4;
+        assert_ne!(refused(&damaged, None), "", "{end}");
+    }
     let other = serde_json::to_vec(&AtomeConfig {
         d_head: 9,
         ..CONFIG

@@ -9,7 +9,7 @@ use atome::checkpoint::{
 use atome::families::{BitMamba2Config, Config};
 use atome::format::{ContainerOptions, Format, WriteError};
 use atome::tensor::{EmbeddingTable, EmbeddingType};
-use atome::{FileError, Model, Options, Packing, RunError};
+use atome::{FileError, Model, ModelBytes, Options, Packing, RunError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use support::{data_start, edited, with_metadata, with_tensor};
@@ -131,6 +131,15 @@ fn a_packed_model_runs_from_its_file_to_the_same_bits() {
         assert_eq!(
             (copied.info().mapped_bytes, logits(&copied)),
             (0, expected.clone()),
+            "{case}"
+        );
+        let mut given = ModelBytes::new(bytes.len()).unwrap();
+        given.as_mut_slice().copy_from_slice(&bytes);
+        let given = Model::from_model_bytes(given, None, &Options::default()).unwrap();
+        // What kernels read as it is stays in the bytes, as it does in a file.
+        assert_eq!(
+            (given.info().mapped_bytes, logits(&given)),
+            (info.mapped_bytes, expected.clone()),
             "{case}"
         );
         for other in PACKINGS {
