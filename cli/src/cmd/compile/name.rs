@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::str::FromStr;
 
-/// Words that a crate cannot be called, and headers that the model's own would hide.
-const RESERVED: &[&str] = &[
+/// Words and crates that a crate cannot be called.
+const WORDS: &[&str] = &[
     "abstract",
     "alloc",
     "as",
@@ -46,9 +46,6 @@ const RESERVED: &[&str] = &[
     "self",
     "static",
     "std",
-    "stddef",
-    "stdint",
-    "string",
     "struct",
     "super",
     "test",
@@ -66,6 +63,41 @@ const RESERVED: &[&str] = &[
     "yield",
 ];
 
+/// Headers of C, which a model's own would hide.
+const HEADERS: &[&str] = &[
+    "assert",
+    "complex",
+    "ctype",
+    "errno",
+    "fenv",
+    "float",
+    "inttypes",
+    "iso646",
+    "limits",
+    "locale",
+    "math",
+    "setjmp",
+    "signal",
+    "stdalign",
+    "stdarg",
+    "stdatomic",
+    "stdbit",
+    "stdbool",
+    "stdckdint",
+    "stddef",
+    "stdint",
+    "stdio",
+    "stdlib",
+    "stdnoreturn",
+    "string",
+    "tgmath",
+    "threads",
+    "time",
+    "uchar",
+    "wchar",
+    "wctype",
+];
+
 /// A name in C and in Rust.
 #[derive(Clone, Debug)]
 pub(super) struct Name(pub(super) String);
@@ -79,7 +111,7 @@ impl FromStr for Name {
         if !starts || !s.chars().all(is_part) {
             return Err("expected lower-case letters, digits and _, a letter first".to_owned());
         }
-        if RESERVED.contains(&s) {
+        if WORDS.contains(&s) || HEADERS.contains(&s) {
             return Err("it is a word of Rust or a header of C".to_owned());
         }
         Ok(Name(s.to_owned()))
@@ -110,6 +142,7 @@ mod tests {
             ("Atome-944K.v2.bin", "atome_944k_v2"),
             ("1B.safetensors", "model_1b"),
             ("final.bin", "model_final"),
+            ("math.gguf", "model_math"),
             ("é.bin", "model__"),
             ("/", "model_"),
         ] {
@@ -122,7 +155,7 @@ mod tests {
         for name in ["water", "atome_944k", "a"] {
             assert_eq!(name.parse::<Name>().unwrap().0, name);
         }
-        for name in ["", "1st", "Water", "a-b", "_a", "type", "stdint"] {
+        for name in ["", "1st", "Water", "a-b", "_a", "type", "stdint", "time"] {
             assert!(name.parse::<Name>().is_err(), "{name}");
         }
     }
