@@ -158,8 +158,15 @@ fn a_file_has_what_standard_output_would() {
     assert!(header.contains("void silu_f32("), "{header}");
     // Neither of the two is written over.
     fs::remove_file(fixture.path("silu.o")).unwrap();
-    let said = fixture.run(&["emit", "--op", "silu", "--as", "obj", "-o", "silu.o"]);
+    let object = ["emit", "--op", "silu", "--as", "obj", "-o", "silu.o"];
+    let said = fixture.run(&object);
     assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(!fixture.path("silu.o").exists());
+    // Nor is one written where the other has no place.
+    fs::remove_file(fixture.path("silu.h")).unwrap();
+    fs::create_dir(fixture.path("silu.h")).unwrap();
+    let said = fixture.run(&[&object[..], &["--force"]].concat());
+    assert!(said.err.contains("found a directory"), "{said:?}");
     assert!(!fixture.path("silu.o").exists());
 }
 

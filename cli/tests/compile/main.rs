@@ -150,4 +150,25 @@ fn nothing_is_replaced_unless_it_is_said() {
     assert_eq!(fs::read(fixture.path("out/src/lib.rs")).unwrap(), source);
     let files = fs::read_dir(fixture.path("out")).unwrap().count();
     assert_eq!(files, 2, "no file of another name is left");
+
+    // None where one cannot be written, and nothing that is read, even so.
+    fs::remove_dir_all(fixture.path("out")).unwrap();
+    fs::create_dir_all(fixture.path("out/src/weights.bin")).unwrap();
+    let forced = [&args[..], &["--force"]].concat();
+    let said = fixture.run(&forced);
+    assert_eq!(
+        (said.code, said.err.lines().count()),
+        (Some(2), 1),
+        "{said:?}"
+    );
+    assert!(said.err.contains("found a directory"), "{said:?}");
+    assert!(!manifest.exists());
+    fs::remove_dir(fixture.path("out/src/weights.bin")).unwrap();
+    let model = fs::read(fixture.path("lm.bin")).unwrap();
+    fs::hard_link(fixture.path("lm.bin"), fixture.path("out/src/weights.bin")).unwrap();
+    let said = fixture.run(&forced);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.err.contains("would replace what is read"), "{said:?}");
+    assert!(!manifest.exists());
+    assert_eq!(fs::read(fixture.path("lm.bin")).unwrap(), model);
 }

@@ -39,12 +39,28 @@ pub struct WriteFileError {
 /// # Errors
 /// If the path is not one that a regular file can have, or the system refuses: no permission, no space.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(bytes).map_err(|cause| WriteFileError {
-        path: path.to_owned(),
-        cause,
-    })?;
-    file.commit()
+    write_each(&[(path, bytes)])
+}
+
+/// Writes files that belong together: none takes its name before the bytes of all are on the disk, so a full one leaves
+/// what was there of each.
+///
+/// # Errors
+/// As [`write`]. Where the system refuses a name then, the files before it have theirs.
+pub fn write_each<P: AsRef<Path>, B: AsRef<[u8]>>(files: &[(P, B)]) -> Result<(), WriteFileError> {
+    let mut written = Vec::with_capacity(files.len());
+    for (path, bytes) in files {
+        let path = path.as_ref();
+        let mut file = AtomicFile::create(path)?;
+        let done = file.write_all(bytes.as_ref());
+        done.and_then(|()| file.settle())
+            .map_err(|cause| WriteFileError {
+                path: path.to_owned(),
+                cause,
+            })?;
+        written.push(file);
+    }
+    written.into_iter().try_for_each(AtomicFile::commit)
 }
 
 /// A file being written under another name. [`AtomicFile::commit`] gives it its own; dropping it leaves nothing.
@@ -107,9 +123,7 @@ impl AtomicFile {
     /// # Errors
     /// If the system refuses; nothing of the file is left then.
     pub fn commit(mut self) -> Result<(), WriteFileError> {
-        let written = self.file.flush();
-        let synced = written.and_then(|()| self.file.file().sync_all());
-        let committed = synced.and_then(|()| {
+        let committed = self.settle().and_then(|()| {
             fs::rename(&self.temporary, &self.target)?;
             self.pending = false;
             Ok(())
@@ -120,6 +134,12 @@ impl AtomicFile {
         })?;
         sync_directory(&self.target);
         Ok(())
+    }
+
+    /// Forces the bytes to the disk.
+    fn settle(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.file().sync_all()
     }
 }
 
@@ -197,6 +217,22 @@ mod tests {
         drop(file);
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(dir.path()), ["model"]);
+    }
+
+    #[test]
+    fn files_that_belong_together_are_all_there_or_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let [first, second] = ["a", "b"].map(|name| dir.path().join(name));
+        let both = [(&first, "x"), (&second, "y")];
+        fs::create_dir(&second).unwrap();
+        let fault = write_each(&both).unwrap_err();
+        assert_eq!(fault.path, second);
+        assert_eq!(names(dir.path()), ["b"]);
+        fs::remove_dir(&second).unwrap();
+        write_each(&both).unwrap();
+        assert_eq!(fs::read(&first).unwrap(), b"x");
+        assert_eq!(fs::read(&second).unwrap(), b"y");
+        assert_eq!(names(dir.path()).len(), 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod name;
 use crate::args::{activations, named};
 use crate::failure::Failure;
 use crate::{config, output, place};
-use atome::atomic_file::{self, WriteFileError};
+use atome::atomic_file::WriteFileError;
 use atome::checkpoint::{self, Checkpoint};
 use atome::embed::{Settings, Weights, embed};
 use atome_codegen::emit::rust;
@@ -182,23 +182,17 @@ impl CompileArgs {
 
     /// Writes every file, or none if one may not be.
     fn write(&self, compiled: &Compiled) -> Result<(), Failure> {
-        let mut claims = Vec::new();
         for (path, _) in &compiled.files {
+            place::keep_inputs(path, &self.model, self.config.as_deref())?;
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).map_err(|cause| WriteFileError {
                     path: folder.to_owned(),
                     cause,
                 })?;
             }
-            claims.push(place::claim(path)?);
-            if !self.force && place::is_taken(path)? {
-                return Err(Failure::TakenIn { path: path.clone() });
-            }
         }
-        for (path, bytes) in &compiled.files {
-            atomic_file::write(path, bytes)?;
-        }
-        Ok(())
+        let taken = |path| Failure::TakenIn { path };
+        place::write(&compiled.files, self.force, taken)
     }
 
     fn report(&self, name: &str, compiled: &Compiled) -> Result<(), Failure> {

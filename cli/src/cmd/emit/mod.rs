@@ -12,7 +12,6 @@ pub(crate) use asm::AsmError;
 use crate::args::{layout, named};
 use crate::failure::Failure;
 use crate::{output, place};
-use atome::atomic_file;
 use atome_codegen::emit::rust;
 #[cfg(feature = "jit")]
 use atome_codegen::emit::{clif, x86 as wide};
@@ -23,7 +22,7 @@ use atome_kernels::dispatch;
 use atome_spec::{Activation, Isa, Method, Op, Packing, Target};
 use clap::{Args, ValueEnum};
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -172,17 +171,13 @@ pub(crate) fn run(args: &EmitArgs) -> Result<(), Failure> {
     let header = declared
         .zip(header)
         .filter(|(_, path)| args.output.as_ref() != Some(path));
-    // Neither is written if the other may not be.
-    if let Some((_, path)) = &header
-        && !args.force
-        && place::is_taken(path)?
-    {
-        let path = path.clone();
-        return Err(Failure::Taken { path });
-    }
-    args.write(&code, args.output.as_deref())?;
-    if let Some((text, path)) = &header {
-        args.write(text.as_bytes(), Some(path))?;
+    match &args.output {
+        Some(path) => {
+            let header = header.map(|(text, path)| (path, text.into_bytes()));
+            let files: Vec<_> = [(path.clone(), code)].into_iter().chain(header).collect();
+            place::write(&files, args.force, |path| Failure::Taken { path })?;
+        }
+        None => args.print(&code)?,
     }
     output::note(args.quiet, note);
     Ok(())
@@ -271,16 +266,8 @@ impl EmitArgs {
         }
     }
 
-    /// To the file that was named, or to standard output.
-    fn write(&self, code: &[u8], path: Option<&Path>) -> Result<(), Failure> {
-        if let Some(path) = path {
-            let _claim = place::claim(path)?;
-            if !self.force && place::is_taken(path)? {
-                let path = path.to_owned();
-                return Err(Failure::Taken { path });
-            }
-            return Ok(atomic_file::write(path, code)?);
-        }
+    /// To standard output.
+    fn print(&self, code: &[u8]) -> Result<(), Failure> {
         if self.form == Form::Object {
             if io::stdout().is_terminal() {
                 return Err(Failure::ObjectOnTerminal);

@@ -17,22 +17,8 @@ pub(super) const WRITTEN_BY: &str = "atome pack";
 pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
     let output = &args.output;
     let claim = place::claim(output)?;
-    let beside = args.input.with_extension("json");
-    let beside = beside.exists().then_some(&beside);
-    let inputs = [
-        Some(&args.input),
-        args.config.as_ref(),
-        args.graph.as_ref(),
-        beside,
-    ];
-    let inputs = inputs.into_iter().flatten().cloned();
-    if inputs
-        .chain(inside(args))
-        .any(|input| same_file(&input, output))
-    {
-        let path = output.clone();
-        return Err(Failure::OutputIsInput { path });
-    }
+    let more = args.config.iter().chain(&args.graph);
+    place::keep_inputs(output, &args.input, more.map(PathBuf::as_path))?;
     if !out.has_dimensions() && same_file(&output.with_extension("json"), output) {
         let path = output.clone();
         return Err(Failure::OutputIsConfig { path });
@@ -46,20 +32,13 @@ pub(super) fn claim(args: &PackArgs, out: OutFormat) -> Result<Claim, Failure> {
     Err(Failure::Stranger { path, by })
 }
 
-/// The files of a directory that is read.
-fn inside(args: &PackArgs) -> Vec<PathBuf> {
-    let files = fs::read_dir(&args.input).into_iter().flatten();
-    files.flatten().map(|file| file.path()).collect()
-}
-
 /// Bytes of what is read.
 pub(super) fn source_bytes(args: &PackArgs) -> u64 {
     let bytes = |path: &PathBuf| fs::metadata(path).map_or(0, |file| file.len());
     match args.input.is_dir() {
-        true => inside(args)
-            .iter()
+        true => place::inside(&args.input)
             .filter(|path| is_weights(path))
-            .map(bytes)
+            .map(|path| bytes(&path))
             .sum(),
         false => bytes(&args.input),
     }
