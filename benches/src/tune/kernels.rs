@@ -10,7 +10,6 @@ use atome::{BackendKind, Tier};
 #[cfg(feature = "jit")]
 use atome_codegen::schedule;
 use atome_kernels::find;
-#[cfg(feature = "jit")]
 use std::time::Instant;
 
 /// What a candidate has to gain over the default.

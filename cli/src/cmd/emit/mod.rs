@@ -12,9 +12,11 @@ pub(crate) use asm::AsmError;
 use crate::args::{layout, named};
 use crate::failure::Failure;
 use crate::{output, place};
-use atome_codegen::emit::rust;
 #[cfg(feature = "jit")]
-use atome_codegen::emit::{clif, x86 as wide};
+use atome_codegen::emit::clif;
+use atome_codegen::emit::rust;
+#[cfg(feature = "asm")]
+use atome_codegen::emit::x86 as wide;
 use atome_codegen::expr::Expr;
 use atome_codegen::ir::Function;
 use atome_codegen::{CodegenError, KernelSpec, Schedule, compile, op, schedule};
