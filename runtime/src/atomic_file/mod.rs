@@ -46,7 +46,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
 /// what was there of each.
 ///
 /// # Errors
-/// As [`write`]. Where the system refuses a name then, the files before it have theirs.
+/// As [`write()`]. Where the system refuses a name then, the files before it have theirs.
 pub fn write_each<P: AsRef<Path>, B: AsRef<[u8]>>(files: &[(P, B)]) -> Result<(), WriteFileError> {
     let mut written = Vec::with_capacity(files.len());
     for (path, bytes) in files {
