@@ -16,6 +16,10 @@ pub struct Labels {
     pub temperature: f64,
     /// The least margin of an answer that is sure.
     pub threshold: f64,
+    /// How much more common texts of none are taken to be than among the texts that the model was trained on, when a
+    /// margin is found.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub none_weight: f64,
     /// What the model was trained on: the file's length and checksum.
     pub dataset: String,
 }
@@ -28,6 +32,7 @@ impl Labels {
             names: (0..classes).map(|class| class.to_string()).collect(),
             temperature: 1.0,
             threshold: 0.0,
+            none_weight: 1.0,
             dataset: String::new(),
         }
     }
@@ -79,9 +84,21 @@ impl Labels {
             let found = self.temperature.to_string();
             return wrong("temperature", "a finite number above 0".into(), found);
         }
+        if !(self.none_weight.is_finite() && self.none_weight > 0.0) {
+            let found = self.none_weight.to_string();
+            return wrong("none_weight", "a finite number above 0".into(), found);
+        }
         match self.threshold {
             0.0..=1.0 => Ok(()),
             found => wrong("threshold", "from 0 to 1".into(), found.to_string()),
         }
     }
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+fn is_one(weight: &f64) -> bool {
+    *weight == 1.0
 }

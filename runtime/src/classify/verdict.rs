@@ -9,7 +9,8 @@ pub struct Verdict {
     pub best: usize,
     /// Its probability.
     pub probability: f64,
-    /// How much likelier it is than any other class, or less likely than that of texts that are of none.
+    /// How much likelier it is than any other class, or less likely than that of texts that are of none, were these as
+    /// common as [`Labels::none_weight`] says.
     pub margin: f64,
     /// Entropy of the classes' probabilities, in bits.
     pub entropy: f64,
@@ -41,8 +42,11 @@ impl Verdict {
         // A model of that class alone has no other.
         let best = greatest(none).or(none).unwrap_or_default();
         let probability = probabilities[best];
-        let others = greatest(Some(best)).map_or(0.0, |second| probabilities[second]);
-        let margin = probability - others;
+        let margin = margin(
+            &probabilities,
+            best,
+            none.map(|none| (none, labels.none_weight)),
+        );
         Self {
             class: (margin >= labels.threshold && Some(best) != none).then_some(best),
             best,
@@ -63,6 +67,18 @@ impl Verdict {
         classes.truncate(most);
         classes
     }
+}
+
+/// What the probability of a class has more than that of any other, with one of them so many times as common.
+fn margin(probabilities: &[f64], class: usize, weighed: Option<(usize, f64)>) -> f64 {
+    let (of, weight) = weighed.unwrap_or((0, 1.0));
+    let share = |other: usize| match other == of {
+        true => weight * probabilities[other],
+        false => probabilities[other],
+    };
+    let others = (0..probabilities.len()).filter(|other| *other != class);
+    let all = 1.0 + (weight - 1.0) * probabilities[of];
+    (share(class) - others.map(share).fold(0.0, f64::max)) / all
 }
 
 /// Probabilities of logits that are divided by a temperature.
@@ -112,6 +128,15 @@ mod tests {
         let none = Verdict::new(&labels(&["?", "b", "c"], 0.0), &logits, &[]);
         assert_eq!((none.class, none.best), (None, 1));
         assert!((none.margin + 0.25).abs() < 1e-6);
+        // Four times as common, it has four sevenths.
+        let common = Labels {
+            none_weight: 4.0,
+            ..labels(&["b", "c", "?"], 0.0)
+        };
+        let common = Verdict::new(&common, &logits, &[]);
+        assert_eq!((common.class, common.best), (None, 0));
+        assert!((common.probability - 0.5).abs() < 1e-6);
+        assert!((common.margin - (2.0 - 4.0) / 7.0).abs() < 1e-6);
         let cold = Labels {
             temperature: 0.01,
             ..labels(&["a", "b", "c"], 0.9)

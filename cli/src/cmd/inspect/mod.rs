@@ -5,7 +5,7 @@ use crate::cmd::arena_map;
 use crate::failure::Failure;
 use crate::output;
 use crate::units::{count, duration, grouped};
-use atome::classify::Labels;
+use atome::classify::{Labels, NONE};
 use atome::{BackendInfo, Config, Fingerprint, KernelUse, Model, ModelInfo, Options, Section};
 use clap::Args;
 use serde::Serialize;
@@ -180,8 +180,12 @@ fn classes(labels: &Labels) -> String {
     if labels.names.len() > names.len() {
         names.push("..");
     }
+    let of_none = match labels.none_weight {
+        1.0 => String::new(),
+        weight => format!(" with {NONE} {weight} times as common"),
+    };
     format!(
-        "{}; sure by a margin of {:.3} at temperature {:.3}; trained on {}",
+        "{}; sure by a margin of {:.3} at temperature {:.3}{of_none}; trained on {}",
         names.join(", "),
         labels.threshold,
         labels.temperature,
