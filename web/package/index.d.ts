@@ -36,7 +36,7 @@ export interface Sampling {
   topP?: number;
   minP?: number;
   repetitionPenalty?: number;
-  /** The same seed gives the same text; a whole number below 2^64. 0 where it is not given. */
+  /** The same seed gives the same text; a whole number from 0 to 2^64 - 1, above 2^53 - 1 a BigInt. 0 where it is not given. */
   seed?: number | bigint;
 }
 
@@ -176,6 +176,7 @@ export class Remote {
   generate(prompt: string | ArrayLike<number>, settings?: RemoteSettings): Promise<Done>;
   /** The class of a text or of tokens. */
   classify(given: string | ArrayLike<number>): Promise<State & { index: number; label: string | null; logits: Float32Array }>;
+  /** Ends the worker; what it is writing stops at the next token. */
   close(): Promise<void>;
 }
 

@@ -33,6 +33,14 @@ function id(token) {
   return token;
 }
 
+function seedBits(seed) {
+  const isWhole = typeof seed === "bigint" || Number.isSafeInteger(seed);
+  if (!isWhole || seed < 0 || seed >= 2n ** 64n) {
+    throw new RangeError(`seed is ${String(seed)}, expected a whole number from 0 to 2^64 - 1, above 2^53 - 1 a BigInt`);
+  }
+  return BigInt(seed);
+}
+
 function ids(tokens) {
   return tokens instanceof Uint32Array ? tokens : Uint32Array.from(tokens, id);
 }
@@ -205,8 +213,7 @@ export class Sampler {
     this.model = model;
     // All of them are as many as there are, however many more a publisher states.
     const k = Math.min(whole("topK", topK, 0, Number.MAX_SAFE_INTEGER), model.about.vocab);
-    const bits = BigInt.asUintN(64, BigInt(seed));
-    const numbers = [temperature, k, topP, minP, repetitionPenalty, bits];
+    const numbers = [temperature, k, topP, minP, repetitionPenalty, seedBits(seed)];
     this.#handle = engine.make("sampler_open", handle, ...numbers);
   }
 

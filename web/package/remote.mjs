@@ -49,6 +49,7 @@ export class Remote {
     if (worker.on) {
       worker.on("message", hear);
       worker.on("error", fail);
+      worker.on("exit", (code) => fail(`its thread left with ${code}`));
     } else {
       worker.onmessage = (event) => hear(event.data);
       worker.onerror = (event) => fail(event);
@@ -93,6 +94,8 @@ export class Remote {
   }
 
   async close() {
+    // What is being written stops at the next token.
+    for (const id of this.#waiting.keys()) this.#worker.postMessage({ halt: id });
     try {
       if (!this.#ended) await this.#ask("close", {});
     } finally {

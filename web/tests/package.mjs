@@ -102,6 +102,9 @@ for (const build of builds()) {
   line(() => [...session.generate({ n: -1 })], /n is -1/);
   line(() => [...session.generate({ n: 2 ** 31 })], /n is 2147483648, expected a whole number from 0 to 2147483647/);
   line(() => model.sampler({ topK: 1.5 }), /topK is 1.5, expected a whole number from 0 to 9007199254740991/);
+  for (const seed of [-1, -1n, 1.5, 2 ** 53, 2n ** 64n, NaN, null, "7"]) {
+    line(() => model.sampler({ seed }), new RegExp(`^seed is ${seed}, expected a whole number from 0 to 2`));
+  }
   line(() => session.classify([1]), /classes/);
   const other = (await load(bytes, { build })).sampler();
   for (const wrong of [undefined, {}, session]) line(() => other.sample(wrong), /a session of its own model/);
@@ -187,6 +190,21 @@ await gone.load(bytes);
 await assert.rejects(gone.generate(PROMPT, { n: 10_000_000 }), /the worker has ended: a fault of the thread/);
 await assert.rejects(gone.generate(PROMPT), /the worker has ended/);
 await gone.close();
+
+// As does one whose thread leaves.
+const left = await connect(new Worker(`
+  import("${url("worker.mjs")}").then(() => setTimeout(() => process.exit(3), 100));
+`, { eval: true }));
+await left.load(bytes);
+await assert.rejects(left.generate(PROMPT, { n: 10_000_000 }), /the worker has ended: its thread left with 3/);
+await left.close();
+
+// Closing waits for nothing that is being written.
+const closing = await connect();
+await closing.load(bytes);
+const endless = closing.generate(PROMPT, { n: 1_000_000_000 });
+await closing.close();
+assert.equal((await endless).why, "stopped");
 
 // In a worker.
 const remote = await connect();
