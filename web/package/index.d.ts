@@ -77,7 +77,7 @@ export class Model {
   session(): Session;
   sampler(settings?: Sampling): Sampler;
   /** Tokens of a text or of UTF-8; with what the model has before texts unless `starts` is false. */
-  encode(text: string | Uint8Array, options?: { starts?: boolean }): Uint32Array;
+  encode(text: string | ArrayBuffer | ArrayBufferView, options?: { starts?: boolean }): Uint32Array;
   /** The bytes of a token, which need not be whole characters. */
   bytes(token: number): Uint8Array;
   decode(tokens: Iterable<number>): string;
@@ -112,7 +112,7 @@ export class Session {
   logits(): Float32Array;
   /** The index of the greatest, the lowest among equals. */
   argmax(): number;
-  /** Forgets everything, takes in tokens, and gives their class. */
+  /** Forgets everything, takes in tokens, and gives their class. Tokens that are refused change nothing. */
   classify(tokens: ArrayLike<number>): number;
   /** The tokens that follow. The last one is not taken in. */
   generate(options?: GenerateOptions): Generator<Piece, void, void>;
@@ -121,7 +121,7 @@ export class Session {
   reset(): void;
   /** The state, which any session of the same model goes on from, on any machine. */
   save(): Uint8Array;
-  restore(state: ArrayBufferView): void;
+  restore(state: ArrayBuffer | ArrayBufferView): void;
   close(): void;
 }
 
@@ -172,7 +172,7 @@ export interface Done extends Part {
 export class Remote {
   /** As `load`; bytes that a Blob or URL names are read in the worker. A relative URL is one of the page. */
   load(source: Blob | ArrayBuffer | ArrayBufferView | URL | string, options?: Omit<LoadOptions, "signal">): Promise<State & { about: About }>;
-  /** What follows a prompt. `Part`s have been told before; the result has what came after the last. */
+  /** What follows a prompt. With `more`, `Part`s are told before, and the result has what came after the last; without it the result has all. */
   generate(prompt: string | ArrayLike<number>, settings?: RemoteSettings): Promise<Done>;
   /** The class of a text or of tokens. */
   classify(given: string | ArrayLike<number>): Promise<State & { index: number; label: string | null; logits: Float32Array }>;

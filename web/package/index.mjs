@@ -1,59 +1,36 @@
 // Models of atome: load, text to tokens, sessions, text. `index.d.ts` says what each takes and gives.
 
 import { Engine } from "./engine.mjs";
+import { decoder, id, ids, octets, sampling, utf8, whole } from "./given.mjs";
 import { fill } from "./source.mjs";
 
 export { builds } from "./engine.mjs";
 export { connect } from "./remote.mjs";
 
-/** The bytes of a text, or of JSON. */
-function utf8(text) {
-  return new TextEncoder().encode(text);
-}
-
+/** The bytes of JSON. */
 function configBytes(config) {
   if (config === undefined || config === null) return new Uint8Array();
   if (typeof config === "string") return utf8(config);
-  if (config instanceof ArrayBuffer) return new Uint8Array(config);
-  return ArrayBuffer.isView(config) ? config : utf8(JSON.stringify(config));
-}
-
-function whole(name, value, least, most = 0x7fff_ffff) {
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} is ${value}, expected a whole number from ${least} to ${most}`);
-  }
-  return value;
-}
-
-/** A token id. WebAssembly would take another number for what is none. */
-function id(token) {
-  if (!Number.isInteger(token) || token < 0 || token > 0xffff_ffff) {
-    throw new RangeError(`${String(token)} is no token id, expected a whole number from 0 to 4294967295`);
-  }
-  return token;
-}
-
-function seedBits(seed) {
-  const isWhole = typeof seed === "bigint" || Number.isSafeInteger(seed);
-  if (!isWhole || seed < 0 || seed >= 2n ** 64n) {
-    throw new RangeError(`seed is ${String(seed)}, expected a whole number from 0 to 2^64 - 1, above 2^53 - 1 a BigInt`);
-  }
-  return BigInt(seed);
-}
-
-function ids(tokens) {
-  return tokens instanceof Uint32Array ? tokens : Uint32Array.from(tokens, id);
+  const isBytes = config instanceof ArrayBuffer || ArrayBuffer.isView(config);
+  return isBytes ? octets("config", config) : utf8(JSON.stringify(config));
 }
 
 export async function load(source, { config, sessions = 1, context = 0, build, wasm, signal, progress } = {}) {
   whole("sessions", sessions, 1);
   whole("context", context, 0);
   const engine = await Engine.start({ build, wasm });
-  const bytes = await fill(engine, source, { signal, progress });
-  const handle = engine.lend(configBytes(config), (at, length) =>
-    engine.make("model_open", bytes, at, length, sessions, context),
-  );
-  return new Model(engine, handle);
+  try {
+    const bytes = await fill(engine, source, { signal, progress });
+    const handle = engine.lend(configBytes(config), (at, length) =>
+      engine.make("model_open", bytes, at, length, sessions, context),
+    );
+    return new Model(engine, handle);
+  } catch (fault) {
+    const place = source instanceof Response ? source.url : source;
+    const isNamed = (typeof place === "string" && place !== "") || place instanceof URL;
+    if (!isNamed || fault.name === "AbortError" || fault.message.includes(String(place))) throw fault;
+    throw new Error(`${place}: ${fault.message}`, { cause: fault });
+  }
 }
 
 export class Model {
@@ -81,7 +58,8 @@ export class Model {
   }
 
   sampler(settings = {}) {
-    return new Sampler(this.#engine, this, this.#open, { ...this.about.sampling, ...settings });
+    const given = sampling(settings, this.about.sampling, this.about.vocab);
+    return new Sampler(this.#engine, this, this.#engine.make("sampler_open", this.#open, ...given));
   }
 
   #speaks() {
@@ -90,7 +68,7 @@ export class Model {
 
   encode(text, { starts = true } = {}) {
     this.#speaks();
-    const given = typeof text === "string" ? utf8(text) : text;
+    const given = typeof text === "string" ? utf8(text) : octets("the text", text);
     const found = this.#engine.lend(given, (at, length) =>
       this.#engine.ask("text_encode", this.#open, at, length, starts ? 1 : 0),
     );
@@ -103,10 +81,10 @@ export class Model {
   }
 
   decode(tokens) {
-    const decoder = new TextDecoder();
+    const characters = decoder();
     let text = "";
-    for (const token of tokens) text += decoder.decode(this.bytes(token), { stream: true });
-    return text + decoder.decode();
+    for (const token of tokens) text += characters.decode(this.bytes(token), { stream: true });
+    return text + characters.decode();
   }
 
   close() {
@@ -156,8 +134,13 @@ export class Session {
 
   classify(tokens) {
     if (this.model.about.classes === null) throw new Error("the model has no classes");
+    const given = ids(tokens);
+    const { vocab } = this.model.about;
+    const wrong = given.find((token) => token >= vocab);
+    if (wrong !== undefined) throw new RangeError(`token id ${wrong} is not below the vocabulary size ${vocab}`);
+    if (!given.length) throw new RangeError("there are no tokens to classify");
     this.reset();
-    this.prefill(tokens);
+    this.prefill(given);
     return this.argmax();
   }
 
@@ -174,7 +157,7 @@ export class Session {
   }
 
   restore(state) {
-    this.#engine.lend(state, (at, length) => this.#engine.act("session_restore", this.handle, at, length));
+    this.#engine.lend(octets("the state", state), (at, length) => this.#engine.act("session_restore", this.handle, at, length));
   }
 
   /** The tokens that continue the session, each with its text as far as characters are whole. */
@@ -182,13 +165,13 @@ export class Session {
     const own = sampler ?? this.model.sampler(settings);
     const speaks = this.model.about.text;
     const stops = new Set(ends ? this.model.about.ends : []);
-    const decoder = new TextDecoder();
+    const characters = decoder();
     try {
       for (let left = whole("n", n, 0); left > 0; left -= 1) {
         const token = own.sample(this);
         if (stops.has(token)) return;
         const bytes = speaks ? this.model.bytes(token) : new Uint8Array();
-        yield { token, text: decoder.decode(bytes, { stream: true }) };
+        yield { token, text: characters.decode(bytes, { stream: true }) };
         // Nobody asks what follows the last token.
         if (left > 1) this.step(token);
       }
@@ -208,13 +191,10 @@ export class Sampler {
   #engine;
   #handle;
 
-  constructor(engine, model, handle, { temperature, topK, topP, minP, repetitionPenalty, seed = 0 }) {
+  constructor(engine, model, handle) {
     this.#engine = engine;
+    this.#handle = handle;
     this.model = model;
-    // All of them are as many as there are, however many more a publisher states.
-    const k = Math.min(whole("topK", topK, 0, Number.MAX_SAFE_INTEGER), model.about.vocab);
-    const numbers = [temperature, k, topP, minP, repetitionPenalty, seedBits(seed)];
-    this.#handle = engine.make("sampler_open", handle, ...numbers);
   }
 
   get #open() {

@@ -37,7 +37,16 @@ export class Remote {
       if (message.ready) return begun.resolve();
       const asked = this.#waiting.get(message.id);
       if (!asked) return;
-      if (message.more) return asked.more(message.more);
+      if (message.more) {
+        try {
+          return asked.more(message.more);
+        } catch (fault) {
+          // Whoever asked hears of it, and nothing more is done for them.
+          worker.postMessage({ halt: message.id });
+          this.#waiting.delete(message.id);
+          return asked.reject(fault);
+        }
+      }
       this.#waiting.delete(message.id);
       if (message.fault !== undefined) asked.reject(new Error(message.fault));
       else asked.resolve(message.done);
@@ -85,8 +94,17 @@ export class Remote {
     return this.#ask("load", { source: named(source), options }, (more) => progress?.(more.done, more.all));
   }
 
-  generate(prompt, { more, signal, ...settings } = {}) {
-    return this.#ask("generate", { prompt, ...settings }, more, signal);
+  async generate(prompt, { more, signal, ...settings } = {}) {
+    const given = { prompt, ...settings };
+    if (more) return this.#ask("generate", given, more, signal);
+    // Nobody hears of the parts: the whole comes at the end.
+    const all = { tokens: [], text: "" };
+    const keep = (part) => {
+      all.tokens.push(...(part.tokens ?? []));
+      all.text += part.text ?? "";
+    };
+    const done = await this.#ask("generate", given, keep, signal);
+    return { ...done, tokens: [...all.tokens, ...done.tokens], text: all.text + done.text };
   }
 
   classify(given) {

@@ -11,7 +11,7 @@ async function open(source, signal) {
   }
   if (source instanceof Blob) return { size: source.size, stream: source.stream() };
   if (source instanceof Response) {
-    if (!source.ok) throw new Error(`${source.url} answers ${source.status}`);
+    if (!source.ok) throw new Error(`${source.url || "the model's response"} answers ${source.status}`);
     // Of a body that was compressed on the way the length is another one.
     const length = source.headers.has("content-encoding") ? null : source.headers.get("content-length");
     if (length !== null && source.body) return { size: Number(length), stream: source.body };
@@ -31,6 +31,7 @@ async function file(name) {
   const fs = await import("node:fs");
   // Which says what is wrong with a path.
   await fs.promises.access(path, fs.constants.R_OK);
+  if (!(await fs.promises.stat(path)).isFile()) throw new Error("expected a file, found something else");
   return fs.openAsBlob(path);
 }
 

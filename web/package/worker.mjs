@@ -2,6 +2,7 @@
 
 import { load } from "./index.mjs";
 import { Ends } from "./ends.mjs";
+import { decoder, whole } from "./given.mjs";
 
 /** Milliseconds of work between two looks at what was asked meanwhile. */
 const SLICE_MS = 25;
@@ -27,7 +28,7 @@ let model = null;
 let session = null;
 /** The last token that was chosen, where the session has not taken it in. */
 let pending = [];
-let decoder = null;
+let characters = null;
 
 function begin() {
   if (!model) throw new Error("there is no model");
@@ -71,7 +72,7 @@ async function write(sampler, { n, stop, ignoreEnds }, { tell, isStopped }) {
     written += 1;
     pending = [token];
     more.tokens.push(token);
-    more.text += ends.push(model.about.text ? decoder.decode(model.bytes(token), { stream: true }) : "");
+    more.text += ends.push(model.about.text ? characters.decode(model.bytes(token), { stream: true }) : "");
     if (ends.isMet) {
       why = "text";
       break;
@@ -101,11 +102,12 @@ const work = {
 
   async generate({ prompt, goOn = false, n = 100, stop = [], ignoreEnds = false, ...choices }, hearing) {
     begin();
+    whole("n", n, 0);
     if (!goOn) {
       session.reset();
       pending = [];
     }
-    if (!goOn || !decoder) decoder = new TextDecoder();
+    if (!goOn || !characters) characters = decoder();
     const starts = session.position === 0;
     const given = typeof prompt === "string" ? model.encode(prompt, { starts }) : prompt;
     const tokens = [...pending, ...given];
@@ -132,7 +134,7 @@ const work = {
       session?.close();
       model?.close();
     } finally {
-      session = model = decoder = null;
+      session = model = characters = null;
       pending = [];
     }
     return {};

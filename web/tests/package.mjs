@@ -59,6 +59,8 @@ for (const build of builds()) {
     assert.equal(write({ n: 80, temperature: 1.5, topK, topP: 0.9, minP: 0.01 }), told("-n", "80", ...hot), `top-k ${topK}`);
   }
   assert.deepEqual(write({ n: 0 }), PROMPT);
+  // An option that is not defined is not given.
+  assert.equal(write({ n: 40, temperature: undefined, topP: undefined, seed: undefined }), write({ n: 40 }));
 
   // States and forks go on as their session does.
   const session = model.session();
@@ -75,7 +77,12 @@ for (const build of builds()) {
   assert.deepEqual(fork.logits(), session.logits());
   const most = session.logits().reduce((best, x, i, all) => (x > all[best] ? i : best), 0);
   assert.equal(session.argmax(), most);
-  assert.equal(model.decode(model.encode("né 🌍")), "né 🌍");
+  for (const text of ["né 🌍", "\ufeffa"]) {
+    assert.equal(model.decode(model.encode(text)), text);
+    assert.deepEqual(model.encode(new TextEncoder().encode(text).buffer), model.encode(text));
+  }
+  fork.restore(state.buffer.slice(state.byteOffset, state.byteOffset + state.byteLength));
+  assert.equal(fork.position, PROMPT.length);
 
   // Faults are one line each, and nothing has changed.
   const line = (call, words) => assert.throws(call, (fault) => words.test(fault.message) && !fault.message.includes("\n"));
@@ -102,6 +109,12 @@ for (const build of builds()) {
   line(() => [...session.generate({ n: -1 })], /n is -1/);
   line(() => [...session.generate({ n: 2 ** 31 })], /n is 2147483648, expected a whole number from 0 to 2147483647/);
   line(() => model.sampler({ topK: 1.5 }), /topK is 1.5, expected a whole number from 0 to 9007199254740991/);
+  line(() => model.sampler({ temperature: null }), /^temperature is null, expected a number/);
+  line(() => model.sampler({ topP: "0.5" }), /^topP is 0.5, expected a number/);
+  line(() => model.sampler({ tempreature: 1 }), /^there is no setting tempreature, expected one of temperature/);
+  line(() => model.encode([104, 105]), /^the text is object, expected an ArrayBuffer/);
+  line(() => session.restore("state"), /^the state is string, expected an ArrayBuffer/);
+  line(() => session.prefill(5), /^5 is no list of token ids/);
   for (const seed of [-1, -1n, 1.5, 2 ** 53, 2n ** 64n, NaN, null, "7"]) {
     line(() => model.sampler({ seed }), new RegExp(`^seed is ${seed}, expected a whole number from 0 to 2`));
   }
@@ -126,7 +139,10 @@ for (const build of builds()) {
     await rejected(large, {}, new RegExp(`has ${Number(size)} bytes, expected .* at most 2147483647`));
   }
   await rejected(new Response("", { status: 404 }), {}, /404/);
+  await rejected(new Response("", { status: 404 }), {}, /^the model's response answers 404/);
   await rejected("/there/is/no/model", {}, /model/);
+  await rejected(folder, {}, /expected a file, found something else/);
+  await rejected(path.resolve(folder, "package.json"), {}, /package\.json: /);
   await rejected(7, {}, /a model comes from/);
 
   // What the bytes of a file were in is freed, whether they did not come, were no model, or were one: what one round of these
@@ -228,6 +244,12 @@ const more = (part) => { text += part.text ?? ""; };
 const done = await remote.generate(PROMPT, { n: 300, seed: 7, more });
 assert.equal(text + done.text, told("-n", "300", "--seed", "7"));
 assert.deepEqual([done.why, done.written, done.read], ["length", 300, PROMPT.length]);
+// Nobody who does not listen loses what was told.
+const whole = await remote.generate(PROMPT, { n: 300, seed: 7 });
+assert.equal(PROMPT + whole.text, told("-n", "300", "--seed", "7"));
+assert.equal(whole.tokens.length, 300);
+await assert.rejects(remote.generate(PROMPT, { more: () => { throw new Error("a fault of who listens"); } }), /a fault of who listens/);
+await assert.rejects(remote.generate(PROMPT, { n: -1 }), /n is -1/);
 // Greed goes on where it stopped.
 const greedy = { temperature: 0, more };
 text = PROMPT;
