@@ -23,6 +23,15 @@ mod straight {
     );
 }
 
+mod straight_in_blocks {
+    atome_embed::include_model!(
+        "../../runtime/default.safetensors",
+        cpu = "portable",
+        block = 7,
+        straight = ["blocks.*.router", "blocks.0.wv"]
+    );
+}
+
 /// The logits after each prefix of the text, by the runtime.
 fn expected(tokens: &[u32]) -> Vec<Vec<u32>> {
     let options = Options {
@@ -94,9 +103,11 @@ fn portable_kernels_and_blocks_have_the_runtimes_bits() {
 fn matrices_as_code_have_the_runtimes_bits() {
     with_room(|| {
         agrees!(straight);
+        agrees!(straight_in_blocks);
     });
     // They are no data any more.
     const { assert!(straight::Model::WEIGHTS < whole::Model::WEIGHTS) };
+    const { assert!(straight_in_blocks::Model::WEIGHTS < straight::Model::WEIGHTS) };
 }
 
 #[test]

@@ -173,14 +173,28 @@ impl At<'_> {
         quote!(kernels::#name(#(#buffers,)* #(#dims,)* #(#scalars,)*);)
     }
 
+    /// A product that became code, which is that of one token.
     fn straight(&self, call: &KernelCall, number: usize) -> TokenStream {
         let name = format_ident!("straight_{number}");
-        let [_, x, out] = &call.operands[..] else {
-            return TokenStream::new();
-        };
-        let (x, out) = (self.address(x), self.address(out));
+        let (x, out) = (
+            self.address(&call.operands[1]),
+            self.address(&call.operands[2]),
+        );
         let scales = call.scalars.iter().map(scalar);
-        quote!(#name(&*#x.cast(), &mut *#out.cast() #(, #scales)*);)
+        let [_, cols, more @ ..] = &call.dims[..] else {
+            unreachable!("a product has rows and columns");
+        };
+        let [tokens, out_stride] = more else {
+            return quote!(#name(&*#x.cast(), &mut *#out.cast() #(, #scales)*););
+        };
+        let [tokens, cols, out_stride] = [tokens, cols, out_stride].map(|value| dim(*value));
+        quote! {
+            for row in 0..(#tokens) as usize {
+                let x = #x.cast::<f32>().add(row * #cols);
+                let out = #out.cast::<f32>().add(row * #out_stride);
+                #name(&*x.cast(), &mut *out.cast() #(, #scales)*);
+            }
+        }
     }
 
     fn top_k(&self, top: &TopKCall) -> TokenStream {

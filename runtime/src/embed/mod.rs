@@ -37,6 +37,9 @@ use quote::quote;
 /// What offsets in the weights and in a model's memory are multiples of, in bytes.
 pub const ALIGN: usize = 16;
 
+/// Most tokens of [`Settings::block`].
+pub const MAX_BLOCK: usize = 4096;
+
 /// How a model becomes source.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -52,7 +55,7 @@ pub struct Settings {
     /// The instruction sets there are kernels for, the best first; the compiler takes the first that its target has.
     /// [`Isa::Portable`] is always among them.
     pub isas: Vec<Isa>,
-    /// Names of matrices, or of several with a `*` at the end, that become code: an addition or a subtraction for each
+    /// Names of matrices, or of several with a `*` for any letters, that become code: an addition or a subtraction for each
     /// weight that is not 0.
     pub straight: Vec<String>,
 }

@@ -25,8 +25,11 @@ struct Matrix {
 
 /// Whether a name is one that was asked for.
 fn is_meant(asked: &str, name: &str) -> bool {
-    match asked.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
+    match asked.split_once('*') {
+        Some((start, end)) => {
+            let rest = name.strip_prefix(start);
+            rest.is_some_and(|rest| rest.ends_with(end))
+        }
         None => name == asked,
     }
 }
