@@ -147,11 +147,15 @@ impl Session {
     }
 
     fn check(&self, tokens: &[u32]) -> Result<(), RunError> {
-        if tokens.is_empty() {
-            return Err(RunError::EmptyPrompt);
+        self.check_tokens(tokens)?;
+        self.check_lost()
+    }
+
+    fn check_tokens(&self, tokens: &[u32]) -> Result<(), RunError> {
+        match tokens.is_empty() {
+            true => Err(RunError::EmptyPrompt),
+            false => self.model.inner.check_ids(tokens),
         }
-        self.check_lost()?;
-        self.model.inner.check_ids(tokens)
     }
 
     pub(crate) fn check_lost(&self) -> Result<(), RunError> {
@@ -279,11 +283,12 @@ impl Session {
     /// Forgets everything, takes in `tokens` and gives the class they belong to.
     ///
     /// # Errors
-    /// If the model has no classifier head; otherwise as [`Session::prefill`].
+    /// If the model has no classifier head; otherwise as [`Session::prefill`]. Where tokens are refused, nothing has changed.
     pub fn classify(&mut self, tokens: &[u32]) -> Result<u32, RunError> {
         if self.model.classes().is_none() {
             return Err(RunError::NotAClassifier);
         }
+        self.check_tokens(tokens)?;
         self.reset();
         self.prefill(tokens)?;
         Ok(self.argmax())

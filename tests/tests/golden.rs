@@ -83,6 +83,14 @@ fn classifiers_agree_with_every_golden_on_every_backend() {
                     run.name
                 );
             }
+            // What is refused changes nothing.
+            let before = (session.position(), runs::bits(session.logits()));
+            for refused in [&[][..], &[1, model.vocab() as u32]] {
+                session
+                    .classify(refused)
+                    .expect_err("no tokens of the model");
+                assert_eq!((session.position(), runs::bits(session.logits())), before);
+            }
         }
     }
 }

@@ -82,6 +82,8 @@ int main(int argc, char **argv) {
         uint32_t class_;
         must(atome_session_classify(given, tokens, 7, &class_));
         printf("class %" PRIu32 "\n", class_);
+        const uint32_t wrong[] = {1, UINT32_MAX};
+        if (atome_session_classify(given, wrong, 2, &class_) != ATOME_REFUSED || atome_session_position(given) != 7) return 1;
     }
     atome_session_close(given);
     atome_session_close(inside);

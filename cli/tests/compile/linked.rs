@@ -60,6 +60,11 @@ static void classify_NAME(const uint32_t *tokens, size_t count) {
     run_NAME(tokens, count);
     if (NAME_classify(&model, tokens, count, &class_index) != NAME_OK) exit(6);
     if (class_index != NAME_argmax(&model) || class_index >= NAME_CLASSES) exit(7);
+    /* What is refused changes nothing. */
+    const uint32_t wrong[2] = {0, NAME_VOCAB};
+    if (NAME_classify(&model, wrong, 2, &class_index) != NAME_TOKEN) exit(8);
+    if (NAME_classify(&model, wrong, 0, &class_index) != NAME_EMPTY) exit(9);
+    if (model.position != count || class_index != NAME_argmax(&model)) exit(10);
 }
 "#;
 

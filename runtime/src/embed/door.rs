@@ -152,6 +152,23 @@ impl Door<'_> {
         let [ids, logits, argmax] = [ids, logits, argmax].map(Literal::usize_unsuffixed);
         let count = Literal::usize_unsuffixed(self.plan.tensor(ports.logits).bytes / 4);
         quote! {
+            /// Whether there are tokens, and each is one of the model's.
+            fn check<T>(tokens: &[T]) -> ::core::result::Result<(), Error>
+            where
+                T: ::core::marker::Copy + ::core::convert::Into<u32>,
+            {
+                if tokens.is_empty() {
+                    return ::core::result::Result::Err(Error::Empty);
+                }
+                for token in tokens {
+                    let id: u32 = ::core::convert::Into::into(*token);
+                    if id as usize >= Model::VOCAB {
+                        return ::core::result::Result::Err(Error::Token { id });
+                    }
+                }
+                ::core::result::Result::Ok(())
+            }
+
             impl<'m> Model<'m> {
                 /// A model that has seen nothing.
                 #[must_use]
@@ -197,17 +214,9 @@ impl Door<'_> {
                 where
                     T: ::core::marker::Copy + ::core::convert::Into<u32>,
                 {
-                    if tokens.is_empty() {
-                        return ::core::result::Result::Err(Error::Empty);
-                    }
+                    check(tokens)?;
                     if self.is_lost {
                         return ::core::result::Result::Err(Error::Lost);
-                    }
-                    for token in tokens {
-                        let id: u32 = ::core::convert::Into::into(*token);
-                        if id as usize >= Self::VOCAB {
-                            return ::core::result::Result::Err(Error::Token { id });
-                        }
                     }
                     let memory = self.memory.0.as_mut_ptr();
                     let mut count = 0;
@@ -267,11 +276,12 @@ impl Door<'_> {
                 /// Forgets everything, takes in tokens and gives the class that they belong to, below [`Model::CLASSES`].
                 ///
                 /// # Errors
-                /// As [`Model::prefill`].
+                /// As [`Model::prefill`]. Where tokens are refused, nothing has changed.
                 pub fn classify<T>(&mut self, tokens: &[T]) -> ::core::result::Result<u32, Error>
                 where
                     T: ::core::marker::Copy + ::core::convert::Into<u32>,
                 {
+                    check(tokens)?;
                     self.reset();
                     match self.prefill(tokens) {
                         ::core::result::Result::Ok(_) => ::core::result::Result::Ok(self.argmax()),

@@ -122,19 +122,29 @@ static inline uint32_t name_argmax(const name_model *model) {
     return index;
 }
 
-/** Takes in tokens; name_logits are then those that follow the last one. */
-static inline enum name_status name_prefill(name_model *model, const uint32_t *tokens, size_t count) {
+/** Whether there are tokens, and each is one of the model's. */
+static inline enum name_status name_check(const uint32_t *tokens, size_t count) {
     size_t i;
     if (count == 0) {
         return NAME_EMPTY;
-    }
-    if (model->is_lost) {
-        return NAME_NOT_FINITE;
     }
     for (i = 0; i < count; i++) {
         if (tokens[i] >= NAME_VOCAB) {
             return NAME_TOKEN;
         }
+    }
+    return NAME_OK;
+}
+
+/** Takes in tokens; name_logits are then those that follow the last one. */
+static inline enum name_status name_prefill(name_model *model, const uint32_t *tokens, size_t count) {
+    const enum name_status status = name_check(tokens, count);
+    size_t i;
+    if (status != NAME_OK) {
+        return status;
+    }
+    if (model->is_lost) {
+        return NAME_NOT_FINITE;
     }
     for (i = 0; i < count; i++) {
         const uint32_t window = @WINDOW;
@@ -170,7 +180,10 @@ const CLASSIFY: &str = "
 /** Forgets everything, takes in tokens and writes the class that they belong to. */
 static inline enum name_status name_classify(
     name_model *model, const uint32_t *tokens, size_t count, uint32_t *class_index) {
-    enum name_status status;
+    enum name_status status = name_check(tokens, count);
+    if (status != NAME_OK) {
+        return status;
+    }
     name_reset(model);
     status = name_prefill(model, tokens, count);
     if (status == NAME_OK) {
