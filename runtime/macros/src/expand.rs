@@ -1,6 +1,6 @@
 use crate::parse::Args;
-use atome::checkpoint;
 use atome::embed::{EmbedError, Weights, embed};
+use atome::{LoadError, PrepareError, checkpoint};
 use proc_macro2::TokenStream;
 use quote::quote;
 use std::error::Error;
@@ -33,17 +33,35 @@ pub(crate) fn expand(args: &Args, folder: &Path) -> syn::Result<TokenStream> {
         );
         return Err(syn::Error::new(args.model.span(), message));
     }
-    let model = checkpoint::load(&path, config.as_deref());
-    let model = model.map_err(|e| syn::Error::new(args.model.span(), in_one_line(&e)))?;
+    let at = |key: &str| args.spans.get(key).copied();
+    let at = |key: &str| at(key).unwrap_or_else(|| args.model.span());
+    let model = checkpoint::load(&path, config.as_deref()).map_err(|e| {
+        let message = in_one_line(&e);
+        let of_config = config
+            .as_ref()
+            .is_some_and(|config| message.contains(&*config.to_string_lossy()));
+        let key = if of_config { "config" } else { "" };
+        syn::Error::new(at(key), message)
+    })?;
     let embedded = embed(&model, &args.settings).map_err(|e| {
-        let span = match (&e, args.straight) {
-            (EmbedError::Straight { .. }, Some(span)) => span,
-            _ => args.model.span(),
+        let key = match &e {
+            EmbedError::Straight { .. } => "straight",
+            EmbedError::Load(LoadError::Prepare(cause)) => match cause {
+                PrepareError::Context { .. } | PrepareError::NoContext { .. } => "context",
+                PrepareError::Activations { .. } => "activations",
+                _ => "",
+            },
+            _ => "",
         };
-        syn::Error::new(span, in_one_line(&e))
+        syn::Error::new(at(key), in_one_line(&e))
     })?;
     let source = embedded.source(Weights::Literal);
-    let read = [Some(&path), config.as_ref()].into_iter().flatten();
+    // What stands beside the model is its config where none is given.
+    let beside =
+        Some(path.with_extension("json")).filter(|beside| config.is_none() && beside.is_file());
+    let read = [Some(&path), config.as_ref(), beside.as_ref()]
+        .into_iter()
+        .flatten();
     let read = read.filter_map(|path| path.to_str());
     let read = read.map(|path| LitStr::new(path, args.model.span()));
     Ok(quote! {

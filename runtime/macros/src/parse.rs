@@ -1,19 +1,21 @@
-use atome::embed::Settings;
+use atome::embed::{MAX_BLOCK, Settings};
 use atome_spec::{Activation, Isa, Packing};
 use proc_macro2::Span;
+use quote::quote;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Ident, LitInt, LitStr, Token, bracketed};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token, bracketed};
 
 /// What the macro was given.
 pub(crate) struct Args {
     pub(crate) model: LitStr,
     pub(crate) config: Option<LitStr>,
     pub(crate) settings: Settings,
-    /// Where the names of matrices stand.
-    pub(crate) straight: Option<Span>,
+    /// Where values stand, by their keys.
+    pub(crate) spans: BTreeMap<String, Span>,
 }
 
 const KEYS: &str = "config, block, cpu, straight, packing, activations, context";
@@ -30,23 +32,19 @@ impl Parse for Args {
             model,
             config: None,
             settings: Settings::default(),
-            straight: None,
+            spans: BTreeMap::new(),
         };
-        let mut seen: Vec<String> = Vec::new();
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
             if input.is_empty() {
                 break;
             }
             let key: Ident = input.parse()?;
-            if seen.iter().any(|other| key == other) {
-                return Err(syn::Error::new(
-                    key.span(),
-                    format!("expected `{key}` once"),
-                ));
-            }
-            seen.push(key.to_string());
             input.parse::<Token![=]>()?;
+            if args.spans.insert(key.to_string(), input.span()).is_some() {
+                let message = format!("expected `{key}` once");
+                return Err(syn::Error::new(key.span(), message));
+            }
             args.value(&key, input)?;
         }
         Ok(args)
@@ -58,13 +56,12 @@ impl Args {
         let settings = &mut self.settings;
         match &*key.to_string() {
             "config" => self.config = Some(input.parse()?),
-            "block" => settings.block = count(input)?,
-            "context" => settings.context = Some(count(input)?),
+            "block" => settings.block = count(input, MAX_BLOCK)?,
+            "context" => settings.context = Some(count(input, u32::MAX as usize)?),
             "cpu" => settings.isas = vec![named::<Isa>(input)?],
             "packing" => settings.packing = Some(named::<Packing>(input)?),
-            "activations" => settings.activations = Some(named::<Activation>(input)?),
+            "activations" => settings.activations = Some(activations(input)?),
             "straight" => {
-                self.straight = Some(input.span());
                 let list;
                 bracketed!(list in input);
                 let names = Punctuated::<LitStr, Token![,]>::parse_terminated(&list)?;
@@ -79,15 +76,37 @@ impl Args {
     }
 }
 
-/// A number from 1 on.
-fn count(input: ParseStream<'_>) -> syn::Result<usize> {
-    let literal: LitInt = input.parse()?;
-    match literal.base10_parse() {
-        Ok(0) => Err(syn::Error::new(
-            literal.span(),
-            "expected a number from 1 on, found 0",
-        )),
-        other => other,
+/// A number from 1 to the most that there may be.
+fn count(input: ParseStream<'_>, most: usize) -> syn::Result<usize> {
+    let at = input.span();
+    let given: Expr = input.parse()?;
+    let number = match &given {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(literal),
+            ..
+        }) => literal.base10_parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| {
+        let found = quote!(#given);
+        syn::Error::new(
+            at,
+            format!("expected a whole number from 1 to {most}, found `{found}`"),
+        )
+    })
+}
+
+/// What products multiply, in the words of the command's option.
+fn activations(input: ParseStream<'_>) -> syn::Result<Activation> {
+    let literal: LitStr = input.parse()?;
+    match &*literal.value() {
+        "f32" => Ok(Activation::F32),
+        "int8" => Ok(Activation::I8),
+        other => {
+            let message = format!("expected f32 or int8, found `{other}`");
+            Err(syn::Error::new(literal.span(), message))
+        }
     }
 }
 
@@ -143,7 +162,26 @@ mod tests {
                 "expected one of config, block, cpu, straight, packing, activations, context, found `blocks`",
             ),
             ("\"m\", block = 3, block = 4", "expected `block` once"),
-            ("\"m\", block = 0", "expected a number from 1 on, found 0"),
+            (
+                "\"m\", block = 0",
+                "expected a whole number from 1 to 4096, found `0`",
+            ),
+            (
+                "\"m\", block = -1",
+                "expected a whole number from 1 to 4096, found `- 1`",
+            ),
+            (
+                "\"m\", block = 99999999999999999999",
+                "expected a whole number from 1 to 4096, found `99999999999999999999`",
+            ),
+            (
+                "\"m\", context = \"4\"",
+                "expected a whole number from 1 to 4294967295, found `\"4\"`",
+            ),
+            (
+                "\"m\", activations = \"i9\"",
+                "expected f32 or int8, found `i9`",
+            ),
         ] {
             assert_eq!(told(text), message, "{text}");
         }

@@ -7,6 +7,14 @@ use atome_kernels::packing::PackError;
 use atome_spec::{Activation, Tier};
 use std::io;
 
+/// What the option has for activations.
+const fn words(activation: Activation) -> &'static str {
+    match activation {
+        Activation::F32 => "f32",
+        Activation::I8 => "int8",
+    }
+}
+
 /// Why a model that was read cannot be made ready to run: what was asked for, memory, kernels, threads.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +37,9 @@ pub enum PrepareError {
     },
     /// Activations that the model does not allow.
     #[error(
-        "expected the model's activations, {found}, found that {asked} was asked for: it does not leave them open"
+        "expected the model's activations, {}, found that {} was asked for: it does not leave them open",
+        words(*found),
+        words(*asked)
     )]
     Activations {
         /// What was asked for.
