@@ -205,6 +205,8 @@ pub(crate) enum Failure {
         path.display()
     )]
     TakenIn { path: PathBuf },
+    #[error("expected a folder, found the file `{}`", path.display())]
+    NoFolder { path: PathBuf },
     #[error(
         "another command writes `{}` now: wait for it, or choose another output",
         path.display()

@@ -109,12 +109,16 @@ fn what_cannot_be_compiled_is_said_in_a_line() {
         }
     }
     fixture.write("file", b"somebody's");
-    let said = fixture.run(&["compile", "lm.bin", "--target", "rust", "--out", "file"]);
-    assert_eq!(
-        (said.code, said.err.lines().count()),
-        (Some(2), 1),
-        "{said:?}"
-    );
+    for (target, out) in [("rust", "file"), ("native", "file"), ("native", "file/sub")] {
+        let said = fixture.run(&["compile", "lm.bin", "--target", target, "--out", out]);
+        assert_eq!(
+            (said.code, said.err.lines().count()),
+            (Some(2), 1),
+            "{said:?}"
+        );
+        let expected = "expected a folder, found the file `file`";
+        assert!(said.err.contains(expected), "{said:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use atome_kernels::{Tier, available};
 use std::fmt::Write;
 use std::fs;
 use std::process::Command;
+use std::thread;
 
 /// Targets whose Rust this machine's compiler checks, and the edition that each is tried in.
 fn targets() -> &'static [(&'static str, &'static str)] {
@@ -23,23 +24,29 @@ fn targets() -> &'static [(&'static str, &'static str)] {
 
 #[test]
 fn rust_compiles_without_a_warning() {
-    let fixture = Fixture::new();
-    for (target, edition) in targets() {
-        let mut modules = String::new();
-        for (i, kind) in kinds().iter().enumerate() {
-            let text = code(&fixture, kind, target, &["--as", "rust"]);
-            assert_eq!(text.matches("#[unsafe(no_mangle)]").count(), 1, "{text}");
-            writeln!(modules, "pub mod kernel{i} {{\n{text}\n}}").unwrap();
+    thread::scope(|scope| {
+        for (target, edition) in targets() {
+            scope.spawn(|| rust_of_all_kernels_compiles(target, edition));
         }
-        fs::write(fixture.path("lib.rs"), modules).unwrap();
-        let mut rustc = Command::new("rustc");
-        rustc.args(["--crate-type", "lib", "--emit", "metadata"]);
-        rustc.args(["-D", "warnings", "--edition", edition, "lib.rs"]);
-        let output = rustc.current_dir(fixture.path("")).output().unwrap();
-        let err = String::from_utf8_lossy(&output.stderr);
-        let is_clean = output.status.success();
-        assert!(is_clean, "{target}, edition {edition}: {err}");
+    });
+}
+
+fn rust_of_all_kernels_compiles(target: &str, edition: &str) {
+    let fixture = Fixture::new();
+    let mut modules = String::new();
+    for (i, kind) in kinds().iter().enumerate() {
+        let text = code(&fixture, kind, target, &["--as", "rust"]);
+        assert_eq!(text.matches("#[unsafe(no_mangle)]").count(), 1, "{text}");
+        writeln!(modules, "pub mod kernel{i} {{\n{text}\n}}").unwrap();
     }
+    fs::write(fixture.path("lib.rs"), modules).unwrap();
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--crate-type", "lib", "--emit", "metadata"]);
+    rustc.args(["-D", "warnings", "--edition", edition, "lib.rs"]);
+    let output = rustc.current_dir(fixture.path("")).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    let is_clean = output.status.success();
+    assert!(is_clean, "{target}, edition {edition}: {err}");
 }
 
 /// Prints the bits of what a kernel makes of fixed inputs. `KERNEL` is its symbol.

@@ -7,13 +7,13 @@ use crate::failure::Failure;
 use crate::{config, output, place};
 use atome::atomic_file::WriteFileError;
 use atome::checkpoint::{self, Checkpoint};
-use atome::embed::{Settings, Weights, embed};
+use atome::embed::{MAX_BLOCK, Settings, Weights, embed};
 use atome_codegen::emit::rust;
 use atome_spec::{Activation, Packing, Target};
 use clap::Args;
 use name::Name;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Compile a model into an object file and a header, or into a Rust crate, that need nothing else
@@ -23,7 +23,7 @@ use std::str::FromStr;
 /// logits`. Files are written whole or not at all.
 #[derive(Debug, Args)]
 pub(crate) struct CompileArgs {
-    /// Model: a packed safetensors container, ATOME01, ATOME02, ATOMECL01, BIT2, GGUF
+    /// Model: a packed safetensors container, ATOME01, ATOME02, ATOMECL01, BIT2, GGUF, or a directory of float weights
     model: PathBuf,
 
     /// The model's dimensions; if not given, the `.json` file beside the model with the same stem
@@ -53,8 +53,8 @@ pub(crate) struct CompileArgs {
     #[arg(long, value_name = "N", value_parser = block, allow_negative_numbers = true)]
     block: Option<usize>,
 
-    /// Matrices of a crate that become code, such as head or blocks.0.*: an addition or subtraction for each weight that is
-    /// not 0
+    /// Matrices of a crate that become code, such as head, blocks.0.* or blocks.*.wv: an addition or subtraction for each
+    /// weight that is not 0
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     straight: Vec<String>,
 
@@ -83,12 +83,23 @@ pub(crate) struct CompileArgs {
     quiet: bool,
 }
 
-/// Most tokens of a block.
-const MAX_BLOCK: usize = 4096;
-
 fn block(text: &str) -> Result<usize, String> {
     let tokens = text.parse().ok().filter(|n| (1..=MAX_BLOCK).contains(n));
     tokens.ok_or_else(|| format!("expected a whole number from 1 to {MAX_BLOCK}"))
+}
+
+/// Makes the folders that there are not.
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    let file = path.ancestors().find(|above| above.is_file());
+    if let Some(file) = file {
+        return Err(Failure::NoFolder {
+            path: file.to_owned(),
+        });
+    }
+    std::fs::create_dir_all(path).map_err(|cause| {
+        let path = path.to_owned();
+        WriteFileError { path, cause }.into()
+    })
 }
 
 /// What is compiled for.
@@ -185,10 +196,7 @@ impl CompileArgs {
         for (path, _) in &compiled.files {
             place::keep_inputs(path, &self.model, self.config.as_deref())?;
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(|cause| WriteFileError {
-                    path: folder.to_owned(),
-                    cause,
-                })?;
+                make_folder(folder)?;
             }
         }
         let taken = |path| Failure::TakenIn { path };

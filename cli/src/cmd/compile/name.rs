@@ -63,21 +63,81 @@ const WORDS: &[&str] = &[
     "yield",
 ];
 
-/// Headers of C, which a model's own would hide.
+/// Headers of C, of POSIX and of C libraries, which a model's own would hide.
 const HEADERS: &[&str] = &[
+    "aio",
+    "alloca",
+    "ar",
+    "argz",
     "assert",
+    "byteswap",
     "complex",
+    "cpio",
+    "crypt",
     "ctype",
+    "dirent",
+    "dlfcn",
+    "elf",
+    "endian",
+    "envz",
+    "err",
     "errno",
+    "error",
+    "execinfo",
+    "fcntl",
+    "features",
     "fenv",
     "float",
+    "fmtmsg",
+    "fnmatch",
+    "fstab",
+    "ftw",
+    "gconv",
+    "getopt",
+    "glob",
+    "gnu_versions",
+    "grp",
+    "iconv",
+    "ieee754",
+    "ifaddrs",
     "inttypes",
     "iso646",
+    "langinfo",
+    "lastlog",
+    "libgen",
+    "libintl",
     "limits",
+    "link",
     "locale",
+    "malloc",
     "math",
+    "mcheck",
+    "memory",
+    "mntent",
+    "monetary",
+    "mqueue",
+    "ndbm",
+    "netdb",
+    "nl_types",
+    "obstack",
+    "paths",
+    "poll",
+    "printf",
+    "pthread",
+    "pty",
+    "pwd",
+    "regex",
+    "regexp",
+    "resolv",
+    "sched",
+    "search",
+    "semaphore",
     "setjmp",
+    "sgtty",
+    "shadow",
     "signal",
+    "spawn",
+    "stab",
     "stdalign",
     "stdarg",
     "stdatomic",
@@ -90,12 +150,32 @@ const HEADERS: &[&str] = &[
     "stdlib",
     "stdnoreturn",
     "string",
+    "strings",
+    "stropts",
+    "syscall",
+    "sysexits",
+    "syslog",
+    "tar",
+    "termio",
+    "termios",
     "tgmath",
+    "thread_db",
     "threads",
     "time",
+    "trace",
+    "ttyent",
     "uchar",
+    "ucontext",
+    "ulimit",
+    "unistd",
+    "utime",
+    "utmp",
+    "utmpx",
+    "values",
+    "wait",
     "wchar",
     "wctype",
+    "wordexp",
 ];
 
 /// A name in C and in Rust.
@@ -110,6 +190,10 @@ impl FromStr for Name {
         let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if !starts || !s.chars().all(is_part) {
             return Err("expected lower-case letters, digits and _, a letter first".to_owned());
+        }
+        // Of these POSIX has constants: `R_OK`, `W_OK`.
+        if s.len() == 1 {
+            return Err("expected two characters or more".to_owned());
         }
         if WORDS.contains(&s) || HEADERS.contains(&s) {
             return Err("it is a word of Rust or a header of C".to_owned());
@@ -143,6 +227,7 @@ mod tests {
             ("1B.safetensors", "model_1b"),
             ("final.bin", "model_final"),
             ("math.gguf", "model_math"),
+            ("w.bin", "model_w"),
             ("é.bin", "model__"),
             ("/", "model_"),
         ] {
@@ -152,10 +237,12 @@ mod tests {
 
     #[test]
     fn a_name_is_one_in_both_languages() {
-        for name in ["water", "atome_944k", "a"] {
+        for name in ["water", "atome_944k", "ab"] {
             assert_eq!(name.parse::<Name>().unwrap().0, name);
         }
-        for name in ["", "1st", "Water", "a-b", "_a", "type", "stdint", "time"] {
+        for name in [
+            "", "1st", "Water", "a-b", "_a", "type", "stdint", "time", "features", "w",
+        ] {
             assert!(name.parse::<Name>().is_err(), "{name}");
         }
     }
