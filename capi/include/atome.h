@@ -33,7 +33,8 @@ enum {
     ATOME_BAD_MODEL = 2,
     /* The machine cannot run the model: no memory, or not the CPU that was asked for. */
     ATOME_CANNOT_RUN = 3,
-    /* A model or session does not do what was asked of it: a token that is not in the vocabulary, no free session. */
+    /* A model or session does not do what was asked of it: no token, or one that is not in the vocabulary; no free session; memory
+     * or a state of another size than its own; settings of a sampler that are out of their range. */
     ATOME_REFUSED = 4,
     /* A fault of this library. Objects of the call can be closed, and are good for nothing else. */
     ATOME_FAULT = 5
@@ -87,7 +88,7 @@ atome_status tern_matrix_pack(tern_packing packing, const int8_t *trits, size_t 
 size_t tern_quantized_words(size_t tokens, size_t cols);
 
 /* Activations as int8: each row by its greatest magnitude, which becomes 127, half to even. A row has its scale and the sum of its
- * codes. */
+ * codes. Of a row with a number that is not finite the scale is NaN, and so is what is multiplied by it. */
 atome_status tern_quantize(const float *x, size_t tokens, size_t cols, uint32_t *q, size_t words, float *scales, int32_t *sums);
 
 /* Scales of the calls below and of tern_embed_packed are finite; others are refused. A product or a quantisation of no tokens has no results: it
@@ -234,7 +235,7 @@ atome_status atome_sampler_open(const atome_model *model, const atome_sampling *
 /* Closes a sampler; null is none. */
 void atome_sampler_close(atome_sampler *sampler);
 
-/* Chooses the token that follows; the session does not take it in yet. */
+/* Chooses the token that follows; the session does not take it in yet. Before the first token all logits are 0, so that any may be. */
 atome_status atome_sampler_sample(atome_sampler *sampler, const atome_session *session, uint32_t *token);
 
 /* Notes a token that the session took in and that this sampler did not choose, for the repetition penalty. */

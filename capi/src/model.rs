@@ -26,6 +26,9 @@ pub(crate) unsafe extern "C" fn atome_model_load(
             (path, text("config", config)?, self::options(options)?)
         };
         let path = path.ok_or_else(|| Failure::argument("`path` is null"))?;
+        if path.is_empty() {
+            return Err(Failure::argument("`path` is empty"));
+        }
         let loaded = Model::load(Path::new(path), config.map(Path::new), &options)?;
         place.write(Box::into_raw(Box::new(loaded)));
         Ok(())

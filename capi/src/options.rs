@@ -66,6 +66,11 @@ fn word<T: FromStr<Err: fmt::Display>>(
     argument: &str,
     word: Option<&str>,
 ) -> Result<Option<T>, Failure> {
-    let named = word.map(str::parse).transpose();
-    named.map_err(|fault| Failure::argument(format_args!("`{argument}`: {fault}")))
+    let named = word.map(|word| {
+        let named = word.parse();
+        named.map_err(|fault| {
+            Failure::argument(format_args!("`{argument}`: {fault}, found `{word}`"))
+        })
+    });
+    named.transpose()
 }

@@ -2,7 +2,7 @@
 
 use crate::lent::{place, reference, reference_mut};
 use crate::session::Handle;
-use crate::status::{Status, answer, call};
+use crate::status::{Failure, Status, answer, call};
 use atome::sampler::{Sampler, Sampling};
 use atome::{Model, RunError};
 
@@ -112,7 +112,11 @@ pub(crate) unsafe extern "C" fn atome_sampler_sample(
         };
         let logits = handle.session.logits();
         if logits.len() != chooser.vocab {
-            return Err(RunError::OtherModel { session: 0 }.into());
+            return Err(Failure::argument(format_args!(
+                "`session` has {} logits, expected the {} of the sampler's model",
+                logits.len(),
+                chooser.vocab
+            )));
         }
         place.write(chooser.sampler.sample(logits));
         Ok(())
@@ -125,9 +129,14 @@ pub(crate) unsafe extern "C" fn atome_sampler_sample(
 pub(crate) unsafe extern "C" fn atome_sampler_saw(sampler: *mut Chooser, token: u32) -> Status {
     call(|| {
         // SAFETY: the caller vouches for a sampler.
-        unsafe { reference_mut("sampler", sampler)? }
-            .sampler
-            .saw(token);
+        let chooser = unsafe { reference_mut("sampler", sampler)? };
+        if token as usize >= chooser.vocab {
+            return Err(Failure::argument(format_args!(
+                "`token` is {token}, expected one below {}",
+                chooser.vocab
+            )));
+        }
+        chooser.sampler.saw(token);
         Ok(())
     })
 }
