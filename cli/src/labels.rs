@@ -11,6 +11,8 @@ use std::path::Path;
 const MOST_COLUMNS: usize = 16;
 /// Most bytes of a name in the head of a column.
 const COLUMN: usize = 6;
+/// Characters of a name in a table.
+const MOST_NAME: usize = 40;
 
 /// What is wrong with a file of labelled texts.
 pub(crate) fn fault(path: &Path, fault: DatasetError) -> Failure {
@@ -77,30 +79,43 @@ pub(crate) fn table(report: &Report) -> String {
             100.0 * report.others_flagged,
         );
     }
-    let names = report
+    let names: Vec<String> = report
         .classes
         .iter()
-        .map(|class| class.name.chars().count());
-    let width = names.max().unwrap_or(0).max(5);
+        .map(|class| shown(&class.name))
+        .collect();
+    let width = names.iter().map(|name| name.chars().count()).max();
+    let width = width.unwrap_or(0).max(5);
     let _ = writeln!(out, "{:width$}  texts  precision  recall      F1", "class");
-    for class in &report.classes {
+    for (name, class) in names.iter().zip(&report.classes) {
         let _ = writeln!(
             out,
-            "{:width$}  {:>5}  {:>9.4}  {:>6.4}  {:>6.4}",
-            class.name, class.texts, class.precision, class.recall, class.f1,
+            "{name:width$}  {:>5}  {:>9.4}  {:>6.4}  {:>6.4}",
+            class.texts, class.precision, class.recall, class.f1,
         );
     }
     if report.classes.len() <= MOST_COLUMNS {
         let short = |name: &str| name.chars().take(COLUMN).collect::<String>();
-        let heads = report
-            .classes
+        let heads = names
             .iter()
-            .map(|class| format!(" {:>COLUMN$}", short(&class.name)));
+            .map(|name| format!(" {:>COLUMN$}", short(name)));
         let _ = writeln!(out, "{:width$} {}", "", heads.collect::<String>());
-        for (class, row) in report.classes.iter().zip(&report.confusion) {
+        for (name, row) in names.iter().zip(&report.confusion) {
             let cells: String = row.iter().map(|n| format!(" {n:>COLUMN$}")).collect();
-            let _ = writeln!(out, "{:width$} {cells}", class.name);
+            let _ = writeln!(out, "{name:width$} {cells}");
         }
     }
     out
+}
+
+/// A name as far as a table has room for it.
+fn shown(name: &str) -> String {
+    match name.chars().count() > MOST_NAME {
+        true => name
+            .chars()
+            .take(MOST_NAME - 2)
+            .chain("..".chars())
+            .collect(),
+        false => name.to_owned(),
+    }
 }

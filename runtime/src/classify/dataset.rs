@@ -87,6 +87,12 @@ pub enum DatasetFault {
     /// A line without a label.
     #[error("expected a label, found an empty one")]
     NoLabel,
+    /// A label that is more than a line, or speaks to a terminal.
+    #[error("expected a label without control characters, found {found}")]
+    LabelControls {
+        /// The label, escaped.
+        found: String,
+    },
     /// Bytes that are no hexadecimal digits.
     #[error("expected bytes of two hexadecimal digits each, found {found}")]
     Hex {
@@ -223,14 +229,19 @@ fn text_of(line: &[u8]) -> Result<&str, DatasetFault> {
 /// The label and the text of a line of JSON.
 fn json(line: &str, encoding: Encoding) -> Result<(String, Vec<u8>), DatasetFault> {
     let fault = |found: String| DatasetFault::Json { found };
-    let line: Line = serde_json::from_str(line).map_err(|e| fault(crate::error::one_line(&e)))?;
+    let line: Line = serde_json::from_str(line).map_err(|e| {
+        // It knows of one line alone.
+        let said = crate::error::one_line(&e);
+        let column = said.replace(" at line 1 column ", " at column ");
+        fault(column)
+    })?;
     let text = match (line.text, line.hex, encoding) {
         (Some(text), None, Encoding::Text) => text.into_bytes(),
         (Some(text), None, Encoding::Hex) | (None, Some(text), _) => bytes_of(&text)?,
         (Some(_), Some(_), _) => return Err(fault("both `text` and `hex`".to_owned())),
         (None, None, _) => return Err(fault("neither `text` nor `hex`".to_owned())),
     };
-    Ok((line.label, text))
+    Ok((checked_label(&line.label)?, text))
 }
 
 /// The label and the text of a line with a tab between them.
@@ -240,7 +251,19 @@ fn separated(line: &str, encoding: Encoding) -> Result<(String, Vec<u8>), Datase
         Encoding::Text => text.as_bytes().to_vec(),
         Encoding::Hex => bytes_of(text)?,
     };
-    Ok((label.to_owned(), text))
+    Ok((checked_label(label)?, text))
+}
+
+fn checked_label(label: &str) -> Result<String, DatasetFault> {
+    if label.is_empty() {
+        return Err(DatasetFault::NoLabel);
+    }
+    match label.chars().any(char::is_control) {
+        true => Err(DatasetFault::LabelControls {
+            found: format!("{label:?}"),
+        }),
+        false => Ok(label.to_owned()),
+    }
 }
 
 fn bytes_of(text: &str) -> Result<Vec<u8>, DatasetFault> {
@@ -267,10 +290,9 @@ fn collected(
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     let mut warnings = Warnings::default();
     for (label, text) in &found {
-        match (label.is_empty(), text.is_empty()) {
-            (true, _) => return Err(DatasetFault::NoLabel),
-            (false, true) => warnings.empty += 1,
-            (false, false) => _ = numbers.insert(label, 0),
+        match text.is_empty() {
+            true => warnings.empty += 1,
+            false => _ = numbers.insert(label, 0),
         }
     }
     let count = numbers.len();
@@ -364,7 +386,23 @@ mod tests {
                 b"a\tx\nb x\n",
                 "line 2: expected a label, a tab and a text, found no tab",
             ),
-            (b"\tx\n", "expected a label, found an empty one"),
+            (b"\tx\n", "line 1: expected a label, found an empty one"),
+            (
+                b"a\tx\n{\"label\":\"b\\nc\",\"text\":\"x\"}\n",
+                "line 2: expected a label, a tab and a text, found no tab",
+            ),
+            (
+                b"{\"label\":\"b\\nc\",\"text\":\"x\"}",
+                "line 1: expected a label without control characters, found \"b\\nc\"",
+            ),
+            (
+                b"a\x1b[31m\tx\n",
+                "line 1: expected a label without control characters, found \"a\\u{1b}[31m\"",
+            ),
+            (
+                b"{\"label\":\"a\",\"text\":\"x\"}\n{\"text\":\"x\"}",
+                "line 2: expected {\"label\": \"..\", \"text\": \"..\"}, found missing field `label` at column 12",
+            ),
             (
                 b"{\"label\":\"a\"}",
                 "line 1: expected {\"label\": \"..\", \"text\": \"..\"}, found neither `text` nor `hex`",

@@ -131,7 +131,8 @@ impl Report {
         Self {
             texts: counts.texts,
             accuracy: share(counts.right, counts.texts),
-            macro_f1: f1s.iter().sum::<f64>() / f1s.len().max(1) as f64,
+            // Of none the sum is -0.0.
+            macro_f1: f1s.iter().fold(0.0, |sum, f1| sum + f1) / f1s.len().max(1) as f64,
             bits: counts.bits / counts.texts.max(1) as f64,
             coverage: share(counts.sure, counts.texts),
             accuracy_when_sure: share(counts.sure_right, counts.sure),
