@@ -11,7 +11,7 @@ use super::stream::{Run, Stream};
 use atome::tokenizer::Tokenizer;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
-use std::path::{PathBuf, absolute};
+use std::path::{self, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// A loaded model, which any number of threads may use at once.
@@ -34,6 +34,14 @@ enum Source {
     Default,
 }
 
+/// A path that is one in another process too.
+fn placed(path: PathBuf) -> PyResult<PathBuf> {
+    path::absolute(&path).map_err(|cause| {
+        let message = format_args!("path `{}`: {cause}", path.display());
+        Failure::argument(message).into()
+    })
+}
+
 impl Model {
     fn open(source: Source, given: Option<&Bound<'_, PyDict>>, py: Python<'_>) -> PyResult<Model> {
         let given = match given {
@@ -41,7 +49,7 @@ impl Model {
             None => PyDict::new(py),
         };
         let (options, config) = options(&given)?;
-        let config = config.map(absolute).transpose()?;
+        let config = config.map(placed).transpose()?;
         if let Some(config) = &config {
             given.set_item("config", config)?;
         }
@@ -79,7 +87,7 @@ impl Model {
     #[new]
     #[pyo3(signature = (path, **options))]
     fn new(py: Python<'_>, path: PathBuf, options: Option<&Bound<'_, PyDict>>) -> PyResult<Model> {
-        Model::open(Source::Path(absolute(path)?), options, py)
+        Model::open(Source::Path(placed(path)?), options, py)
     }
 
     /// The model inside the package: a small one of bytes, trained on one book.
@@ -178,6 +186,14 @@ impl Model {
     /// The text of tokens, with U+FFFD for bytes that are not UTF-8.
     fn detokenize(&self, py: Python<'_>, tokens: &Bound<'_, PyAny>) -> PyResult<String> {
         let tokens = ids(tokens)?;
+        let vocab = self.model.vocab();
+        if let Some(token) = tokens.iter().find(|token| **token as usize >= vocab) {
+            let said = format_args!(
+                "token {token} is out of range: the vocabulary has ids 0 to {}",
+                vocab - 1
+            );
+            return Err(Failure::argument(said).into());
+        }
         let text = py.detach(|| Ok::<_, Failure>(self.tokenizer()?.decode(&tokens)))?;
         Ok(text)
     }

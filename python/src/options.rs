@@ -3,6 +3,7 @@
 use super::error::Failure;
 use atome::Options;
 use atome::tune::Tuning;
+use atome_spec::Activation;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -46,7 +47,7 @@ pub(super) fn options(given: &Bound<'_, PyDict>) -> PyResult<(Options, Option<Pa
             "backend" => options.backend = word(&key, &value)?,
             "cpu" => options.tier = Some(word(&key, &value)?),
             "packing" => options.packing = Some(word(&key, &value)?),
-            "activations" => options.activations = Some(word(&key, &value)?),
+            "activations" => options.activations = Some(activations(&key, &value)?),
             "threads" => options.threads = Some(count(&key, &value, 1)?),
             "sessions" => options.sessions = count(&key, &value, 0)?,
             "block" => options.block = count(&key, &value, 1)?,
@@ -80,6 +81,19 @@ pub(super) fn word<T: FromStr<Err: fmt::Display>>(
     let named = word.parse();
     named
         .map_err(|fault| Failure::argument(format_args!("`{key}`: {fault}, found `{word}`")).into())
+}
+
+/// What products multiply, in the words of the command.
+fn activations(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Activation> {
+    let word: String = value.extract()?;
+    match word.as_str() {
+        "f32" => Ok(Activation::F32),
+        "int8" => Ok(Activation::I8),
+        _ => Err(Failure::argument(format_args!(
+            "`{key}` is `{word}`, expected `f32` or `int8`"
+        ))
+        .into()),
+    }
 }
 
 /// A whole number of `least` or more.

@@ -11,6 +11,7 @@ use atome::format::{self, ContainerOptions, QuantizedTensor, ScaleRule};
 use atome::graph::Graph;
 use atome::tensor::EmbeddingType;
 use atome_spec::Activation;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::path::{Path, PathBuf};
@@ -33,11 +34,26 @@ const NAMES: [&str; 9] = [
 ];
 
 /// What is packed.
-#[derive(FromPyObject)]
 pub(super) enum Weights<'py> {
     /// A safetensors file in memory.
     Bytes(Bound<'py, PyBytes>),
     Path(PathBuf),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Weights<'py> {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = given.cast::<PyBytes>() {
+            return Ok(Weights::Bytes(bytes.to_owned()));
+        }
+        given.extract().map(Weights::Path).map_err(|_| {
+            let found = given.get_type();
+            PyTypeError::new_err(format!(
+                "`weights`: expected arrays by name, a path, or the bytes of a safetensors file, found {found}"
+            ))
+        })
+    }
 }
 
 /// How it is packed.

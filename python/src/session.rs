@@ -14,7 +14,7 @@ const BLOCK: usize = 2048;
 
 /// A sequence of tokens over a model: what it remembers, and the logits that follow.
 ///
-/// Several threads may use one; each waits for the others.
+/// Several threads may use one; each waits for the others, of a long prompt for 2,048 tokens at a time.
 #[pyclass(frozen, module = "atome")]
 pub(super) struct Session {
     session: Mutex<atome::Session>,

@@ -1,8 +1,10 @@
 //! How tokens are chosen, and when a text ends: the keywords of `generate`, `stream` and `Sampler`.
 
+use super::error::Failure;
 use super::options::{count, unknown};
 use atome::sampler::{Sampler, Sampling};
 use atome::{Model, RunError};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -52,7 +54,15 @@ impl Choice {
             "repetition_penalty" => sampling.repetition_penalty = value.extract()?,
             "frequency_penalty" => sampling.frequency_penalty = value.extract()?,
             "presence_penalty" => sampling.presence_penalty = value.extract()?,
-            "seed" => sampling.seed = value.extract()?,
+            "seed" => {
+                sampling.seed = value.extract().map_err(|fault: PyErr| {
+                    if !fault.is_instance_of::<PyOverflowError>(value.py()) {
+                        return fault;
+                    }
+                    let expected = "expected a whole number from 0 to 2^64 - 1";
+                    Failure::argument(format_args!("`seed` is {value}, {expected}")).into()
+                })?;
+            }
             "logit_bias" => {
                 let pairs = value.cast::<PyDict>()?.iter();
                 self.biases = pairs
@@ -73,11 +83,16 @@ impl Choice {
             Some(config) => config.sampling(Sampling::default()),
             None => Sampling::default(),
         };
-        let greedy = given
-            .map(|given| given.get_item("greedy"))
-            .transpose()?
-            .flatten();
-        if greedy.is_some_and(|greedy| greedy.is_truthy().unwrap_or(false)) {
+        let said = |key: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+            let value = given.map(|given| given.get_item(key)).transpose()?;
+            Ok(value.flatten().filter(|value| !value.is_none()))
+        };
+        let greedy = said("greedy")?.map(|greedy| greedy.extract::<bool>());
+        if greedy.transpose()? == Some(true) {
+            if said("temperature")?.is_some() {
+                let message = "`greedy` and `temperature`: expected one of them";
+                return Err(Failure::argument(message).into());
+            }
             sampling = Sampling {
                 repetition_penalty: sampling.repetition_penalty,
                 ..Sampling::GREEDY

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Pieces that are made before somebody who wants to stop is listened to.
 const PIECES: usize = 16;
+/// Tokens without text of their own that make an empty piece.
+const WITHOUT_TEXT: usize = 256;
 
 /// What follows a prompt: an iterator of pieces of text, or of token ids.
 #[pyclass(frozen, module = "atome")]
@@ -86,7 +88,10 @@ impl Run {
     }
 
     fn piece(&mut self) -> Result<Option<Piece>, Failure> {
-        while self.session.is_some() {
+        for _ in 0..WITHOUT_TEXT {
+            if self.session.is_none() {
+                return Ok(None);
+            }
             let token = self.token()?;
             let Some(text) = &mut self.text else {
                 return Ok(token.map(Piece::Token));
@@ -99,7 +104,7 @@ impl Run {
                 return Ok(Some(Piece::Text(piece)));
             }
         }
-        Ok(None)
+        Ok(Some(Piece::Text(String::new())))
     }
 
     /// The next token; `None` where the text ends.
@@ -146,14 +151,15 @@ impl Stream {
         }
     }
 
-    /// The next parts, at most so many; fewer at the end.
+    /// The next parts, at most so many; fewer at the end. One may be empty, where text is long in coming.
     fn pieces(&self, py: Python<'_>, most: usize) -> PyResult<Vec<Piece>> {
+        // Before there is something that an interruption would lose.
+        py.check_signals()?;
         let pieces = py.detach(|| {
             let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
             let next = std::iter::from_fn(|| run.next().transpose());
             next.take(most).collect::<Result<_, Failure>>()
         })?;
-        py.check_signals()?;
         Ok(pieces)
     }
 
@@ -191,7 +197,12 @@ impl Stream {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let piece = self.pieces(py, 1)?.pop();
+        let piece = loop {
+            match self.pieces(py, 1)?.pop() {
+                Some(Piece::Text(text)) if text.is_empty() => {}
+                piece => break piece,
+            }
+        };
         let object = piece.map(|piece| match piece {
             Piece::Text(text) => Ok::<_, PyErr>(text.into_pyobject(py)?.into_any()),
             Piece::Token(token) => Ok(token.into_pyobject(py)?.into_any()),

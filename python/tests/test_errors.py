@@ -67,6 +67,12 @@ def test_requests_that_are_none(model: atome.Model) -> None:
         (lambda: model.classify("x"), atome.RunError, "the model has no classifier head"),
         (lambda: model.generate("x", temperature=-1.0), atome.RunError, "expected a finite temperature of 0 or more, found -1"),
         (lambda: model.generate("x", n=-1), atome.ArgumentError, "`n` is -1, expected a whole number of 0 or more"),
+        (lambda: model.generate("x", seed=-1), atome.ArgumentError, "`seed` is -1, expected a whole number from 0 to 2"),
+        (lambda: model.generate("x", seed=2**64), atome.ArgumentError, "`seed` is 18446744073709551616, expected"),
+        (lambda: model.generate("x", greedy=True, temperature=0.5), atome.ArgumentError, "`greedy` and `temperature`"),
+        (lambda: model.detokenize([65, 300]), atome.ArgumentError, "token 300 is out of range: the vocabulary has ids 0 to 255"),
+        (lambda: atome.Model(FILE, activations="i9"), atome.ArgumentError, "`activations` is `i9`, expected `f32` or `int8`"),
+        (lambda: atome.Model(""), atome.ArgumentError, "path ``: cannot make an empty path absolute"),
         (lambda: model.generate([1], stop="x"), atome.ArgumentError, "`stop` ends a text, the prompt is of token ids"),
         (lambda: model.generate("x", logit_bias={999: 1.0}), atome.RunError, "found 1 for token 999"),
         (lambda: model.tokenize([1]), atome.ArgumentError, "expected a text, found token ids"),
@@ -88,8 +94,10 @@ def test_keywords_that_are_none(model: atome.Model) -> None:
         (lambda: model.generate("x", tokens=3), "expected keywords of .*, found `tokens`"),
         (lambda: atome.Sampler(model, n=3), "expected keywords of .*, found `n`"),
         (lambda: model.generate(3), "not iterable"),
+        (lambda: atome.pack(5, "x.safetensors"), "^`weights`: expected arrays by name, a path, .*found <class 'int'>$"),
         (lambda: model.generate("x", seed="y"), "'str' object cannot be interpreted as an integer"),
         (lambda: model.step_batch([1], [1]), "'int' object is not an instance of 'Session'"),
     ]:
-        with pytest.raises(TypeError, match=message):
+        with pytest.raises(TypeError, match=message) as raised:
             call()
+        assert "\n" not in str(raised.value)

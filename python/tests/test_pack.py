@@ -110,3 +110,10 @@ def test_wrong_requests_are_told(tmp_path: pathlib.Path) -> None:
     with pytest.raises(atome.ArgumentError, match="`scale` is 0, expected a finite number above 0"):
         atome.quantize(matrix(2, 2, 1), scale=0.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_of_other_types_are_quantized() -> None:
+    numpy = pytest.importorskip("numpy")
+    for kind in ["float16", "float32", "float64", "int8"]:
+        trits, scale = atome.quantize(numpy.array([[1, -1, 0], [1, 1, -1]], kind), 1.0)
+        assert (trits.tolist(), scale) == ([[1, -1, 0], [1, 1, -1]], 1.0)

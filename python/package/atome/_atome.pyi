@@ -29,7 +29,7 @@ class Options(TypedDict, total=False):
     #: Tokens of a prompt that run at once (32).
     block: int
     no_multiply: bool
-    activations: Literal["f32", "i8"] | None
+    activations: Literal["f32", "int8"] | None
     packing: Literal["int2", "base3"] | None
     context: int | None
     #: Whether what `atome tune` found is used.

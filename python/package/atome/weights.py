@@ -149,7 +149,11 @@ def _shape(view: memoryview[Any]) -> tuple[int, ...]:
 
 def _floats(view: memoryview[Any]) -> array.array[float]:
     """Numbers of another type as f32, row by row."""
-    flat = _cast(view.tobytes(), view.format)
+    if 0 in _shape(view):
+        return array.array("f")
+    # Of halves `memoryview` knows no cast.
+    kind = view.format
+    flat: Any = struct.unpack(f"{view.nbytes // 2}e", view.tobytes()) if kind == "e" else _cast(view.tobytes(), kind)
     try:
         return array.array("f", flat)
     except OverflowError:
