@@ -43,7 +43,7 @@ impl Session {
             .graph()
             .states
             .iter()
-            .filter(|state| !state.cache);
+            .filter(|state| state.cache.is_none());
         states.filter_map(|state| {
             let is_it = |t: &&TensorInfo| t.section == Section::State && t.name == state.name;
             let tensor = inner.plan.tensors.iter().find(is_it)?;

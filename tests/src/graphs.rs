@@ -82,7 +82,7 @@ fn product(g: &mut Builder, rng: &mut Rng, name: &str, x: Rows, rows: usize) -> 
 }
 
 fn part(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
-    match rng.below(8) {
+    match rng.below(9) {
         0 => {
             let taps = 1 + rng.below(6) as usize;
             g.conv1d("conv", x, taps)
@@ -92,6 +92,7 @@ fn part(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
         3 => selective_scan(g, rng, x),
         4 => gated(g, rng, x),
         5 => heads(g, rng, x),
+        7 => attend(g, rng, x),
         6 => {
             let out = g.rows("shares", x.width());
             g.softmax("softmax", x, out, 1e-10);
@@ -132,6 +133,26 @@ fn attention(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
         let mix = g.call("mix", Op::AttnMix);
         mix.arg("chosen", chosen).arg("p", shares);
         mix.arg("values", values).arg("out", out);
+    });
+    out
+}
+
+/// Query heads that share the keys and values of fewer heads.
+fn attend(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
+    let [kv_heads, queries] = [3, 6].map(|most| 1 + rng.below(most) as usize);
+    let head_dim = rng.pick(&WIDTHS) as usize;
+    let row = kv_heads * head_dim;
+    let [q, k, v] = [("q", row * queries), ("k", row), ("v", row)]
+        .map(|(name, width)| g.linear(name, x, width));
+    let (keys, values) = (g.cache("keys", row, 1), g.cache("values", 1, row));
+    let out = g.rows("y", row * queries);
+    g.each_token(|g| {
+        let append = g.call("append", Op::AttendAppend);
+        append.arg("k", k).arg("v", v).size("head_dim", head_dim);
+        append.arg("keys", keys).arg("values", values);
+        let call = g.call("attend", Op::Attend);
+        call.arg("q", q).arg("keys", keys).arg("values", values);
+        call.arg("out", out).size("head_dim", head_dim);
     });
     out
 }

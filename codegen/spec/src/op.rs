@@ -111,6 +111,8 @@ pub enum Op {
     Hadamard,
     /// The gated delta rule of each head, and its output.
     GatedDelta,
+    /// Stores a position's key and value for [`Op::Attend`].
+    AttendAppend,
     /// Softmax attention of each query head over the cached positions.
     Attend,
 }
@@ -138,7 +140,7 @@ macro_rules! each_op {
             rms_quantize: RmsQuantize, rms_quantize_away: RmsQuantizeAway, conv_silu: ConvSilu, discretize: Discretize,
             selective_scan: SelectiveScan, residual: Residual, matmul: MatMul,
             matmul_f16: MatMulF16, matmul_i8: MatMulI8, l2_norm: L2Norm, head_norm: HeadNorm, rope: Rope, transpose: Transpose, hadamard: Hadamard,
-            gated_delta: GatedDelta, attend: Attend,
+            gated_delta: GatedDelta, attend_append: AttendAppend, attend: Attend,
         }
     };
 }

@@ -1,11 +1,8 @@
 //! The pieces of top-k causal attention over a cache, and the mix of the pathways.
-//!
-//! Keys lie in blocks of 16 positions, `[capacity / 16, d_head, 16]`, so that a lane is a cached
-//! position and the 16 partial sums of a dot product are 16 vectors: the fixed tree needs no
-//! shuffles, and a block is one stream.
 
-use super::{Lowering, any};
-use crate::ir::{Address, Buffer, Builder, Compare, Lanes, Size, UnaryOp, Value};
+use super::Lowering;
+use super::dots::{Dots, Lines};
+use crate::ir::{Address, Builder, Compare, Lanes, Size, UnaryOp, Value};
 use crate::op::{Bound, Content, Def, Dim, Dims, Form, dim, in_out, input, output};
 use crate::schedule::{Choice, Field, unrolled};
 use atome_spec::LANES;
@@ -126,6 +123,10 @@ fn lower_append(l: &mut Lowering<'_>) {
     });
 }
 
+/// Partial sums that are carried through a loop at once: with what is added up already, they fit the
+/// sixteen registers of half a vector each that AVX2 has.
+const TOGETHER: usize = 4;
+
 fn lower_scores(l: &mut Lowering<'_>) {
     let (d_head, len) = (l.dim("d_head"), l.dim("len"));
     let unroll = u64::from(l.schedule.unroll());
@@ -136,17 +137,18 @@ fn lower_scores(l: &mut Lowering<'_>) {
     let root = b.splat(root);
     let lanes = LANES as u64;
     b.for_loop(len.div_ceil(lanes), &[], |b, group, _| {
-        let dot = Dot {
+        let dots = Dots {
             q,
-            query: Address::at(0),
+            queries: vec![Address::at(0)],
             keys,
             block: Address::of(&[(group, block_len(&d_head))]),
+            lines: Lines::InOrder,
         };
-        let sum = match d_head.as_const() {
-            Some(n) if n <= unroll => dot.unrolled(b, n),
-            _ => dot.looped(b, &d_head),
+        let sums = match d_head.as_const() {
+            Some(n) if n <= unroll => dots.unrolled(b, n),
+            _ => dots.looped(b, &d_head, TOGETHER),
         };
-        let score = b.div(sum, root);
+        let score = b.div(sums[0], root);
         let score = finite_or_first(b, score);
         let positions = Address::of(&[(group, lanes.into())]);
         b.store(scores, positions, score, Lanes::All);
@@ -161,94 +163,6 @@ pub(super) fn finite_or_first(b: &mut Builder, score: Value) -> Value {
     let finite = b.compare(Compare::Le, magnitude, most);
     let infinity = b.f32_like(score, f32::INFINITY);
     b.select(finite, score, infinity)
-}
-
-/// Dot products of the query with the sixteen keys of a block at once.
-pub(super) struct Dot {
-    pub(super) q: Buffer,
-    /// The query's first element.
-    pub(super) query: Address,
-    pub(super) keys: Buffer,
-    /// The block's.
-    pub(super) block: Address,
-}
-
-/// Partial sums that are carried through a loop at once: with what is added up already, they fit the
-/// sixteen registers of half a vector each that AVX2 has.
-const TOGETHER: u64 = 4;
-
-impl Dot {
-    /// `sum + q[i] * keys[i]`, where `i` is the element at `at(stride)` for elements that lie
-    /// `stride` apart.
-    fn add_product(&self, b: &mut Builder, sum: Value, at: &dyn Fn(u64) -> Address) -> Value {
-        let query = b.load(self.q, self.query.clone().plus(&at(1)));
-        let query = b.splat(query);
-        let key = self.block.clone().plus(&at(LANES as u64));
-        let key = b.load_vector(self.keys, key, Lanes::All);
-        let product = b.mul(query, key);
-        b.add(sum, product)
-    }
-
-    /// All of `n` elements one by one.
-    fn unrolled(&self, b: &mut Builder, n: u64) -> Value {
-        tree(b, (0, 1), LANES as u64, &|b, first| {
-            let mut sum = b.splat_f32(0.0);
-            for i in (first..n).step_by(LANES) {
-                sum = self.add_product(b, sum, &|stride| Address::at(stride * i));
-            }
-            sum
-        })
-    }
-
-    /// In loops, for a head that is long or not known.
-    pub(super) fn looped(&self, b: &mut Builder, n: &Size) -> Value {
-        tree(b, (0, 1), TOGETHER, &|b, first| self.together(b, n, first))
-    }
-
-    /// The subtree over the partial sums `first`, `first + 4`, `first + 8` and `first + 12`.
-    fn together(&self, b: &mut Builder, n: &Size, first: u64) -> Value {
-        let lanes = LANES as u64;
-        let numbers: Vec<u64> = (first..lanes).step_by(TOGETHER as usize).collect();
-        let zero = b.splat_f32(0.0);
-        let zeros = vec![zero; numbers.len()];
-        let full = n.clone().div(lanes);
-        let mut sums = b.for_loop(full.clone(), &zeros, |b, i, sums| {
-            let add = |(&j, &sum): (&u64, &Value)| {
-                self.add_product(b, sum, &|stride| {
-                    Address::of(&[(i, (stride * lanes).into())]).offset(stride * j)
-                })
-            };
-            numbers.iter().zip(sums).map(add).collect()
-        });
-        let rest = n.clone().rem(lanes);
-        for (&j, sum) in numbers.iter().zip(&mut sums) {
-            let next = b.for_loop(any(rest.clone().sub(j), lanes), &[*sum], |b, _, sum| {
-                vec![self.add_product(b, sum[0], &|stride| {
-                    Address::at((full.clone() * lanes + j) * stride)
-                })]
-            });
-            *sum = next[0];
-        }
-        tree(b, (0, 1), sums.len() as u64, &|_, number| {
-            sums[number as usize]
-        })
-    }
-}
-
-/// The fixed tree over values that lie `step` apart from `first` on, `leaf` of each where they are `stop` apart. Depth
-/// first, few of them are alive at once.
-fn tree(
-    b: &mut Builder,
-    (first, step): (u64, u64),
-    stop: u64,
-    leaf: &dyn Fn(&mut Builder, u64) -> Value,
-) -> Value {
-    if step == stop {
-        return leaf(b, first);
-    }
-    let low = tree(b, (first, 2 * step), stop, leaf);
-    let high = tree(b, (first + step, 2 * step), stop, leaf);
-    b.add(low, high)
 }
 
 fn lower_mix(l: &mut Lowering<'_>) {

@@ -17,7 +17,8 @@
 //! | `selective_scan` | `discretize`, `selective_scan`, `residual` |
 //! | `softmax` | `softmax`, `argmax` |
 //! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
-//! | `attend` | `attend` |
+//! | `attend` | `attend_append`, `attend` |
+//! | `dots` | queries with keys, for `attn_scores` and `attend` |
 //! | `heads` | `l2_norm`, `head_norm`, `rope`, `transpose` |
 //! | `hadamard` | `hadamard` |
 //! | `gated_delta` | `gated_delta` |
@@ -29,6 +30,7 @@ mod attend;
 mod attention;
 mod conv1d;
 mod conv_silu;
+mod dots;
 mod elementwise;
 mod embed;
 mod gated_delta;
@@ -110,6 +112,7 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::Transpose => &heads::TRANSPOSE,
         Op::Hadamard => &hadamard::HADAMARD,
         Op::GatedDelta => &gated_delta::GATED_DELTA,
+        Op::AttendAppend => &attend::ATTEND_APPEND,
         Op::Attend => &attend::ATTEND,
     }
 }

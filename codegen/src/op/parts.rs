@@ -14,8 +14,8 @@ pub struct Parts {
     pub block: u64,
     /// Dimensions that have to be 1.
     pub alone: &'static [&'static str],
-    /// A dimension, and of how much of it a part reads what lies between its blocks once, where that is less than all it reads.
-    pub each: Option<(&'static str, u64)>,
+    /// A dimension, and that of which buffers are so long, where a part reads only as much of them as the first is.
+    pub used: Option<(&'static str, &'static str)>,
 }
 
 impl Parts {
@@ -25,7 +25,7 @@ impl Parts {
             dim,
             block: 1,
             alone: &[],
-            each: None,
+            used: None,
         }
     }
 
@@ -39,8 +39,8 @@ impl Parts {
         self.in_blocks(64)
     }
 
-    pub(crate) const fn each(mut self, dim: &'static str, much: u64) -> Parts {
-        self.each = Some((dim, much));
+    pub(crate) const fn used(mut self, dim: &'static str, of: &'static str) -> Parts {
+        self.used = Some((dim, of));
         self
     }
 

@@ -1,8 +1,34 @@
-use super::attention::place;
 use super::math::exp;
 use super::reduce::{Partials, max, sum};
 use atome_spec::LANES;
+use atome_spec::layout::{cached_key, cached_value};
 use atome_spec::numerics::ATTEND_CHUNK;
+
+/// Writes one token's key and value into the caches of [`attend`].
+///
+/// - `k`, `v`: `[kv_heads, head_dim]`; `slot`: the token's place, below `capacity`, a multiple of 64.
+/// - `keys`, `values`: `[kv_heads, capacity * head_dim]`, in the order of [`cached_key`] and [`cached_value`].
+///
+/// # Panics
+/// If a length is wrong, `capacity` no multiple of 64 or `slot` not below it.
+pub fn attend_append(
+    head_dim: usize,
+    [k, v]: [&[f32]; 2],
+    (capacity, slot): (usize, usize),
+    [keys, values]: [&mut [f32]; 2],
+) {
+    assert!(capacity.is_multiple_of(ATTEND_CHUNK), "capacity {capacity}");
+    assert!(slot < capacity, "slot {slot} of {capacity}");
+    assert_eq!(v.len(), k.len(), "length of v");
+    assert_eq!(keys.len(), k.len() * capacity, "length of keys");
+    assert_eq!(values.len(), k.len() * capacity, "length of values");
+    for (at, (k, v)) in k.iter().zip(v).enumerate() {
+        let (head, i) = (at / head_dim, at % head_dim);
+        let first = head * head_dim * capacity;
+        keys[first + cached_key(head_dim, slot, i)] = *k;
+        values[first + cached_value(head_dim, slot, i).0] = *v;
+    }
+}
 
 /// Dimensions of attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +45,7 @@ pub struct AttendHeads {
 /// `score[j] = (q . keys[j]) / sqrt(head_dim)`.
 ///
 /// - `q`, `out`: `[kv_heads, queries, head_dim]`; `out` is overwritten.
-/// - `keys`: `[capacity / 16, kv_heads * head_dim, 16]`; `values`: `[capacity, kv_heads * head_dim]`, both as
-///   [`kv_append`](super::kv_append) leaves them.
+/// - `keys`, `values`: `[kv_heads, capacity * head_dim]`, as [`attend_append`] leaves them.
 ///
 /// Positions come in chunks of 64. The sum of exponentials has 16 partials, position j in partial `j mod 16`; what is summed
 /// up is scaled by `exp(m - n)` when a chunk's greatest score n is above m. A score that is no finite number is infinite, and the
@@ -44,12 +69,14 @@ pub fn attend(
     assert_eq!(out.len(), q.len(), "length of out");
     assert_eq!(keys.len(), values.len(), "length of values");
     assert!(keys.len() >= len * row, "length of keys");
+    let cached = keys.len().checked_div(kv_heads).unwrap_or(0);
     let root = libm::sqrtf(head_dim as f32);
     for head in 0..kv_heads * queries {
-        let shared = head / queries * head_dim;
+        let first_of_head = head / queries * cached;
         let q = &q[head * head_dim..][..head_dim];
         let score = |j: usize| {
-            let products = (0..head_dim).map(|i| q[i] * keys[place(row, shared + i, j)]);
+            let products =
+                (0..head_dim).map(|i| q[i] * keys[first_of_head + cached_key(head_dim, j, i)]);
             let score = sum(products) / root;
             if score.is_finite() {
                 score
@@ -76,9 +103,9 @@ pub fn attend(
             for (j, score) in scores.iter().enumerate() {
                 let e = exp(score - greatest);
                 sums[j % LANES] += e;
-                let row = &values[(first + j) * row + shared..][..head_dim];
-                for (out, value) in out.iter_mut().zip(row) {
-                    *out += e * value;
+                for (i, out) in out.iter_mut().enumerate() {
+                    let place = cached_value(head_dim, first + j, i).0;
+                    *out += e * values[first_of_head + place];
                 }
             }
         }

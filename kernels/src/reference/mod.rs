@@ -21,7 +21,7 @@
 //! | `selective_scan` | [`discretize`], [`selective_scan`], [`residual`] |
 //! | `softmax` | [`softmax`], [`argmax`] |
 //! | `attention` | [`kv_append`], [`attn_scores`], [`attn_mix`], [`router_mix`] |
-//! | `attend` | [`attend`] |
+//! | `attend` | [`attend_append`], [`attend`] |
 //! | `heads` | [`l2_norm`], [`head_norm`], [`rope`], [`transpose`] |
 //! | `hadamard` | [`hadamard`] |
 //! | `gated_delta` | [`gated_delta`] |

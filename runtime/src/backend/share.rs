@@ -24,8 +24,8 @@ pub(super) struct Split {
     strides: Vec<u64>,
     /// The operand of which a block reads most.
     lead: usize,
-    /// An argument, and of how much of it what lies between blocks is read once.
-    pub each: Option<(usize, u64)>,
+    /// An argument, and how much of it would have all that lies between blocks read.
+    pub used: Option<(usize, u64)>,
     /// Whether a part is called once: a kernel prepares what all its rows use, or a state stays where it was changed before.
     at_once: bool,
 }
@@ -59,9 +59,14 @@ impl Split {
                 dim,
                 block: parts.block,
                 lead: lead.unwrap_or_default(),
-                each: parts
-                    .each
-                    .and_then(|(name, much)| Some((buffers.len() + number(name)?, much))),
+                used: parts
+                    .used
+                    .and_then(|(name, of)| match call.dims[number(of)?] {
+                        DimValue::Const(all) if all > 0 => {
+                            Some((buffers.len() + number(name)?, all))
+                        }
+                        _ => None,
+                    }),
                 strides,
                 at_once: call.method == Some(Method::Lut)
                     || buffers.iter().any(|b| b.access == Access::InOut),
@@ -95,8 +100,10 @@ impl Split {
     fn shared(&self, pool: &Pool, args: &[u64], count: u64, part: &(dyn Fn(u64, u64) + Sync)) {
         let blocks = count.div_ceil(self.block);
         let apart: u64 = self.strides.iter().sum();
-        let times = self.each.map_or(1, |(at, much)| args[at].div_ceil(much));
-        let bytes = blocks.saturating_mul(apart).saturating_mul(times);
+        let all = blocks.saturating_mul(apart);
+        let bytes = self
+            .used
+            .map_or(all, |(at, of)| all.saturating_mul(args[at]) / of);
         if blocks < 2 || bytes < WORTH_BYTES {
             return part(0, count);
         }
@@ -167,10 +174,10 @@ pub(super) unsafe extern "C" fn share_call(
     args: *const u64,
     count: u64,
 ) {
-    // SAFETY: the caller's promise; a call has an address for each operand, and `each` is an argument of it.
+    // SAFETY: the caller's promise; a call has an address for each operand, and `used` is an argument of it.
     let (pool, split, args) = unsafe {
         let split = &*split;
-        let last = split.each.map_or(0, |(at, _)| at + 1);
+        let last = split.used.map_or(0, |(at, _)| at + 1);
         let args = std::slice::from_raw_parts(args, split.strides.len().max(last));
         (&*pool, split, args)
     };

@@ -1,11 +1,12 @@
 //! Dimensions of a call, which are the widths of its operands.
 
+use super::cache::CacheLayout::{self, Blocks};
 use super::fault::GraphFault;
 use super::{Arg, Call, Extent, Graph, Rows, What};
 use crate::tensor::Kind;
 use DimValue::{Const, Kept, Len, PerToken, Slot, Tokens};
 use atome_codegen::expr::{Expr, OperandKind};
-use atome_spec::{LANES, Op};
+use atome_spec::Op;
 
 /// A dimension's value: known when planning, or following the position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,13 +138,18 @@ impl Dims<'_> {
                 let row = self.elems(call, "keys")?;
                 let kv_heads = constant(row.checked_div(head_dim).unwrap_or(0));
                 let queries = constant(q.checked_div(row).unwrap_or(0));
-                let head_dim = constant(head_dim);
-                let dims = [kv_heads, queries, head_dim, self.capacity(), Len];
-                dims.into_iter().chain([constant(row)]).collect()
+                let capacity = self.capacity(CacheLayout::Heads { head_dim });
+                vec![kv_heads, queries, constant(head_dim), capacity, Len]
             }
-            Op::KvAppend => vec![width("k")?, width("v")?, self.capacity(), Slot],
-            Op::AttnScores => vec![width("q")?, self.capacity(), Len],
-            Op::AttnMix => vec![width("out")?, self.capacity(), width("chosen")?],
+            Op::AttendAppend => {
+                let (head_dim, row) = (call.size_of("head_dim")?, rows("k")?.width);
+                let kv_heads = constant(row.checked_div(head_dim).unwrap_or(0));
+                let capacity = self.capacity(CacheLayout::Heads { head_dim });
+                vec![kv_heads, constant(head_dim), capacity, Slot]
+            }
+            Op::KvAppend => vec![width("k")?, width("v")?, self.capacity(Blocks), Slot],
+            Op::AttnScores => vec![width("q")?, self.capacity(Blocks), Len],
+            Op::AttnMix => vec![width("out")?, self.capacity(Blocks), width("chosen")?],
             Op::Discretize => vec![width("dt")?, tokens, stride("dt")?],
             Op::SelectiveScan => {
                 let heads = rows("step")?.width;
@@ -218,8 +224,8 @@ impl Dims<'_> {
         Ok(self.graph.elems(call.find(name)?))
     }
 
-    fn capacity(&self) -> DimValue {
-        constant(self.graph.window.next_multiple_of(LANES))
+    fn capacity(&self, layout: CacheLayout) -> DimValue {
+        constant(layout.capacity(self.graph.window))
     }
 
     fn rows(&self, call: &Call, name: &'static str) -> Result<Rows, GraphFault> {
@@ -275,7 +281,7 @@ pub(super) fn instead(op: Op) -> Option<&'static str> {
         Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::RouterMix | Op::Residual => None,
         Op::MatMulF16 | Op::MatMulI8 => Some("`matmul`"),
         Op::MatMul | Op::L2Norm | Op::HeadNorm | Op::Rope | Op::Transpose => None,
-        Op::Hadamard | Op::GatedDelta | Op::Attend => None,
+        Op::Hadamard | Op::GatedDelta | Op::AttendAppend | Op::Attend => None,
         Op::GroupGemm => None,
         Op::Gemv => Some("`gemm`"),
         Op::GroupGemv => Some("`group_gemm`"),

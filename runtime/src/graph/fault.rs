@@ -288,6 +288,20 @@ pub enum GraphFault {
         /// What the call has.
         found: String,
     },
+    /// A cache that another call lays out otherwise.
+    #[error("expected `{operand}` {expected}, found the cache `{state}` {found}, for `{by}`")]
+    Layout {
+        /// The operand.
+        operand: Name,
+        /// The cache.
+        state: String,
+        /// How the call has it.
+        expected: String,
+        /// The first call that has it.
+        by: String,
+        /// How that has it.
+        found: String,
+    },
     /// More to remember than the parameters account for.
     #[error(
         "expected states of at most {most} elements, four for each number of the parameters and 2^20, found {found}"

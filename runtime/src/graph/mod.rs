@@ -62,12 +62,14 @@
 //! | `call` | an op and its operands by name |
 //! | `signature` | the operands of each call, in the order of its kernel |
 //! | `dims` | dimensions of a call, which are the widths of its operands |
+//! | `cache` | how caches lie in memory, which the calls that use them tell |
 //! | `check`, `fault` | whether a recording is a graph, and what is wrong with it |
 //! | `window` | a graph that looks back another number of positions |
 //! | `text` | a graph as text, printed and read |
 
 mod activations;
 mod builder;
+mod cache;
 mod call;
 mod check;
 mod dims;
@@ -85,6 +87,7 @@ pub use fault::{GraphError, GraphFault};
 pub use text::{ParseError, Problem};
 
 use builder::Named;
+pub(crate) use cache::CacheLayout;
 pub(crate) use call::{Name, What};
 use check::listed;
 pub(crate) use dims::DimValue;
@@ -199,8 +202,8 @@ pub(crate) struct StateInfo {
     /// Rows, each of `width` elements, or of `width` elements for each cached position.
     pub(crate) rows: usize,
     pub(crate) width: usize,
-    /// Whether it grows with the positions, up to the window.
-    pub(crate) cache: bool,
+    /// How it lies in memory if it grows with the positions, up to the window.
+    pub(crate) cache: Option<CacheLayout>,
 }
 
 /// Its numbers are finite, so it is equal to itself.
@@ -216,7 +219,7 @@ impl Graph {
     /// Positions that attention looks back; `None` if nothing does.
     #[must_use]
     pub fn max_seq(&self) -> Option<usize> {
-        let looks_back = self.states.iter().any(|state| state.cache);
+        let looks_back = self.states.iter().any(|state| state.cache.is_some());
         looks_back.then_some(self.window)
     }
 
@@ -248,7 +251,7 @@ impl Graph {
     #[must_use]
     pub fn remembered(&self) -> usize {
         let elems = |state: &StateInfo| {
-            let positions = if state.cache { self.window } else { 1 };
+            let positions = state.cache.map_or(1, |_| self.window);
             state
                 .rows
                 .saturating_mul(state.width)

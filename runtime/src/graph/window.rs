@@ -2,6 +2,7 @@
 
 use super::check::limits;
 use super::{DimValue, Extent, Graph, What};
+use atome_spec::numerics::ATTEND_CHUNK;
 use atome_spec::{LANES, Op};
 
 impl Graph {
@@ -17,11 +18,12 @@ impl Graph {
     pub(crate) fn with_window(&self, positions: usize) -> Graph {
         let mut graph = self.clone();
         graph.window = positions;
-        let capacity = DimValue::Const(positions.next_multiple_of(LANES) as u64);
+        let capacity = |block: usize| DimValue::Const(positions.next_multiple_of(block) as u64);
         for call in graph.body.iter_mut().flat_map(|part| &mut part.calls) {
             match call.what {
-                What::Kernel(Op::KvAppend, _) => call.dims[2] = capacity,
-                What::Kernel(Op::Attend, _) => call.dims[3] = capacity,
+                What::Kernel(Op::KvAppend, _) => call.dims[2] = capacity(LANES),
+                What::Kernel(Op::AttendAppend, _) => call.dims[2] = capacity(ATTEND_CHUNK),
+                What::Kernel(Op::Attend, _) => call.dims[3] = capacity(ATTEND_CHUNK),
                 _ => {}
             }
         }

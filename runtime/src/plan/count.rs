@@ -38,7 +38,7 @@ fn cached_elems(call: &KernelCall, position: u64, window: u64) -> usize {
     let elems = match (call.op, call.dims.as_slice()) {
         (Op::AttnScores, [d_head, _, len]) => value(d_head) * value(len),
         (Op::AttnMix, [d_model, _, kept]) => value(d_model) * value(kept),
-        (Op::Attend, [kv_heads, _, head_dim, _, len, _]) => {
+        (Op::Attend, [kv_heads, _, head_dim, _, len]) => {
             2 * value(kv_heads) * value(head_dim) * value(len)
         }
         (Op::GatedDelta, [repeats, key_heads, head_dim, ..]) => {

@@ -64,7 +64,7 @@ impl<'m> Declared<'m> {
         let StateInfo {
             rows, width, cache, ..
         } = *state;
-        let positions = if cache { self.capacity() } else { 1 };
+        let positions = cache.map_or(1, |layout| layout.capacity(self.window));
         let tensor = self.push(Unplaced {
             name: state.name.clone(),
             section: Section::State,
@@ -87,7 +87,7 @@ impl<'m> Declared<'m> {
             tensor,
             rows: 1,
             width: elems,
-            cache: false,
+            cache: None,
         });
         tensor
     }

@@ -5,13 +5,53 @@ use super::{Argument, Case};
 use atome_kernels::reference::{self, AttendHeads, DeltaHeads, DeltaInputs, Strided};
 use atome_spec::Op;
 
+pub(super) fn attend_append() -> Vec<Case> {
+    let mut series = Series::new(43);
+    let mut cases = Vec::new();
+    for (kv_heads, head_dim) in [(0, 4), (1, 1), (2, 17), (1, 64), (3, 80), (2, 130)] {
+        for (capacity, slot) in [(64, 0), (64, 63), (192, 80), (192, 191)] {
+            let (_, values) = series.kinds();
+            let row = kv_heads * head_dim;
+            let [k, v] = [(); 2].map(|()| series.floats(values, row));
+            let [before, rows_before] =
+                [(); 2].map(|()| series.floats(Values::Plain, row * capacity));
+            let (mut keys, mut rows) = (before.clone(), rows_before.clone());
+            let caches = [&mut keys[..], &mut rows[..]];
+            reference::attend_append(head_dim, [&k, &v], (capacity, slot), caches);
+            let dims = [
+                ("kv_heads", kv_heads),
+                ("head_dim", head_dim),
+                ("capacity", capacity),
+                ("slot", slot),
+            ];
+            let arguments = vec![
+                Argument::input("k", &k),
+                Argument::input("v", &v),
+                Argument::in_out("keys", &before, &keys),
+                Argument::in_out("values", &rows_before, &rows),
+            ];
+            cases.push(Case::new(Op::AttendAppend, &dims, arguments).values(values));
+        }
+    }
+    cases
+}
+
 pub(super) fn attend() -> Vec<Case> {
     let mut series = Series::new(41);
     let mut cases = Vec::new();
-    for (kv_heads, queries, head_dim) in [(0, 1, 4), (1, 1, 1), (2, 3, 17), (1, 4, 64), (2, 2, 80)]
-    {
+    // Queries of a tile, and one more and less; heads that fill no vector, or no columns.
+    let heads = [
+        (0, 1, 4),
+        (1, 1, 1),
+        (2, 3, 17),
+        (1, 4, 64),
+        (1, 5, 16),
+        (2, 2, 80),
+        (1, 9, 130),
+    ];
+    for (kv_heads, queries, head_dim) in heads {
         // A chunk, and one position less and more; more chunks than one.
-        for (capacity, len) in [(16, 1), (16, 5), (80, 63), (80, 64), (80, 65), (144, 140)] {
+        for (capacity, len) in [(64, 1), (64, 5), (64, 63), (64, 64), (128, 65), (192, 140)] {
             let (_, values) = series.kinds();
             let heads = AttendHeads {
                 kv_heads,
@@ -58,7 +98,6 @@ fn attend_case(
         ("head_dim", head_dim),
         ("capacity", capacity),
         ("len", len),
-        ("stride", row),
     ];
     Case::new(Op::Attend, &dims, arguments).values(values)
 }

@@ -436,7 +436,8 @@ fn sessions() -> Files {
 fn kernel() -> Files {
     const MAX_BYTES: usize = 6 << 10;
     // What they read, or a dimension, says where they go next, and random numbers are no rows of a table or cache.
-    const INDEXED: [Op; 6] = [
+    const INDEXED: [Op; 7] = [
+        Op::AttendAppend,
         Op::AttnMix,
         Op::GroupEmbed,
         Op::KvAppend,

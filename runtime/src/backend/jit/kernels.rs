@@ -167,7 +167,7 @@ impl<'p> Kernels<'p> {
             false => operands + call.open_dims_before(dim, split.dim),
         };
         let count = argument(split.dim);
-        split.each = split.each.map(|(at, much)| (argument(at - operands), much));
+        split.used = split.used.map(|(at, of)| (argument(at - operands), of));
         let key = (function, split);
         if let Some(&known) = self.shared.get(&key) {
             return Ok(known);

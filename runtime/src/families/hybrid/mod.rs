@@ -248,11 +248,12 @@ impl Recorder<'_> {
         let values = g.cache("values", 1, row);
         let out = g.rows("mixed", queries);
         g.each_token(|g| {
-            let call = g.call("append", Op::KvAppend);
+            let call = g.call("append", Op::AttendAppend);
             call.arg("k", k)
                 .arg("v", v)
                 .arg("keys", keys)
-                .arg("values", values);
+                .arg("values", values)
+                .size("head_dim", dim);
             let call = g.call("attend", Op::Attend);
             call.arg("q", q).arg("keys", keys).arg("values", values);
             call.arg("out", out).size("head_dim", dim);

@@ -3,7 +3,9 @@
 use super::{Builder, Named, Place};
 use crate::graph::check::limits;
 use crate::graph::fault::GraphFault;
-use crate::graph::{Angles, Extent, Item, ParamId, Rows, RowsInfo, StateId, StateInfo};
+use crate::graph::{
+    Angles, CacheLayout, Extent, Item, ParamId, Rows, RowsInfo, StateId, StateInfo,
+};
 use crate::tensor::{Kind, Param, Prepare, Role};
 
 impl Builder {
@@ -164,15 +166,21 @@ impl Builder {
 
     /// Makes a state of `elems` values, zeros at first.
     pub fn state(&mut self, name: &str, elems: usize) -> StateId {
-        self.remember(name, 1, elems, false)
+        self.remember(name, 1, elems, None)
     }
 
     /// Makes a cache of `rows` rows, each with `width` values for every position that attention looks back.
     pub fn cache(&mut self, name: &str, rows: usize, width: usize) -> StateId {
-        self.remember(name, rows, width, true)
+        self.remember(name, rows, width, Some(CacheLayout::Blocks))
     }
 
-    fn remember(&mut self, name: &str, rows: usize, width: usize, cache: bool) -> StateId {
+    fn remember(
+        &mut self,
+        name: &str,
+        rows: usize,
+        width: usize,
+        cache: Option<CacheLayout>,
+    ) -> StateId {
         let name = self.named(name);
         if matches!(self.place, Place::Head | Place::Nowhere) {
             self.refuse(&name, GraphFault::StateInHead);

@@ -7,7 +7,7 @@ use super::super::{Arg, Call, Extent, Graph, Name, What};
 use super::Place;
 use super::arguments::{apart, arguments, scalars};
 use super::sizes::Sizes;
-use super::takes::{Takes, takes};
+use super::takes::{self, Takes, takes};
 use crate::tensor::Role;
 use atome_codegen::KernelSpec;
 use atome_codegen::ir::Access;
@@ -155,7 +155,7 @@ impl<'g> Checker<'g> {
         for ((buffer, takes), (name, arg)) in buffers.zip(&call.args) {
             let takes = if kept { takes.kept(op) } else { *takes };
             graph.fits(name, *arg, takes)?;
-            self.sizes.check(buffer, *arg, takes)?;
+            self.sizes.check((signature, buffer), *arg, takes)?;
             self.used.push(Used {
                 access: buffer.access,
                 takes: buffer.takes,
@@ -199,10 +199,9 @@ impl<'g> Checker<'g> {
 }
 
 fn is_of_attention(what: &What) -> bool {
-    let ops = [Op::KvAppend, Op::AttnScores, Op::AttnMix, Op::Attend];
-    match what {
+    match *what {
         What::TopK(_) => true,
-        What::Kernel(op, _) => ops.contains(op),
+        What::Kernel(op, _) => takes::is_of_attention(op),
         What::Map(_) | What::Lookup => false,
     }
 }

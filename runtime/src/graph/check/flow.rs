@@ -129,7 +129,7 @@ impl Flow {
         let (info, touched) = (&graph.states[id], &mut self.states[id]);
         touched.by_part(("", &info.name), call, (number, each_token))?;
         // What of a cache was not written is what other sessions left there.
-        if info.cache && used.access == Access::In && !touched.written {
+        if info.cache.is_some() && used.access == Access::In && !touched.written {
             return Err(GraphFault::Holds {
                 name: info.name.clone(),
                 expected: "the current token".to_owned(),

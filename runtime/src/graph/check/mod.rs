@@ -25,6 +25,7 @@ mod takes;
 mod tests;
 mod whole;
 
+use super::cache::Layouts;
 use super::fault::{GraphError, GraphFault};
 use super::{Arg, Call, Graph, Name, Rows, RowsInfo};
 pub(super) use arguments::listed;
@@ -60,6 +61,7 @@ pub(super) fn checked(mut graph: Graph) -> Result<Graph, (Option<usize>, GraphEr
     let mut head = std::mem::take(&mut graph.head);
     let mut checker = Checker::new(&graph);
     let (mut roles, mut flow) = (Roles::new(&graph), Flow::new(&graph));
+    let mut layouts = Layouts::new(&graph);
     let in_body = body.iter_mut().enumerate().flat_map(|(number, part)| {
         let each_token = part.each_token;
         let place = Place::Part { number, each_token };
@@ -69,11 +71,13 @@ pub(super) fn checked(mut graph: Graph) -> Result<Graph, (Option<usize>, GraphEr
     for (number, (place, call)) in in_body.chain(in_head).enumerate() {
         let found = checker.check(call, place).and_then(|used| {
             roles.read(&graph, call, used)?;
+            layouts.read(&graph, call)?;
             flow.run(&graph, call, used, place)
         });
         found.map_err(|fault| (Some(number), GraphError::new(&*call.name, fault)))?;
     }
     roles.assign(&mut graph.params);
+    layouts.assign(&mut graph.states);
     (graph.body, graph.head) = (body, head);
     whole::check(&graph, &flow).map_err(|fault| (None, fault))?;
     number_rows(&mut graph);

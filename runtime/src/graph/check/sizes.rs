@@ -93,7 +93,7 @@ impl<'g> Sizes<'g> {
     /// An operand is as long as the op's buffer.
     pub(super) fn check(
         &self,
-        buffer: &BufferDef,
+        (signature, buffer): (&Signature, &BufferDef),
         arg: Arg,
         takes: Takes,
     ) -> Result<(), GraphFault> {
@@ -107,12 +107,11 @@ impl<'g> Sizes<'g> {
             Arg::Param(_) if takes != Takes::Floats => return Ok(()),
             Arg::Param(id) => self.graph.params[id.0].kind.elems() as u64,
             Arg::State(id) if takes == Takes::Cache => {
-                let positions = self.graph.window.next_multiple_of(atome_spec::LANES);
-                return cache(
-                    &buffer.name,
-                    &self.graph.states[id.0],
-                    expected / positions as u64,
-                );
+                let dims = signature.dims.iter().zip(&self.one);
+                let positions = dims.filter(|(dim, _)| dim.name == "capacity");
+                let positions = positions.map(|(_, &found)| found).next();
+                let width = expected / positions.unwrap_or(1).max(1);
+                return cache(&buffer.name, &self.graph.states[id.0], width);
             }
             Arg::State(id) => {
                 let StateInfo { rows, width, .. } = self.graph.states[id.0];

@@ -43,16 +43,18 @@ pub(super) fn takes(op: Op, signature: &Signature, buffer: &BufferDef) -> Takes 
         (_, Content::Table(_), _) => Takes::Table,
         (Op::AttnScores, _, "scores") => Takes::Rows(Extent::Positions),
         (Op::AttnMix, _, "chosen" | "p") => Takes::Rows(Extent::Kept),
-        (Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::Attend, _, "keys" | "values") => {
-            Takes::Cache
-        }
-        (Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::Attend, ..) => {
-            Takes::Rows(Extent::Tokens)
-        }
+        (op, _, "keys" | "values") if is_of_attention(op) => Takes::Cache,
+        (op, ..) if is_of_attention(op) => Takes::Rows(Extent::Tokens),
         _ if follows_tokens(signature, buffer) => Takes::Rows(Extent::Tokens),
         _ if buffer.access == Access::In => Takes::Floats,
         _ => Takes::State,
     }
+}
+
+/// Whether an op runs for one token after the other, over caches.
+pub(super) fn is_of_attention(op: Op) -> bool {
+    use Op::{Attend, AttendAppend, AttnMix, AttnScores, KvAppend};
+    matches!(op, KvAppend | AttnScores | AttnMix | AttendAppend | Attend)
 }
 
 fn follows_i8(signature: &Signature) -> bool {
@@ -103,11 +105,11 @@ impl Graph {
             ),
             Takes::State => (
                 "a state",
-                matches!(arg, Arg::State(id) if !self.states[id.0].cache),
+                matches!(arg, Arg::State(id) if self.states[id.0].cache.is_none()),
             ),
             Takes::Cache => (
                 "a cache",
-                matches!(arg, Arg::State(id) if self.states[id.0].cache),
+                matches!(arg, Arg::State(id) if self.states[id.0].cache.is_some()),
             ),
         };
         match fits {

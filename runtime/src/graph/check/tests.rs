@@ -312,6 +312,35 @@ const FLOW: &[Case] = &[
                 .arg("values", values);
         });
     }),
+    ("keys in blocks for attention by heads", |g, x| {
+        let (keys, values) = (g.cache("keys", 16, 1), g.cache("values", 1, 16));
+        let out = g.rows("out", 16);
+        g.each_token(|g| {
+            let call = g.call("append", Op::KvAppend);
+            call.arg("k", x)
+                .arg("v", x)
+                .arg("keys", keys)
+                .arg("values", values);
+            let call = g.call("attend", Op::Attend);
+            call.arg("q", x).arg("keys", keys).arg("values", values);
+            call.arg("out", out).size("head_dim", 8);
+        });
+    }),
+    ("heads of another size", |g, x| {
+        let (keys, values) = (g.cache("keys", 16, 1), g.cache("values", 1, 16));
+        let out = g.rows("out", 16);
+        g.each_token(|g| {
+            let call = g.call("append", Op::AttendAppend);
+            call.arg("k", x)
+                .arg("v", x)
+                .arg("keys", keys)
+                .arg("values", values);
+            call.size("head_dim", 16);
+            let call = g.call("attend", Op::Attend);
+            call.arg("q", x).arg("keys", keys).arg("values", values);
+            call.arg("out", out).size("head_dim", 8);
+        });
+    }),
     ("scores before the token is there", |g, x| {
         let (keys, scores) = (g.cache("keys", 16, 1), g.positions("scores"));
         g.each_token(|g| {

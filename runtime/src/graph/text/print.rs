@@ -145,7 +145,7 @@ impl Printer<'_> {
         let state = &self.graph.states[id];
         let (rows, width) = (state.rows, state.width);
         let name = self.here(&state.name);
-        match state.cache {
+        match state.cache.is_some() {
             true => format!("cache {name}: f32[{rows}, {width}]"),
             false => format!("state {name}: f32[{width}]"),
         }
