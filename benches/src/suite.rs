@@ -1,5 +1,6 @@
 //! The list of benchmarks.
 
+use crate::attend;
 use crate::code::Choice;
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
@@ -27,6 +28,8 @@ use std::thread;
 const BATCH: usize = 64;
 /// Tokens of a chain of functions: its rows lie in the first cache, and in memory or the last one.
 const MAP_TOKENS: [usize; 2] = [1, 512];
+/// Cached positions: a layer's lie in the second cache, and those of all in memory.
+const POSITIONS: [usize; 2] = [128, 8192];
 /// Columns of products.
 const COLUMNS: [usize; 3] = [8, 64, 512];
 
@@ -87,6 +90,7 @@ pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
         kernels.add_embed_bytes();
         kernels.add();
         kernels.add_maps();
+        kernels.add_attention();
         kernels.add_texts();
     }
     let mut benches = kernels.benches;
@@ -209,6 +213,20 @@ impl<'s> Kernels<'s> {
                     How::Apart => format!("apart-f32-{rows}"),
                 };
                 let work = move |name: &str| map::run(name, how, tokens, (backend, tier));
+                self.benches.push(Bench::new(name, backend, work));
+            }
+        }
+    }
+
+    /// A token's attention.
+    fn add_attention(&mut self) {
+        let Settings { tier, backend, .. } = *self.settings;
+        let compiles = backend == BackendKind::Auto && BackendKind::Jit.check().is_ok();
+        let jit = compiles.then_some(BackendKind::Jit);
+        for positions in POSITIONS {
+            for backend in jit.into_iter().chain([BackendKind::Aot]) {
+                let work = move |name: &str| attend::run(name, positions, (backend, tier));
+                let name = attend::name(tier, positions);
                 self.benches.push(Bench::new(name, backend, work));
             }
         }
