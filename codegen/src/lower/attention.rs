@@ -179,7 +179,7 @@ fn lower_mix(l: &mut Lowering<'_>) {
             let weight = b.splat(weight);
             let row = at.clone().step(slot, d_model.clone());
             let value = b.load_vector(values, row, lanes.clone());
-            let product = b.mul(weight, value);
+            let product = b.mul(value, weight);
             vec![b.add(sum[0], product)]
         });
         b.store(out, at, sum[0], lanes);

@@ -113,7 +113,7 @@ impl Dots {
         let add = |(query, &sum): (&Address, &Value)| {
             let query = b.load(self.q, query.clone().plus(&element));
             let query = b.splat(query);
-            let product = b.mul(query, key);
+            let product = b.mul(key, query);
             b.add(sum, product)
         };
         self.queries.iter().zip(sums).map(add).collect()
