@@ -1,6 +1,6 @@
 //! What is no graph, and what is said about it.
 
-use crate::graph::{Builder, ParamId, Rows, StateId};
+use crate::graph::{Builder, Call, ParamId, Rows, StateId};
 use crate::tensor::Prepare;
 use atome_spec::Op;
 use std::fmt::Write;
@@ -33,6 +33,21 @@ fn scan(g: &mut Builder, name: &str, x: Rows, state: StateId) {
     let call = g.call(name, Op::Scan);
     call.arg("decay", decay).arg("b", b).arg("c", c);
     call.arg("x", x).arg("state", state).arg("out", out);
+}
+
+/// A key and a value into two caches.
+fn append(g: &mut Builder, op: Op, x: Rows, (keys, values): (StateId, StateId)) -> &mut Call {
+    let call = g.call("append", op);
+    call.arg("k", x).arg("v", x);
+    call.arg("keys", keys).arg("values", values)
+}
+
+/// Attention of two heads.
+fn attend(g: &mut Builder, x: Rows, (keys, values): (StateId, StateId)) {
+    let out = g.rows("out", 16);
+    let call = g.call("attend", Op::Attend);
+    call.arg("q", x).arg("keys", keys).arg("values", values);
+    call.arg("out", out).size("head_dim", 8);
 }
 
 const NAMES: &[Case] = &[
@@ -296,49 +311,26 @@ const FLOW: &[Case] = &[
     }),
     ("attention over a block at once", |g, x| {
         let (keys, values) = (g.cache("keys", 16, 1), g.cache("values", 1, 16));
-        let call = g.call("append", Op::KvAppend);
-        call.arg("k", x)
-            .arg("v", x)
-            .arg("keys", keys)
-            .arg("values", values);
+        append(g, Op::KvAppend, x, (keys, values));
     }),
     ("keys a position after the other", |g, x| {
         let (keys, values) = (g.cache("keys", 1, 16), g.cache("values", 1, 16));
         g.each_token(|g| {
-            let call = g.call("append", Op::KvAppend);
-            call.arg("k", x)
-                .arg("v", x)
-                .arg("keys", keys)
-                .arg("values", values);
+            append(g, Op::KvAppend, x, (keys, values));
         });
     }),
     ("keys in blocks for attention by heads", |g, x| {
         let (keys, values) = (g.cache("keys", 16, 1), g.cache("values", 1, 16));
-        let out = g.rows("out", 16);
         g.each_token(|g| {
-            let call = g.call("append", Op::KvAppend);
-            call.arg("k", x)
-                .arg("v", x)
-                .arg("keys", keys)
-                .arg("values", values);
-            let call = g.call("attend", Op::Attend);
-            call.arg("q", x).arg("keys", keys).arg("values", values);
-            call.arg("out", out).size("head_dim", 8);
+            append(g, Op::KvAppend, x, (keys, values));
+            attend(g, x, (keys, values));
         });
     }),
     ("heads of another size", |g, x| {
         let (keys, values) = (g.cache("keys", 16, 1), g.cache("values", 1, 16));
-        let out = g.rows("out", 16);
         g.each_token(|g| {
-            let call = g.call("append", Op::AttendAppend);
-            call.arg("k", x)
-                .arg("v", x)
-                .arg("keys", keys)
-                .arg("values", values);
-            call.size("head_dim", 16);
-            let call = g.call("attend", Op::Attend);
-            call.arg("q", x).arg("keys", keys).arg("values", values);
-            call.arg("out", out).size("head_dim", 8);
+            append(g, Op::AttendAppend, x, (keys, values)).size("head_dim", 16);
+            attend(g, x, (keys, values));
         });
     }),
     ("scores before the token is there", |g, x| {
@@ -353,11 +345,7 @@ const FLOW: &[Case] = &[
         let (scores, chosen) = (g.positions("scores"), g.kept("chosen", 3));
         let picked = g.kept("picked", 3);
         g.each_token(|g| {
-            let call = g.call("append", Op::KvAppend);
-            call.arg("k", x)
-                .arg("v", x)
-                .arg("keys", keys)
-                .arg("values", values);
+            append(g, Op::KvAppend, x, (keys, values));
             let call = g.call("scores", Op::AttnScores);
             call.arg("q", x).arg("keys", keys).arg("scores", scores);
         });
