@@ -2,6 +2,7 @@
 
 use atome::graph::{Arg, Builder, Graph, Op, Prepare, Rows};
 use atome_codegen::testing::Rng;
+use atome_spec::CacheType;
 
 /// Widths around the edges of vectors.
 const WIDTHS: [u64; 12] = [1, 2, 7, 8, 15, 16, 17, 24, 31, 33, 48, 64];
@@ -144,13 +145,18 @@ fn attend(g: &mut Builder, rng: &mut Rng, x: Rows) -> Rows {
     let row = kv_heads * head_dim;
     let [q, k, v] = [("q", row * queries), ("k", row), ("v", row)]
         .map(|(name, width)| g.linear(name, x, width));
-    let (keys, values) = (g.cache("keys", row, 1), g.cache("values", 1, row));
+    let (held, [append, attend]) = match rng.below(2) {
+        0 => (CacheType::F32, [Op::AttendAppend, Op::Attend]),
+        _ => (CacheType::F16, [Op::AttendAppendF16, Op::AttendF16]),
+    };
+    let keys = g.cache("keys", kv_heads * held.key_words(head_dim), 1);
+    let values = g.cache("values", 1, kv_heads * held.value_words(head_dim));
     let out = g.rows("y", row * queries);
     g.each_token(|g| {
-        let append = g.call("append", Op::AttendAppend);
+        let append = g.call("append", append);
         append.arg("k", k).arg("v", v).size("head_dim", head_dim);
         append.arg("keys", keys).arg("values", values);
-        let call = g.call("attend", Op::Attend);
+        let call = g.call("attend", attend);
         call.arg("q", q).arg("keys", keys).arg("values", values);
         call.arg("out", out).size("head_dim", head_dim);
     });

@@ -22,11 +22,8 @@
 //! `lane` is column `16 k + lane` of a tile of 32, byte `k` of `lane` is column `16 k + lane` of
 //! a tile of 64. What only pads is 0.
 //!
-//! Caches of `attend`: head by head, in the order in which they are read. Keys are in blocks of 16 positions, a block in lines of
-//! one element each, the elements of which are summed up together one after the other ([`cached_key`]). Values are in chunks of 64
-//! positions, a chunk in 64 columns at a time, and what is left of them, which lie position by position ([`cached_value`]).
+//! Caches of `attend` lie as [`CacheType`](crate::CacheType) says.
 
-use crate::numerics::ATTEND_CHUNK;
 use crate::{LANES, Packing};
 
 /// Rows of a `gemv`/`gemm` block.
@@ -40,8 +37,6 @@ pub const TILE_BYTES: usize = 64;
 /// Most columns of a product with int8 activations: its sums, and the parts of them that kernels
 /// keep times up to 64, fit an i32.
 pub const MAX_I8_COLS: usize = 1 << 18;
-/// Columns of cached values that lie together.
-pub const VALUE_COLS: usize = 64;
 /// A `u32` of 16 codes that are all 0 (code 1).
 pub const ZERO_WORD: u32 = 0x5555_5555;
 
@@ -93,32 +88,4 @@ pub const fn f16_row_words(cols: usize) -> usize {
 /// `u32` words of a row of `cols` columns in a table of int8.
 pub const fn i8_row_words(cols: usize) -> usize {
     cols.div_ceil(4 * LANES) * LANES
-}
-
-/// Where element `i` of a position's key lies among what is cached of its head.
-pub const fn cached_key(head_dim: usize, position: usize, i: usize) -> usize {
-    let full = head_dim / LANES;
-    let (vector, partial) = (i / LANES, i % LANES);
-    let line = match vector < full {
-        // Four partial sums are added up together.
-        true => (partial % 4 * full + vector) * 4 + partial / 4,
-        false => i,
-    };
-    (position / LANES * head_dim + line) * LANES + position % LANES
-}
-
-/// Where element `i` of a position's value lies among what is cached of its head, and how many elements that follow are the
-/// value's next ones.
-pub const fn cached_value(head_dim: usize, position: usize, i: usize) -> (usize, usize) {
-    let (first, column) = (i / VALUE_COLS * VALUE_COLS, i % VALUE_COLS);
-    let width = match head_dim - first < VALUE_COLS {
-        true => head_dim - first,
-        false => VALUE_COLS,
-    };
-    let chunk = position / ATTEND_CHUNK * ATTEND_CHUNK * head_dim;
-    let row = position % ATTEND_CHUNK * width;
-    (
-        chunk + first * ATTEND_CHUNK + row + column,
-        width - column - 1,
-    )
 }

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod cached;
 mod feature;
 mod isa;
 mod kind;
@@ -31,6 +32,7 @@ mod random;
 mod target;
 
 pub use activation::Activation;
+pub use cached::{CacheType, Place, Run};
 pub use feature::{Cpuid, Feature, Saved, Sign};
 pub use isa::Isa;
 pub use kind::Kind;

@@ -53,6 +53,15 @@ pub const SOFTPLUS_IS_EXP: f32 = -80.0;
 /// Positions that attention takes at once: those that share a greatest score.
 pub const ATTEND_CHUNK: usize = 64;
 
+/// The greatest f32 that rounds to an f16, 65,504.
+pub const F16_MOST: f32 = f32::from_bits(0x477f_efff);
+
+/// 2^-14, the least normal f16.
+pub const F16_NORMAL: f32 = power_of_two(-14);
+
+/// 2^112: an f16's exponent has a bias of 15, an f32's of 127.
+pub const F16_BIAS: f32 = power_of_two(112);
+
 const fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits(((127 + exponent) << 23).cast_unsigned())
 }

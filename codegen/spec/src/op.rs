@@ -115,6 +115,10 @@ pub enum Op {
     AttendAppend,
     /// Softmax attention of each query head over the cached positions.
     Attend,
+    /// [`Op::AttendAppend`] to caches of f16.
+    AttendAppendF16,
+    /// [`Op::Attend`] over caches of f16.
+    AttendF16,
 }
 
 /// Calls a macro with every op, `name: Variant` each, in the order of [`Op::ALL`].
@@ -141,6 +145,7 @@ macro_rules! each_op {
             selective_scan: SelectiveScan, residual: Residual, matmul: MatMul,
             matmul_f16: MatMulF16, matmul_i8: MatMulI8, l2_norm: L2Norm, head_norm: HeadNorm, rope: Rope, transpose: Transpose, hadamard: Hadamard,
             gated_delta: GatedDelta, attend_append: AttendAppend, attend: Attend,
+            attend_append_f16: AttendAppendF16, attend_f16: AttendF16,
         }
     };
 }

@@ -143,6 +143,7 @@ fn lower_scores(l: &mut Lowering<'_>) {
             keys,
             block: Address::of(&[(group, block_len(&d_head))]),
             lines: Lines::InOrder,
+            ahead: 0,
         };
         let sums = match d_head.as_const() {
             Some(n) if n <= unroll => dots.unrolled(b, n),

@@ -3,7 +3,7 @@
 //! Keys lie in blocks of 16 positions, so that a lane is a position and the 16 partial sums of a product are 16
 //! vectors: the fixed tree needs no shuffles, and a block is one stream. An element of sixteen keys is a line.
 
-use super::any;
+use super::{any, half};
 use crate::ir::{Address, Buffer, Builder, Lanes, Size, Value};
 use atome_spec::LANES;
 
@@ -19,6 +19,8 @@ pub(super) struct Dots {
     /// The block's.
     pub(super) block: Address,
     pub(super) lines: Lines,
+    /// Words that keys are asked for ahead; 0 for not at all.
+    pub(super) ahead: u64,
 }
 
 /// The order of a block's lines.
@@ -29,20 +31,56 @@ pub(super) enum Lines {
     /// That in which [`looped`](Dots::looped) reads them, four partial sums together, but for the elements that fill no
     /// vector.
     AsRead,
+    /// Two such lines of f16 in one of words, the first in the low halves.
+    Halves,
 }
 
 /// Partial sums whose lines lie together where they lie [as they are read](Lines::AsRead), and the number of such fours.
 const FOUR: u64 = 4;
 
+/// Where sixteen keys have an element.
+pub(super) struct Line {
+    /// The number of the vector.
+    pub(super) number: Address,
+    /// First bit of an f16.
+    bit: Option<u8>,
+}
+
 impl Lines {
-    /// The line of the element `16 * i + j`, where elements fill `full` vectors.
-    pub(super) fn of(self, i: Value, j: u64, full: &Size) -> Address {
-        match self {
+    /// That of the element `16 * i + j`, where elements fill `full` vectors.
+    pub(super) fn of(self, i: Value, j: u64, full: &Size) -> Line {
+        let (per_line, four) = (self.per_line(), j / FOUR);
+        let number = match self {
             Lines::InOrder => Address::of(&[(i, LANES_U64.into())]).offset(j),
-            Lines::AsRead => {
-                let before = full.clone() * (j % FOUR * FOUR) + j / FOUR;
-                Address::of(&[(i, FOUR.into())]).offset(before)
+            Lines::AsRead | Lines::Halves => {
+                let of_one = FOUR / per_line;
+                let before = full.clone() * (j % FOUR * of_one) + four / per_line;
+                Address::of(&[(i, of_one.into())]).offset(before)
             }
+        };
+        self.line(number, four)
+    }
+
+    /// That of element `j` of those behind `full` vectors.
+    fn left(self, j: u64, full: &Size) -> Line {
+        let per_line = self.per_line();
+        let number = full.clone() * (LANES_U64 / per_line) + j / per_line;
+        self.line(Address::at(number), j)
+    }
+
+    /// The vector of that number, of which an element that is the `nth` of some is in this half.
+    fn line(self, number: Address, nth: u64) -> Line {
+        let bit = match self {
+            Lines::InOrder | Lines::AsRead => None,
+            Lines::Halves => Some((nth % 2 * 16) as u8),
+        };
+        Line { number, bit }
+    }
+
+    fn per_line(self) -> u64 {
+        match self {
+            Lines::InOrder | Lines::AsRead => 1,
+            Lines::Halves => 2,
         }
     }
 }
@@ -54,7 +92,8 @@ impl Dots {
             let zero = b.splat_f32(0.0);
             let mut sums = vec![zero; self.queries.len()];
             for i in (first..n).step_by(LANES) {
-                sums = self.add_products(b, &sums, (Address::at(i), Address::at(i)));
+                let own = self.lines.left(i, &Size::ZERO);
+                sums = self.add_products(b, &sums, (Address::at(i), own));
             }
             sums
         })
@@ -92,7 +131,7 @@ impl Dots {
             let there = any(rest.clone().sub(j), LANES_U64);
             let next = b.for_loop(there, sums, |b, _, sums| {
                 let element = Address::at(full.clone() * LANES_U64 + j);
-                self.add_products(b, sums, (element.clone(), element))
+                self.add_products(b, sums, (element, self.lines.left(j, &full)))
             });
             sums.copy_from_slice(&next);
         }
@@ -106,10 +145,18 @@ impl Dots {
         &self,
         b: &mut Builder,
         sums: &[Value],
-        (element, line): (Address, Address),
+        (element, line): (Address, Line),
     ) -> Vec<Value> {
-        let key = self.block.clone().plus(&line.times(&LANES_U64.into()));
-        let key = b.load_vector(self.keys, key, Lanes::All);
+        let at = line.number.times(&LANES_U64.into());
+        let at = self.block.clone().plus(&at);
+        if self.ahead > 0 && line.bit.is_none_or(|bit| bit == 0) {
+            b.prefetch(self.keys, at.clone().offset(self.ahead));
+        }
+        let key = b.load_vector(self.keys, at, Lanes::All);
+        let key = match line.bit {
+            Some(bit) => half::decode(b, key, bit),
+            None => key,
+        };
         let add = |(query, &sum): (&Address, &Value)| {
             let query = b.load(self.q, query.clone().plus(&element));
             let query = b.splat(query);

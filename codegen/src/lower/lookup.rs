@@ -1,12 +1,9 @@
 //! Row lookup in tables of floats: f32, f16 and int8 with a scale a row.
 
-use super::{Lowering, any};
+use super::{Lowering, any, half};
 use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, UnaryOp, Value};
 use crate::op::{BufferDef, Callers, Content, Def, Dim, Dims, Parts, dim, input, output};
 use atome_spec::LANES;
-
-/// 2^112: an f16's exponent has a bias of 15, an f32's of 127.
-const F16_BIAS: f32 = f32::from_bits((127 + 112) << 23);
 
 const LANES_U64: u64 = LANES as u64;
 
@@ -136,21 +133,9 @@ pub(super) fn decode(
 ) -> Vec<Value> {
     let words = b.load_vector(table, words, Lanes::All);
     match scale {
-        None => vec![half(b, words, 0), half(b, words, 16)],
+        None => vec![half::decode(b, words, 0), half::decode(b, words, 16)],
         Some(scale) => (0..4).map(|byte| signed(b, words, byte, scale)).collect(),
     }
-}
-
-/// The f16 from bit 0 or 16 on, as f32: exact, and finite where the f16 is.
-fn half(b: &mut Builder, words: Value, bit: u8) -> Value {
-    // Sign, exponent and fraction where an f32 has the sign and the last bits of exponent and fraction.
-    let high = b.shift(ShiftOp::Left, words, 16 - bit);
-    let apart = b.shift(ShiftOp::RightSigned, high, 3);
-    let own = b.i32_like(words, 0x8fff_e000_u32.cast_signed());
-    let bits = b.and(apart, own);
-    let small = b.unary(UnaryOp::FromBits, bits);
-    let bias = b.f32_like(small, F16_BIAS);
-    b.mul(small, bias)
 }
 
 /// The signed byte of that number, times the scale.

@@ -17,7 +17,8 @@
 //! | `selective_scan` | `discretize`, `selective_scan`, `residual` |
 //! | `softmax` | `softmax`, `argmax` |
 //! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
-//! | `attend` | `attend_append`, `attend` |
+//! | `attend` | `attend_append`, `attend`, and those over f16 |
+//! | `half` | f16 in words |
 //! | `dots` | queries with keys, for `attn_scores` and `attend` |
 //! | `heads` | `l2_norm`, `head_norm`, `rope`, `transpose` |
 //! | `hadamard` | `hadamard` |
@@ -37,6 +38,7 @@ mod gated_delta;
 mod gemm;
 mod group_embed;
 mod hadamard;
+mod half;
 mod heads;
 mod lookup;
 mod map;
@@ -114,6 +116,8 @@ pub(crate) fn def(op: Op) -> &'static Def {
         Op::GatedDelta => &gated_delta::GATED_DELTA,
         Op::AttendAppend => &attend::ATTEND_APPEND,
         Op::Attend => &attend::ATTEND,
+        Op::AttendAppendF16 => &attend::ATTEND_APPEND_F16,
+        Op::AttendF16 => &attend::ATTEND_F16,
     }
 }
 

@@ -1,3 +1,4 @@
+use super::half::f16_to_f32;
 use atome_spec::LANES;
 
 /// Looks up rows of a table of floats: `out[t, c] = table[ids[t], c]`.
@@ -58,34 +59,5 @@ fn rows(ids: &[i32], d_model: usize, out: &mut [f32], get: impl Fn(usize, usize)
         for c in 0..d_model {
             out[t * d_model + c] = get(id, c);
         }
-    }
-}
-
-/// The f16 of these bits, which is finite.
-fn f16_to_f32(half: u16) -> f32 {
-    // 2^112: an f16's exponent has a bias of 15, an f32's of 127.
-    let bias = f32::from_bits((127 + 112) << 23);
-    let magnitude = f32::from_bits(u32::from(half & 0x7fff) << 13) * bias;
-    f32::from_bits(magnitude.to_bits() + (u32::from(half & 0x8000) << 16))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halves_are_what_ieee_says() {
-        for (half, value) in [
-            (0x0000, 0.0),
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x3555, 0.333_251_95),
-            (0x7bff, 65_504.0),
-            (0x0001, 5.960_464_5e-8),
-            (0x0400, 6.103_515_6e-5),
-        ] {
-            assert_eq!(f16_to_f32(half), value, "{half:#06x}");
-        }
-        assert_eq!(f16_to_f32(0x8000).to_bits(), (-0.0f32).to_bits());
     }
 }

@@ -21,7 +21,8 @@
 //! | `selective_scan` | [`discretize`], [`selective_scan`], [`residual`] |
 //! | `softmax` | [`softmax`], [`argmax`] |
 //! | `attention` | [`kv_append`], [`attn_scores`], [`attn_mix`], [`router_mix`] |
-//! | `attend` | [`attend_append`], [`attend`] |
+//! | `attend` | [`attend_append`], [`attend`], and those over f16 |
+//! | `half` | f16 as numbers |
 //! | `heads` | [`l2_norm`], [`head_norm`], [`rope`], [`transpose`] |
 //! | `hadamard` | [`hadamard`] |
 //! | `gated_delta` | [`gated_delta`] |
@@ -49,6 +50,7 @@ mod embed;
 mod gated_delta;
 mod gemm;
 mod hadamard;
+mod half;
 mod heads;
 mod lookup;
 pub mod math;
@@ -73,6 +75,7 @@ pub use embed::*;
 pub use gated_delta::*;
 pub use gemm::*;
 pub use hadamard::*;
+pub use half::*;
 pub use heads::*;
 pub use lookup::*;
 pub use matmul::*;

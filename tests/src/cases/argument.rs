@@ -53,6 +53,15 @@ impl Argument {
         }
     }
 
+    /// Words that are read and written.
+    pub(super) fn words_in_out(name: &'static str, before: Vec<u32>, after: Vec<u32>) -> Argument {
+        assert_eq!(before.len(), after.len(), "length of {name}");
+        Argument {
+            before,
+            ..Argument::words(name, after)
+        }
+    }
+
     /// An index that is written.
     pub(super) fn index_output(name: &'static str, index: i32) -> Argument {
         Argument::words_output(name, vec![index as u32])

@@ -12,6 +12,8 @@ pub(super) enum Values {
     Zeros,
     /// Plain ones, and among them any of the numbers at which something overflows, underflows or is none.
     Edges,
+    /// f16, what lies half way between two, and what is next to these; seldom beyond them.
+    Halves,
 }
 
 /// What kind of weights a case has.
@@ -115,6 +117,17 @@ impl Series {
                 0 => self.0.pick(&EDGES) * self.0.pick(&[1.0, -1.0]),
                 _ => self.0.below(1 << 24) as f32 / (1 << 21) as f32 - 4.0,
             },
+            Values::Halves => {
+                let greatest = if self.0.below(256) == 0 {
+                    0x7c00
+                } else {
+                    0x7bff
+                };
+                let bits = (self.0.below(greatest) as u32) << 13;
+                let beside = self.0.pick(&[0, 1, 0x0fff, 0x1000, 0x1001, 0x1fff]);
+                let half = f32::from_bits(bits) * atome_spec::numerics::F16_BIAS;
+                f32::from_bits(half.to_bits() + beside) * self.0.pick(&[1.0, -1.0])
+            }
         };
         (0..n).map(|_| float()).collect()
     }
@@ -150,7 +163,7 @@ impl Series {
     /// `n` int8 activations: any, extremes, or 0.
     pub(super) fn bytes(&mut self, values: Values, n: usize) -> Vec<i8> {
         let mut byte = || match values {
-            Values::Plain => self.0.below(256) as i8,
+            Values::Plain | Values::Halves => self.0.below(256) as i8,
             Values::Extreme | Values::Edges => self.0.pick(&[-128, -128, 127, 127, -1, 0]),
             Values::Zeros => 0,
         };
@@ -175,6 +188,11 @@ impl Series {
     /// A number below `n`.
     pub(super) fn below(&mut self, n: usize) -> usize {
         self.0.below(n as u64) as usize
+    }
+
+    /// `n` words of any bits.
+    pub(super) fn words(&mut self, n: usize) -> Vec<u32> {
+        (0..n).map(|_| self.bits()).collect()
     }
 
     /// Any 32 bits.

@@ -19,7 +19,7 @@
 //! | `lookup` | cases of `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `heads` | cases of `l2_norm`, `head_norm`, `rope`, `transpose`, `hadamard` |
 //! | `matmul` | cases of `matmul`, `matmul_f16`, `matmul_i8` |
-//! | `attend` | cases of `attend_append`, `attend`, `gated_delta` |
+//! | `attend` | cases of `attend_append`, `attend`, those over f16, `gated_delta` |
 //! | `attention` | cases of `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
 
 mod argument;

@@ -436,8 +436,9 @@ fn sessions() -> Files {
 fn kernel() -> Files {
     const MAX_BYTES: usize = 6 << 10;
     // What they read, or a dimension, says where they go next, and random numbers are no rows of a table or cache.
-    const INDEXED: [Op; 7] = [
+    const INDEXED: [Op; 8] = [
         Op::AttendAppend,
+        Op::AttendAppendF16,
         Op::AttnMix,
         Op::GroupEmbed,
         Op::KvAppend,

@@ -1,4 +1,4 @@
-use super::ball::{Ball, exp};
+use super::ball::Ball;
 use super::steps::{balls, judge_all};
 use super::{Call, at};
 
@@ -145,71 +145,4 @@ pub(super) fn gated_delta(call: &Call<'_>) -> Result<(), String> {
     }
     judge_all(call, "out", &out)?;
     judge_all(call, "state", &state)
-}
-
-/// Where element `i` of a position's key lies in what is cached of its head: four of every sixteen elements lie together,
-/// those that are left behind the others.
-fn key(d: usize, position: usize, i: usize) -> usize {
-    let full = d / 16;
-    let line = match i / 16 < full {
-        true => 4 * (i % 4 * full + i / 16) + i / 4 % 4,
-        false => i,
-    };
-    16 * (position / 16 * d + line) + position % 16
-}
-
-/// The same of a value: of 64 positions, 64 columns lie together.
-fn value(d: usize, position: usize, i: usize) -> usize {
-    let first = i / 64 * 64;
-    let width = (d - first).min(64);
-    64 * (position / 64 * d + first) + position % 64 * width + i % 64
-}
-
-pub(super) fn attend_append(call: &Call<'_>) -> Result<(), String> {
-    let [kv_heads, d, capacity, slot] =
-        ["kv_heads", "head_dim", "capacity", "slot"].map(|name| call.dim(name));
-    let [k, v, mut keys, mut values] =
-        ["k", "v", "keys", "values"].map(|name| balls(&call.input(name)));
-    for (head, i) in (0..kv_heads).flat_map(|head| (0..d).map(move |i| (head, i))) {
-        keys[head * capacity * d + key(d, slot, i)] = k[head * d + i];
-        values[head * capacity * d + value(d, slot, i)] = v[head * d + i];
-    }
-    judge_all(call, "keys", &keys)?;
-    judge_all(call, "values", &values)
-}
-
-pub(super) fn attend(call: &Call<'_>) -> Result<(), String> {
-    let [kv_heads, queries, d, len] =
-        ["kv_heads", "queries", "head_dim", "len"].map(|name| call.dim(name));
-    let [q, keys, values] = ["q", "keys", "values"].map(|name| balls(&call.input(name)));
-    let (root, capacity) = ((d as f64).sqrt(), call.dim("capacity"));
-    let mut out = Vec::new();
-    for head in 0..kv_heads * queries {
-        let own = head / queries * d * capacity;
-        let scores = (0..len).map(|j| {
-            let product = |i: usize| q[head * d + i].mul(keys[own + key(d, j, i)]);
-            let terms: Vec<Ball> = (0..d).map(product).collect();
-            let sum = Ball::sum(&terms);
-            Ball::rounded(sum.mid / root, sum.radius / root, &[sum.peak])
-        });
-        let scores: Vec<Ball> = scores.collect();
-        let best = scores.iter().fold(f64::NEG_INFINITY, |m, s| m.max(s.mid));
-        let e = scores.iter().map(|s| exp(s.add(Ball::known(-best))));
-        // What was summed up is scaled once a chunk, and may have lost what is below the least number.
-        let chunks = (len / 64 + 2) as f64 * 2f64.powi(-22);
-        let e = e.map(|e| Ball {
-            radius: e.radius + e.mid * chunks + 1e-37,
-            ..e
-        });
-        let e: Vec<Ball> = e.collect();
-        let total = Ball::sum(&e);
-        for c in 0..d {
-            let terms = e
-                .iter()
-                .enumerate()
-                .map(|(j, e)| e.mul(values[own + value(d, j, c)]));
-            out.push(Ball::sum(&terms.collect::<Vec<_>>()).div(total));
-        }
-    }
-    judge_all(call, "out", &out)
 }

@@ -8,13 +8,15 @@
 //! | `products` | `embed`, lookups, `gemv`, `gemm`, `matmul`, `conv1d` |
 //! | `rows` | norms, rounding to int8, `softmax` |
 //! | `steps` | recurrences, convolution, attention, sums |
-//! | `heads` | norms, rotations and orders of heads, attention and recurrences of them |
+//! | `heads` | norms, rotations, orders and recurrences of heads |
+//! | `caches` | attention of heads, and its caches |
 //! | `functions` | elementwise ops, and expressions of them |
 //! | `atome`, `bitmamba2` | models of the families |
 
 mod atome;
 mod ball;
 mod bitmamba2;
+mod caches;
 mod functions;
 mod heads;
 mod products;
@@ -26,6 +28,7 @@ pub use bitmamba2::Bit2;
 
 use crate::cases::{Argument, Case};
 use atome_spec::{Op, each_op};
+use caches::*;
 use functions::*;
 use heads::*;
 use products::*;

@@ -100,7 +100,7 @@ impl Table {
 }
 
 /// A finite f16 by its sign, exponent and fraction.
-fn half(bits: u32) -> f64 {
+pub(super) fn half(bits: u32) -> f64 {
     let (exponent, fraction) = ((bits >> 10 & 31) as i32, f64::from(bits & 1023));
     let magnitude = match exponent {
         0 => fraction * 2f64.powi(-24),

@@ -1,10 +1,13 @@
 //! A position's key and value, into caches that are read from their first byte to their last.
 
-use super::{CAPACITY, CHUNK, COLUMNS, LANES_U64, cache_len};
-use crate::ir::{Address, Builder, Lanes, Size, Value};
+use super::caches::Caches;
+use super::{CAPACITY, CHUNK, LANES_U64};
+use crate::ir::{Address, Buffer, Builder, Compare, Lanes, ReduceOp, Size, Value};
 use crate::lower::dots::Lines;
-use crate::lower::{Lowering, any};
-use crate::op::{Bound, Content, Def, dim, in_out, input};
+use crate::lower::{Lowering, half};
+use crate::op::{Bound, BufferDef, Content, Def, Dims, dim, in_out, input};
+use atome_spec::CacheType;
+use atome_spec::numerics::CANONICAL_NAN;
 
 pub(in crate::lower) const ATTEND_APPEND: Def = Def {
     numerics: "The key and the value of a position, `[kv_heads, head_dim]`, come into caches that lie head by head, in the \
@@ -18,79 +21,171 @@ pub(in crate::lower) const ATTEND_APPEND: Def = Def {
         CAPACITY,
         dim("slot").bound(Bound::Below("capacity")),
     ],
-    buffers: |d| {
-        let row = d.get("kv_heads") * d.get("head_dim");
-        vec![
-            input("k", Content::F32, &row),
-            input("v", Content::F32, &row),
-            in_out("keys", Content::F32, &cache_len(d)),
-            in_out("values", Content::F32, &cache_len(d)),
-        ]
-    },
-    ..Def::of(lower)
+    buffers: |d| buffers(d, CacheType::F32),
+    ..Def::of(|l| lower(l, CacheType::F32))
 };
 
-fn lower(l: &mut Lowering<'_>) {
+pub(in crate::lower) const ATTEND_APPEND_F16: Def = Def {
+    numerics: "As `attend_append`, each element as the f16 nearest to it, ties to even. A line of keys is a word a \
+        position, with the elements of lines `2 n` and `2 n + 1` of f32 in its low and its high half; a last line is an f32 \
+        that is added to the position's scores: NaN where an element of its key or value is above 65,519.996 in magnitude, \
+        or NaN, which are kept as 0, and else 0. The words of a value are tiles of 16, with 16 columns in their low halves \
+        and the next in the high ones; what pads them is 0.",
+    buffers: |d| buffers(d, CacheType::F16),
+    lower: |l| lower(l, CacheType::F16),
+    ..ATTEND_APPEND
+};
+
+fn buffers(d: &Dims<'_>, held: CacheType) -> Vec<BufferDef> {
+    let row = d.get("kv_heads") * d.get("head_dim");
+    let caches = Caches::of(held, d);
+    let [keys, values] = caches.words().map(|words| d.get("kv_heads") * words);
+    vec![
+        input("k", Content::F32, &row),
+        input("v", Content::F32, &row),
+        in_out("keys", caches.content(), &keys),
+        in_out("values", caches.content(), &values),
+    ]
+}
+
+/// A position, and where it comes from.
+struct Append {
+    caches: Caches,
+    slot: Size,
+    k: Buffer,
+    v: Buffer,
+    keys: Buffer,
+    values: Buffer,
+}
+
+fn lower(l: &mut Lowering<'_>, held: CacheType) {
     let [kv_heads, head_dim, slot] = ["kv_heads", "head_dim", "slot"].map(|name| l.dim(name));
-    let cached = l.dims.get("capacity") * head_dim.clone();
     let [k, v, keys, values] = ["k", "v", "keys", "values"].map(|name| l.buffer(name));
-    let b = &mut l.b;
-    b.for_loop(kv_heads, &[], |b, head, _| {
+    let append = Append {
+        caches: Caches::of(held, &l.dims),
+        slot,
+        k,
+        v,
+        keys,
+        values,
+    };
+    let [key_words, value_words] = append.caches.words();
+    l.b.for_loop(kv_heads, &[], |b, head, _| {
         let from = Address::of(&[(head, head_dim.clone())]);
-        let to = Address::of(&[(head, cached)]);
-        let block = slot.clone().div(LANES_U64) * head_dim.clone() * LANES_U64;
-        let lane = to.clone().offset(block + slot.clone().rem(LANES_U64));
-        for_each_line(b, &head_dim, &mut |b, element, line| {
-            let element = b.load(k, from.clone().plus(&element));
-            b.store(
-                keys,
-                lane.clone().plus(&line.times(&LANES_U64.into())),
-                element,
-                Lanes::All,
-            );
-        });
-        let chunk = slot.clone().div(CHUNK) * head_dim.clone() * CHUNK;
-        let columns = |b: &mut Builder, first: Address, width: &Size| {
-            let row = to.clone().plus(&first.times(&CHUNK.into()));
-            let row = row.offset(chunk.clone() + slot.clone().rem(CHUNK) * width.clone());
-            b.for_each_vector(width, &[], |b, at, lanes, _| {
-                let place = from.clone().plus(&first).plus(&at);
-                let value = b.load_vector(v, place, lanes.clone());
-                b.store(values, row.clone().plus(&at), value, lanes);
-                vec![]
-            });
-        };
-        let full = head_dim.clone().div(COLUMNS);
-        b.for_loop(full.clone(), &[], |b, i, _| {
-            columns(b, Address::of(&[(i, COLUMNS.into())]), &COLUMNS.into());
-            vec![]
-        });
-        let rest = head_dim.clone().rem(COLUMNS);
-        b.for_loop(any(rest.clone(), COLUMNS), &[], |b, _, _| {
-            columns(b, Address::at(full * COLUMNS), &rest);
-            vec![]
-        });
+        let keys = Address::of(&[(head, key_words)]);
+        match held {
+            CacheType::F32 => append.key(b, &from, &keys),
+            CacheType::F16 => append.halves_of_key(b, &from, &keys),
+        }
+        append.value(b, &from, &Address::of(&[(head, value_words)]));
         vec![]
     });
 }
 
-/// Calls `each` with the number of every element of a key, and that of its line.
-fn for_each_line(
-    b: &mut Builder,
-    head_dim: &Size,
-    each: &mut dyn FnMut(&mut Builder, Address, Address),
-) {
-    let full = head_dim.clone().div(LANES_U64);
-    b.for_loop(full.clone(), &[], |b, i, _| {
-        for j in 0..LANES_U64 {
-            let element = Address::of(&[(i, LANES_U64.into())]).offset(j);
-            each(b, element, Lines::AsRead.of(i, j, &full));
-        }
-        vec![]
-    });
-    b.for_loop(head_dim.clone().rem(LANES_U64), &[], |b, i: Value, _| {
-        let own = Address::of(&[(i, Size::ONE)]).offset(full * LANES_U64);
-        each(b, own.clone(), own);
-        vec![]
-    });
+impl Append {
+    /// The position's word in line 0 of its block.
+    fn lane(&self, to: &Address) -> Address {
+        let block = self.slot.clone().div(LANES_U64) * self.caches.key_words() * LANES_U64;
+        to.clone().offset(block + self.slot.clone().rem(LANES_U64))
+    }
+
+    fn key(&self, b: &mut Builder, from: &Address, to: &Address) {
+        let lane = self.lane(to);
+        let element = |b: &mut Builder, element: &Address, line: &Address| {
+            let x = b.load(self.k, from.clone().plus(element));
+            let at = lane.clone().plus(&line.times(&LANES_U64.into()));
+            b.store(self.keys, at, x, Lanes::All);
+        };
+        let full = self.caches.head_dim.clone().div(LANES_U64);
+        b.for_loop(full.clone(), &[], |b, i, _| {
+            for j in 0..LANES_U64 {
+                let own = Address::of(&[(i, LANES_U64.into())]).offset(j);
+                element(b, &own, &Lines::AsRead.of(i, j, &full).number);
+            }
+            vec![]
+        });
+        let rest = self.caches.head_dim.clone().rem(LANES_U64);
+        b.for_loop(rest, &[], |b, i, _| {
+            let own = Address::of(&[(i, Size::ONE)]).offset(full * LANES_U64);
+            element(b, &own, &own);
+            vec![]
+        });
+    }
+
+    fn halves_of_key(&self, b: &mut Builder, from: &Address, to: &Address) {
+        let lane = self.lane(to);
+        let store = |b: &mut Builder, [low, high]: [Value; 2], line: &Address| {
+            let word = half::encode(b, low, high);
+            let at = lane.clone().plus(&line.times(&LANES_U64.into()));
+            b.store(self.keys, at, word, Lanes::All);
+        };
+        let load = |b: &mut Builder, at: &Address| b.load(self.k, from.clone().plus(at));
+        let full = self.caches.head_dim.clone().div(LANES_U64);
+        b.for_loop(full.clone(), &[], |b, i, _| {
+            for j in (0..LANES_U64).filter(|j| j % 8 < 4) {
+                let own = Address::of(&[(i, LANES_U64.into())]).offset(j);
+                let both = [own.clone(), own.offset(4)].map(|at| load(b, &at));
+                store(b, both, &Lines::Halves.of(i, j, &full).number);
+            }
+            vec![]
+        });
+        let rest = self.caches.head_dim.clone().rem(LANES_U64);
+        let before = full.clone() * LANES_U64;
+        b.for_loop(rest.clone().div(2), &[], |b, i, _| {
+            let own = Address::of(&[(i, 2.into())]).offset(before.clone());
+            let both = [own.clone(), own.offset(1)].map(|at| load(b, &at));
+            let line = Address::of(&[(i, Size::ONE)]).offset(full.clone() * (LANES_U64 / 2));
+            store(b, both, &line);
+            vec![]
+        });
+        b.for_loop(rest.clone().rem(2), &[], |b, _, _| {
+            let last = load(b, &Address::at(before + rest.clone().div(2) * 2));
+            let none = b.f32(0.0);
+            let line = full * (LANES_U64 / 2) + rest.div(2);
+            store(b, [last, none], &Address::at(line));
+            vec![]
+        });
+        let fault = self.fault(b, from);
+        let line = self.caches.fault_line() * LANES_U64;
+        b.store(self.keys, lane.offset(line), fault, Lanes::All);
+    }
+
+    /// The word of the position's fault.
+    fn fault(&self, b: &mut Builder, from: &Address) -> Value {
+        let [zero, one] = [0.0, 1.0].map(|x| b.splat_f32(x));
+        let found = b.for_each_vector(&self.caches.head_dim, &[zero], |b, at, lanes, found| {
+            let [k, v] = [self.k, self.v].map(|buffer| {
+                let x = b.load_vector(buffer, from.clone().plus(&at), lanes.clone());
+                half::fits(b, x)
+            });
+            let fits = b.and(k, v);
+            vec![b.select(fits, found[0], one)]
+        });
+        let found = b.reduce(ReduceOp::Max, found[0]);
+        let none = b.f32(0.0);
+        let fits = b.compare(Compare::Eq, found, none);
+        let [none, fault] = [0, CANONICAL_NAN.cast_signed()].map(|bits| b.i32(bits));
+        b.select(fits, none, fault)
+    }
+
+    fn value(&self, b: &mut Builder, from: &Address, to: &Address) {
+        let caches = &self.caches;
+        let (chunk, position) = (self.slot.clone().div(CHUNK), self.slot.clone().rem(CHUNK));
+        let chunk = to.clone().offset(chunk * caches.value_words() * CHUNK);
+        caches.for_each_columns(b, &|b, columns| {
+            let row = columns.word.times(&CHUNK.into()).plus(&chunk);
+            let row = row.offset(position.clone() * caches.row_words(&columns.width));
+            caches.for_each_tiles(b, (&columns.width, 1), &|b, tiles| {
+                let tile = &tiles[0];
+                let from = from.clone().plus(&columns.column).plus(&tile.column);
+                let load = |(n, lanes): (u64, &Lanes)| {
+                    let at = from.clone().offset(n * LANES_U64);
+                    b.load_vector(self.v, at, lanes.clone())
+                };
+                let vectors: Vec<Value> = (0..).zip(&tile.lanes).map(load).collect();
+                let at = row.clone().plus(&tile.word);
+                caches.store(b, self.values, at, (tile, &vectors));
+            });
+        });
+    }
 }

@@ -1,37 +1,29 @@
 //! A chunk of positions: its scores, their exponentials, and the values that they weigh, of a few query heads at
 //! once.
 
-use super::{CHUNK, COLUMNS, LANES_U64};
-use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, ReduceOp, Size, Value};
-use crate::lower::any;
+use super::caches::{Caches, Columns, Tile};
+use super::{CHUNK, LANES_U64};
+use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, ReduceOp, Size, UnaryOp, Value};
 use crate::lower::attention::finite_or_first;
 use crate::lower::dots::{Dots, Lines};
 use crate::lower::math;
 use crate::lower::softmax::keep_old;
+use atome_spec::CacheType;
 
 /// Query heads that share a key head's keys and values, and the reading of them.
-pub(super) struct Tile {
+pub(super) struct Queries {
     /// The key head.
     pub(super) head: Value,
     /// The first one, by its number among those of the key head.
     pub(super) first: Address,
     /// The same by its number among all.
     pub(super) first_of_all: Address,
-    pub(super) queries: u64,
+    pub(super) count: u64,
 }
 
-/// Columns of a chunk's values that lie together, position by position.
-struct Columns {
-    /// Where they begin in the cache.
-    values: Address,
-    /// The first one, in a head.
-    first: Address,
-    width: Size,
-}
-
-impl Tile {
+impl Queries {
     fn own(&self) -> impl Iterator<Item = Address> {
-        (0..self.queries).map(|n| self.first.clone().offset(n))
+        (0..self.count).map(|n| self.first.clone().offset(n))
     }
 }
 
@@ -47,18 +39,18 @@ pub(super) struct Attend {
     pub(super) greatest: Buffer,
     /// The partial sums of each query.
     pub(super) sums: Buffer,
-    /// Elements of a head in either cache.
-    pub(super) cached: Size,
-    pub(super) head_dim: Size,
+    pub(super) caches: Caches,
     /// Of `head_dim`.
     pub(super) root: Value,
     /// Partial sums of a score that are added up at once, and vectors of values.
     pub(super) together: usize,
+    /// Words that keys and values are asked for ahead; 0 for not at all.
+    pub(super) ahead: u64,
 }
 
 impl Attend {
     /// The `n` positions of a chunk.
-    pub(super) fn chunk(&self, b: &mut Builder, tile: &Tile, chunk: &Address, n: &Size) {
+    pub(super) fn chunk(&self, b: &mut Builder, tile: &Queries, chunk: &Address, n: &Size) {
         let best = self.score(b, tile, chunk, n);
         let weigh = |(query, best): (u64, Value)| self.weigh(b, tile, query, n, best);
         let factors: Vec<Value> = (0..).zip(best).map(weigh).collect();
@@ -66,21 +58,37 @@ impl Attend {
     }
 
     /// Keeps the scores of a chunk, whole vectors of them, and gives the greatest of each query.
-    fn score(&self, b: &mut Builder, tile: &Tile, chunk: &Address, n: &Size) -> Vec<Value> {
+    fn score(&self, b: &mut Builder, tile: &Queries, chunk: &Address, n: &Size) -> Vec<Value> {
         let lowest = b.splat_f32(f32::NEG_INFINITY);
-        let lowest = vec![lowest; tile.queries as usize];
+        let lowest = vec![lowest; tile.count as usize];
+        let (caches, keys) = (&self.caches, self.caches.words()[0].clone());
+        let keys = Address::of(&[(tile.head, keys)]);
         let best = b.for_each_vector(n, &lowest, |b, at, lanes, best| {
-            let block = chunk.times(&CHUNK.into()).plus(&at).times(&self.head_dim);
+            let block = chunk.times(&CHUNK.into()).plus(&at);
+            let block = block.times(&caches.key_words()).plus(&keys);
             let dots = Dots {
                 q: self.q,
-                queries: (0..tile.queries).map(|n| self.element(tile, n)).collect(),
+                queries: (0..tile.count).map(|n| self.element(tile, n)).collect(),
                 keys: self.keys,
-                block: self.head(tile).plus(&block),
-                lines: Lines::AsRead,
+                block: block.clone(),
+                lines: match caches.held {
+                    CacheType::F32 => Lines::AsRead,
+                    CacheType::F16 => Lines::Halves,
+                },
+                ahead: self.ahead,
             };
-            let sums = dots.looped(b, &self.head_dim, self.together);
+            let sums = dots.looped(b, &caches.head_dim, self.together);
+            let fault = (caches.held.faults() > 0).then(|| {
+                let at = block.offset(caches.fault_line() * LANES_U64);
+                let fault = b.load_vector(self.keys, at, Lanes::All);
+                b.unary(UnaryOp::FromBits, fault)
+            });
             let keep = |((query, sum), &best): ((u64, Value), &Value)| {
                 let score = b.div(sum, self.root);
+                let score = match fault {
+                    Some(fault) => b.add(score, fault),
+                    None => score,
+                };
                 let score = finite_or_first(b, score);
                 b.store(
                     self.scores,
@@ -98,7 +106,7 @@ impl Attend {
     }
 
     /// The exponentials of a query's scores, added to its partial sums, and what is before is scaled by.
-    fn weigh(&self, b: &mut Builder, tile: &Tile, query: u64, n: &Size, best: Value) -> Value {
+    fn weigh(&self, b: &mut Builder, tile: &Queries, query: u64, n: &Size, best: Value) -> Value {
         let own = tile.first.clone().offset(query);
         let old = b.load(self.greatest, own.clone());
         let best = b.binary(BinaryOp::Max, old, best);
@@ -123,82 +131,57 @@ impl Attend {
     }
 
     /// Scales what was summed up, and adds the chunk's values.
-    fn mix(&self, b: &mut Builder, tile: &Tile, chunk: &Address, n: &Size, factors: &[Value]) {
-        let values = self
-            .head(tile)
-            .plus(&chunk.times(&(self.head_dim.clone() * CHUNK)));
-        let columns = |b: &mut Builder, first: Address, width: Size| {
-            let of = Columns {
-                values: values.clone().plus(&first.times(&CHUNK.into())),
-                first,
-                width,
-            };
-            self.add_columns(b, tile, n, factors, &of);
-        };
-        let full = self.head_dim.clone().div(COLUMNS);
-        b.for_loop(full.clone(), &[], |b, i, _| {
-            columns(b, Address::of(&[(i, COLUMNS.into())]), COLUMNS.into());
-            vec![]
-        });
-        let rest = self.head_dim.clone().rem(COLUMNS);
-        b.for_loop(any(rest.clone(), COLUMNS), &[], |b, _, _| {
-            columns(b, Address::at(full * COLUMNS), rest);
-            vec![]
+    fn mix(&self, b: &mut Builder, tile: &Queries, chunk: &Address, n: &Size, factors: &[Value]) {
+        let caches = &self.caches;
+        let chunk = chunk.times(&(caches.value_words() * CHUNK));
+        let chunk = Address::of(&[(tile.head, caches.words()[1].clone())]).plus(&chunk);
+        let together = (self.together / caches.held.per_word()) as u64;
+        caches.for_each_columns(b, &|b, columns| {
+            let first = columns.word.times(&CHUNK.into()).plus(&chunk);
+            caches.for_each_tiles(b, (&columns.width, together), &|b, tiles| {
+                self.add_values(b, tile, n, factors, (columns, &first, tiles));
+            });
         });
     }
 
-    /// The values of some columns, a few vectors at once.
-    fn add_columns(&self, b: &mut Builder, tile: &Tile, n: &Size, factors: &[Value], of: &Columns) {
-        let together = self.together as u64;
-        let channels = together * LANES_U64;
-        let full = of.width.clone().div(channels);
-        b.for_loop(full.clone(), &[], |b, i, _| {
-            let at = Address::of(&[(i, channels.into())]);
-            self.add_vectors(b, tile, n, factors, (of, &at), (together, &Lanes::All));
-            vec![]
-        });
-        let rest = of.width.clone().rem(channels);
-        b.for_each_vector(&rest, &[], |b, at, lanes, _| {
-            let at = at.offset(full.clone() * channels);
-            self.add_vectors(b, tile, n, factors, (of, &at), (1, &lanes));
-            vec![]
-        });
-    }
-
-    /// Those of some vectors from the column `at` on.
-    fn add_vectors(
+    /// The values of some tiles of columns.
+    fn add_values(
         &self,
         b: &mut Builder,
-        tile: &Tile,
+        tile: &Queries,
         n: &Size,
         factors: &[Value],
-        (of, at): (&Columns, &Address),
-        (vectors, lanes): (u64, &Lanes),
+        (columns, first, tiles): (&Columns, &Address, &[Tile]),
     ) {
-        let place = |query: u64, n: u64| {
-            let first = self.element(tile, query).plus(&of.first);
-            first.plus(at).offset(n * LANES_U64)
-        };
-        let mut before = Vec::new();
-        for (query, &factor) in (0..).zip(factors) {
-            for n in 0..vectors {
-                let old = b.load_vector(self.out, place(query, n), lanes.clone());
-                before.push(b.mul(old, factor));
+        let mut places = Vec::new();
+        for query in 0..tile.count {
+            let own = self.element(tile, query).plus(&columns.column);
+            for tile in tiles {
+                for (n, lanes) in (0..).zip(&tile.lanes) {
+                    let at = own.clone().plus(&tile.column).offset(n * LANES_U64);
+                    places.push((at, lanes.clone()));
+                }
             }
         }
+        let of_one = places.len() / tile.count as usize;
+        let scaled = |(i, (at, lanes)): (usize, &(Address, Lanes))| {
+            let old = b.load_vector(self.out, at.clone(), lanes.clone());
+            b.mul(old, factors[i / of_one])
+        };
+        let before: Vec<Value> = places.iter().enumerate().map(scaled).collect();
+        let row_words = self.caches.row_words(&columns.width);
         let sums = b.for_loop(n.clone(), &before, |b, j, sums| {
-            let row = of.values.clone().plus(at).step(j, of.width.clone());
-            let values: Vec<Value> = (0..vectors)
-                .map(|n| {
-                    b.load_vector(
-                        self.values,
-                        row.clone().offset(n * LANES_U64),
-                        lanes.clone(),
-                    )
-                })
-                .collect();
+            let row = first.clone().step(j, row_words);
+            let mut values = Vec::new();
+            for tile in tiles {
+                let at = row.clone().plus(&tile.word);
+                if self.ahead > 0 {
+                    b.prefetch(self.values, at.clone().offset(self.ahead));
+                }
+                values.extend(self.caches.load(b, self.values, at, tile));
+            }
             let mut next = Vec::new();
-            for (query, sums) in (0..).zip(sums.chunks(values.len())) {
+            for (query, sums) in (0..).zip(sums.chunks(of_one)) {
                 let e = Address::of(&[(j, Size::ONE)]).offset(query * CHUNK);
                 let e = b.load(self.scores, e);
                 let e = b.splat(e);
@@ -209,34 +192,27 @@ impl Attend {
             }
             next
         });
-        for (query, sums) in (0..).zip(sums.chunks(vectors as usize)) {
-            for (n, &sum) in (0..).zip(sums) {
-                b.store(self.out, place(query, n), sum, lanes.clone());
-            }
+        for ((at, lanes), sum) in places.into_iter().zip(sums) {
+            b.store(self.out, at, sum, lanes);
         }
     }
 
-    /// What is cached of a tile's head.
-    fn head(&self, tile: &Tile) -> Address {
-        Address::of(&[(tile.head, self.cached.clone())])
-    }
-
     /// The first element of a query of a tile, in `q` and in `out`.
-    fn element(&self, tile: &Tile, query: u64) -> Address {
+    fn element(&self, tile: &Queries, query: u64) -> Address {
         tile.first_of_all
             .clone()
             .offset(query)
-            .times(&self.head_dim)
+            .times(&self.caches.head_dim)
     }
 
     /// Before all chunks.
-    pub(super) fn begin(&self, b: &mut Builder, tile: &Tile) {
+    pub(super) fn begin(&self, b: &mut Builder, tile: &Queries) {
         let (lowest, zero) = (b.f32(f32::NEG_INFINITY), b.splat_f32(0.0));
         for (query, own) in (0..).zip(tile.own()) {
             b.store(self.greatest, own.clone(), lowest, Lanes::All);
             b.store(self.sums, own.times(&LANES_U64.into()), zero, Lanes::All);
             let to = self.element(tile, query);
-            b.for_each_vector(&self.head_dim, &[], |b, at, lanes, _| {
+            b.for_each_vector(&self.caches.head_dim, &[], |b, at, lanes, _| {
                 b.store(self.out, to.clone().plus(&at), zero, lanes);
                 vec![]
             });
@@ -244,13 +220,13 @@ impl Attend {
     }
 
     /// After all chunks.
-    pub(super) fn end(&self, b: &mut Builder, tile: &Tile) {
+    pub(super) fn end(&self, b: &mut Builder, tile: &Queries) {
         for (query, own) in (0..).zip(tile.own()) {
             let sums = b.load_vector(self.sums, own.times(&LANES_U64.into()), Lanes::All);
             let sum = b.reduce(ReduceOp::Add, sums);
             let sum = b.splat(sum);
             let to = self.element(tile, query);
-            b.for_each_vector(&self.head_dim, &[], |b, at, lanes, _| {
+            b.for_each_vector(&self.caches.head_dim, &[], |b, at, lanes, _| {
                 let at = to.clone().plus(&at);
                 let all = b.load_vector(self.out, at.clone(), lanes.clone());
                 let mean = b.div(all, sum);

@@ -2,22 +2,24 @@
 //! was summed up is scaled when a chunk has a greater score.
 
 mod append;
+mod caches;
 mod chunk;
 
 use super::{Lowering, any};
 use crate::Schedule;
 use crate::ir::{Address, Builder, Elem, Size, UnaryOp, Value};
-use crate::op::{Bound, Content, Def, Dim, Dims, Form, Parts, dim, input, read_back};
+use crate::op::{Bound, BufferDef, Content, Def, Dim, Dims, Form, Parts, dim, input, read_back};
 use crate::schedule::{Choice, Field};
-pub(super) use append::ATTEND_APPEND;
-use atome_spec::{Isa, LANES, layout, numerics};
-use chunk::{Attend, Tile};
+pub(super) use append::{ATTEND_APPEND, ATTEND_APPEND_F16};
+use atome_spec::{CacheType, Isa, LANES, numerics};
+use caches::Caches;
+use chunk::{Attend, Queries};
 
 const LANES_U64: u64 = LANES as u64;
 /// Positions of a chunk.
 const CHUNK: u64 = numerics::ATTEND_CHUNK as u64;
 /// Columns of a chunk's values that lie together.
-const COLUMNS: u64 = layout::VALUE_COLS as u64;
+const COLUMNS: u64 = CacheType::VALUE_COLS as u64;
 /// Positions that the cache holds: whole chunks of them.
 const CAPACITY: Dim = dim("capacity").multiple_of(CHUNK);
 /// Most query heads that share a key head: what a call keeps of them and of a chunk is about 4 KB.
@@ -30,7 +32,7 @@ const TOGETHER: Choice = Choice {
     tried: &[64],
 };
 /// Query heads that share one reading of keys and values.
-const QUERIES: Choice = Choice {
+const SHARING: Choice = Choice {
     field: Field::Nr,
     valid: &[1, 2, 4],
     tried: &[1, 2, 4],
@@ -49,24 +51,45 @@ pub(super) const ATTEND: Def = Def {
         CAPACITY,
         dim("len").bound(Bound::AtMost("capacity")),
     ],
-    buffers: |d| {
-        let heads = d.get("kv_heads") * d.get("head_dim") * d.get("queries");
-        vec![
-            input("q", Content::F32, &heads),
-            input("keys", Content::F32, &cache_len(d)),
-            input("values", Content::F32, &cache_len(d)),
-            read_back("out", Content::F32, &heads),
-        ]
-    },
-    forms: &[Form::f32(&[TOGETHER, QUERIES])],
+    buffers: |d| buffers(d, CacheType::F32),
+    forms: &[Form::f32(&[TOGETHER, SHARING])],
     select: |_, isa| schedule(isa),
     parts: &[Parts::of("kv_heads").used("len", "capacity")],
-    ..Def::of(lower)
+    ..Def::of(|l| lower(l, CacheType::F32))
 };
 
-/// Elements of either cache.
-fn cache_len(d: &Dims<'_>) -> Size {
-    d.get("kv_heads") * d.get("head_dim") * d.get("capacity")
+/// A vector of words has two of columns, so the least that a tile sums are two.
+const TOGETHER_F16: Choice = Choice {
+    valid: &[32, 64],
+    ..TOGETHER
+};
+/// A machine asks for the lines of a page where it has seen some of them. Where each is worked on for long, that comes late.
+const AHEAD: Choice = Choice {
+    field: Field::Prefetch,
+    valid: &[0, 1024, 2048, 4096, 8192],
+    tried: &[0, 4096],
+};
+pub(super) const ATTEND_F16: Def = Def {
+    numerics: "As `attend`, over caches that lie as `attend_append_f16` leaves them, of which an f16 becomes the same \
+        number. A position's fault is added to its scores.",
+    buffers: |d| buffers(d, CacheType::F16),
+    forms: &[Form::f32(&[TOGETHER_F16, SHARING, AHEAD])],
+    select: |_, isa| schedule_f16(isa),
+    lower: |l| lower(l, CacheType::F16),
+    ..ATTEND
+};
+
+fn buffers(d: &Dims<'_>, held: CacheType) -> Vec<BufferDef> {
+    let kv_heads = d.get("kv_heads");
+    let caches = Caches::of(held, d);
+    let [keys, values] = caches.words().map(|words| kv_heads.clone() * words);
+    let heads = kv_heads * d.get("head_dim") * d.get("queries");
+    vec![
+        input("q", Content::F32, &heads),
+        input("keys", caches.content(), &keys),
+        input("values", caches.content(), &values),
+        read_back("out", Content::F32, &heads),
+    ]
 }
 
 /// The sums of a tile are `mr / 16 * nr` logical vectors. Four of a query read a cache in its order.
@@ -82,12 +105,28 @@ fn schedule(isa: Isa) -> Schedule {
     }
 }
 
-fn lower(l: &mut Lowering<'_>) {
-    let [kv_heads, queries, head_dim] = ["kv_heads", "queries", "head_dim"].map(|name| l.dim(name));
+/// Queries that share a line share making numbers of it, which takes more than the registers that it costs, but of
+/// narrow ones.
+fn schedule_f16(isa: Isa) -> Schedule {
+    let queries = match isa.vector_bits() {
+        256.. => 4,
+        _ => 1,
+    };
+    Schedule {
+        mr: Some(4 * LANES as u32),
+        nr: Some(queries),
+        prefetch: Some(4096),
+        ..Schedule::default()
+    }
+}
+
+fn lower(l: &mut Lowering<'_>, held: CacheType) {
+    let [kv_heads, queries] = ["kv_heads", "queries"].map(|name| l.dim(name));
     let len = l.dim("len");
     let [q, keys, values, out] = ["q", "keys", "values", "out"].map(|name| l.buffer(name));
     let together = l.schedule.row_groups();
     let tile = l.schedule.tokens() as u64;
+    let ahead = l.schedule.prefetch_words();
     let b = &mut l.b;
     let scratch = |b: &mut Builder, name, len| b.scratch(name, Elem::F32, len);
     let attend = Attend {
@@ -98,17 +137,17 @@ fn lower(l: &mut Lowering<'_>) {
         scores: scratch(b, "scores", CHUNK * tile),
         greatest: scratch(b, "greatest", MAX_QUERIES),
         sums: scratch(b, "sums", MAX_QUERIES * LANES_U64),
-        cached: l.dims.get("capacity") * head_dim.clone(),
-        head_dim,
+        caches: Caches::of(held, &l.dims),
         root: {
             let width = b.size_f32(&l.dims.get("head_dim"));
             let root = b.unary(UnaryOp::Sqrt, width);
             b.splat(root)
         },
         together,
+        ahead,
     };
     b.for_loop(kv_heads, &[], |b, head, _| {
-        let tiles = |b: &mut Builder, each: &dyn Fn(&mut Builder, &Tile)| {
+        let tiles = |b: &mut Builder, each: &dyn Fn(&mut Builder, &Queries)| {
             for_each_tile(b, &queries, tile, head, each);
         };
         tiles(b, &|b, tile| attend.begin(b, tile));
@@ -135,16 +174,16 @@ fn for_each_tile(
     queries: &Size,
     together: u64,
     head: Value,
-    each: &dyn Fn(&mut Builder, &Tile),
+    each: &dyn Fn(&mut Builder, &Queries),
 ) {
     let mut tiles = |count: Size, together: u64, before: Size| {
         b.for_loop(count, &[], |b, i, _| {
             let first = Address::of(&[(i, together.into())]).offset(before.clone());
-            let tile = Tile {
+            let tile = Queries {
                 head,
                 first_of_all: first.clone().step(head, queries.clone()),
                 first,
-                queries: together,
+                count: together,
             };
             each(b, &tile);
             vec![]

@@ -19,7 +19,7 @@ fn value(op: Op, dim: &str, case: usize) -> u64 {
         "block" => [16, 32, 64][case % 3],
         "head_dim" if op == Op::GatedDelta => [16, 32, 32][case % 3],
         "rows" if op::dims(op).iter().any(|dim| dim.name == "width") => few,
-        "capacity" if matches!(op, Op::AttendAppend | Op::Attend) => 64 * few,
+        "capacity" if op.name().starts_with("attend") => 64 * few,
         "capacity" => 16 * few,
         "slot" | "len" => 16 * few - 1,
         "rows" | "width" | "n" | "d_head" => wide[0],

@@ -27,7 +27,7 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
         let value = match &*dim {
             "tokens" | "taps" | "k" => few,
             "rows" if spec.dims().iter().any(|dim| dim.name == "width") => few,
-            "capacity" if matches!(spec.op, Op::AttendAppend | Op::Attend) => 64 * few,
+            "capacity" if spec.op.name().starts_with("attend") => 64 * few,
             "capacity" => 16 * few,
             "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
             "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),
