@@ -20,7 +20,7 @@ use atome::{BackendKind, LoadError, Options};
 use atome_codegen::schedule::ScheduleError;
 use atome_kernels::ops::ByteRows;
 use atome_kernels::{Kind, Packing};
-use atome_spec::{Activation, Isa, Method, Op};
+use atome_spec::{Activation, CacheType, Isa, Method, Op};
 use std::rc::Rc;
 use std::thread;
 
@@ -224,10 +224,13 @@ impl<'s> Kernels<'s> {
         let compiles = backend == BackendKind::Auto && BackendKind::Jit.check().is_ok();
         let jit = compiles.then_some(BackendKind::Jit);
         for positions in POSITIONS {
-            for backend in jit.into_iter().chain([BackendKind::Aot]) {
-                let work = move |name: &str| attend::run(name, positions, (backend, tier));
-                let name = attend::name(tier, positions);
-                self.benches.push(Bench::new(name, backend, work));
+            for &held in CacheType::ALL {
+                for backend in jit.into_iter().chain([BackendKind::Aot]) {
+                    let of = (held, positions);
+                    let work = move |name: &str| attend::run(name, of, (backend, tier));
+                    let name = attend::name(held, tier, positions);
+                    self.benches.push(Bench::new(name, backend, work));
+                }
             }
         }
     }
