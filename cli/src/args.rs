@@ -7,7 +7,7 @@ use atome::{BackendKind, Model, Options, Tier};
 use atome_codegen::Schedule;
 use atome_codegen::schedule::ParseError;
 use atome_kernels::dispatch;
-use atome_spec::{Activation, Feature};
+use atome_spec::{Activation, CacheType, Feature};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ pub(crate) struct LoadArgs {
     pub(crate) machine: MachineArgs,
 }
 
-/// How a model is run. The answer does not depend on any of these but the activations, and the context where it is full.
+/// How a model is run. The answer does not depend on any of these but the activations, the type of caches, and the context where
+/// it is full.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MachineArgs {
     /// What runs the model: machine code made at load, kernels compiled ahead of time, or the
@@ -65,6 +66,11 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_name = "N")]
     pub(crate) context: Option<usize>,
 
+    /// What attention keeps keys and values in, of a model that does so in f32: f16 takes half the memory, and rounds them: the
+    /// answer depends on it
+    #[arg(long, value_name = "TYPE", value_parser = named::<CacheType>(CacheType::NAMES))]
+    pub(crate) cache_type: Option<CacheType>,
+
     /// Run by the default kernels and threads, whatever `atome tune` has found
     #[arg(long)]
     pub(crate) no_tune: bool,
@@ -89,6 +95,7 @@ impl MachineArgs {
             no_multiply: self.no_multiply,
             activations: self.activations,
             context: self.context,
+            cache_type: self.cache_type,
             tuning: match self.no_tune {
                 true => Tuning::Off,
                 false => Tuning::Find,

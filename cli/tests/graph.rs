@@ -49,6 +49,25 @@ graph gated window 12 {
 }
 ";
 
+/// Attention of three query heads over two heads of keys and values.
+const HEADS: &str = "\
+graph heads window 12 {
+  %x = embedding embed(256, 40)
+  %q = linear q(%x, 120)
+  %k = linear k(%x, 40)
+  %v = linear v(%x, 40)
+  cache keys: f32[40, 1]
+  cache values: f32[1, 40]
+  each token {
+    append: attend_append k=%k, v=%v, keys=keys, values=values, head_dim=20
+    attend: attend q=%q, keys=keys, values=values, out=%a[120], head_dim=20
+  }
+  %o = linear out(%a, 40)
+  residual add(%o, %x)
+  head { %logits = linear unembed(%x, 256) }
+}
+";
+
 /// All its products are of int8, so its file is mapped.
 const INT8: &str = "\
 graph int8 {
@@ -146,6 +165,49 @@ fn agree(fixture: &Fixture, tokens: &str) {
             }
         }
     }
+}
+
+/// By the flag and written in the graph, keys and values in f16 have the same bits on every backend, near those in f32.
+#[test]
+fn caches_of_f16_by_a_flag_and_by_the_graph() {
+    let tokens = "1,2,3,250,7,0,0,9,8,7,6,5,4,3,2,1";
+    let by_flag = packed(HEADS, &[]);
+    let logits = |fixture: &Fixture, more: &[&str]| {
+        let args = ["logits", "model.safetensors", "--tokens", tokens];
+        let said = fixture.run(&[&args[..], more].concat());
+        assert_eq!(said.code, Some(0), "{more:?}: {}", said.err);
+        said.out
+    };
+    let wide = logits(&by_flag, &[]);
+    assert_eq!(logits(&by_flag, &["--cache-type", "f32"]), wide);
+    let half = logits(&by_flag, &["--cache-type", "f16"]);
+    assert_ne!(half, wide);
+    // Two heads of 20: 11 words of a key, 16 of a value.
+    let in_graph = HEADS
+        .replace("attend_append k", "attend_append_f16 k")
+        .replace("attend q=", "attend_f16 q=")
+        .replace("keys: f32[40, 1]", "keys: f32[22, 1]")
+        .replace("values: f32[1, 40]", "values: f32[1, 32]");
+    let in_graph = packed(&in_graph, &[]);
+    assert_eq!(logits(&in_graph, &[]), half);
+    agree(&in_graph, tokens);
+    let refused = |fixture: &Fixture, held: &str, expected: &str| {
+        let args = ["run", "model.safetensors", "-p", "a", "--cache-type", held];
+        let said = fixture.run(&args);
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        assert!(said.err.contains(expected), "{}", said.err);
+    };
+    refused(
+        &in_graph,
+        "f32",
+        "expected the model's caches, f16, found that f32 was asked for",
+    );
+    refused(
+        &packed(GATED, &[]),
+        "f16",
+        "expected no type of caches, found f16",
+    );
+    refused(&by_flag, "f8", "f32, f16");
 }
 
 #[test]

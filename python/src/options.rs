@@ -15,10 +15,11 @@ use std::str::FromStr;
 const SESSIONS: usize = 64;
 
 /// The names of the keywords.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "activations",
     "backend",
     "block",
+    "cache_type",
     "config",
     "context",
     "cpu",
@@ -51,6 +52,7 @@ pub(super) fn options(given: &Bound<'_, PyDict>) -> PyResult<(Options, Option<Pa
             "threads" => options.threads = Some(count(&key, &value, 1)?),
             "sessions" => options.sessions = count(&key, &value, 0)?,
             "block" => options.block = count(&key, &value, 1)?,
+            "cache_type" => options.cache_type = Some(word(&key, &value)?),
             "context" => options.context = Some(count(&key, &value, 1)?),
             "no_multiply" => options.no_multiply = value.extract()?,
             "huge_pages" => options.huge_pages = value.extract()?,

@@ -71,6 +71,8 @@ def test_requests_that_are_none(model: atome.Model) -> None:
         (lambda: model.generate("x", seed=2**64), atome.ArgumentError, "`seed` is 18446744073709551616, expected"),
         (lambda: model.generate("x", greedy=True, temperature=0.5), atome.ArgumentError, "`greedy` and `temperature`"),
         (lambda: model.detokenize([65, 300]), atome.ArgumentError, "token 300 is out of range: the vocabulary has ids 0 to 255"),
+        (lambda: atome.Model(FILE, cache_type="f8"), atome.ArgumentError, "`cache_type`: "),
+        (lambda: atome.Model(FILE, cache_type="f16"), atome.PrepareError, "expected no type of caches, found f16"),
         (lambda: atome.Model(FILE, activations="i9"), atome.ArgumentError, "`activations` is `i9`, expected `f32` or `int8`"),
         (lambda: atome.Model(""), atome.ArgumentError, "path ``: cannot make an empty path absolute"),
         (lambda: model.generate([1], stop="x"), atome.ArgumentError, "`stop` ends a text, the prompt is of token ids"),

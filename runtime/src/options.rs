@@ -1,7 +1,7 @@
 use crate::PrepareError;
 use crate::tensor::Tables;
 use crate::tune::Tuning;
-use atome_spec::{Activation, Packing, Tier, UnknownName};
+use atome_spec::{Activation, CacheType, Packing, Tier, UnknownName};
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,6 +38,9 @@ pub struct Options {
     /// Positions that attention looks back, of a model that leaves it open; beyond, the oldest leave. `None` for what the model
     /// says. Sessions have room for their keys and values, which takes memory as it is used.
     pub context: Option<usize>,
+    /// What attention by heads caches its keys and values in, of a model that does so in f32: f16 takes half the memory, and half
+    /// as much is read at each token; they are rounded, so logits depend on it. `None` for what the model says.
+    pub cache_type: Option<CacheType>,
     /// Whether embedding tables that stay in the model's file are checked when it is loaded, which reads all of them.
     /// Otherwise a row is checked when its token is asked for, before anything of a session changes.
     pub check_tables: bool,
@@ -83,6 +86,7 @@ impl Default for Options {
             packing: None,
             activations: None,
             context: None,
+            cache_type: None,
             check_tables: false,
         }
     }

@@ -3,13 +3,14 @@
 use crate::arena::as_f32;
 use crate::plan::{Plan, Section, TensorInfo};
 use crate::{Fingerprint, RunError, Session};
+use atome_spec::CacheType;
 use std::ops::Range;
 
 /// What a saved state starts with.
 const MAGIC: [u8; 8] = *b"ATOMESTA";
 /// The version of the layout that is written and read.
 const VERSION: u64 = 2;
-/// Bytes before the tensors: magic, version, fingerprint, position and checksum, 8 bytes each.
+/// Bytes before the tensors: magic, version and type of caches, fingerprint, position and checksum, 8 bytes each.
 const HEADER_BYTES: usize = 40;
 /// Where the checksum of all other bytes is.
 const CHECKSUM: Range<usize> = 32..HEADER_BYTES;
@@ -68,8 +69,11 @@ impl Session {
         self.check_length(state.len())?;
         let inner = &self.model.inner;
         let (header, tensors) = state.split_at_mut(HEADER_BYTES);
-        let (version, position) = (VERSION.to_le_bytes(), self.position.to_le_bytes());
-        let words = [MAGIC, version, inner.fingerprint().to_bytes(), position];
+        let (layout, position) = (
+            layout(self.cache_type()).to_le_bytes(),
+            self.position.to_le_bytes(),
+        );
+        let words = [MAGIC, layout, inner.fingerprint().to_bytes(), position];
         header[..CHECKSUM.start].copy_from_slice(words.as_flattened());
         for span in inner.plan.saved.spans(self.position) {
             let (used, rest) = tensors[span.saved].split_at_mut(span.slot.len());
@@ -147,6 +151,22 @@ impl Session {
         Some((row..row + bytes, end - bytes..end))
     }
 
+    fn cache_type(&self) -> CacheType {
+        self.model.inner.plan.saved.caches()
+    }
+
+    fn check_layout(&self, found: u64) -> Result<(), RunError> {
+        let expected = self.cache_type();
+        match CacheType::ALL.iter().find(|held| layout(**held) == found) {
+            Some(held) if *held == expected => Ok(()),
+            Some(&found) => Err(RunError::StateCaches { expected, found }),
+            None => Err(RunError::StateVersion {
+                expected: VERSION,
+                found,
+            }),
+        }
+    }
+
     fn check_length(&self, found: usize) -> Result<(), RunError> {
         let expected = self.state_bytes();
         if found == expected {
@@ -162,17 +182,14 @@ impl Session {
             let (expected, found) = (self.state_bytes(), state.len());
             return Err(RunError::StateLength { expected, found });
         };
-        let &[magic, version, fingerprint, position, stated] = header.as_chunks().0 else {
+        let &[magic, layout, fingerprint, position, stated] = header.as_chunks().0 else {
             unreachable!("a header of five times eight bytes");
         };
         if magic != MAGIC {
             let found = magic.escape_ascii().to_string();
             return Err(RunError::StateMagic { found });
         }
-        let (expected, found) = (VERSION, u64::from_le_bytes(version));
-        if found != expected {
-            return Err(RunError::StateVersion { expected, found });
-        }
+        self.check_layout(u64::from_le_bytes(layout))?;
         let expected = self.model.inner.fingerprint();
         let found = Fingerprint::from_bytes(fingerprint);
         if found != expected {
@@ -206,6 +223,11 @@ impl Session {
             false => Err(RunError::StateArgmax { found, logits }),
         }
     }
+}
+
+/// The version of the layout, and above it what caches hold: 0 for f32, 1 for f16.
+const fn layout(held: CacheType) -> u64 {
+    VERSION | (held as u64) << 32
 }
 
 /// The CRC-32 of a saved state, but for where it states it.

@@ -14,7 +14,7 @@ Piece = TypeVar("Piece", str, int)
 VERSION: str
 
 class Options(TypedDict, total=False):
-    """How a model is loaded. Logits depend on `activations` and a full `context` alone."""
+    """How a model is loaded. Logits depend on `activations`, `cache_type` and a full `context` alone."""
 
     #: The file of the dimensions, where the model's format has none.
     config: str | os.PathLike[str] | None
@@ -32,6 +32,8 @@ class Options(TypedDict, total=False):
     activations: Literal["f32", "int8"] | None
     packing: Literal["int2", "base3"] | None
     context: int | None
+    #: What attention by heads keeps keys and values in; f16 rounds them.
+    cache_type: Literal["f32", "f16"] | None
     #: Whether what `atome tune` found is used.
     tune: bool
     huge_pages: bool

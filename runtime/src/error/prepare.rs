@@ -4,7 +4,7 @@ use crate::jit::JitError;
 use atome_codegen::CodegenError;
 use atome_codegen::interp::ProgramError;
 use atome_kernels::packing::PackError;
-use atome_spec::{Activation, Tier};
+use atome_spec::{Activation, CacheType, Tier};
 use std::io;
 
 /// What the option has for activations.
@@ -46,6 +46,22 @@ pub enum PrepareError {
         asked: Activation,
         /// What the model multiplies.
         found: Activation,
+    },
+    /// A type of caches that the model does not allow.
+    #[error("expected the model's caches, {found}, found that {asked} was asked for")]
+    CacheType {
+        /// What was asked for.
+        asked: CacheType,
+        /// What the model has.
+        found: CacheType,
+    },
+    /// A type of caches for a model without attention by heads.
+    #[error(
+        "expected no type of caches, found {asked}: the model has none that hold keys and values by heads"
+    )]
+    NoCaches {
+        /// What was asked for.
+        asked: CacheType,
     },
     /// A tensor is larger than this machine can address.
     #[error("`{tensor}`: {rows} x {cols} elements are more than this machine can address")]
@@ -153,6 +169,8 @@ impl PrepareError {
                 | Self::Activations { .. }
                 | Self::NoContext { .. }
                 | Self::Context { .. }
+                | Self::CacheType { .. }
+                | Self::NoCaches { .. }
         )
     }
 

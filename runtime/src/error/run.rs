@@ -1,4 +1,5 @@
 use crate::{Fingerprint, error::TensorFault};
+use atome_spec::CacheType;
 
 /// Why a loaded model refused a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -89,6 +90,14 @@ pub enum RunError {
         expected: u64,
         /// The version found.
         found: u64,
+    },
+    /// A session state with caches of another type.
+    #[error("the session state has caches of {found}, this model is run with caches of {expected}")]
+    StateCaches {
+        /// What this model's caches hold.
+        expected: CacheType,
+        /// What the state's hold.
+        found: CacheType,
     },
     /// A session state that another model saved.
     #[error(

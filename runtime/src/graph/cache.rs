@@ -3,7 +3,8 @@
 use super::fault::GraphFault;
 use super::{Arg, Call, Graph, StateInfo, What};
 use atome_spec::numerics::ATTEND_CHUNK;
-use atome_spec::{LANES, Op};
+use atome_spec::{CacheType, LANES, Op};
+use std::fmt;
 use std::sync::Arc;
 
 /// How a cache lies in memory.
@@ -11,45 +12,109 @@ use std::sync::Arc;
 pub(crate) enum CacheLayout {
     /// Keys in blocks of 16 positions, values position by position.
     Blocks,
-    /// Head by head, as `attend` reads it.
-    Heads {
-        /// Elements of a head.
-        head_dim: usize,
-    },
+    /// Keys head by head, as `attend` reads them.
+    Keys(Heads),
+    /// Such values.
+    Values(Heads),
+}
+
+/// What is cached of heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heads {
+    /// Elements of a head.
+    pub(crate) head_dim: usize,
+    pub(crate) held: CacheType,
 }
 
 impl CacheLayout {
-    /// What a call makes of its caches, if it has any.
-    fn of(call: &Call) -> Result<Option<CacheLayout>, GraphFault> {
+    /// What a call makes of a cache, if it has any.
+    fn of(call: &Call, operand: &str) -> Result<Option<CacheLayout>, GraphFault> {
         Ok(match call.what {
             What::Kernel(Op::KvAppend | Op::AttnScores | Op::AttnMix, _) => {
                 Some(CacheLayout::Blocks)
             }
-            What::Kernel(Op::AttendAppend | Op::Attend, _) => Some(CacheLayout::Heads {
-                head_dim: call.size_of("head_dim")?,
-            }),
+            What::Kernel(op, _) => match held(op) {
+                Some(held) => {
+                    let head_dim = call.size_of("head_dim")?;
+                    let heads = Heads { head_dim, held };
+                    Some(match operand {
+                        "keys" => CacheLayout::Keys(heads),
+                        _ => CacheLayout::Values(heads),
+                    })
+                }
+                None => None,
+            },
             _ => None,
         })
     }
 
+    /// What the caches of heads hold.
+    pub(crate) fn held(self) -> Option<CacheType> {
+        match self {
+            CacheLayout::Blocks => None,
+            CacheLayout::Keys(heads) | CacheLayout::Values(heads) => Some(heads.held),
+        }
+    }
+
     /// Positions for which a cache has room that looks back over so many: whole blocks of them.
     pub(crate) const fn capacity(self, window: usize) -> usize {
-        let block = match self {
+        window.next_multiple_of(match self {
             CacheLayout::Blocks => LANES,
-            CacheLayout::Heads { .. } => ATTEND_CHUNK,
-        };
-        window.next_multiple_of(block)
+            CacheLayout::Keys(_) | CacheLayout::Values(_) => ATTEND_CHUNK,
+        })
     }
 }
 
-impl std::fmt::Display for CacheLayout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            CacheLayout::Blocks => f.write_str("as `kv_append` leaves it"),
-            CacheLayout::Heads { head_dim } => {
-                write!(f, "as `attend_append` leaves it with heads of {head_dim}")
-            }
-        }
+/// What the caches of an op of attention by heads hold.
+pub(super) const fn held(op: Op) -> Option<CacheType> {
+    match op {
+        Op::AttendAppend | Op::Attend => Some(CacheType::F32),
+        Op::AttendAppendF16 | Op::AttendF16 => Some(CacheType::F16),
+        _ => None,
+    }
+}
+
+/// Positions of which an op's caches have whole blocks.
+pub(super) const fn block_of(op: Op) -> usize {
+    match held(op) {
+        Some(_) => ATTEND_CHUNK,
+        None => LANES,
+    }
+}
+
+impl Heads {
+    /// Words that the keys of a position take, of all heads with so many elements.
+    pub(super) fn key_words(self, elems: usize) -> usize {
+        let of_one = self.held.key_words(self.head_dim);
+        self.heads(elems).saturating_mul(of_one)
+    }
+
+    /// Words that the values of a position take.
+    pub(super) fn value_words(self, elems: usize) -> usize {
+        let of_one = self.held.value_words(self.head_dim);
+        self.heads(elems).saturating_mul(of_one)
+    }
+
+    fn heads(self, elems: usize) -> usize {
+        elems.checked_div(self.head_dim).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for CacheLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, Heads { head_dim, held }) = match *self {
+            CacheLayout::Blocks => return f.write_str("as `kv_append` leaves it"),
+            CacheLayout::Keys(heads) => ("keys", heads),
+            CacheLayout::Values(heads) => ("values", heads),
+        };
+        let op = match held {
+            CacheType::F32 => Op::AttendAppend,
+            CacheType::F16 => Op::AttendAppendF16,
+        };
+        write!(
+            f,
+            "as the {what} that `{op}` leaves with heads of {head_dim}"
+        )
     }
 }
 
@@ -66,11 +131,11 @@ impl Layouts {
     /// # Errors
     /// If another call has one of them otherwise.
     pub(super) fn read(&mut self, graph: &Graph, call: &Call) -> Result<(), GraphFault> {
-        let Some(layout) = CacheLayout::of(call)? else {
-            return Ok(());
-        };
         for (operand, arg) in &call.args {
             let &Arg::State(id) = arg else { continue };
+            let Some(layout) = CacheLayout::of(call, operand)? else {
+                continue;
+            };
             let (found, by) = self.0[id.0].get_or_insert_with(|| (layout, Arc::clone(&call.name)));
             if *found != layout {
                 return Err(GraphFault::Layout {

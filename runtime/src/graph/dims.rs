@@ -1,6 +1,6 @@
 //! Dimensions of a call, which are the widths of its operands.
 
-use super::cache::CacheLayout::{self, Blocks};
+use super::cache::{block_of, held};
 use super::fault::GraphFault;
 use super::{Arg, Call, Extent, Graph, Rows, What};
 use crate::tensor::Kind;
@@ -133,23 +133,24 @@ impl Dims<'_> {
                 let sizes = [repeats, key_heads, head_dim].map(constant);
                 sizes.into_iter().chain([tokens, stride("v")?]).collect()
             }
-            Op::Attend => {
+            Op::Attend | Op::AttendF16 => {
                 let (head_dim, q) = (call.size_of("head_dim")?, rows("q")?.width);
-                let row = self.elems(call, "keys")?;
-                let kv_heads = constant(row.checked_div(head_dim).unwrap_or(0));
-                let queries = constant(q.checked_div(row).unwrap_or(0));
-                let capacity = self.capacity(CacheLayout::Heads { head_dim });
-                vec![kv_heads, queries, constant(head_dim), capacity, Len]
+                let words = held(op).unwrap_or_default().key_words(head_dim);
+                let kv_heads = self.elems(call, "keys")?.checked_div(words).unwrap_or(0);
+                let row = kv_heads.saturating_mul(head_dim);
+                let queries = q.checked_div(row).unwrap_or(0);
+                let [kv_heads, queries, head_dim] = [kv_heads, queries, head_dim].map(constant);
+                vec![kv_heads, queries, head_dim, self.capacity(op), Len]
             }
-            Op::AttendAppend => {
+            Op::AttendAppend | Op::AttendAppendF16 => {
                 let (head_dim, row) = (call.size_of("head_dim")?, rows("k")?.width);
-                let kv_heads = constant(row.checked_div(head_dim).unwrap_or(0));
-                let capacity = self.capacity(CacheLayout::Heads { head_dim });
-                vec![kv_heads, constant(head_dim), capacity, Slot]
+                let kv_heads = row.checked_div(head_dim).unwrap_or(0);
+                let [kv_heads, head_dim] = [kv_heads, head_dim].map(constant);
+                vec![kv_heads, head_dim, self.capacity(op), Slot]
             }
-            Op::KvAppend => vec![width("k")?, width("v")?, self.capacity(Blocks), Slot],
-            Op::AttnScores => vec![width("q")?, self.capacity(Blocks), Len],
-            Op::AttnMix => vec![width("out")?, self.capacity(Blocks), width("chosen")?],
+            Op::KvAppend => vec![width("k")?, width("v")?, self.capacity(op), Slot],
+            Op::AttnScores => vec![width("q")?, self.capacity(op), Len],
+            Op::AttnMix => vec![width("out")?, self.capacity(op), width("chosen")?],
             Op::Discretize => vec![width("dt")?, tokens, stride("dt")?],
             Op::SelectiveScan => {
                 let heads = rows("step")?.width;
@@ -224,8 +225,9 @@ impl Dims<'_> {
         Ok(self.graph.elems(call.find(name)?))
     }
 
-    fn capacity(&self, layout: CacheLayout) -> DimValue {
-        constant(layout.capacity(self.graph.window))
+    /// Positions of the caches of an op: whole blocks.
+    fn capacity(&self, op: Op) -> DimValue {
+        constant(self.graph.window.next_multiple_of(block_of(op)))
     }
 
     fn rows(&self, call: &Call, name: &'static str) -> Result<Rows, GraphFault> {
@@ -281,7 +283,8 @@ pub(super) fn instead(op: Op) -> Option<&'static str> {
         Op::KvAppend | Op::AttnScores | Op::AttnMix | Op::RouterMix | Op::Residual => None,
         Op::MatMulF16 | Op::MatMulI8 => Some("`matmul`"),
         Op::MatMul | Op::L2Norm | Op::HeadNorm | Op::Rope | Op::Transpose => None,
-        Op::Hadamard | Op::GatedDelta | Op::AttendAppend | Op::Attend => None,
+        Op::Hadamard | Op::GatedDelta => None,
+        Op::AttendAppend | Op::Attend | Op::AttendAppendF16 | Op::AttendF16 => None,
         Op::GroupGemm => None,
         Op::Gemv => Some("`gemm`"),
         Op::GroupGemv => Some("`group_gemm`"),

@@ -70,6 +70,7 @@
 mod activations;
 mod builder;
 mod cache;
+mod cache_type;
 mod call;
 mod check;
 mod dims;
@@ -87,7 +88,7 @@ pub use fault::{GraphError, GraphFault};
 pub use text::{ParseError, Problem};
 
 use builder::Named;
-pub(crate) use cache::CacheLayout;
+pub(crate) use cache::{CacheLayout, Heads};
 pub(crate) use call::{Name, What};
 use check::listed;
 pub(crate) use dims::DimValue;

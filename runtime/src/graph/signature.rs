@@ -51,7 +51,8 @@ pub(super) fn is_operand(buffer: &BufferDef) -> bool {
 /// Dimensions of an op that the widths of its operands do not tell.
 pub(super) const fn sizes(op: Op) -> &'static [&'static str] {
     match op {
-        Op::L2Norm | Op::Rope | Op::GatedDelta | Op::AttendAppend | Op::Attend => &["head_dim"],
+        Op::L2Norm | Op::Rope | Op::GatedDelta => &["head_dim"],
+        Op::AttendAppend | Op::Attend | Op::AttendAppendF16 | Op::AttendF16 => &["head_dim"],
         Op::Transpose => &["outer", "inner"],
         Op::Hadamard => &["block"],
         _ => &[],

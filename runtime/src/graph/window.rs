@@ -1,9 +1,9 @@
 //! A graph that looks back more or fewer positions.
 
+use super::cache::block_of;
 use super::check::limits;
 use super::{DimValue, Extent, Graph, What};
-use atome_spec::numerics::ATTEND_CHUNK;
-use atome_spec::{LANES, Op};
+use atome_spec::Op;
 
 impl Graph {
     /// The most positions that it may be made to look back; `None` if it looks back none, or chooses among them, so that their
@@ -18,14 +18,17 @@ impl Graph {
     pub(crate) fn with_window(&self, positions: usize) -> Graph {
         let mut graph = self.clone();
         graph.window = positions;
-        let capacity = |block: usize| DimValue::Const(positions.next_multiple_of(block) as u64);
         for call in graph.body.iter_mut().flat_map(|part| &mut part.calls) {
-            match call.what {
-                What::Kernel(Op::KvAppend, _) => call.dims[2] = capacity(LANES),
-                What::Kernel(Op::AttendAppend, _) => call.dims[2] = capacity(ATTEND_CHUNK),
-                What::Kernel(Op::Attend, _) => call.dims[3] = capacity(ATTEND_CHUNK),
-                _ => {}
-            }
+            let What::Kernel(op, _) = call.what else {
+                continue;
+            };
+            let capacity = match op {
+                Op::KvAppend | Op::AttendAppend | Op::AttendAppendF16 => 2,
+                Op::Attend | Op::AttendF16 => 3,
+                _ => continue,
+            };
+            let positions = positions.next_multiple_of(block_of(op));
+            call.dims[capacity] = DimValue::Const(positions as u64);
         }
         graph
     }

@@ -18,7 +18,7 @@ use crate::tokenizer::TokenizerKind;
 use crate::tune::{self, Tuned, Tuning};
 use crate::{BackendKind, FileError, LoadError, Options, PrepareError};
 use atome_kernels::{available, detect};
-use atome_spec::{Activation, Tier};
+use atome_spec::{Activation, CacheType, Tier};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -148,6 +148,7 @@ pub(crate) fn plan_with<'m>(
 /// The graph of a model with what of it is open.
 fn graph(source: &Checkpoint, options: &Options) -> Result<Arc<Graph>, PrepareError> {
     let graph = by_activations(source.graph(), options.activations)?;
+    let graph = by_cache_type(graph, options.cache_type)?;
     let Some(asked) = options.context else {
         return Ok(graph);
     };
@@ -168,6 +169,19 @@ fn by_activations(
         Some(Activation::F32) if both => Ok(Arc::new(graph.in_f32())),
         Some(asked) if asked != found => Err(PrepareError::Activations { asked, found }),
         _ => Ok(Arc::clone(graph)),
+    }
+}
+
+/// A graph with caches that it allows.
+fn by_cache_type(graph: Arc<Graph>, asked: Option<CacheType>) -> Result<Arc<Graph>, PrepareError> {
+    let Some(asked) = asked else {
+        return Ok(graph);
+    };
+    match graph.cache_type() {
+        None => Err(PrepareError::NoCaches { asked }),
+        Some(found) if found == asked => Ok(graph),
+        Some(CacheType::F32) => Ok(Arc::new(graph.with_f16_caches())),
+        Some(found) => Err(PrepareError::CacheType { asked, found }),
     }
 }
 

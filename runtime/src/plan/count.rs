@@ -2,7 +2,7 @@
 
 use super::{Call, KernelCall, Plan, Stage};
 use crate::plan::DimValue;
-use atome_spec::Op;
+use atome_spec::{CacheType, Op};
 use std::collections::BTreeSet;
 
 impl Plan {
@@ -40,6 +40,11 @@ fn cached_elems(call: &KernelCall, position: u64, window: u64) -> usize {
         (Op::AttnMix, [d_model, _, kept]) => value(d_model) * value(kept),
         (Op::Attend, [kv_heads, _, head_dim, _, len]) => {
             2 * value(kv_heads) * value(head_dim) * value(len)
+        }
+        (Op::AttendF16, [kv_heads, _, head_dim, _, len]) => {
+            let head_dim = value(head_dim) as usize;
+            let words = CacheType::F16.key_words(head_dim) + CacheType::F16.value_words(head_dim);
+            words as u64 * value(kv_heads) * value(len)
         }
         (Op::GatedDelta, [repeats, key_heads, head_dim, ..]) => {
             value(repeats) * value(key_heads) * value(head_dim).pow(2)

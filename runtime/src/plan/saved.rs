@@ -4,9 +4,8 @@
 
 use super::{Size, Tensor, TensorInfo};
 use crate::PrepareError;
-use crate::graph::CacheLayout;
-use atome_spec::LANES;
-use atome_spec::layout::{VALUE_COLS, cached_key, cached_value};
+use crate::graph::{CacheLayout, Heads};
+use atome_spec::{CacheType, LANES};
 use std::ops::Range;
 
 /// A tensor that a session keeps.
@@ -95,6 +94,18 @@ impl Saved {
         self.bytes
     }
 
+    /// What the caches hold: f16 if any do.
+    pub(crate) fn caches(&self) -> CacheType {
+        let held = self.pieces.iter().map(Piece::held);
+        held.max().unwrap_or_default()
+    }
+
+    /// What the state at this offset of a slot holds.
+    pub(super) fn cache_type(&self, offset: usize) -> CacheType {
+        let piece = self.pieces.iter().find(|piece| piece.slot == offset);
+        piece.map_or(CacheType::F32, Piece::held)
+    }
+
     /// What is in use after `seen` tokens.
     pub(crate) fn spans(&self, seen: u64) -> impl Iterator<Item = Span> {
         self.pieces.iter().flat_map(move |piece| piece.spans(seen))
@@ -116,6 +127,11 @@ impl Saved {
 }
 
 impl Piece {
+    fn held(&self) -> CacheType {
+        let held = self.cache.and_then(|(_, layout)| layout.held());
+        held.unwrap_or_default()
+    }
+
     fn extent(&self) -> Span {
         let (window, capacity) = self
             .cache
@@ -148,18 +164,17 @@ impl Piece {
     /// How many runs there are in `used` positions.
     fn runs(&self, used: usize) -> usize {
         match self.cache {
-            Some((_, CacheLayout::Heads { head_dim })) if self.rows == 1 => {
-                used * self.pieces(head_dim)
-            }
-            // The blocks of a single row lie one directly after the other.
-            Some(_) if self.rows > 1 => self.rows * used.div_ceil(LANES).max(1),
-            _ => 1,
+            Some((_, CacheLayout::Values(heads))) => used * self.pieces(heads),
+            Some((_, CacheLayout::Blocks)) if self.rows == 1 => 1,
+            Some(_) => self.rows * used.div_ceil(LANES).max(1),
+            None => 1,
         }
     }
 
-    /// Runs of a value.
-    fn pieces(&self, head_dim: usize) -> usize {
-        self.width / head_dim * head_dim.div_ceil(VALUE_COLS)
+    /// Runs of a value, of all heads.
+    fn pieces(&self, Heads { head_dim, held }: Heads) -> usize {
+        let words = held.value_words(head_dim);
+        self.width.checked_div(words).unwrap_or(0) * words.div_ceil(together(held))
     }
 
     fn run(&self, n: usize, used: usize) -> Run {
@@ -170,34 +185,22 @@ impl Piece {
                 len: self.width,
             };
         };
-        let capacity = layout.capacity(window);
         match layout {
-            CacheLayout::Heads { head_dim } if self.rows == 1 => {
-                let pieces = self.pieces(head_dim);
-                let (position, piece) = (n / pieces, n % pieces);
-                let of_head = head_dim.div_ceil(VALUE_COLS);
-                let (head, first) = (piece / of_head, piece % of_head * VALUE_COLS);
-                let (place, more) = cached_value(head_dim, position, first);
-                Run {
-                    slot: head * capacity * head_dim + place,
-                    saved: position * self.width + head * head_dim + first,
-                    len: if used == 0 { 0 } else { more + 1 },
-                }
+            CacheLayout::Values(heads) => {
+                self.run_of_values(n, used, (heads, layout.capacity(window)))
             }
             CacheLayout::Blocks if self.rows == 1 => Run {
                 slot: 0,
                 saved: 0,
                 len: used * self.width,
             },
-            _ => {
+            // Positions of a row: a block lies together.
+            CacheLayout::Blocks | CacheLayout::Keys(_) => {
                 let blocks = used.div_ceil(LANES).max(1);
                 let (row, first) = (n / blocks, n % blocks * LANES);
                 let slot = match layout {
-                    CacheLayout::Blocks => (first * self.rows + row * LANES) * self.width,
-                    CacheLayout::Heads { head_dim } => {
-                        let (head, i) = (row / head_dim, row % head_dim);
-                        head * capacity * head_dim + cached_key(head_dim, first, i)
-                    }
+                    CacheLayout::Keys(heads) => key_row(heads, layout.capacity(window), row, first),
+                    _ => (first * self.rows + row * LANES) * self.width,
                 };
                 Run {
                     slot,
@@ -207,6 +210,37 @@ impl Piece {
             }
         }
     }
+
+    fn run_of_values(&self, n: usize, used: usize, (heads, capacity): (Heads, usize)) -> Run {
+        let Heads { head_dim, held } = heads;
+        let (words, pieces) = (held.value_words(head_dim), self.pieces(heads).max(1));
+        let of_head = words.div_ceil(together(held)).max(1);
+        let (position, piece) = (n / pieces, n % pieces);
+        let (head, first) = (piece / of_head, piece % of_head * together(held));
+        let run = held.value_run(head_dim, position, first);
+        Run {
+            slot: head * capacity * words + run.word,
+            saved: position * self.width + head * words + first,
+            len: if used == 0 { 0 } else { run.len },
+        }
+    }
+}
+
+/// Words of a value that lie together.
+const fn together(held: CacheType) -> usize {
+    CacheType::VALUE_COLS / held.per_word()
+}
+
+/// The word of a position in a row of the keys: in f32 that of an element, in f16 a line of a block.
+fn key_row(heads: Heads, capacity: usize, row: usize, position: usize) -> usize {
+    let Heads { head_dim, held } = heads;
+    let words = held.key_words(head_dim);
+    let (head, own) = (row / words, row % words);
+    let of_head = match held {
+        CacheType::F32 => held.key(head_dim, position, own).word,
+        CacheType::F16 => held.key_line(head_dim, position, own),
+    };
+    head * capacity * words + of_head
 }
 
 fn addressable(size: Size) -> Result<usize, PrepareError> {
@@ -286,30 +320,46 @@ mod tests {
         }
     }
 
-    /// Heads of a cache lie apart, and their elements in the order in which they are read.
+    /// Heads of a cache lie apart, and their words in the order in which they are read.
     #[test]
     fn caches_of_heads_are_saved_row_by_row() {
-        let (heads, head_dim, window, capacity) = (2, 83, 70, 128);
-        let row = heads * head_dim;
-        let tensor = |n: usize| TensorInfo {
+        for (held, head_dim) in [
+            (CacheType::F32, 83),
+            (CacheType::F16, 83),
+            (CacheType::F16, 1),
+        ] {
+            are_saved_row_by_row(Heads { head_dim, held });
+        }
+    }
+
+    fn are_saved_row_by_row(of: Heads) {
+        let Heads { head_dim, held } = of;
+        let (heads, window, capacity) = (2, 70, 128);
+        let words = [held.key_words(head_dim), held.value_words(head_dim)];
+        let rows = words.map(|words| heads * words);
+        let tensor = |offset: usize, words: usize| TensorInfo {
             name: String::new(),
             section: Section::State,
-            offset: n * 4 * row * capacity,
-            bytes: 4 * row * capacity,
+            offset: 4 * offset,
+            bytes: 4 * words,
         };
-        let tensors = [tensor(0), tensor(1)];
-        let kept = |i, rows, width| Kept {
+        let slots = rows.map(|row| row * capacity);
+        let tensors = [tensor(0, slots[0]), tensor(slots[0], slots[1])];
+        let kept = |i, rows, width, cache| Kept {
             tensor: Tensor(i),
             rows,
             width,
-            cache: Some(CacheLayout::Heads { head_dim }),
+            cache: Some(cache),
         };
-        let saved = Saved::new(&[kept(0, row, 1), kept(1, 1, row)], &tensors, window, 0);
-        let saved = saved.expect("small");
-        assert_eq!(saved.bytes(), 2 * 4 * row * window);
+        let kept = [
+            kept(0, rows[0], 1, CacheLayout::Keys(of)),
+            kept(1, 1, rows[1], CacheLayout::Values(of)),
+        ];
+        let saved = Saved::new(&kept, &tensors, window, 0).expect("small");
+        assert_eq!(saved.bytes(), 4 * window * (rows[0] + rows[1]));
         for used in [0, 1, 16, 17, 64, 65, 70] {
-            // What each element of a slot is saved as.
-            let mut to = vec![None; 2 * row * capacity];
+            // What each word of a slot is saved as.
+            let mut to = vec![None; slots[0] + slots[1]];
             let mut end = 0;
             for span in saved.spans(used as u64) {
                 assert_eq!(span.saved.start, end);
@@ -320,15 +370,19 @@ mod tests {
                 }
             }
             assert_eq!(end, saved.bytes());
-            assert_eq!(to.iter().flatten().count(), 2 * row * used);
-            for (position, i) in (0..used).flat_map(|p| (0..row).map(move |i| (p, i))) {
-                let (head, i) = (i / head_dim, i % head_dim);
-                let first = head * capacity * head_dim;
-                let key = first + cached_key(head_dim, position, i);
-                let value = row * capacity + first + cached_value(head_dim, position, i).0;
-                let element = head * head_dim + i;
-                assert_eq!(to[key], Some(element * window + position));
-                assert_eq!(to[value], Some(row * window + position * row + element));
+            assert_eq!(to.iter().flatten().count(), used * (rows[0] + rows[1]));
+            for (position, head) in (0..used).flat_map(|p| (0..heads).map(move |head| (p, head))) {
+                for row in 0..words[0] {
+                    let key = head * capacity * words[0] + key_row(of, capacity, row, position);
+                    let row = head * words[0] + row;
+                    assert_eq!(to[key], Some(row * window + position));
+                }
+                for word in 0..words[1] {
+                    let run = held.value_run(head_dim, position, word);
+                    let value = slots[0] + head * capacity * words[1] + run.word;
+                    let at = position * rows[1] + head * words[1] + word;
+                    assert_eq!(to[value], Some(rows[0] * window + at));
+                }
             }
         }
     }

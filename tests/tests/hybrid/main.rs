@@ -1,6 +1,7 @@
 //! Hybrids of gated delta nets and attention, and their relatives: golden outputs, and the same bits however a model is run.
 
 mod bitnet;
+mod halves;
 mod tied;
 
 use atome::checkpoint::{self, Checkpoint};

@@ -53,8 +53,9 @@ pub(super) fn takes(op: Op, signature: &Signature, buffer: &BufferDef) -> Takes 
 
 /// Whether an op runs for one token after the other, over caches.
 pub(super) fn is_of_attention(op: Op) -> bool {
-    use Op::{Attend, AttendAppend, AttnMix, AttnScores, KvAppend};
-    matches!(op, KvAppend | AttnScores | AttnMix | AttendAppend | Attend)
+    use Op::{Attend, AttendAppend, AttendAppendF16, AttendF16, AttnMix, AttnScores, KvAppend};
+    matches!(op, KvAppend | AttnScores | AttnMix)
+        || matches!(op, AttendAppend | Attend | AttendAppendF16 | AttendF16)
 }
 
 fn follows_i8(signature: &Signature) -> bool {

@@ -4,7 +4,7 @@ use crate::plan::{Call, Section, Source};
 use crate::tensor::EmbeddingType;
 use atome_codegen::ir::Access;
 use atome_codegen::op::Content;
-use atome_spec::Packing;
+use atome_spec::{CacheType, Packing};
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
@@ -40,7 +40,13 @@ impl<'p> Flow<'p> {
     pub(super) fn new(plan: &'p Plan, contents: &[(Tensor, Filled<'_>)], vocab: u64) -> Flow<'p> {
         let held = plan.tensors.iter().map(|tensor| {
             let (what, end) = match tensor.section {
-                Section::State => (What::Elements(Content::F32), tensor.bytes as u64),
+                Section::State => {
+                    let content = match plan.saved.cache_type(tensor.offset) {
+                        CacheType::F32 => Content::F32,
+                        CacheType::F16 => Content::F16,
+                    };
+                    (What::Elements(content), tensor.bytes as u64)
+                }
                 _ => (What::Nothing, 0),
             };
             Held {
