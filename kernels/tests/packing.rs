@@ -1,7 +1,7 @@
 //! Packings: known bits, round trips around every block edge, faults with their position,
 //! and agreement of `get`, `unpack_into` and the layout's arithmetic.
 
-use atome_kernels::packing::{PackError, conv, embed, matrix};
+use atome_kernels::packing::{PackError, conv, embed, matrix, matrix::Matrix};
 use atome_spec::layout::{self, ZERO_WORD};
 use atome_spec::{Packing, Packing::Base3, Packing::Int2};
 use proptest::prelude::*;
@@ -15,22 +15,40 @@ const SIZES: [usize; 17] = [
 #[derive(Clone, Copy, Debug)]
 enum Layout {
     Gemv(Packing),
+    /// By groups of so many columns.
+    Groups(Packing, usize),
     Embed(Packing),
     Conv,
 }
 
-const LAYOUTS: [Layout; 5] = [
+const LAYOUTS: [Layout; 9] = [
     Layout::Gemv(Int2),
     Layout::Gemv(Base3),
+    Layout::Groups(Int2, 64),
+    Layout::Groups(Base3, 64),
+    Layout::Groups(Base3, 7),
+    Layout::Groups(Base3, 256),
     Layout::Embed(Int2),
     Layout::Embed(Base3),
     Layout::Conv,
 ];
 
 impl Layout {
+    fn groups(self, rows: usize, cols: usize) -> Matrix {
+        let Layout::Groups(packing, group) = self else {
+            panic!("{self:?} has no groups");
+        };
+        let group = Some(group);
+        Matrix {
+            group,
+            ..Matrix::new(packing, rows, cols)
+        }
+    }
+
     fn words(self, rows: usize, cols: usize) -> usize {
         match self {
             Layout::Gemv(packing) => matrix::words(packing, rows, cols),
+            Layout::Groups(..) => self.groups(rows, cols).words(),
             Layout::Embed(p) => embed::words(p, rows, cols),
             Layout::Conv => conv::words(rows, cols),
         }
@@ -40,6 +58,7 @@ impl Layout {
         let mut out = vec![0xDEAD_BEEF; self.words(rows, cols)];
         match self {
             Layout::Gemv(packing) => matrix::pack_into(packing, trits, rows, cols, &mut out),
+            Layout::Groups(..) => self.groups(rows, cols).pack_into(trits, &mut out),
             Layout::Embed(p) => embed::pack_into(p, trits, rows, cols, &mut out),
             Layout::Conv => conv::pack_into(trits, rows, cols, &mut out),
         }?;
@@ -50,6 +69,7 @@ impl Layout {
         let mut out = vec![99; rows * cols];
         match self {
             Layout::Gemv(packing) => matrix::unpack_into(packing, words, rows, cols, &mut out),
+            Layout::Groups(..) => self.groups(rows, cols).unpack_into(words, &mut out),
             Layout::Embed(p) => embed::unpack_into(p, words, rows, cols, &mut out),
             Layout::Conv => conv::unpack_into(words, rows, cols, &mut out),
         }?;
@@ -59,6 +79,7 @@ impl Layout {
     fn check(self, words: &[u32], rows: usize, cols: usize) -> Result<(), PackError> {
         match self {
             Layout::Gemv(packing) => matrix::check(packing, words, rows, cols),
+            Layout::Groups(..) => self.groups(rows, cols).check(words),
             Layout::Embed(p) => embed::check(p, words, rows, cols),
             Layout::Conv => conv::check(words, rows, cols),
         }
@@ -67,6 +88,7 @@ impl Layout {
     fn get(self, words: &[u32], rows: usize, cols: usize, r: usize, c: usize) -> i8 {
         match self {
             Layout::Gemv(packing) => matrix::get(packing, words, rows, cols, r, c),
+            Layout::Groups(..) => self.groups(rows, cols).get(words, r, c),
             Layout::Embed(p) => embed::get(p, words, rows, cols, r, c),
             Layout::Conv => conv::get(words, rows, cols, r, c),
         }
@@ -401,6 +423,41 @@ proptest! {
                 prop_assert_eq!(layout.pack(&t, rows, cols).unwrap(), words);
             } else {
                 prop_assert!(layout.unpack(&words, rows, cols).is_err());
+            }
+        }
+    }
+}
+
+/// A group begins with a word of its own, which has what a matrix of its columns alone has.
+#[test]
+fn groups_lie_one_after_the_other() {
+    let (rows, groups) = (70, 3);
+    for packing in [Int2, Base3] {
+        for group in [64, 128, 256] {
+            let cols = groups * group;
+            let by_group = Layout::Groups(packing, group);
+            let all = trits(rows * cols, 5);
+            let words = by_group.pack(&all, rows, cols).unwrap();
+            let each = layout::row_words(packing, group, None);
+            assert_eq!(words.len(), 80 * groups * each);
+            for g in 0..groups {
+                let of_group = all.chunks(cols).flat_map(|row| &row[g * group..][..group]);
+                let of_group: Vec<i8> = of_group.copied().collect();
+                let alone = Layout::Gemv(packing).pack(&of_group, rows, group).unwrap();
+                let (block, last) = alone.split_at(64 * each);
+                let first = 64 * g * each;
+                assert_eq!(words[first..][..block.len()], *block, "{packing} {group}");
+                let first = 64 * groups * each + 16 * g * each;
+                assert_eq!(words[first..][..last.len()], *last, "{packing} {group}");
+            }
+            if packing == Base3 {
+                let mut words = words;
+                // Padding of row 2 in the second group.
+                let at = 64 * (2 * each - 1) + 2;
+                words[at] ^= 1;
+                let (word, bits) = (at, words[at]);
+                let fault = PackError::Padding { word, bits };
+                assert_eq!(by_group.check(&words, rows, cols), Err(fault));
             }
         }
     }

@@ -6,6 +6,10 @@
 //! columns of one row, column `k` (mod 16) at bit [`gemv_bit`]`(k)`, code = trit + 1. `base3`:
 //! it holds 20, and digit `k` of byte `b` is column `4 k + b`.
 //!
+//! Matrices of `group_gemv`, `group_gemm` and `group_embed`: the same, but that every group of columns begins with a word of
+//! its own, so that the last word of each may have fewer columns ([`row_words`]). Groups are whole words of `int2`; in
+//! `base3`, 64 columns take 4 words, 128 take 7, 192 take 10 and 256 take 13.
+//!
 //! int8 activations: four columns a `u32`, the first in the lowest byte, a row padded with 0
 //! to a multiple of 16 columns.
 //!
@@ -53,10 +57,39 @@ pub const fn word_cols(packing: Packing) -> usize {
     packing.word_cols()
 }
 
+/// `u32` words of a row of a matrix, of which each `group` columns begin with a word of their own if there are such groups.
+///
+/// ```
+/// use atome_spec::{Packing::Base3, layout::row_words};
+///
+/// assert_eq!(row_words(Base3, 256, None), 13);
+/// assert_eq!(row_words(Base3, 256, Some(64)), 4 * 4);
+/// ```
+///
+/// # Panics
+/// If a group has no columns.
+pub const fn row_words(packing: Packing, cols: usize, group: Option<usize>) -> usize {
+    let words = word_cols(packing);
+    match group {
+        Some(group) => (cols / group) * group.div_ceil(words) + (cols % group).div_ceil(words),
+        None => cols.div_ceil(words),
+    }
+}
+
 /// `u32` words of a `rows` by `cols` matrix of `gemv`/`gemm`; `usize::MAX` if that overflows.
 pub const fn gemv_words(packing: Packing, rows: usize, cols: usize) -> usize {
+    matrix_words(packing, rows, cols, None)
+}
+
+/// `u32` words of a matrix, by [`row_words`]; `usize::MAX` if that overflows.
+pub const fn matrix_words(
+    packing: Packing,
+    rows: usize,
+    cols: usize,
+    group: Option<usize>,
+) -> usize {
     let rows = rows.div_ceil(LANES).saturating_mul(LANES);
-    rows.saturating_mul(cols.div_ceil(word_cols(packing)))
+    rows.saturating_mul(row_words(packing, cols, group))
 }
 
 /// `u32` words of a row of `width` int8 activations, padding included.

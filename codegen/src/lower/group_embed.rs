@@ -2,9 +2,12 @@
 //! embeddings has it once. A word of a row is in every lane, and each lane takes its column's code.
 
 use super::Lowering;
-use crate::ir::{Address, BinaryOp, Builder, Compare, Lanes, ShiftOp, Size, UnaryOp, Value};
+use super::gemm::{Word, group_words};
+use crate::ir::{
+    Address, BinaryOp, Buffer, Builder, Compare, Lanes, ShiftOp, Size, UnaryOp, Value,
+};
 use crate::op::{Content, Def, Form, Parts, dim, input, output};
-use atome_spec::layout::{BLOCK_ROWS, GROUP_COLS, WORD_COLS, gemv_bit};
+use atome_spec::layout::{BLOCK_ROWS, GROUP_COLS, gemv_bit, word_cols};
 use atome_spec::{Activation, LANES, Method, Packing};
 
 const BLOCK: u64 = BLOCK_ROWS as u64;
@@ -31,17 +34,18 @@ pub(super) const GROUP_EMBED: Def = Def {
     buffers: |d| {
         let cols = d.get("groups") * d.get("group");
         let rows = d.get("vocab").div_ceil(LANES as u64) * LANES as u64;
-        let table_len = rows.clone() * words(&cols);
+        let table_len =
+            rows.clone() * (d.get("groups") * group_words(d.packing(), &d.get("group")));
         vec![
             input("ids", Content::Rows("vocab"), &d.get("tokens")),
-            input("table", Content::Matrix(Packing::Int2), &table_len),
+            input("table", Content::Matrix(d.packing()), &table_len),
             input("scales", Content::F32, &(rows * d.get("groups"))),
             output("out", Content::F32, &(d.get("tokens") * cols)),
         ]
     },
     forms: &[Form::ternary(
         Activation::F32,
-        &[Packing::Int2],
+        Packing::ALL,
         &[Method::Select],
         &[],
     )],
@@ -49,19 +53,22 @@ pub(super) const GROUP_EMBED: Def = Def {
     ..Def::of(lower)
 };
 
-/// Words of a row.
-fn words(cols: &Size) -> Size {
-    cols.clone().div(WORD_COLS as u64)
-}
-
 fn lower(l: &mut Lowering<'_>) {
+    let packing = l.dims.packing();
     let [vocab, groups, group, tokens] =
         ["vocab", "groups", "group", "tokens"].map(|name| l.dim(name));
     let [ids, table, scales, out] = ["ids", "table", "scales", "out"].map(|name| l.buffer(name));
     let cols = groups.clone() * group.clone();
     let b = &mut l.b;
     let blocks = Blocks::new(b, &vocab);
-    let to_top = to_top(b);
+    let groups_of = Groups {
+        packing,
+        to_top: to_top(b),
+        table,
+        out,
+        row_words: groups.clone() * group_words(packing, &group),
+        cols: group.clone(),
+    };
     b.for_loop(tokens, &[], |b, t, _| {
         let id = b.load(ids, Address::of(&[(t, Size::ONE)]));
         let row = blocks.row(b, id);
@@ -70,26 +77,85 @@ fn lower(l: &mut Lowering<'_>) {
             let scale = row.at(b, number, &groups);
             let scale = b.load(scales, scale);
             let number = b.add(number, row.stride);
-            let steps = group.clone().div(STEP);
-            let word = b.for_loop(steps, &[word], |b, step, word| {
-                let mut word = word[0];
-                let to = Address::of(&[(t, cols.clone()), (g, group.clone()), (step, STEP.into())]);
-                for vector in 0..STEP / LANES as u64 {
-                    let at = row.at(b, word, &words(&cols));
-                    let codes = b.load(table, at);
-                    let codes = b.splat(codes);
-                    let codes = b.mul(codes, to_top);
-                    let value = b.trit_select(codes, TOP, scale);
-                    let to = to.clone().offset(vector * LANES as u64);
-                    b.store(out, to, value, Lanes::All);
-                    word = b.add(word, row.stride);
-                }
-                vec![word]
-            });
-            vec![word[0], number]
+            let to = Address::of(&[(t, cols.clone()), (g, group.clone())]);
+            let word = groups_of.expand(b, &row, (word, scale), &to);
+            vec![word, number]
         });
         vec![]
     });
+}
+
+/// How groups of columns become numbers.
+struct Groups {
+    packing: Packing,
+    /// By what a word is multiplied in each lane.
+    to_top: Value,
+    table: Buffer,
+    out: Buffer,
+    /// Words of a row.
+    row_words: Size,
+    /// Columns of a group.
+    cols: Size,
+}
+
+impl Groups {
+    /// Writes a group to `to`, whose first word is given, as that of the next one is returned.
+    fn expand(
+        &self,
+        b: &mut Builder,
+        row: &Row,
+        (word, scale): (Value, Value),
+        to: &Address,
+    ) -> Value {
+        let of_word = word_cols(self.packing) as u64;
+        // What up to four steps leave is less than a word.
+        let of_step = STEP / of_word;
+        let steps = self.cols.clone().div(STEP);
+        let word = b.for_loop(steps, &[word], |b, step, word| {
+            let mut word = word[0];
+            for number in 0..of_step {
+                let to = to.clone().step(step, of_step * of_word);
+                let parts = self.load(b, row, word);
+                for (codes, first) in parts.into_iter().zip((0..of_word).step_by(LANES)) {
+                    let lanes = match of_word - first {
+                        rest if rest < LANES as u64 => Lanes::First(rest.into()),
+                        _ => Lanes::All,
+                    };
+                    let to = to.clone().offset(number * of_word + first);
+                    self.write(b, (codes, scale), to, lanes);
+                }
+                word = b.add(word, row.stride);
+            }
+            vec![word]
+        });
+        if STEP.is_multiple_of(of_word) {
+            return word[0];
+        }
+        let (full, rest) = (
+            self.cols.clone().div(of_word),
+            self.cols.clone().rem(of_word),
+        );
+        let parts = self.load(b, row, word[0]);
+        let to = to.clone().offset(full * of_word);
+        self.write(b, (parts[0], scale), to, Lanes::First(rest));
+        b.add(word[0], row.stride)
+    }
+
+    /// The codes of a word's columns, 16 at a time, in every lane.
+    fn load(&self, b: &mut Builder, row: &Row, word: Value) -> Vec<Value> {
+        let at = row.at(b, word, &self.row_words);
+        let packed = b.load(self.table, at);
+        let packed = b.splat(packed);
+        let word = Word::new(b, self.packing, packed);
+        let quads = (0..word_cols(self.packing) / 4).step_by(LANES / 4);
+        quads.map(|quad| word.field(quad).0).collect()
+    }
+
+    fn write(&self, b: &mut Builder, (codes, scale): (Value, Value), to: Address, lanes: Lanes) {
+        let codes = b.mul(codes, self.to_top);
+        let value = b.trit_select(codes, TOP, scale);
+        b.store(self.out, to, value, lanes);
+    }
 }
 
 /// By what a word is multiplied in each lane, so that the lane's code is its top two bits.

@@ -14,6 +14,8 @@
 //! | [`scales`] | scales of groups of columns, `[rows, groups]` | f32 |
 //! | [`int8`] | activations of `gemv` and `gemm`, `[tokens, cols]` | int8 |
 //!
+//! Matrices whose groups of columns have scales are packed by the methods of [`matrix::Matrix`].
+//!
 //! Each but [`codes`] and the last two has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
 //! (invalid codes and padding, without unpacking) and `get` (one weight).
 //!

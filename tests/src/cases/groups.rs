@@ -2,7 +2,7 @@ use super::argument::blank;
 use super::data::{Series, Values};
 use super::int8::words;
 use super::{Argument, Case};
-use atome_kernels::packing;
+use atome_kernels::packing::{self, matrix::Matrix};
 use atome_kernels::reference::{self, GroupScales, Ternary};
 use atome_spec::{Activation, Method, Op, Packing};
 
@@ -33,18 +33,20 @@ pub(super) fn group_embed() -> Vec<Case> {
             let mut out = blank(tokens * cols);
             let (w, of) = product.weights();
             reference::group_embed(w, of, &ids, &mut out);
-            let [table, scales] = product.packed();
-            let arguments = vec![
-                Argument::words("ids", ids.iter().map(|id| *id as u32).collect()),
-                Argument {
-                    name: "table",
-                    ..table
-                },
-                scales,
-                Argument::output("out", &out),
-            ];
-            let case = Case::new(product.op, product.dims, arguments).packing(Packing::Int2);
-            cases.push(case.values(weights));
+            for packing in Packing::ALL {
+                let [table, scales] = product.packed(*packing);
+                let arguments = vec![
+                    Argument::words("ids", ids.iter().map(|id| *id as u32).collect()),
+                    Argument {
+                        name: "table",
+                        ..table
+                    },
+                    scales,
+                    Argument::output("out", &out),
+                ];
+                let case = Case::new(product.op, product.dims, arguments).packing(*packing);
+                cases.push(case.values(weights));
+            }
         }
     }
     cases
@@ -53,8 +55,8 @@ pub(super) fn group_embed() -> Vec<Case> {
 pub(super) fn group_gemv() -> Vec<Case> {
     let mut series = Series::new(52);
     let mut cases = Vec::new();
-    for rows in [0, 1, 16, 33, 64, 100, 129] {
-        for (group, groups) in [(64, 0), (64, 3), (128, 1), (128, 2), (256, 1)] {
+    for rows in [0, 1, 15, 16, 17, 33, 63, 64, 65, 100, 129] {
+        for (group, groups) in [(64, 0), (64, 3), (128, 1), (128, 2), (192, 1), (256, 1)] {
             let dims = [("rows", rows), ("groups", groups), ("group", group)];
             let shape = [rows, groups, group, 1];
             cases.extend(products(&mut series, Op::GroupGemv, &dims, shape, rows));
@@ -115,7 +117,7 @@ fn products(
     let x = series.floats(values, tokens * cols);
     let bytes = series.bytes(values, tokens * cols);
     let x_scale = series.floats(Values::Plain, tokens * groups);
-    let mut cases = vec![product.of_f32(&x)];
+    let mut cases = product.of_f32(&x);
     cases.extend(product.of_i8(&bytes, &x_scale));
     cases
         .into_iter()
@@ -181,11 +183,14 @@ impl Product<'_> {
     }
 
     /// The words of the weights, and their scales.
-    fn packed(&self) -> [Argument; 2] {
+    fn packed(&self, packing: Packing) -> [Argument; 2] {
         let [rows, groups, group, _] = self.shape;
-        let cols = groups * group;
-        let mut packed = vec![0; packing::gemv::words(rows, cols)];
-        packing::gemv::pack_into(&self.trits, rows, cols, &mut packed).expect("trits");
+        let matrix = Matrix {
+            group: Some(group),
+            ..Matrix::new(packing, rows, groups * group)
+        };
+        let mut packed = vec![0; matrix.words()];
+        matrix.pack_into(&self.trits, &mut packed).expect("trits");
         let mut scales = vec![0.0; packing::scales::len(rows, groups)];
         packing::scales::pack_into(&self.scales, rows, groups, &mut scales);
         [
@@ -194,13 +199,16 @@ impl Product<'_> {
         ]
     }
 
-    fn of_f32(&self, x: &[f32]) -> Case {
+    fn of_f32(&self, x: &[f32]) -> Vec<Case> {
         let [_, _, _, tokens] = self.shape;
         let mut out = self.out();
         reference::group_gemm(self.weights(), x, tokens, self.out_stride, &mut out);
-        let mut arguments = self.packed().to_vec();
-        arguments.extend([Argument::input("x", x), Argument::output("out", &out)]);
-        Case::new(self.op, self.dims, arguments).packing(Packing::Int2)
+        let packings = Packing::ALL.iter().map(|packing| {
+            let mut arguments = self.packed(*packing).to_vec();
+            arguments.extend([Argument::input("x", x), Argument::output("out", &out)]);
+            Case::new(self.op, self.dims, arguments).packing(*packing)
+        });
+        packings.collect()
     }
 
     fn of_i8(&self, x: &[i8], x_scale: &[f32]) -> Vec<Case> {
@@ -214,15 +222,19 @@ impl Product<'_> {
         let sums = x
             .chunks(group)
             .map(|x| x.iter().map(|x| i32::from(*x)).sum::<i32>());
-        let mut arguments = self.packed().to_vec();
-        arguments.extend([
-            Argument::words("x", words(x, [tokens, groups * group])),
-            Argument::input("x_scale", x_scale),
-            Argument::words("x_sum", sums.map(i32::cast_unsigned).collect()),
-            Argument::output("out", &out),
-        ]);
-        let case = Case::new(self.op, self.dims, arguments).packing(Packing::Int2);
-        let case = case.activation(Activation::I8);
-        vec![case.clone(), case.method(Method::Select)]
+        let sums: Vec<u32> = sums.map(i32::cast_unsigned).collect();
+        let packings = Packing::ALL.iter().flat_map(|packing| {
+            let mut arguments = self.packed(*packing).to_vec();
+            arguments.extend([
+                Argument::words("x", words(x, [tokens, groups * group])),
+                Argument::input("x_scale", x_scale),
+                Argument::words("x_sum", sums.clone()),
+                Argument::output("out", &out),
+            ]);
+            let case = Case::new(self.op, self.dims, arguments).packing(*packing);
+            let case = case.activation(Activation::I8);
+            [case.clone(), case.method(Method::Select)]
+        });
+        packings.collect()
     }
 }

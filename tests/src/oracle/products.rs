@@ -1,6 +1,6 @@
 use super::ball::Ball;
 use super::{Call, at};
-use atome_kernels::packing;
+use atome_kernels::packing::{self, matrix::Matrix};
 use atome_spec::{Activation, LANES, Op, layout};
 
 pub(super) fn embed(call: &Call<'_>) -> Result<(), String> {
@@ -166,6 +166,23 @@ fn group_scale(call: &Call<'_>, (rows, groups): (usize, usize), (r, g): (usize, 
     call.input("scales")[first * groups + g * (padded - first).min(64) + r - first]
 }
 
+/// The trits of a matrix whose groups of columns have scales.
+fn grouped_trits(
+    call: &Call<'_>,
+    name: &'static str,
+    (rows, cols, group): (usize, usize, usize),
+) -> Vec<i8> {
+    let packing = call.case.spec.packing.expect("a packing");
+    let matrix = Matrix {
+        group: Some(group),
+        ..Matrix::new(packing, rows, cols)
+    };
+    let mut trits = vec![0; rows * cols];
+    let unpacked = matrix.unpack_into(call.words(name), &mut trits);
+    unpacked.expect("trits");
+    trits
+}
+
 /// A matrix whose groups of columns have scales, in the order of kernels.
 pub(super) fn group_gemm(call: &Call<'_>) -> Result<(), String> {
     let [rows, groups, group] = ["rows", "groups", "group"].map(|name| call.dim(name));
@@ -174,8 +191,7 @@ pub(super) fn group_gemm(call: &Call<'_>) -> Result<(), String> {
         _ => (1, rows),
     };
     let cols = groups * group;
-    let mut trits = vec![0; rows * cols];
-    packing::gemv::unpack_into(call.words("w"), rows, cols, &mut trits).expect("trits");
+    let trits = grouped_trits(call, "w", (rows, cols, group));
     let out = call.output("out");
     let scale = |r: usize, g: usize| Ball::exact(group_scale(call, (rows, groups), (r, g)));
     for t in 0..tokens {
@@ -212,9 +228,7 @@ pub(super) fn group_gemm(call: &Call<'_>) -> Result<(), String> {
 pub(super) fn group_embed(call: &Call<'_>) -> Result<(), String> {
     let [vocab, groups, group] = ["vocab", "groups", "group"].map(|name| call.dim(name));
     let cols = groups * group;
-    let mut trits = vec![0; vocab * cols];
-    let packed = call.words("table");
-    packing::gemv::unpack_into(packed, vocab, cols, &mut trits).expect("trits");
+    let trits = grouped_trits(call, "table", (vocab, cols, group));
     let out = call.output("out");
     for (t, id) in call.words("ids").iter().enumerate() {
         for c in 0..cols {

@@ -2,13 +2,15 @@
 //!
 //! A lane is a row, so each row's sum keeps the order of its columns whatever the tile.
 
+use super::Shape;
 use super::groups::Groups;
-use super::walk::{Rows, Tokens, Walk};
-use super::{Shape, WORD_COLS_U64};
+use super::walk::{Place, Rows, Tokens, Walk};
+use super::word::Word;
 use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
 use crate::lower::quantize::not_a_number;
 use crate::lower::{Lowering, any};
-use atome_spec::layout::{WORD_COLS, gemv_bit};
+use atome_spec::Packing;
+use atome_spec::layout::word_cols;
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let Shape {
@@ -17,13 +19,15 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         out_stride,
         ..
     } = shape.clone();
-    let words = shape.words(l.dims.packing());
+    let packing = l.dims.packing();
+    let words = shape.words(packing);
     let [w, x, out] = ["w", "x", "out"].map(|name| l.buffer(name));
     let groups = Groups::new(l, &shape);
     let scale = groups.is_none().then(|| l.scalar("scale"));
     let b = &mut l.b;
     let scale = scale.map(|scale| b.splat(scale));
     let gemm = Gemm {
+        packing,
         w,
         x,
         out,
@@ -46,6 +50,7 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
 }
 
 struct Gemm {
+    packing: Packing,
     w: Buffer,
     x: Buffer,
     out: Buffer,
@@ -64,28 +69,19 @@ impl Gemm {
     fn tile(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) {
         if let Some(groups) = &self.groups {
             let (tiles, out) = (std::slice::from_ref(rows), (self.out, &self.out_stride));
-            return groups.each(b, (tiles, tokens), out, |b, rows, first, _| {
-                self.group(b, rows, tokens, (first, &groups.words))
+            return groups.each(b, (tiles, tokens), out, |b, rows, number| {
+                self.group(b, rows, tokens, (groups, number))
             });
         }
         let zero = b.splat_f32(0.0);
         let mut acc = vec![zero; rows.groups * tokens.count];
-        let xs = |t: usize| tokens.offset(t, &self.cols);
-        let full = self.cols.clone().div(WORD_COLS_U64);
-        acc = self.words(b, rows, tokens, (&Address::at(0), &full), &acc);
-        let rest = self.cols.clone().rem(WORD_COLS_U64);
-        acc = b.for_loop(any(rest.clone(), WORD_COLS_U64), &acc, |b, _, acc| {
-            let codes = self.load_codes(b, rows, Address::at(full.clone() * rows.stride.clone()));
-            let first = full.clone() * WORD_COLS_U64;
-            self.last_columns(
-                b,
-                codes,
-                &|t| xs(t).offset(first.clone()),
-                &rest,
-                tokens.count,
-                acc,
-            )
-        });
+        let of_word = self.word_cols();
+        let full = self.cols.clone().div(of_word);
+        acc = self.words(b, rows, tokens, (&Place::first(), &full), &acc);
+        let rest = self.cols.clone().rem(of_word);
+        let last = Place::first().offset(&full, of_word);
+        let columns = [rest.clone().div(4), rest.clone().rem(4)];
+        acc = self.last_word(b, rows, tokens, (&last, any(rest, of_word), columns), &acc);
         for t in 0..tokens.count {
             let out = tokens.offset(t, &self.out_stride);
             for (g, &sum) in acc[t * rows.groups..][..rows.groups].iter().enumerate() {
@@ -95,28 +91,50 @@ impl Gemm {
         }
     }
 
+    /// Columns of a word.
+    fn word_cols(&self) -> u64 {
+        word_cols(self.packing) as u64
+    }
+
     /// The sums of so many words of the columns from one on.
     fn words(
         &self,
         b: &mut Builder,
         rows: &Rows,
         tokens: &Tokens<'_>,
-        (first, count): (&Address, &Size),
+        (first, count): (&Place, &Size),
         acc: &[Value],
     ) -> Vec<Value> {
         b.for_loop(count.clone(), acc, |b, word, acc| {
-            let word = first.clone().step(word, 1);
-            let codes = self.load_codes(b, rows, word.times(&rows.stride));
-            let x = word.times(&WORD_COLS_U64.into());
+            let place = first.clone().step(word, 1, self.word_cols());
+            let words = self.load_words(b, rows, place.word.times(&rows.stride));
             let mut acc = acc.to_vec();
-            for k in 0..WORD_COLS {
+            for k in 0..word_cols(self.packing) {
+                let (codes, bit) = column(&words, k);
                 for t in 0..tokens.count {
-                    let at = tokens.offset(t, &self.cols).plus(&x).offset(k as u64);
-                    let x = b.load(self.x, at);
-                    accumulate(b, &codes, gemv_bit(k), x, &mut acc[t * rows.groups..]);
+                    let at = tokens.offset(t, &self.cols).plus(&place.x);
+                    let x = b.load(self.x, at.offset(k as u64));
+                    accumulate(b, &codes, bit, x, &mut acc[t * rows.groups..]);
                 }
             }
             acc
+        })
+    }
+
+    /// The sums of the word at a place, once if `any`, of which so many quads and single columns are there.
+    fn last_word(
+        &self,
+        b: &mut Builder,
+        rows: &Rows,
+        tokens: &Tokens<'_>,
+        (place, any, columns): (&Place, Size, [Size; 2]),
+        acc: &[Value],
+    ) -> Vec<Value> {
+        b.for_loop(any, acc, |b, _, acc| {
+            let words = self.load_words(b, rows, place.word.times(&rows.stride));
+            let (codes, _) = column(&words, 0);
+            let x = |t: usize| tokens.offset(t, &self.cols).plus(&place.x);
+            self.last_columns(b, codes, &x, columns, tokens.count, acc)
         })
     }
 
@@ -126,67 +144,73 @@ impl Gemm {
         b: &mut Builder,
         rows: &Rows,
         tokens: &Tokens<'_>,
-        (first, words): (&Address, &Size),
+        (groups, number): (&Groups, Value),
     ) -> Vec<(Value, Option<Value>)> {
         let zero = b.splat_f32(0.0);
         let none = vec![zero; rows.groups * tokens.count];
-        let sums = self.words(b, rows, tokens, (first, words), &none);
+        let (first, full) = (groups.place(number, &groups.cols), groups.full_words());
+        let sums = self.words(b, rows, tokens, (&first, &full), &none);
+        let last = first.offset(&full, self.word_cols());
+        let quads = groups.rest_quads();
+        let columns = [quads.clone(), Size::ZERO];
+        let sums = self.last_word(
+            b,
+            rows,
+            tokens,
+            (&last, any(quads, self.word_cols()), columns),
+            &sums,
+        );
         let sums = sums
             .into_iter()
             .map(|sum| (not_a_number(b, sum, sum), None));
         sums.collect()
     }
 
-    fn load_codes(&self, b: &mut Builder, rows: &Rows, word: Address) -> Vec<Value> {
+    fn load_words(&self, b: &mut Builder, rows: &Rows, word: Address) -> Vec<Word> {
         (0..rows.groups)
             .map(|g| {
                 let at = rows.codes(g, &word);
                 if self.prefetch_words > 0 {
                     b.prefetch(self.w, at.clone().offset(self.prefetch_words));
                 }
-                b.load_vector(self.w, at, Lanes::All)
+                let packed = b.load_vector(self.w, at, Lanes::All);
+                Word::new(b, self.packing, packed)
             })
             .collect()
     }
 
-    /// Fewer than 16 columns: quads by the fields of a byte, then single columns.
+    /// At most 16 columns: quads by the fields of a byte, then single columns.
     fn last_columns(
         &self,
         b: &mut Builder,
         codes: Vec<Value>,
         x: &dyn Fn(usize) -> Address,
-        rest: &Size,
+        [quads, single]: [Size; 2],
         tokens: usize,
         acc: &[Value],
     ) -> Vec<Value> {
         let groups = codes.len();
         let carried: Vec<Value> = codes.iter().chain(acc).copied().collect();
-        let quads = rest.clone().div(4);
         let carried = b.for_unrolled(quads.clone(), self.unroll, &carried, |b, quad, carried| {
             let (codes, acc) = carried.split_at(groups);
             let mut acc = acc.to_vec();
             for k in 0..4 {
                 for t in 0..tokens {
                     let x = b.load(self.x, x(t).step(quad, 4).offset(k as u64));
-                    accumulate(b, codes, gemv_bit(k), x, &mut acc[t * groups..]);
+                    accumulate(b, codes, 8 * k, x, &mut acc[t * groups..]);
                 }
             }
             shift_all(b, codes, 2).into_iter().chain(acc).collect()
         });
-        let carried = b.for_unrolled(
-            rest.clone().rem(4),
-            self.unroll,
-            &carried,
-            |b, k, carried| {
-                let (codes, acc) = carried.split_at(groups);
-                let mut acc = acc.to_vec();
-                for t in 0..tokens {
-                    let x = b.load(self.x, x(t).offset(quads.clone() * 4).step(k, 1));
-                    accumulate(b, codes, 0, x, &mut acc[t * groups..]);
-                }
-                shift_all(b, codes, 8).into_iter().chain(acc).collect()
-            },
-        );
+        let carried = b.for_unrolled(single, self.unroll, &carried, |b, k, carried| {
+            let (codes, acc) = carried.split_at(groups);
+            let mut acc = acc.to_vec();
+            for t in 0..tokens {
+                let x = b.load(self.x, x(t).offset(quads.clone() * 4).step(k, 1));
+                accumulate(b, codes, 0, x, &mut acc[t * groups..]);
+            }
+            shift_all(b, codes, 8).into_iter().chain(acc).collect()
+        });
         carried[groups..].to_vec()
     }
 }
@@ -200,6 +224,14 @@ fn scaled(b: &mut Builder, sum: Value, scale: Option<Value>) -> Value {
         Some(scale) => b.mul(sum, scale),
         None => sum,
     }
+}
+
+/// The codes of column `k` of words, and the bit where they are.
+fn column(words: &[Word], k: usize) -> (Vec<Value>, usize) {
+    let fields = words.iter().map(|word| word.field(k / 4));
+    let (codes, places): (Vec<Value>, Vec<usize>) = fields.unzip();
+    let field = places.first().copied().unwrap_or(0);
+    (codes, 8 * (k % 4) + 2 * field)
 }
 
 fn accumulate(b: &mut Builder, codes: &[Value], bit: usize, x: Value, acc: &mut [Value]) {

@@ -8,7 +8,7 @@ use super::groups::{Groups, Sums};
 use super::panel::Panel;
 use super::product::{Codes, Product};
 use super::tables::Tables;
-use super::walk::{Rows, Tokens, Walk};
+use super::walk::{Place, Rows, Tokens, Walk};
 use super::word::Word;
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, Size, UnaryOp, Value};
 use crate::lower::quantize::row_words;
@@ -21,8 +21,14 @@ const PART_WORDS: u64 = 16;
 /// Activations in a word.
 const PER_WORD: u64 = 4;
 
-/// What is added to the sums of a tile besides its full words.
-type More<'a> = dyn Fn(&mut Builder, &Rows, Vec<Value>) -> Vec<Value> + 'a;
+/// Columns of a row that are multiplied in one go.
+pub(super) struct Columns {
+    pub(super) first: Place,
+    /// Words that have all their columns.
+    pub(super) full: Size,
+    /// Quads of the word after them; what is left of it only pads.
+    pub(super) rest: Size,
+}
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let packing = l.dims.packing();
@@ -54,6 +60,7 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         scale,
         groups,
         cols: shape.cols,
+        words: words.clone(),
         x_words,
         out_stride: shape.out_stride,
         schedule: *l.schedule,
@@ -94,6 +101,8 @@ pub(super) struct Gemm {
     /// Of groups of columns.
     pub(super) groups: Option<Groups>,
     pub(super) cols: Size,
+    /// Words of a row.
+    words: Size,
     /// Words of activations a token.
     pub(super) x_words: Size,
     pub(super) out_stride: Size,
@@ -114,10 +123,9 @@ impl Gemm {
                 self.by_parts(b, rows, tokens, PART_WORDS)
             }
             None => {
-                let full = self.full_words();
+                let all = self.all();
                 let none = self.product.none(b, tokens.count * rows.groups);
-                let sums = self.words(b, rows, tokens, &full, &Address::at(0), &none);
-                self.rest(b, rows, tokens, &full, &sums)
+                self.columns(b, rows, tokens, &all, &none)
             }
         };
         let each = rows.groups * self.product.totals();
@@ -140,36 +148,34 @@ impl Gemm {
             1 => rows.tiles(self.schedule.row_groups()),
             _ => vec![rows.clone()],
         };
-        let full = self.full_words();
-        let more = |b: &mut Builder, rows: &Rows, sums: Vec<Value>| {
-            self.rest(b, rows, tokens, &full, &sums)
-        };
-        let all = (&Address::at(0), &full);
-        self.parts_of(b, (&tiles, rows.groups), tokens, all, words, &more)
+        self.parts_of(b, (&tiles, rows.groups), tokens, &self.all(), words)
     }
 
-    /// The totals of some words of the columns, so many at a time, and of what `more` adds to the last.
+    /// The totals of some columns, so many words at a time.
     fn parts_of(
         &self,
         b: &mut Builder,
         (tiles, row_groups): (&[Rows], usize),
         tokens: &Tokens<'_>,
-        (first, count): (&Address, &Size),
+        columns: &Columns,
         words: u64,
-        more: &More<'_>,
     ) -> Vec<Value> {
-        let parts = count.clone().div(words);
+        let parts = columns.full.clone().div(words);
         let none = self.product.none(b, tokens.count * row_groups);
         let totals = b.for_loop(parts.clone(), &none, |b, part, totals| {
-            let first = first.clone().step(part, words);
-            let words = (&first, &Size::from(words));
-            self.part(b, tiles, tokens, words, totals, &|_, _, sums| sums)
+            let part = Columns {
+                first: columns.first.clone().step(part, words, self.word_quads()),
+                full: words.into(),
+                rest: Size::ZERO,
+            };
+            self.part(b, tiles, tokens, &part, totals)
         });
-        let (rest, first) = (
-            count.clone().rem(words),
-            first.clone().offset(parts * words),
-        );
-        self.part(b, tiles, tokens, (&first, &rest), &totals, more)
+        let last = Columns {
+            first: (columns.first.clone()).offset(&(parts * words), self.word_quads()),
+            full: columns.full.clone().rem(words),
+            rest: columns.rest.clone(),
+        };
+        self.part(b, tiles, tokens, &last, &totals)
     }
 
     /// A tile of a matrix whose groups of columns have scales. Of one token, tiles are as small as their sums ask for, and
@@ -180,19 +186,19 @@ impl Gemm {
             1 => rows.tiles(self.schedule.row_groups()),
             _ => vec![rows.clone()],
         };
-        groups.each(b, (&tiles, tokens), out, |b, rows, first, number| {
-            let of_token = |t: usize| tokens.offset(t, &groups.count).plus(number);
+        groups.each(b, (&tiles, tokens), out, |b, rows, number| {
+            let of_token = |t: usize| tokens.offset(t, &groups.count).step(number, 1);
+            let columns = self.group(groups, number);
             let scales = (0..tokens.count).map(|t| self.scale_of(b, &of_token(t)));
             let scales: Vec<(Value, Option<Value>)> = scales.collect();
             let totals = match self.product.words_held() {
                 Some(held) => {
                     let tile = (std::slice::from_ref(rows), rows.groups);
-                    let words = (first, &groups.words);
-                    self.parts_of(b, tile, tokens, words, held, &|_, _, sums| sums)
+                    self.parts_of(b, tile, tokens, &columns, held)
                 }
                 None => {
                     let none = self.product.none(b, tokens.count * rows.groups);
-                    self.words(b, rows, tokens, &groups.words, first, &none)
+                    self.columns(b, rows, tokens, &columns, &none)
                 }
             };
             let each = rows.groups * self.product.totals();
@@ -206,15 +212,14 @@ impl Gemm {
         });
     }
 
-    /// Adds the products of a part of the columns, and of what `more` adds to its sums, to the totals.
+    /// Adds the products of a part of the columns to the totals.
     fn part(
         &self,
         b: &mut Builder,
         tiles: &[Rows],
         tokens: &Tokens<'_>,
-        (first, words): (&Address, &Size),
+        columns: &Columns,
         totals: &[Value],
-        more: &More<'_>,
     ) -> Vec<Value> {
         let mut totals = totals.iter().copied();
         let mut added = Vec::new();
@@ -222,20 +227,35 @@ impl Gemm {
             let count = tokens.count * rows.groups * self.product.totals();
             let of_tile: Vec<Value> = totals.by_ref().take(count).collect();
             let begun = self.product.begin(b, &of_tile);
-            let sums = self.words(b, rows, tokens, words, first, &begun);
-            let sums = more(b, rows, sums);
+            let sums = self.columns(b, rows, tokens, columns, &begun);
             added.extend(self.product.end(b, &sums, &of_tile));
         }
         added
     }
 
-    /// Words whose columns are all there: activations are padded to whole words of int2, which so
-    /// has no rest.
-    pub(super) fn full_words(&self) -> Size {
-        let cols = self.quads() as u64 * PER_WORD;
-        match self.packing {
-            Packing::Int2 => self.cols.clone().div_ceil(cols),
-            Packing::Base3 => self.cols.clone().div(cols),
+    /// All columns: activations are padded to whole words of int2, which so has no rest.
+    pub(super) fn all(&self) -> Columns {
+        let cols = self.word_quads() * PER_WORD;
+        let (full, rest) = match self.packing {
+            Packing::Int2 => (self.cols.clone().div_ceil(cols), Size::ZERO),
+            Packing::Base3 => {
+                let rest = self.cols.clone().rem(cols);
+                (self.cols.clone().div(cols), rest.div_ceil(PER_WORD))
+            }
+        };
+        Columns {
+            first: Place::first(),
+            full,
+            rest,
+        }
+    }
+
+    /// Those of a group that has scales, by its number.
+    pub(super) fn group(&self, groups: &Groups, number: Value) -> Columns {
+        Columns {
+            first: groups.place(number, &groups.cols.clone().div(PER_WORD)),
+            full: groups.full_words(),
+            rest: groups.rest_quads(),
         }
     }
 
@@ -244,24 +264,45 @@ impl Gemm {
         layout::word_cols(self.packing) / PER_WORD as usize
     }
 
-    /// Adds the products of `count` full words from `first` on.
+    /// Most quads of a word that has not all its columns: groups are whole quads, so that one is missing at least.
+    pub(super) fn rest_quads(&self) -> usize {
+        self.quads() - usize::from(self.groups.is_some())
+    }
+
+    fn word_quads(&self) -> u64 {
+        self.quads() as u64
+    }
+
+    /// Adds the products of some columns.
+    fn columns(
+        &self,
+        b: &mut Builder,
+        rows: &Rows,
+        tokens: &Tokens<'_>,
+        columns: &Columns,
+        sums: &[Value],
+    ) -> Vec<Value> {
+        let sums = self.words(b, rows, tokens, columns, sums);
+        self.rest(b, rows, tokens, columns, &sums)
+    }
+
+    /// Adds the products of the words that have all their columns.
     fn words(
         &self,
         b: &mut Builder,
         rows: &Rows,
         tokens: &Tokens<'_>,
-        count: &Size,
-        first: &Address,
+        columns: &Columns,
         sums: &[Value],
     ) -> Vec<Value> {
-        b.for_loop(count.clone(), sums, |b, word, sums| {
-            let word = first.clone().step(word, 1);
-            let codes = self.load_codes(b, rows, &word.times(&rows.stride));
+        b.for_loop(columns.full.clone(), sums, |b, word, sums| {
+            let place = columns.first.clone().step(word, 1, self.word_quads());
+            let codes = self.load_codes(b, rows, &place.word.times(&rows.stride));
             let mut sums = sums.to_vec();
             let mut q = 0;
             while q < self.quads() {
                 let count = self.product.quads_from(q);
-                let x = word.times(&(self.quads() as u64).into()).offset(q as u64);
+                let x = place.x.clone().offset(q as u64);
                 self.quad(b, tokens, &codes, (q, count), &x, &mut sums);
                 q += count;
             }
@@ -269,30 +310,26 @@ impl Gemm {
         })
     }
 
-    /// Columns after the last full word: as many of its quads as there are.
+    /// Adds the products of what is left of the columns: as many quads of a word as there are.
     fn rest(
         &self,
         b: &mut Builder,
         rows: &Rows,
         tokens: &Tokens<'_>,
-        full: &Size,
+        columns: &Columns,
         sums: &[Value],
     ) -> Vec<Value> {
-        if self.packing == Packing::Int2 {
-            return sums.to_vec();
-        }
-        let quads = self.quads() as u64;
-        let rest = self.cols.clone().rem(quads * PER_WORD).div_ceil(PER_WORD);
+        let (quads, rest) = (self.word_quads(), &columns.rest);
+        let last = columns.first.clone().offset(&columns.full, quads);
         b.for_loop(any(rest.clone(), quads), sums, |b, _, sums| {
-            let at = Address::at(full.clone() * rows.stride.clone());
-            let codes = self.load_codes(b, rows, &at);
+            let codes = self.load_codes(b, rows, &last.word.times(&rows.stride));
             let mut sums = sums.to_vec();
-            for q in 0..self.quads() {
+            for q in 0..self.rest_quads() {
                 let codes = self.product.codes(b, &codes, q);
                 let there = any(rest.clone().sub(q as u64), quads);
                 sums = b.for_loop(there, &sums, |b, _, sums| {
                     let mut sums = sums.to_vec();
-                    let x = Address::at(full.clone() * quads + q as u64);
+                    let x = last.x.clone().offset(q as u64);
                     let x = self.activations(b, tokens, 1, &x);
                     self.add(b, &codes, q, &x, &mut sums);
                     sums
@@ -366,8 +403,7 @@ impl Gemm {
 
     /// Words of a block of rows.
     pub(super) fn block_words(&self) -> Size {
-        let of_row = layout::word_cols(self.packing) as u64;
-        self.cols.clone().div_ceil(of_row) * layout::BLOCK_ROWS as u64
+        self.words.clone() * layout::BLOCK_ROWS as u64
     }
 
     /// Scales and stores the sums of token `t`.

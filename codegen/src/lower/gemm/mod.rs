@@ -20,6 +20,8 @@ mod tables;
 mod walk;
 mod word;
 
+pub(super) use word::Word;
+
 use super::quantize::row_words;
 use super::{Lowering, strided};
 use crate::ir::Size;
@@ -27,11 +29,10 @@ use crate::op::{
     Bound, BufferDef, Callers, Content, Def, Dim, Dims, Form, Parts, dim, input, output, read_back,
 };
 use crate::schedule::{self, Choice, Field};
-use atome_spec::layout::{self, WORD_COLS, word_cols};
+use atome_spec::layout::{self, word_cols};
 use atome_spec::{Activation, LANES, Method, Packing};
 
 const LANES_U64: u64 = LANES as u64;
-const WORD_COLS_U64: u64 = WORD_COLS as u64;
 
 /// Tiles of rows that a panel has a whole number of.
 const MR: Choice = Choice {
@@ -128,7 +129,7 @@ const GROUP_NUMERICS: &str = "`cols` is `groups * group`; row r has the scale `s
     order `out = out + (acc + (acc - acc)) * s[r, g]` from 0, where `acc` is the group's sum as that of `gemv`. With int8 \
     activations, which have a scale and a sum a group as `quantize` gives them for rows of `group` elements: `out = out + \
     to_float(sum) * (x_scale[t, g] * s[r, g])`, where the sum is the group's. Scales lie in blocks of 64 rows, `[groups][rows \
-    of the block]`, as words of weights do.";
+    of the block]`, as words of weights do; a group's words have no columns of another.";
 
 /// Columns that have one scale.
 const GROUP: Dim = dim("group")
@@ -145,13 +146,13 @@ pub(super) const GROUP_GEMV: Def = Def {
     forms: &[
         Form::ternary(
             Activation::F32,
-            &[Packing::Int2],
+            Packing::ALL,
             &[Method::Select],
             &[MR, ONE_TOKEN, PREFETCH, UNROLL],
         ),
         Form::ternary(
             Activation::I8,
-            &[Packing::Int2],
+            Packing::ALL,
             &[Method::Dot, Method::Select],
             &[MR, ONE_TOKEN, PREFETCH],
         ),
@@ -175,13 +176,13 @@ pub(super) const GROUP_GEMM: Def = Def {
     forms: &[
         Form::ternary(
             Activation::F32,
-            &[Packing::Int2],
+            Packing::ALL,
             &[Method::Select],
             &[MR, NR, PREFETCH, UNROLL],
         ),
         Form::ternary(
             Activation::I8,
-            &[Packing::Int2],
+            Packing::ALL,
             &[Method::Dot, Method::Select],
             &[MR, NR, PREFETCH],
         ),
@@ -193,6 +194,15 @@ pub(super) const GROUP_GEMM: Def = Def {
     },
     ..GROUP_GEMV
 };
+
+/// Words of a group of so many columns, which has a scale of its own.
+pub(super) fn group_words(packing: Packing, cols: &Size) -> Size {
+    let of_word = word_cols(packing) as u64;
+    match GROUP_STEP.is_multiple_of(of_word) {
+        true => cols.clone().div(of_word),
+        false => cols.clone().div_ceil(of_word),
+    }
+}
 
 fn lower(l: &mut Lowering<'_>, shape: Shape) {
     match l.spec.activation {
@@ -208,7 +218,7 @@ struct Shape {
     cols: Size,
     tokens: Size,
     out_stride: Size,
-    /// Groups of a row and words of a group, where these have scales of their own.
+    /// Groups of a row and columns of a group, where these have scales of their own.
     groups: Option<[Size; 2]>,
 }
 
@@ -241,7 +251,7 @@ impl Shape {
             cols: groups.clone() * group.clone(),
             tokens,
             out_stride,
-            groups: Some([groups, group.div(WORD_COLS_U64)]),
+            groups: Some([groups, group]),
         }
     }
 
@@ -306,6 +316,9 @@ impl Shape {
 
     /// Words of a row of the matrix.
     fn words(&self, packing: Packing) -> Size {
-        self.cols.clone().div_ceil(word_cols(packing) as u64)
+        match &self.groups {
+            Some([count, cols]) => count.clone() * group_words(packing, cols),
+            None => self.cols.clone().div_ceil(word_cols(packing) as u64),
+        }
     }
 }

@@ -5,8 +5,8 @@
 //! than to write and to read them.
 
 use super::groups::Groups;
-use super::int8::Gemm;
-use super::walk::{Tile, Walk};
+use super::int8::{Columns, Gemm};
+use super::walk::{Place, Tile, Walk};
 use crate::ir::{Address, Buffer, Builder, Elem, Lanes, Size, Value};
 use crate::lower::any;
 use crate::schedule::Fields;
@@ -19,6 +19,8 @@ const BLOCK_ROWS_U64: u64 = BLOCK_ROWS as u64;
 const GROUPS: u64 = BLOCK_ROWS_U64 / LANES_U64;
 /// Quads of a panel: the products of so many fit a sum of 16 bits.
 const QUADS: u64 = 64;
+/// Columns of a quad.
+const PER_QUAD: u64 = 4;
 /// Most tokens of a pass.
 const PASS: u64 = 32;
 
@@ -45,16 +47,23 @@ struct Pass {
     tile: u64,
 }
 
-/// Words whose codes are in the panel at a time.
-struct Part<'a> {
-    /// The first of them.
-    first: &'a Address,
-    /// How many.
-    words: Size,
-    /// Their quads, and those of columns that fill no word.
+/// Columns whose codes are in the panel at a time.
+struct Part {
+    columns: Columns,
+    /// Their quads.
     quads: Size,
     /// The block and the number of the group of columns that it is, if these have scales.
     group: Option<(Value, Value)>,
+}
+
+impl Part {
+    fn new(columns: Columns, of_word: u64) -> Part {
+        Part {
+            quads: columns.full.clone() * of_word + columns.rest.clone(),
+            columns,
+            group: None,
+        }
+    }
 }
 
 impl Panel {
@@ -120,37 +129,26 @@ impl Panel {
         }
         let of_word = gemm.quads() as u64;
         let held = QUADS / of_word;
-        let full = gemm.full_words();
+        let Columns { full, rest, .. } = gemm.all();
         let parts = full.clone().div(held);
         b.for_loop(parts.clone(), &[], |b, part, _| {
-            let part = Part {
-                first: &Address::of(&[(part, held.into())]),
-                words: held.into(),
-                quads: (held * of_word).into(),
-                group: None,
+            let columns = Columns {
+                first: Place::first().step(part, held, of_word),
+                full: held.into(),
+                rest: Size::ZERO,
             };
+            let part = Part::new(columns, of_word);
             self.unpack(b, gemm, rows, &part);
             self.multiply(b, gemm, pass, &part);
             vec![]
         });
-        let words = full.clone().rem(held);
-        let columns = match gemm.packing {
-            Packing::Int2 => Size::ZERO,
-            Packing::Base3 => gemm.cols.clone().rem(4 * of_word).div_ceil(4),
+        let columns = Columns {
+            first: Place::first().offset(&(parts * held), of_word),
+            full: full.rem(held),
+            rest,
         };
-        let part = Part {
-            first: &Address::at(parts * held),
-            words: words.clone(),
-            quads: words.clone() * of_word + columns.clone(),
-            group: None,
-        };
+        let part = Part::new(columns, of_word);
         self.unpack(b, gemm, rows, &part);
-        b.for_loop(any(columns, of_word), &[], |b, _, _| {
-            let word = Address::at(full);
-            let at = Address::at(words * (of_word * LANES_U64));
-            self.unpack_word(b, gemm, rows, &word, &at);
-            vec![]
-        });
         self.multiply(b, gemm, pass, &part);
         self.finish(b, gemm, rows, pass);
     }
@@ -159,9 +157,8 @@ impl Panel {
     fn grouped(&self, b: &mut Builder, gemm: &Gemm, groups: &Groups, rows: Rows, pass: &Pass) {
         b.for_loop(groups.count.clone(), &[], |b, number, _| {
             let part = Part {
-                first: &Address::of(&[(number, groups.words.clone())]),
-                words: groups.words.clone(),
-                quads: groups.words.clone() * gemm.quads() as u64,
+                quads: groups.cols.clone().div(PER_QUAD),
+                columns: gemm.group(groups, number),
                 group: Some((rows.block, number)),
             };
             self.unpack(b, gemm, rows, &part);
@@ -218,22 +215,38 @@ impl Panel {
         );
     }
 
-    fn unpack(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, part: &Part<'_>) {
-        let of_word = gemm.quads() as u64 * LANES_U64;
-        b.for_loop(part.words.clone(), &[], |b, word, _| {
+    fn unpack(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, part: &Part) {
+        let Columns { first, full, rest } = &part.columns;
+        let quads = gemm.quads();
+        let of_word = quads as u64 * LANES_U64;
+        b.for_loop(full.clone(), &[], |b, word, _| {
             let at = Address::of(&[(word, of_word.into())]);
-            self.unpack_word(b, gemm, rows, &part.first.clone().step(word, 1), &at);
+            let word = first.word.clone().step(word, 1);
+            self.unpack_word(b, gemm, rows, (&word, quads), &at);
+            vec![]
+        });
+        b.for_loop(any(rest.clone(), quads as u64), &[], |b, _, _| {
+            let at = Address::at(full.clone() * of_word);
+            let word = first.word.clone().offset(full.clone());
+            self.unpack_word(b, gemm, rows, (&word, gemm.rest_quads()), &at);
             vec![]
         });
     }
 
-    /// Unpacks a word of each group to `at` in the group's part of the panel.
-    fn unpack_word(&self, b: &mut Builder, gemm: &Gemm, rows: Rows, word: &Address, at: &Address) {
+    /// Unpacks so many quads of a word of each group of rows to `at` in the group's part of the panel.
+    fn unpack_word(
+        &self,
+        b: &mut Builder,
+        gemm: &Gemm,
+        rows: Rows,
+        (word, quads): (&Address, usize),
+        at: &Address,
+    ) {
         let block = gemm.block_words();
         let first = word.times(&BLOCK_ROWS_U64.into()).step(rows.block, block);
         for group in 0..GROUPS {
             let word = gemm.load_word(b, first.clone().offset(group * LANES_U64));
-            for quad in 0..gemm.quads() {
+            for quad in 0..quads {
                 let codes = word.bytes(b, Fields::Shifted, quad);
                 let at = at.clone().offset((group * QUADS + quad as u64) * LANES_U64);
                 b.store(self.codes, at, codes, Lanes::All);
@@ -242,7 +255,7 @@ impl Panel {
     }
 
     /// Adds the products of the panel with the activations of each token.
-    fn multiply(&self, b: &mut Builder, gemm: &Gemm, pass: &Pass, part: &Part<'_>) {
+    fn multiply(&self, b: &mut Builder, gemm: &Gemm, pass: &Pass, part: &Part) {
         b.for_loop(pass.tiles.clone(), &[], |b, tile, _| {
             b.for_loop(GROUPS, &[], |b, group, _| {
                 self.tile(b, gemm, pass, part, (tile, group));
@@ -257,7 +270,7 @@ impl Panel {
         b: &mut Builder,
         gemm: &Gemm,
         pass: &Pass,
-        part: &Part<'_>,
+        part: &Part,
         (tile, group): (Value, Value),
     ) {
         let total = |t: u64| {
@@ -275,7 +288,7 @@ impl Panel {
             true => vec![b.splat_i32(0); pass.tile as usize],
             false => before(b),
         };
-        let first = part.first.times(&(gemm.quads() as u64).into());
+        let first = &part.columns.first.x;
         let sums = b.for_loop(part.quads.clone(), &begun, |b, quad, sums| {
             let at = Address::of(&[
                 (group, (QUADS * LANES_U64).into()),

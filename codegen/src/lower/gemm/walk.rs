@@ -1,6 +1,6 @@
 //! How a matrix's rows and the tokens are walked: blocks, tiles of row groups, tiles of tokens.
 
-use crate::ir::{Address, Builder, Lanes, Size};
+use crate::ir::{Address, Builder, Lanes, Size, Value};
 use crate::lower::any;
 use atome_spec::LANES;
 use atome_spec::layout::BLOCK_ROWS;
@@ -81,6 +81,41 @@ impl Rows {
 
 fn moved(at: &Address, by: &Address) -> Address {
     at.clone().plus(by)
+}
+
+/// A word of each row, and what it is multiplied by.
+#[derive(Clone)]
+pub(super) struct Place {
+    /// Words of a row before it.
+    pub(super) word: Address,
+    /// Where a token's activations of it begin.
+    pub(super) x: Address,
+}
+
+impl Place {
+    /// The first word of a row.
+    pub(super) fn first() -> Place {
+        Place {
+            word: Address::at(0),
+            x: Address::at(0),
+        }
+    }
+
+    /// `number` times `words` words on, of which each is multiplied by `of_word` elements.
+    pub(super) fn step(self, number: Value, words: u64, of_word: u64) -> Place {
+        Place {
+            word: self.word.step(number, words),
+            x: self.x.step(number, words * of_word),
+        }
+    }
+
+    /// `words` words on.
+    pub(super) fn offset(self, words: &Size, of_word: u64) -> Place {
+        Place {
+            word: self.word.offset(words.clone()),
+            x: self.x.offset(words.clone() * of_word),
+        }
+    }
 }
 
 /// The tokens of a tile.

@@ -8,14 +8,14 @@ use atome_spec::Packing;
 const FIELD: i32 = 0x0303_0303;
 
 /// A word of a group of rows: quads are in the 2-bit fields of bytes; a fifth one has bytes of its own.
-pub(super) struct Word {
+pub(in crate::lower) struct Word {
     fields: Value,
     fifth: Option<Value>,
 }
 
 impl Word {
     /// What is unpacked before the first quad.
-    pub(super) fn new(b: &mut Builder, packing: Packing, word: Value) -> Word {
+    pub(in crate::lower) fn new(b: &mut Builder, packing: Packing, word: Value) -> Word {
         match packing {
             Packing::Int2 => Word {
                 fields: word,
@@ -29,7 +29,7 @@ impl Word {
     }
 
     /// The word that has quad `q`, and the field of it.
-    pub(super) fn field(&self, q: usize) -> (Value, usize) {
+    pub(in crate::lower) fn field(&self, q: usize) -> (Value, usize) {
         match self.fifth {
             Some(fifth) if q == 4 => (fifth, 0),
             _ => (self.fields, q),
@@ -37,7 +37,7 @@ impl Word {
     }
 
     /// The codes of quad `q`, a byte each, times the power of two that the fields say.
-    pub(super) fn bytes(&self, b: &mut Builder, fields: Fields, q: usize) -> Value {
+    pub(in crate::lower) fn bytes(&self, b: &mut Builder, fields: Fields, q: usize) -> Value {
         let (word, q) = self.field(q);
         let left = fields.shift_of(q);
         let word = b.shift(ShiftOp::Right, word, 2 * q as u8 - left);
