@@ -3,8 +3,8 @@
 use crate::arena::Arena;
 use crate::checkpoint::Checkpoint;
 use crate::plan::{Call, Content, Plan, Section, Source, Tensor};
-use atome_kernels::packing::{embed, matrix};
-use atome_spec::layout::{BLOCK_ROWS, embed_row_bytes, gemv_words};
+use atome_kernels::packing::{embed, matrix::Matrix};
+use atome_spec::layout::{BLOCK_ROWS, embed_row_bytes};
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use crc32fast::Hasher;
 use serde::{Serialize, Serializer};
@@ -69,7 +69,7 @@ enum Checksum {
     /// It is that of the tensor's bytes.
     OfBytes(Tensor),
     /// It is that of the matrix in `int2`, padded with zeros to the tensor alignment, as files have it.
-    OfMatrix(Tensor, Packing, (usize, usize)),
+    OfMatrix(Tensor, Matrix),
     /// It is that of the table in `int2`.
     OfTable(Tensor, Packing, (usize, usize)),
 }
@@ -86,7 +86,7 @@ impl Identity {
         let checksum = |(tensor, content): &(Tensor, Content<'_>)| match &content.source {
             Source::Embedding(w, packing) => Checksum::OfTable(*tensor, *packing, (w.rows, w.cols)),
             _ if content.crc32.is_some() => Checksum::Stated(content.crc32.unwrap_or_default()),
-            Source::Matrix(w, packing) => Checksum::OfMatrix(*tensor, *packing, (w.rows, w.cols)),
+            Source::Matrix(w, packing) => Checksum::OfMatrix(*tensor, w.packed(*packing, w.rows)),
             _ => Checksum::OfBytes(*tensor),
         };
         Identity {
@@ -122,8 +122,8 @@ impl Checksum {
         match *self {
             Checksum::Stated(sum) => return sum,
             Checksum::OfBytes(tensor) => add_words(&mut sum, bytes(tensor, plan, arena)),
-            Checksum::OfMatrix(tensor, packing, shape) => {
-                add_matrix(&mut sum, bytes(tensor, plan, arena), packing, shape);
+            Checksum::OfMatrix(tensor, matrix) => {
+                add_matrix(&mut sum, bytes(tensor, plan, arena), matrix);
             }
             Checksum::OfTable(tensor, packing, shape) => {
                 add_table(&mut sum, bytes(tensor, plan, arena), packing, shape);
@@ -156,26 +156,30 @@ fn add_words(sum: &mut Hasher, words: &[u8]) {
 }
 
 /// Adds a matrix as `int2`, some rows after the other.
-fn add_matrix(sum: &mut Hasher, bytes: &[u8], packing: Packing, (rows, cols): (usize, usize)) {
-    if packing == Packing::Int2 {
+fn add_matrix(sum: &mut Hasher, bytes: &[u8], matrix: Matrix) {
+    let of_rows = |rows| Matrix { rows, ..matrix };
+    let in_int2 = |matrix| Matrix {
+        packing: Packing::Int2,
+        ..matrix
+    };
+    if matrix.packing == Packing::Int2 {
         add_words(sum, bytes);
     } else {
-        let (mut trits, mut int2) = (vec![0; BLOCK_ROWS * cols], Vec::new());
-        for first in (0..rows).step_by(BLOCK_ROWS) {
-            let rows = BLOCK_ROWS.min(rows - first);
-            let start = 4 * gemv_words(packing, first, cols);
-            let words = bytes[start..].as_chunks().0.iter();
-            let words = words.take(matrix::words(packing, rows, cols));
+        let (mut trits, mut int2) = (vec![0; BLOCK_ROWS * matrix.cols], Vec::new());
+        for first in (0..matrix.rows).step_by(BLOCK_ROWS) {
+            let part = of_rows(BLOCK_ROWS.min(matrix.rows - first));
+            let start = 4 * of_rows(first).words();
+            let words = bytes[start..].as_chunks().0.iter().take(part.words());
             let words: Vec<u32> = words.map(|word| u32::from_ne_bytes(*word)).collect();
-            let trits = &mut trits[..rows * cols];
-            int2.resize(matrix::words(Packing::Int2, rows, cols), 0);
-            matrix::unpack_into(packing, &words, rows, cols, trits)
-                .and_then(|()| matrix::pack_into(Packing::Int2, trits, rows, cols, &mut int2))
+            let trits = &mut trits[..part.rows * part.cols];
+            int2.resize(in_int2(part).words(), 0);
+            part.unpack_into(&words, trits)
+                .and_then(|()| in_int2(part).pack_into(trits, &mut int2))
                 .expect("what was packed here unpacks");
             int2.iter().for_each(|word| sum.update(&word.to_le_bytes()));
         }
     }
-    let bytes = 4 * matrix::words(Packing::Int2, rows, cols);
+    let bytes = 4 * in_int2(matrix).words();
     let padding = bytes.next_multiple_of(TENSOR_ALIGN_BYTES) - bytes;
     sum.update(&[0; TENSOR_ALIGN_BYTES][..padding]);
 }

@@ -11,7 +11,6 @@ use crate::graph::Graph;
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingType, Source, Tables};
 use crate::tokenizer::{TokenizerError, TokenizerKind, read_stored};
-use atome_spec::Packing;
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -115,10 +114,6 @@ fn write(
         },
         table: options.table.filter(|_| layout == Layout::Dense),
     };
-    if encoding.packing != Packing::Int2 && has_groups(model.params()) {
-        let (format, what) = (Format::Container, "groups of columns with scales in base3");
-        return Err(WriteError::NoPlace { format, what });
-    }
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
     let vocabulary = vocabulary_bytes(model, &info.tokenizer)?;
     let mut metadata = Metadata::new(model.architecture().name(), encoding, info);

@@ -190,10 +190,10 @@ impl Part<'_> {
         let rows = self.part.len();
         let words = as_u32_mut(self.to);
         let packed = match self.content.source {
-            Source::Matrix(_, packing) => {
-                packing::matrix::pack_into(packing, source, rows, cols, words).and_then(|()| {
-                    packing::matrix::unpack_into(packing, words, rows, cols, read_back)
-                })
+            Source::Matrix(w, packing) => {
+                let matrix = w.packed(packing, rows);
+                let packed = matrix.pack_into(source, words);
+                packed.and_then(|()| matrix.unpack_into(words, read_back))
             }
             Source::Embedding(_, packing) => {
                 packing::embed::pack_into(packing, source, rows, cols, words).and_then(|()| {

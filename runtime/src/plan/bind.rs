@@ -48,7 +48,12 @@ pub(super) fn bind<'m>(
             Some(tensor::Tensor::Ternary(w)),
         ) if group == w.groups.as_ref().map(|groups| groups.cols) => {
             let source = &*w.rows;
-            let trits = Trits { source, rows, cols };
+            let trits = Trits {
+                source,
+                rows,
+                cols,
+                group,
+            };
             let bound = ternary(declared, name, (trits, w), role, products)?;
             match &w.groups {
                 Some(groups) => scaled(declared, name, bound, (trits, groups)),
@@ -89,14 +94,14 @@ fn ternary<'m>(
     role: Role,
     products: Products,
 ) -> Result<Bound, LoadError> {
-    // Kernels of groups are of int2 alone.
     let (mut packing, mut lookup) = (Packing::Int2, Op::Embed);
-    let in_file = || tensor.packing();
+    let chosen = || products.packing.or_else(|| tensor.packing());
     let content = match role {
         // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
         // One copy serves products and lookups.
         Role::Embedding | Role::Matrix | Role::MatrixI8 if tensor.groups.is_some() => {
             lookup = Op::GroupEmbed;
+            packing = chosen().unwrap_or(packing);
             Content::matrix(w, packing)?
         }
         Role::Embedding if 4 * w.cols < layout::TILE_BYTES => {
@@ -104,13 +109,13 @@ fn ternary<'m>(
             Source::Scaled(w, tensor.scale).into()
         }
         Role::Embedding => {
-            packing = products.packing.or_else(in_file).unwrap_or(packing);
+            packing = chosen().unwrap_or(packing);
             Content::embedding(w, packing)?
         }
         Role::Matrix => Source::Matrix(w, packing).into(),
         Role::Taps => Source::Taps(w).into(),
         Role::MatrixI8 => {
-            packing = products.packing.or_else(in_file).unwrap_or(packing);
+            packing = chosen().unwrap_or(packing);
             Content::matrix(w, packing)?
         }
     };

@@ -2,7 +2,7 @@ use super::Size;
 use crate::LoadError;
 use crate::error::InvalidModel;
 use crate::tensor::{EmbeddingTable, Stored, TritRows};
-use atome_kernels::packing::{conv, embed, matrix};
+use atome_kernels::packing::{conv, embed, matrix::Matrix};
 use atome_spec::{Packing, layout};
 use serde::Serialize;
 
@@ -131,6 +131,20 @@ pub(crate) struct Trits<'m> {
     pub source: &'m dyn TritRows,
     pub rows: usize,
     pub cols: usize,
+    /// Columns that have a scale of their own, if groups of them have.
+    pub group: Option<usize>,
+}
+
+impl Trits<'_> {
+    /// So many first rows of the matrix, packed.
+    pub(crate) const fn packed(&self, packing: Packing, rows: usize) -> Matrix {
+        Matrix {
+            packing,
+            rows,
+            cols: self.cols,
+            group: self.group,
+        }
+    }
 }
 
 impl<'m> From<Source<'m>> for Content<'m> {
@@ -194,7 +208,7 @@ impl<'m> Content<'m> {
     /// Bytes of the arena that everything takes.
     pub(crate) fn bytes(&self) -> Size {
         match &self.source {
-            Source::Matrix(w, packing) => Size::from(matrix::words(*packing, w.rows, w.cols)) * 4,
+            Source::Matrix(w, packing) => Size::from(w.packed(*packing, w.rows).words()) * 4,
             Source::Embedding(w, packing) => Size::from(embed::words(*packing, w.rows, w.cols)) * 4,
             Source::Scaled(w, _) => Size::from(w.rows) * w.cols * 4,
             Source::Taps(w) => Size::from(conv::words(w.rows, w.cols)) * 4,
@@ -207,7 +221,7 @@ impl<'m> Content<'m> {
     /// floats.
     pub(crate) fn bytes_of(&self, parts: usize) -> usize {
         match &self.source {
-            Source::Matrix(w, packing) => 4 * layout::gemv_words(*packing, parts, w.cols),
+            Source::Matrix(w, packing) => 4 * w.packed(*packing, parts).words(),
             Source::Embedding(w, packing) => parts * layout::embed_row_bytes(*packing, w.cols),
             Source::Scaled(w, _) => 4 * parts * w.cols,
             Source::Taps(w) => 4 * layout::conv_words(parts, w.cols),

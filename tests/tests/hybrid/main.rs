@@ -138,9 +138,7 @@ fn packed_models_are_the_same() {
     let ids = ids(90);
     for (folder, name) in models() {
         let source = checkpoint::load(&folder.join(format!("{name}.gguf")), None).expect("reads");
-        let options = ContainerOptions::packing(Packing::Int2);
-        let bytes = checkpoint::write_container(&source, &options).expect("packs");
-        let packed = checkpoint::parse_checkpoint(&bytes).expect("reads");
+        let packed = packed(&source, Packing::Int2);
         for activations in [Activation::F32, Activation::I8] {
             let open = |model: &Checkpoint| {
                 let options = Options {
@@ -173,6 +171,58 @@ fn packed_models_are_the_same() {
 }
 
 /// Where attention looks back far enough, threads share its heads.
+/// What is read of a container of a model.
+fn packed(source: &Checkpoint, packing: Packing) -> Checkpoint {
+    let options = ContainerOptions::packing(packing);
+    let bytes = checkpoint::write_container(source, &options).expect("packs");
+    checkpoint::parse_checkpoint(&bytes).expect("reads")
+}
+
+/// Trits and bits of a container in base 3 are those of the file that it was packed from, on every backend, with both kinds
+/// of activations, and unpacked again.
+#[test]
+fn base_3_has_the_bits_of_int2() {
+    for (folder, name) in models() {
+        let source = checkpoint::load(&folder.join(format!("{name}.gguf")), None).expect("reads");
+        let base3 = packed(&source, Packing::Base3);
+        for ((name, ours), (_, theirs)) in base3.tensors().zip(source.tensors()) {
+            if let (Some(ours), Some(theirs)) = (ours.as_ternary(), theirs.as_ternary()) {
+                let [ours, theirs] = [ours, theirs].map(|w| w.read().expect("trits").trits);
+                assert!(ours == theirs, "{name}");
+            }
+        }
+        let int2 = packed(&base3, Packing::Int2);
+        let same = |model: &Checkpoint| {
+            let options = ContainerOptions::packing(Packing::Int2);
+            checkpoint::write_container(model, &options).expect("packs")
+        };
+        assert!(same(&int2) == same(&source), "{name}");
+        for activations in [Activation::F32, Activation::I8] {
+            let logits = |model: &Checkpoint, options: &Options| {
+                let options = Options {
+                    activations: Some(activations),
+                    ..options.clone()
+                };
+                let model = Model::from_checkpoint(model, &options).expect("loads");
+                let mut session = model.session().expect("a slot");
+                session.prefill(&ids(41)).expect("tokens");
+                session.step(7).expect("a token");
+                bits(session.logits())
+            };
+            let expected = logits(&source, &Options::default());
+            for run in runs::all() {
+                let found = logits(&base3, &run.options);
+                assert_eq!(found, expected, "{name}, {activations}, {}", run.name);
+            }
+            let asked = Options {
+                packing: Some(Packing::Base3),
+                ..Options::default()
+            };
+            assert_eq!(logits(&source, &asked), expected, "{name}, {activations}");
+        }
+    }
+}
+
 #[test]
 fn a_long_context_is_the_same_for_two_threads() {
     let Some(folder) = hybrids_folder("qwen35") else {

@@ -7,7 +7,7 @@ use crate::error::{Contents, EntryFault, FileError, TensorFault};
 use crate::parallel::{self, Counter};
 use crate::progress::Progress;
 use crate::tensor::{Tables, block_fault};
-use atome_kernels::packing;
+use atome_kernels::packing::{self, matrix::Matrix};
 use atome_spec::Packing;
 use crc32fast::Hasher;
 
@@ -88,7 +88,7 @@ impl Bytes<'_> {
     fn fault(&self, part: &Part<'_>, bytes: &[u8], at: u64) -> Option<FileError> {
         match part.piece.kind {
             Kind::Trits { .. } if self.encoding.layout == Layout::Dense => None,
-            Kind::Trits { cols, .. } => self.trits(part, bytes, at, cols).err(),
+            Kind::Trits { cols, group, .. } => self.trits(part, bytes, at, (cols, group)).err(),
             Kind::TritTable { cols, packing, .. } => table(part, bytes, at, (packing, cols)).err(),
             Kind::Table { cols, .. } => self.rows(part, bytes, at, cols),
             Kind::Scales { .. } => numbers(part, bytes, at, f32::is_sign_positive),
@@ -98,12 +98,23 @@ impl Bytes<'_> {
         }
     }
 
-    fn trits(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Result<(), FileError> {
+    fn trits(
+        &self,
+        part: &Part<'_>,
+        bytes: &[u8],
+        at: u64,
+        (cols, group): (usize, Option<usize>),
+    ) -> Result<(), FileError> {
         let tensor = || part.piece.entry.name.clone();
         let rows = part.rows.len();
         let (bytes, padding) = bytes.split_at(self.encoding.bytes_of(part.piece.kind, rows));
-        let packed = packing::matrix::check(self.encoding.packing, &words(bytes), rows, cols);
-        packed.map_err(|cause| {
+        let matrix = Matrix {
+            packing: self.encoding.packing,
+            rows,
+            cols,
+            group,
+        };
+        matrix.check(&words(bytes)).map_err(|cause| {
             FileError::tensor(tensor(), TensorFault::Words { offset: at, cause })
         })?;
         match padding.iter().position(|&byte| byte != 0) {

@@ -2,8 +2,8 @@
 
 use super::header::Entry;
 use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, Role, rows_of_block, trits};
-use atome_kernels::packing::{embed, matrix};
-use atome_spec::layout::BLOCK_ROWS;
+use atome_kernels::packing::embed;
+use atome_spec::layout::{self, BLOCK_ROWS};
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use safetensors::tensor::Dtype;
 
@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Trits {
         rows: usize,
         cols: usize,
+        /// Columns that have a scale of their own, if groups of them have.
+        group: Option<usize>,
     },
     /// Trits of a table as kernels read them, row by row.
     TritTable {
@@ -143,18 +145,20 @@ impl Encoding {
         for param in params {
             let name = param.name.clone();
             match param.kind {
-                ParamKind::Ternary { rows, cols, .. } => {
+                ParamKind::Ternary {
+                    rows, cols, group, ..
+                } => {
                     let kind = match self.table(&param.kind) {
                         Some(packing) => Kind::TritTable {
                             rows,
                             cols,
                             packing,
                         },
-                        None => Kind::Trits { rows, cols },
+                        None => Kind::Trits { rows, cols, group },
                     };
                     let scales = format!("{name}.scales");
                     add(name, kind, Dtype::U8, vec![self.bytes(kind)]);
-                    if let Some(group) = param.kind.group() {
+                    if let Some(group) = group {
                         let (shape, elems) = ([rows, cols / group], rows * (cols / group));
                         add(
                             scales,
@@ -203,12 +207,15 @@ impl Encoding {
     /// Bytes of the first rows of a tensor, without what only pads it.
     pub(super) fn bytes_of(self, kind: Kind, rows: usize) -> usize {
         match kind {
-            Kind::Trits { cols, .. } => match self.layout {
+            Kind::Trits { cols, group, .. } => match self.layout {
                 Layout::Dense => {
                     let per_byte = trits::TritBytes::from(self.packing).per_byte();
                     rows.saturating_mul(cols).div_ceil(per_byte)
                 }
-                Layout::Tiled => matrix::words(self.packing, rows, cols).saturating_mul(4),
+                Layout::Tiled => {
+                    let words = layout::matrix_words(self.packing, rows, cols, group);
+                    words.saturating_mul(4)
+                }
             },
             Kind::TritTable { cols, packing, .. } => {
                 embed::words(packing, rows, cols).saturating_mul(4)

@@ -2,9 +2,9 @@
 
 use crate::error::{FileError, TensorFault};
 use crate::tensor::{Stored, TritRows, words};
-use atome_kernels::packing;
+use atome_kernels::packing::{self, matrix::Matrix};
 use atome_spec::Packing;
-use atome_spec::layout::{BLOCK_ROWS, embed_row_bytes, gemv_words};
+use atome_spec::layout::{BLOCK_ROWS, embed_row_bytes};
 use std::ops::Range;
 
 /// A matrix in blocks of rows, as kernels read it.
@@ -13,7 +13,21 @@ pub(super) struct TiledMatrix {
     pub(super) name: String,
     pub(super) shape: (usize, usize),
     pub(super) packing: Packing,
+    /// Columns that have a scale of their own, if groups of them have.
+    pub(super) group: Option<usize>,
     pub(super) stored: Stored,
+}
+
+impl TiledMatrix {
+    /// So many of its rows, packed.
+    fn packed(&self, rows: usize) -> Matrix {
+        Matrix {
+            packing: self.packing,
+            rows,
+            cols: self.shape.1,
+            group: self.group,
+        }
+    }
 }
 
 impl TritRows for TiledMatrix {
@@ -35,13 +49,12 @@ impl TritRows for TiledMatrix {
         // Whole blocks are matrices of their own.
         let first = rows.start / BLOCK_ROWS * BLOCK_ROWS;
         let end = all_rows.min(rows.end.next_multiple_of(BLOCK_ROWS));
-        let bytes_before = |row| 4 * gemv_words(self.packing, row, cols);
+        let bytes_before = |row| 4 * self.packed(row).words();
         let mut bytes = vec![0; bytes_before(end) - bytes_before(first)];
         self.stored.read(bytes_before(first), &mut bytes)?;
         let words: Vec<u32> = words(&bytes).collect();
         let unpack = |trits: &mut [i8]| {
-            let rows = end - first;
-            let unpacked = packing::matrix::unpack_into(self.packing, &words, rows, cols, trits);
+            let unpacked = self.packed(end - first).unpack_into(&words, trits);
             unpacked.map_err(|cause| {
                 FileError::tensor(
                     &self.name,

@@ -7,7 +7,7 @@ use crate::format::WriteError;
 use crate::tensor::{
     self, Elements, EmbeddingTable, Floats, Tensor, TritRows, check_finite, check_trits, trits,
 };
-use atome_kernels::packing;
+use atome_kernels::packing::{self, matrix::Matrix};
 use atome_spec::Packing;
 
 /// A part's bytes, and what was seen in making them.
@@ -54,8 +54,8 @@ impl Tensors<'_> {
     pub(super) fn pack(&self, part: &Part<'_>) -> Result<Packed, WriteError> {
         let name = part.piece.entry.name.as_str();
         let mut packed = match (part.piece.kind, self.by_name.get(name)) {
-            (Kind::Trits { cols, .. }, Some(Tensor::Ternary(w))) => {
-                self.trits(&*w.rows, part, cols)?
+            (Kind::Trits { cols, group, .. }, Some(Tensor::Ternary(w))) => {
+                self.trits(&*w.rows, part, (cols, group))?
             }
             (Kind::TritTable { cols, packing, .. }, Some(Tensor::Ternary(w))) => {
                 trit_table(&*w.rows, part, (packing, cols))?
@@ -91,7 +91,12 @@ impl Tensors<'_> {
         Ok(packed)
     }
 
-    fn trits(&self, w: &dyn TritRows, part: &Part<'_>, cols: usize) -> Result<Packed, WriteError> {
+    fn trits(
+        &self,
+        w: &dyn TritRows,
+        part: &Part<'_>,
+        (cols, group): (usize, Option<usize>),
+    ) -> Result<Packed, WriteError> {
         let rows = part.rows.len();
         let mut values = vec![0; rows * cols];
         w.read(part.rows.clone(), &mut values)?;
@@ -105,13 +110,18 @@ impl Tensors<'_> {
                 trits::TritBytes::from(packing).pack_into(&values, &mut bytes);
             }
             Layout::Tiled => {
-                let mut words = vec![0; packing::matrix::words(packing, rows, cols)];
-                packing::matrix::pack_into(packing, &values, rows, cols, &mut words).map_err(
-                    |cause| WriteError::Pack {
-                        tensor: part.piece.entry.name.clone(),
-                        cause,
-                    },
-                )?;
+                let matrix = Matrix {
+                    packing,
+                    rows,
+                    cols,
+                    group,
+                };
+                let mut words = vec![0; matrix.words()];
+                let packed = matrix.pack_into(&values, &mut words);
+                packed.map_err(|cause| WriteError::Pack {
+                    tensor: part.piece.entry.name.clone(),
+                    cause,
+                })?;
                 bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
             }
         }

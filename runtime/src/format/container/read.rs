@@ -239,6 +239,7 @@ impl Contents<'_> {
                     name,
                     shape,
                     packing,
+                    group,
                     stored,
                 });
                 Tensor::Ternary(TernaryTensor {

@@ -196,7 +196,7 @@ impl Writer<'_> {
 fn described(tensors: &Tensors<'_>, piece: &Piece, seen: &Seen) -> PackedTensor {
     let Piece { kind, entry } = piece;
     let (shape, zeros, error) = match *kind {
-        Kind::Trits { rows, cols } | Kind::TritTable { rows, cols, .. } => {
+        Kind::Trits { rows, cols, .. } | Kind::TritTable { rows, cols, .. } => {
             let zeros = seen.zeros as f64 / (rows * cols) as f64;
             ((rows, cols), Some(zeros), None)
         }
