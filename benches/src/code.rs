@@ -141,11 +141,11 @@ impl Code {
         Err(LoadError::from(PrepareError::NoJit).into())
     }
 
-    /// Calls it with the addresses of its buffers, all dimensions of the op, and its scale.
+    /// Calls it with the addresses of its buffers, all dimensions of the op, and its scalars.
     ///
     /// # Safety
     /// As [`Kernel::call`]; and the dimensions of [`Choice::code`] have the values given there.
-    pub(crate) unsafe fn call(&self, buffers: &[u64], dims: &[usize], scale: f32) {
+    pub(crate) unsafe fn call(&self, buffers: &[u64], dims: &[usize], scalars: &[f32]) {
         let mut args = [0; MAX_ARGS];
         let mut count = 0;
         let mut push = |arg: u64| {
@@ -156,7 +156,8 @@ impl Code {
         match self {
             Code::Ahead(kernel) => {
                 dims.iter().for_each(|dim| push(*dim as u64));
-                push(u64::from(scale.to_bits()));
+                let bits = scalars.iter().map(|scalar| u64::from(scalar.to_bits()));
+                bits.for_each(&mut push);
                 // SAFETY: the caller's promise, passed on; `find` gives kernels that this machine runs.
                 unsafe { kernel.call(&args[..count]) }
             }
@@ -165,7 +166,7 @@ impl Code {
                 let open = dims.iter().zip(open).filter(|(_, open)| **open);
                 open.for_each(|(dim, _)| push(*dim as u64));
                 // SAFETY: the caller's promise, passed on.
-                unsafe { compiled.call_at(&args[..count], &[scale]) }
+                unsafe { compiled.call_at(&args[..count], scalars) }
             }
         }
     }

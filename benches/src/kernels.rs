@@ -7,6 +7,7 @@
 use crate::code::{Choice, Code};
 use crate::error::BenchError;
 use atome_kernels::ops::ByteRows;
+use atome_kernels::packing::matrix::Matrix;
 use atome_kernels::{Kind, Packing, packing};
 use atome_spec::layout::q_words;
 use atome_spec::{Activation, Op};
@@ -19,6 +20,10 @@ pub(crate) const D_MODEL: usize = 4096;
 pub(crate) const GEMV: [(usize, usize); 3] = [(256, 256), (1024, 4096), (4096, 4096)];
 /// `[rows, cols]` of a matrix that several vectors are multiplied by.
 pub(crate) const GEMM: [(usize, usize); 2] = [(1024, 4096), (4096, 4096)];
+/// `[rows, cols]` of a matrix whose groups of columns have scales.
+pub(crate) const GROUPS: [(usize, usize); 2] = GEMM;
+/// Columns that have a scale of their own there.
+pub(crate) const GROUP: usize = 128;
 
 /// Looks rows of the specification's table up.
 pub(crate) struct Embed {
@@ -44,7 +49,7 @@ impl Embed {
         let buffers = [at(ids), at(table), at_mut(out)];
         // SAFETY: the lengths are those of the op for these dimensions and the ids are rows of
         // the table, as was just checked; the code was made for this table.
-        unsafe { self.code.call(&buffers, &dims, scale) }
+        unsafe { self.code.call(&buffers, &dims, &[scale]) }
     }
 }
 
@@ -69,6 +74,8 @@ pub(crate) struct Shape {
     pub(crate) packing: Packing,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
+    /// Columns that have a scale of their own, if groups of them have.
+    pub(crate) group: Option<usize>,
 }
 
 impl Shape {
@@ -82,6 +89,15 @@ impl Shape {
             packing,
             rows,
             cols,
+            group: matches!(op, Op::GroupGemv | Op::GroupGemm).then_some(GROUP),
+        }
+    }
+
+    /// How the matrix is packed.
+    pub(crate) fn matrix(&self) -> Matrix {
+        Matrix {
+            group: self.group,
+            ..Matrix::new(self.packing, self.rows, self.cols)
         }
     }
 
@@ -93,11 +109,15 @@ impl Shape {
             packing,
             rows,
             cols,
+            group,
         } = self;
         let (activation, isa) = (choice.kind.activation, choice.isa());
-        let name = format!("{op}-{packing}-{activation}-{isa}/{rows}x{cols}");
+        let mut name = format!("{op}-{packing}-{activation}-{isa}/{rows}x{cols}");
+        if let Some(group) = group {
+            name += &format!("/G={group}");
+        }
         match op {
-            Op::Gemm => format!("{name}/T={tokens}"),
+            Op::Gemm | Op::GroupGemm => format!("{name}/T={tokens}"),
             _ => name,
         }
     }
@@ -114,13 +134,15 @@ impl Product {
     /// If its code has to be compiled and cannot.
     pub(crate) fn new(shape: Shape) -> Result<Product, BenchError> {
         let Shape { rows, cols, .. } = shape;
-        let dims = [("rows", rows), ("cols", cols), ("out_stride", rows)];
-        let known = if shape.op == Op::Gemv {
-            &dims[..2]
-        } else {
-            &dims[..]
-        };
-        let code = shape.choice.code(known)?;
+        let mut known = vec![("rows", rows)];
+        match shape.group {
+            Some(group) => known.extend([("groups", cols / group), ("group", group)]),
+            None => known.push(("cols", cols)),
+        }
+        if matches!(shape.op, Op::Gemm | Op::GroupGemm) {
+            known.push(("out_stride", rows));
+        }
+        let code = shape.choice.code(&known)?;
         Ok(Product { shape, code })
     }
 
@@ -136,7 +158,7 @@ impl Product {
         assert_eq!(self.shape.choice.kind.activation, Activation::F32);
         let out_len = out.len();
         let buffers = [at(w), at(x), at_mut(out)];
-        self.run(w.len(), out_len, &buffers, scale);
+        self.run(w.len(), out_len, &buffers, &[scale]);
     }
 
     /// The same of rows of int8, each with its scale and its sum.
@@ -153,27 +175,60 @@ impl Product {
         assert_eq!(self.shape.choice.kind.activation, Activation::I8);
         let out_len = out.len();
         let buffers = [at(w), at(x), at(x_scale), at(x_sum), at_mut(out)];
-        self.run(w.len(), out_len, &buffers, scale);
+        self.run(w.len(), out_len, &buffers, &[scale]);
+    }
+
+    /// The same by a matrix whose groups of columns have scales, which lie as its words do, and of rows of int8 that have a
+    /// scale and a sum a group.
+    pub(crate) fn call_groups(
+        &self,
+        (w, scales): (&[u32], &[f32]),
+        (x, x_scale, x_sum): (&[u32], &[f32], &[i32]),
+        out: &mut [f32],
+    ) {
+        let Shape {
+            rows, cols, group, ..
+        } = self.shape;
+        let groups = group.map_or(0, |group| cols / group);
+        let tokens = out.len() / rows;
+        assert_eq!(x.len(), tokens * q_words(cols));
+        assert!(x_scale.len() == tokens * groups && x_sum.len() == tokens * groups);
+        assert_eq!(scales.len(), packing::scales::len(rows, groups));
+        assert_eq!(self.shape.choice.kind.activation, Activation::I8);
+        let out_len = out.len();
+        let buffers = [
+            at(w),
+            at(scales),
+            at(x),
+            at(x_scale),
+            at(x_sum),
+            at_mut(out),
+        ];
+        self.run(w.len(), out_len, &buffers, &[]);
     }
 
     /// Calls it with weights and an output of these lengths.
-    fn run(&self, words: usize, out_len: usize, buffers: &[u64], scale: f32) {
+    fn run(&self, words: usize, out_len: usize, buffers: &[u64], scalars: &[f32]) {
         let Shape {
             op,
-            packing,
             rows,
             cols,
+            group,
             ..
         } = self.shape;
         let tokens = out_len / rows;
-        assert_eq!(words, packing::matrix::words(packing, rows, cols));
+        assert_eq!(words, self.shape.matrix().words());
         assert_eq!(out_len, tokens * rows);
-        assert!(op == Op::Gemm || (op == Op::Gemv && tokens == 1));
-        let dims = [rows, cols, tokens, rows];
-        let dims = if op == Op::Gemv { &dims[..2] } else { &dims };
+        let dims = match (op, group) {
+            (Op::Gemv, None) if tokens == 1 => vec![rows, cols],
+            (Op::Gemm, None) => vec![rows, cols, tokens, rows],
+            (Op::GroupGemv, Some(group)) if tokens == 1 => vec![rows, cols / group, group],
+            (Op::GroupGemm, Some(group)) => vec![rows, cols / group, group, tokens, rows],
+            _ => unreachable!("no product: {op} of {tokens} tokens"),
+        };
         // SAFETY: the lengths are those of the op for these dimensions, as was just checked here
         // and by the callers; the code was made for this matrix.
-        unsafe { self.code.call(buffers, dims, scale) }
+        unsafe { self.code.call(buffers, &dims, scalars) }
     }
 }
 

@@ -18,7 +18,7 @@
 //! | `pages` | memory on pages of some size |
 //! | `code` | a kernel's code: compiled ahead of time, or now by a schedule |
 //! | `kernels` | the kernels, behind functions that check their slices |
-//! | `embed`, `product`, `product_i8`, `from_memory`, `map`, `attend`, `text`, `models`, `load` | the benchmarks |
+//! | `embed`, `product`, `product_i8`, `product_groups`, `from_memory`, `map`, `attend`, `text`, `models`, `load` | the benchmarks |
 //! | `source` | the models that are timed |
 //! | `suite` | the list of them |
 //! | `tune` | which kernels and how many threads suit a model |
@@ -62,6 +62,7 @@ mod map;
 mod models;
 mod pages;
 mod product;
+mod product_groups;
 mod product_i8;
 mod random;
 mod record;

@@ -40,23 +40,24 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
             black_box(&mut out),
         )
     };
-    Ok(record(name, shape, &w, (Use::Select, tokens), work))
+    let weights = (bytes, w.pages());
+    Ok(record(name, shape, weights, (Use::Select, tokens), work))
 }
 
-/// The record of a product by `tokens` vectors of a matrix, which `work` does.
+/// The record of a product by `tokens` vectors of a matrix of so many bytes, which `work` does.
 pub(crate) fn record(
     name: &str,
     shape: Shape,
-    w: &Buffer,
+    (bytes, pages): (usize, Pages),
     (of, tokens): (Use, usize),
     work: impl FnMut(),
 ) -> Record {
     let Shape { rows, cols, .. } = shape;
-    let (macs, bytes) = (rows * cols * tokens, size_of_val(w.words()));
+    let macs = rows * cols * tokens;
     let reading = Reading {
         isa: shape.choice.isa(),
         bytes,
-        pages: w.pages(),
+        pages,
         threads: 1,
     };
     let limit = limit::product(of, macs, reading);

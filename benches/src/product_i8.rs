@@ -56,5 +56,6 @@ pub(crate) fn run(name: &str, shape: Shape, tokens: usize) -> Result<Record, Ben
         let x = (&**black_box(&x), &x_scale[..], &x_sum[..]);
         product.call_i8(black_box(w.words()), x, SCALE, black_box(&mut out));
     };
-    Ok(record(name, shape, &w, (of, tokens), work))
+    let weights = (bytes, w.pages());
+    Ok(record(name, shape, weights, (of, tokens), work))
 }

@@ -5,12 +5,13 @@ use crate::code::Choice;
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
 use crate::from_memory;
-use crate::kernels::{D_MODEL, GEMM, GEMV, Shape, VOCAB};
+use crate::kernels::{D_MODEL, GEMM, GEMV, GROUPS, Shape, VOCAB};
 use crate::limits::Of;
 use crate::map::{self, How};
 use crate::models::{self, OPENED, SESSIONS, What, prompt};
 use crate::pages::Pages;
 use crate::product;
+use crate::product_groups;
 use crate::product_i8;
 use crate::record::Record;
 use crate::settings::Settings;
@@ -178,6 +179,7 @@ impl<'s> Kernels<'s> {
     fn add(&mut self) {
         self.add_embed();
         self.add_from_memory();
+        self.add_group_products();
         self.add_products();
         self.add_int8_products();
     }
@@ -308,6 +310,22 @@ impl<'s> Kernels<'s> {
         }
     }
 
+    /// Products by matrices whose groups of columns have scales, which are not looked up.
+    fn add_group_products(&mut self) {
+        for op in [Op::GroupGemv, Op::GroupGemm] {
+            for &packing in Packing::ALL {
+                let kind = Kind::new(op).packing(packing).activation(Activation::I8);
+                let choice = match self.settings.no_multiply {
+                    true => None,
+                    false => self.choice(kind),
+                };
+                if let Some(choice) = choice {
+                    self.add_shapes(choice, &GROUPS, product_groups::run);
+                }
+            }
+        }
+    }
+
     /// Products by weights from memory.
     fn add_from_memory(&mut self) {
         let threads = match self.settings.threads {
@@ -340,6 +358,7 @@ impl<'s> Kernels<'s> {
             let shape = Shape::new(choice, shape);
             let columns = match shape.op {
                 Op::Gemm => &COLUMNS[..],
+                Op::GroupGemm => &COLUMNS[..2],
                 _ => &[1],
             };
             for &tokens in columns {
@@ -486,12 +505,19 @@ mod tests {
         let of = |schedule| families(schedule).unwrap().into_iter().collect::<Vec<_>>();
         assert_eq!(
             of("mr=32,nr=2"),
-            ["gemm-base3-i8", "gemm-int2-f32", "gemm-int2-i8"]
+            [
+                "gemm-base3-i8",
+                "gemm-int2-f32",
+                "gemm-int2-i8",
+                "group_gemm-base3-i8",
+                "group_gemm-int2-i8"
+            ]
         );
         assert_eq!(of("unroll=2"), ["gemm-int2-f32", "gemv-int2-f32"]);
         assert_eq!(of("prefetch=64"), ["embed-base3-f32", "embed-int2-f32"]);
         let dots = ["base3-i8", "int2-i8"];
-        let dots = ["gemm", "gemv"].map(|op| dots.map(|of| format!("{op}-{of}")));
+        let dots = ["gemm", "gemv", "group_gemm", "group_gemv"]
+            .map(|op| dots.map(|of| format!("{op}-{of}")));
         assert_eq!(of("method=dot fields=separate"), dots.concat());
         assert_eq!(
             families("mr=48").unwrap_err(),

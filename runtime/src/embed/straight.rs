@@ -66,7 +66,12 @@ impl Straight {
         for (tensor, content) in contents {
             let asked = settings.straight.iter();
             let is_asked = asked.clone().any(|asked| is_meant(asked, name(tensor)));
-            if let Source::Matrix(Trits { source, rows, cols, .. }, _) = content.source
+            if let Source::Matrix(
+                Trits {
+                    source, rows, cols, ..
+                },
+                _,
+            ) = content.source
                 && is_asked
                 && could(tensor)
             {

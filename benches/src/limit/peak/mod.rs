@@ -36,7 +36,7 @@ impl Use {
     /// That of a product.
     pub(crate) fn new(op: Op, method: Method) -> Use {
         match method {
-            Method::Dot if op == Op::Gemv => Use::Gemv,
+            Method::Dot if matches!(op, Op::Gemv | Op::GroupGemv) => Use::Gemv,
             Method::Dot => Use::Gemm,
             Method::Lut => Use::LookUp,
             Method::Select => Use::Select,
