@@ -129,6 +129,59 @@ fn a_model_of_another_family_is_described() {
     );
 }
 
+/// A hybrid, whose groups of columns have scales, is packed in either packing, and says what it has.
+#[test]
+fn groups_of_columns_are_packed_in_base_3() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let path = data.join("qwen35/pq2_hadamard.gguf");
+    if !path.exists() {
+        return eprintln!("skipped: no {}", path.display());
+    }
+    let fixture = Fixture::new();
+    let source = path.to_str().unwrap();
+    let logits = |model: &str| {
+        let said = fixture.run(&["logits", model, "--tokens", "5,42,79"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said.out
+    };
+    let expected = logits(source);
+    for (model, packing) in [("3.safetensors", Some("base3")), ("2.safetensors", None)] {
+        let asked = packing.map_or(vec![], |packing| vec!["--packing", packing]);
+        let pack = [&["pack", source, model, "--json"], &asked[..]].concat();
+        let said = fixture.run(&pack);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let answer: Json = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(answer["packing"], packing.unwrap_or("int2"));
+        assert_eq!(logits(model), expected);
+        let said = fixture.run(&["inspect", model]);
+        let product = format!("group_gemv-{}-i8", packing.unwrap_or("int2"));
+        assert!(said.out.contains(&product), "{}", said.out);
+    }
+    let bytes = |model: &str| std::fs::read(fixture.path(model)).unwrap();
+    let (mut base3, int2) = (bytes("3.safetensors"), bytes("2.safetensors"));
+    assert!(base3.len() < int2.len());
+    // And back again to the same file; a damaged one is refused in a line.
+    let back = [
+        "pack",
+        "3.safetensors",
+        "back.safetensors",
+        "--packing",
+        "int2",
+        "-q",
+    ];
+    assert_eq!(fixture.run(&back).code, Some(0));
+    assert!(logits("back.safetensors") == expected);
+    let header = 8 + u64::from_le_bytes(base3[..8].try_into().unwrap()) as usize;
+    base3[header + 100] ^= 0x10;
+    fixture.write("3.safetensors", &base3);
+    let said = fixture.run(&["logits", "3.safetensors", "--tokens", "5"]);
+    assert_eq!(
+        (said.code, said.err.lines().count()),
+        (Some(2), 1),
+        "{said:?}"
+    );
+}
+
 /// Vocabularies and models that other programs wrote.
 #[test]
 fn files_of_other_programs_are_described() {

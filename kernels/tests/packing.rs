@@ -428,6 +428,20 @@ proptest! {
     }
 }
 
+/// The example and the sizes of `docs/formats.md`.
+#[test]
+fn groups_of_base_3_are_as_drawn() {
+    let sizes = [64, 128, 256].map(|group| layout::row_words(Base3, group, Some(group)));
+    assert_eq!(sizes, [4, 7, 13]);
+    let by_64 = Layout::Groups(Base3, 64);
+    let mut row = [0; 128];
+    (row[60], row[64]) = (1, -1);
+    let words = by_64.pack(&row, 1, 128).unwrap();
+    let of_row: Vec<u32> = words.iter().step_by(16).copied().collect();
+    assert_eq!(of_row, [0, 0, 0, 0x51, 0xd1, 0, 0, 0]);
+    assert_eq!(Layout::Groups(Base3, 128).words(1024, 4096) * 4, 917_504);
+}
+
 /// A group begins with a word of its own, which has what a matrix of its columns alone has.
 #[test]
 fn groups_lie_one_after_the_other() {
