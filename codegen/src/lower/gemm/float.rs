@@ -191,7 +191,12 @@ impl Gemm {
     ) -> Vec<Value> {
         let groups = codes.len();
         let carried: Vec<Value> = codes.iter().chain(acc).copied().collect();
-        let carried = b.for_unrolled(quads.clone(), self.unroll, &carried, |b, quad, carried| {
+        // Few quads of each group: more code than they are worth where nobody knows how many.
+        let copies = match quads.as_const() {
+            None if self.groups.is_some() => 1,
+            _ => self.unroll,
+        };
+        let carried = b.for_unrolled(quads.clone(), copies, &carried, |b, quad, carried| {
             let (codes, acc) = carried.split_at(groups);
             let mut acc = acc.to_vec();
             for k in 0..4 {

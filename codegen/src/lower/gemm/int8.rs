@@ -4,31 +4,23 @@
 //! a word of activations. `product` turns quads into sums, by one method or another.
 
 use super::Shape;
+use super::columns::Columns;
 use super::groups::{Groups, Sums};
 use super::panel::Panel;
 use super::product::{Codes, Product};
 use super::tables::Tables;
-use super::walk::{Place, Rows, Tokens, Walk};
+use super::walk::{Rows, Tokens, Walk};
 use super::word::Word;
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, Size, UnaryOp, Value};
 use crate::lower::quantize::row_words;
-use crate::lower::{Lowering, any};
+use crate::lower::Lowering;
 use crate::schedule::{Fields, Schedule};
 use atome_spec::{LANES, Packing, layout};
 
 /// Words of a part of the columns, where sums would hold more: 4 KB of a block of rows.
 const PART_WORDS: u64 = 16;
 /// Activations in a word.
-const PER_WORD: u64 = 4;
-
-/// Columns of a row that are multiplied in one go.
-pub(super) struct Columns {
-    pub(super) first: Place,
-    /// Words that have all their columns.
-    pub(super) full: Size,
-    /// Quads of the word after them; what is left of it only pads.
-    pub(super) rest: Size,
-}
+pub(super) const PER_WORD: u64 = 4;
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let packing = l.dims.packing();
@@ -233,32 +225,6 @@ impl Gemm {
         added
     }
 
-    /// All columns: activations are padded to whole words of int2, which so has no rest.
-    pub(super) fn all(&self) -> Columns {
-        let cols = self.word_quads() * PER_WORD;
-        let (full, rest) = match self.packing {
-            Packing::Int2 => (self.cols.clone().div_ceil(cols), Size::ZERO),
-            Packing::Base3 => {
-                let rest = self.cols.clone().rem(cols);
-                (self.cols.clone().div(cols), rest.div_ceil(PER_WORD))
-            }
-        };
-        Columns {
-            first: Place::first(),
-            full,
-            rest,
-        }
-    }
-
-    /// Those of a group that has scales, by its number.
-    pub(super) fn group(&self, groups: &Groups, number: Value) -> Columns {
-        Columns {
-            first: groups.place(number, &groups.cols.clone().div(PER_WORD)),
-            full: groups.full_words(),
-            rest: groups.rest_quads(),
-        }
-    }
-
     /// Quads of a word.
     pub(super) fn quads(&self) -> usize {
         layout::word_cols(self.packing) / PER_WORD as usize
@@ -269,79 +235,13 @@ impl Gemm {
         self.quads() - usize::from(self.groups.is_some())
     }
 
-    fn word_quads(&self) -> u64 {
+    pub(super) fn word_quads(&self) -> u64 {
         self.quads() as u64
-    }
-
-    /// Adds the products of some columns.
-    fn columns(
-        &self,
-        b: &mut Builder,
-        rows: &Rows,
-        tokens: &Tokens<'_>,
-        columns: &Columns,
-        sums: &[Value],
-    ) -> Vec<Value> {
-        let sums = self.words(b, rows, tokens, columns, sums);
-        self.rest(b, rows, tokens, columns, &sums)
-    }
-
-    /// Adds the products of the words that have all their columns.
-    fn words(
-        &self,
-        b: &mut Builder,
-        rows: &Rows,
-        tokens: &Tokens<'_>,
-        columns: &Columns,
-        sums: &[Value],
-    ) -> Vec<Value> {
-        b.for_loop(columns.full.clone(), sums, |b, word, sums| {
-            let place = columns.first.clone().step(word, 1, self.word_quads());
-            let codes = self.load_codes(b, rows, &place.word.times(&rows.stride));
-            let mut sums = sums.to_vec();
-            let mut q = 0;
-            while q < self.quads() {
-                let count = self.product.quads_from(q);
-                let x = place.x.clone().offset(q as u64);
-                self.quad(b, tokens, &codes, (q, count), &x, &mut sums);
-                q += count;
-            }
-            sums
-        })
-    }
-
-    /// Adds the products of what is left of the columns: as many quads of a word as there are.
-    fn rest(
-        &self,
-        b: &mut Builder,
-        rows: &Rows,
-        tokens: &Tokens<'_>,
-        columns: &Columns,
-        sums: &[Value],
-    ) -> Vec<Value> {
-        let (quads, rest) = (self.word_quads(), &columns.rest);
-        let last = columns.first.clone().offset(&columns.full, quads);
-        b.for_loop(any(rest.clone(), quads), sums, |b, _, sums| {
-            let codes = self.load_codes(b, rows, &last.word.times(&rows.stride));
-            let mut sums = sums.to_vec();
-            for q in 0..self.rest_quads() {
-                let codes = self.product.codes(b, &codes, q);
-                let there = any(rest.clone().sub(q as u64), quads);
-                sums = b.for_loop(there, &sums, |b, _, sums| {
-                    let mut sums = sums.to_vec();
-                    let x = last.x.clone().offset(q as u64);
-                    let x = self.activations(b, tokens, 1, &x);
-                    self.add(b, &codes, q, &x, &mut sums);
-                    sums
-                });
-            }
-            sums
-        })
     }
 
     /// Adds the products of `count` quads from `q` on for every token and group; `x` is the
     /// first one's word of a token's.
-    fn quad(
+    pub(super) fn quad(
         &self,
         b: &mut Builder,
         tokens: &Tokens<'_>,
@@ -358,7 +258,7 @@ impl Gemm {
     }
 
     /// For each token `count` words of activations from `x` on.
-    fn activations(
+    pub(super) fn activations(
         &self,
         b: &mut Builder,
         tokens: &Tokens<'_>,
@@ -373,14 +273,21 @@ impl Gemm {
         (0..tokens.count).map(of_token).collect()
     }
 
-    fn add(&self, b: &mut Builder, codes: &Codes, q: usize, x: &[Vec<Value>], sums: &mut [Value]) {
+    pub(super) fn add(
+        &self,
+        b: &mut Builder,
+        codes: &Codes,
+        q: usize,
+        x: &[Vec<Value>],
+        sums: &mut [Value],
+    ) {
         let each = codes.len() * self.product.sums();
         for (x, sums) in x.iter().zip(sums.chunks_mut(each)) {
             self.product.add(b, codes, q, x, sums);
         }
     }
 
-    fn load_codes(&self, b: &mut Builder, rows: &Rows, word: &Address) -> Vec<Word> {
+    pub(super) fn load_codes(&self, b: &mut Builder, rows: &Rows, word: &Address) -> Vec<Word> {
         let groups = 0..rows.groups;
         groups
             .map(|g| self.load_word(b, rows.codes(g, word)))

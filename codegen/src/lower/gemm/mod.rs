@@ -5,12 +5,14 @@
 //! | `walk` | blocks of rows and tiles of tokens |
 //! | `float` | f32 activations |
 //! | `int8` | int8 activations |
+//! | `columns` | which of their columns are multiplied in one go |
 //! | `panel` | int8 activations by codes that are unpacked once for many tokens |
 //! | `product` | the methods of an int8 product |
 //! | `tables` | int8 activations whose products are looked up in tables made for many rows |
 //! | `groups` | matrices whose groups of columns have scales of their own |
 //! | `word` | the codes of a packed word |
 
+mod columns;
 mod float;
 mod groups;
 mod int8;

@@ -4,8 +4,9 @@
 //! panel, and so are the tokens that fill no pass, unless it takes longer to unpack their codes
 //! than to write and to read them.
 
+use super::columns::Columns;
 use super::groups::Groups;
-use super::int8::{Columns, Gemm};
+use super::int8::Gemm;
 use super::walk::{Place, Tile, Walk};
 use crate::ir::{Address, Buffer, Builder, Elem, Lanes, Size, Value};
 use crate::lower::any;

@@ -28,6 +28,14 @@ impl Word {
         }
     }
 
+    /// A word with its fields alone.
+    pub(in crate::lower) fn of_fields(fields: Value) -> Word {
+        Word {
+            fields,
+            fifth: None,
+        }
+    }
+
     /// The word that has quad `q`, and the field of it.
     pub(in crate::lower) fn field(&self, q: usize) -> (Value, usize) {
         match self.fifth {
