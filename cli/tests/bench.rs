@@ -73,8 +73,10 @@ fn a_schedule_is_timed_and_named() {
     let fixture = Fixture::new();
     let bench = ["bench", "--schedule"];
     let names = fixture.ok(&[&bench[..], &["mr=32,nr=3", "--list"]].concat());
+    let are = |op: &str| names.lines().filter(|name| name.starts_with(op)).count();
+    let (all, groups) = (are("gemm-"), are("group_gemm-"));
     assert!(
-        names.lines().count() > 0 && names.lines().all(|name| name.starts_with("gemm-")),
+        all > 0 && groups > 0 && all + groups == names.lines().count(),
         "{names}"
     );
     let small = ["unroll=2 mr=16", "--filter", "gemv-int2-f32", "--json"];

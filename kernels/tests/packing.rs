@@ -316,7 +316,7 @@ fn invalid_codes_are_found_wherever_they_are() {
                 // In a matrix 0x80, a negative zero, is none.
                 let none = match layout {
                     Layout::Embed(Base3) => Some(1),
-                    Layout::Gemv(Base3) => Some(0x80),
+                    Layout::Gemv(Base3) | Layout::Groups(Base3, _) => Some(0x80),
                     _ => None,
                 };
                 if let Some(none) = none {
@@ -376,7 +376,7 @@ fn other_codes(layout: Layout, word: u32) -> Vec<(u32, u32)> {
                 changes.push((0xFF << shift, (other * 256).div_ceil(243) << shift));
             }
         }
-    } else if matches!(layout, Layout::Gemv(Base3)) {
+    } else if matches!(layout, Layout::Gemv(Base3) | Layout::Groups(Base3, _)) {
         let value = |byte: u8| i32::from(byte & 0x7f) * if byte < 128 { 1 } else { -1 };
         let byte = |value: i32| value.unsigned_abs() | u32::from(value < 0) << 7;
         for (i, old) in word.to_le_bytes().into_iter().enumerate() {

@@ -74,13 +74,13 @@ pub(crate) const fn unrolled(iterations: u32) -> Schedule {
 /// The choices for a `gemv`.
 pub(crate) fn gemv(spec: &KernelSpec, isa: Isa) -> Schedule {
     let products = products(spec, isa);
-    products.schedule(spec, products.gemv)
+    products.schedule((spec, isa), products.gemv)
 }
 
 /// The choices for a `gemm`.
 pub(crate) fn gemm(spec: &KernelSpec, isa: Isa) -> Schedule {
     let products = products(spec, isa);
-    products.schedule(spec, products.gemm)
+    products.schedule((spec, isa), products.gemm)
 }
 
 /// Whether the method is, or is chosen to be, by dot products.
@@ -107,9 +107,11 @@ struct Tile {
 }
 
 impl Products {
-    fn schedule(self, spec: &KernelSpec, tile: Tile) -> Schedule {
+    fn schedule(self, (spec, isa): (&KernelSpec, Isa), tile: Tile) -> Schedule {
         let dots = multiplies(spec);
         let looks_up = spec.method == Some(Method::Lut);
+        // Codes of base 3 are found by so many instructions that straight columns are too long for narrow vectors.
+        let is_long = spec.packing == Some(Packing::Base3) && isa.vector_bits() == 128;
         Schedule {
             method: None,
             mr: Some(tile.groups * LANES as u32),
@@ -118,7 +120,7 @@ impl Products {
             sum: dots.then_some(tile.sum),
             prefetch: Some(self.prefetch),
             unroll: match spec.activation {
-                Activation::F32 => Some(4),
+                Activation::F32 => Some(if is_long { 1 } else { 4 }),
                 Activation::I8 => None,
             },
         }

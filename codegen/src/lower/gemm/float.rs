@@ -10,7 +10,7 @@ use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
 use crate::lower::quantize::not_a_number;
 use crate::lower::{Lowering, any};
 use atome_spec::Packing;
-use atome_spec::layout::word_cols;
+use atome_spec::layout::{WORD_COLS, word_cols};
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let Shape {
@@ -109,7 +109,17 @@ impl Gemm {
             let place = first.clone().step(word, 1, self.word_cols());
             let words = self.load_words(b, rows, place.word.times(&rows.stride));
             let mut acc = acc.to_vec();
-            for k in 0..word_cols(self.packing) {
+            let in_loop = match self.unroll {
+                1 if self.packing == Packing::Base3 => WORD_COLS,
+                _ => 0,
+            };
+            if in_loop > 0 {
+                let (codes, _) = column(&words, 0);
+                let x = |t: usize| tokens.offset(t, &self.cols).plus(&place.x);
+                let columns = [(in_loop as u64 / 4).into(), Size::ZERO];
+                acc = self.last_columns(b, codes, &x, columns, tokens.count, &acc);
+            }
+            for k in in_loop..word_cols(self.packing) {
                 let (codes, bit) = column(&words, k);
                 for t in 0..tokens.count {
                     let at = tokens.offset(t, &self.cols).plus(&place.x);

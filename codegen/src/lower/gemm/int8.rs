@@ -12,8 +12,8 @@ use super::tables::Tables;
 use super::walk::{Rows, Tokens, Walk};
 use super::word::Word;
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, Size, UnaryOp, Value};
-use crate::lower::quantize::row_words;
 use crate::lower::Lowering;
+use crate::lower::quantize::row_words;
 use crate::schedule::{Fields, Schedule};
 use atome_spec::{LANES, Packing, layout};
 
