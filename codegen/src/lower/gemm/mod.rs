@@ -57,7 +57,7 @@ const PREFETCH: Choice = Choice {
     valid: &[0, 256, 512, 1024, 2048, 4096, 8192, 16384],
     tried: &[0, 1024, 4096],
 };
-/// Quads of the columns that fill no word, and columns that fill no quad.
+/// Quads of the columns that fill no word, and columns that fill no quad; of a word of base 3, its first four quads.
 const UNROLL: Choice = Choice {
     field: Field::Unroll,
     valid: &[1, 2, 4],
