@@ -86,7 +86,7 @@ fn split<'a>(
     let rows_of = |cols: usize| (JOB_ELEMS / cols.max(1)).max(1);
     let (parts, cols) = content.shape();
     let step = match content.source {
-        Source::Matrix(..) => rows_of(cols).next_multiple_of(BLOCK_ROWS),
+        Source::Matrix(..) | Source::Scales(_) => rows_of(cols).next_multiple_of(BLOCK_ROWS),
         Source::Embedding(..) | Source::Scaled(..) | Source::Rows(..) => rows_of(cols),
         // Taps of one word lie in a row of all channels: not rows of the source.
         Source::Taps(_) => usize::MAX,

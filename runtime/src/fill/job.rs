@@ -1,7 +1,7 @@
 //! Part of a tensor: read, packed, compared.
 
 use crate::arena::{as_f32_mut, as_u32_mut};
-use crate::plan::{Content, Source, TensorInfo, Trits};
+use crate::plan::{Content, Scales, Source, TensorInfo, Trits};
 use crate::tensor::{EmbeddingTable, EmbeddingType, check_finite, halves};
 use crate::{FileError, LoadError, PrepareError};
 use atome_kernels::packing::{self, PackError};
@@ -105,6 +105,7 @@ impl Part<'_> {
         }
         match &self.content.source {
             Source::Values(values) => as_f32_mut(self.to).copy_from_slice(&values[part]),
+            Source::Scales(scales) => self.scales(scales)?,
             // Rows of int8 are stored.
             Source::Rows(name, table) if table.element_type() == EmbeddingType::F16 => {
                 self.halves(name, table)?;
@@ -149,6 +150,17 @@ impl Part<'_> {
                 .into());
             }
         }
+        Ok(())
+    }
+
+    /// Puts scales of whole blocks of rows in the order of kernels.
+    fn scales(&mut self, scales: &Scales<'_>) -> Result<(), LoadError> {
+        let (rows, first) = (self.part.len(), self.part.start * scales.groups);
+        let mut values = vec![0.0; rows * scales.groups];
+        scales.source.read(first, &mut values)?;
+        check_finite(&self.place.name, first, &values)?;
+        values.iter_mut().for_each(|scale| *scale *= scales.factor);
+        packing::scales::pack_into(&values, rows, scales.groups, as_f32_mut(self.to));
         Ok(())
     }
 

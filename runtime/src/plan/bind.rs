@@ -1,14 +1,13 @@
 //! Parameters of a graph in the arena: which layout each has, and what fills it.
 
 use super::declare::Declared;
-use super::{Content, Products, Section, Source, Tensor, Trits};
+use super::{Content, Products, Scales, Section, Source, Tensor, Trits};
 use crate::LoadError;
 use crate::error::InvalidModel;
 use crate::tensor::{
     self, Elements, EmbeddingTable, Floats, Kind, Param, Prepare, Role, Tensors, TernaryGroups,
     TernaryTensor, check_finite,
 };
-use atome_kernels::packing;
 use atome_kernels::reference::math;
 use atome_spec::{Op, Packing, layout};
 
@@ -133,15 +132,16 @@ fn scaled<'m>(
     declared: &mut Declared<'m>,
     name: &str,
     bound: Bound,
-    (w, groups): (Trits<'m>, &TernaryGroups),
+    (w, groups): (Trits<'m>, &'m TernaryGroups),
 ) -> Result<Bound, LoadError> {
     let name = format!("{name}.scales");
-    let in_row = w.cols / groups.cols;
-    let mut scales = read(&name, &*groups.scales, w.rows * in_row)?;
-    scales.iter_mut().for_each(|scale| *scale *= bound.scale);
-    let mut packed = vec![0.0; packing::scales::len(w.rows, in_row)];
-    packing::scales::pack_into(&scales, w.rows, in_row, &mut packed);
-    let scales = declared.shared(&name, Section::Constants, Source::Values(packed).into());
+    let scales = Source::Scales(Scales {
+        source: &*groups.scales,
+        rows: w.rows,
+        groups: w.cols / groups.cols,
+        factor: bound.scale,
+    });
+    let scales = declared.shared(&name, Section::Constants, scales.into());
     Ok(Bound {
         tensors: [bound.tensors, vec![scales]].concat(),
         ..bound

@@ -43,7 +43,7 @@ pub(crate) use image::Image;
 pub(crate) use lower::plan;
 pub(crate) use saved::Saved;
 pub(crate) use size::Size;
-pub(crate) use tensor::{Base, Content, Source, Tensor, Trits};
+pub(crate) use tensor::{Base, Content, Scales, Source, Tensor, Trits};
 pub use tensor::{Section, TensorInfo};
 pub(crate) use verify::Proved;
 

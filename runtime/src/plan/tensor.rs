@@ -1,8 +1,8 @@
 use super::Size;
 use crate::LoadError;
 use crate::error::InvalidModel;
-use crate::tensor::{EmbeddingTable, Stored, TritRows};
-use atome_kernels::packing::{conv, embed, matrix::Matrix};
+use crate::tensor::{EmbeddingTable, Floats, Stored, TritRows};
+use atome_kernels::packing::{conv, embed, matrix::Matrix, scales};
 use atome_spec::{Packing, layout};
 use serde::Serialize;
 
@@ -121,6 +121,8 @@ pub(crate) enum Source<'m> {
     Taps(Trits<'m>),
     /// Floats in memory.
     Values(Vec<f32>),
+    /// Scales beside a matrix whose groups of columns have them.
+    Scales(Scales<'m>),
     /// A table of numbers, of this name.
     Rows(&'m str, &'m EmbeddingTable),
 }
@@ -133,6 +135,16 @@ pub(crate) struct Trits<'m> {
     pub cols: usize,
     /// Columns that have a scale of their own, if groups of them have.
     pub group: Option<usize>,
+}
+
+/// Scales of groups of columns, `[rows, groups]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scales<'m> {
+    pub source: &'m dyn Floats,
+    pub rows: usize,
+    pub groups: usize,
+    /// What each is multiplied by.
+    pub factor: f32,
 }
 
 impl Trits<'_> {
@@ -213,6 +225,7 @@ impl<'m> Content<'m> {
             Source::Scaled(w, _) => Size::from(w.rows) * w.cols * 4,
             Source::Taps(w) => Size::from(conv::words(w.rows, w.cols)) * 4,
             Source::Values(values) => Size::from(values.len()) * 4,
+            Source::Scales(s) => Size::from(scales::len(s.rows, s.groups)) * 4,
             Source::Rows(_, table) => Size::from(table.shape().0) * row_bytes(table),
         }
     }
@@ -226,6 +239,7 @@ impl<'m> Content<'m> {
             Source::Scaled(w, _) => 4 * parts * w.cols,
             Source::Taps(w) => 4 * layout::conv_words(parts, w.cols),
             Source::Values(_) => 4 * parts,
+            Source::Scales(s) => 4 * scales::len(parts, s.groups),
             Source::Rows(_, table) => parts * row_bytes(table),
         }
     }
@@ -238,6 +252,7 @@ impl<'m> Content<'m> {
             | Source::Scaled(w, _)
             | Source::Taps(w) => (w.rows, w.cols),
             Source::Values(values) => (values.len(), 1),
+            Source::Scales(s) => (s.rows, s.groups),
             Source::Rows(_, table) => table.shape(),
         }
     }

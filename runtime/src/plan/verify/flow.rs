@@ -188,7 +188,9 @@ fn filled(content: &Filled<'_>) -> What {
         Source::Embedding(_, packing) => What::Elements(Content::Table(*packing)),
         Source::Taps(_) => What::Elements(Content::Taps(Packing::Int2)),
         Source::Rows(_, table) if table.element_type() != EmbeddingType::F32 => What::Words,
-        Source::Scaled(..) | Source::Values(_) | Source::Rows(..) => What::Elements(Content::F32),
+        Source::Scaled(..) | Source::Values(_) | Source::Scales(_) | Source::Rows(..) => {
+            What::Elements(Content::F32)
+        }
     }
 }
 
