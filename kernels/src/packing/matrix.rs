@@ -5,7 +5,7 @@
 //! fewer than 64 rows, padded to a multiple of 16. A kernel that handles a block reads it as
 //! one sequential stream, 16 rows a vector.
 //!
-//! Where groups of columns have scales, each begins with a word of its own: [`Matrix::group`].
+//! Where groups of columns have scales, each begins with a word of its own: [`group`](field@Matrix::group).
 
 use atome_spec::layout::{self, BLOCK_ROWS};
 use atome_spec::{LANES, Packing};

@@ -50,13 +50,13 @@ fn value_word(d: usize, position: usize, word: usize) -> usize {
 /// The f16 that is nearest to a number, of two the even one; `None` from half way to the next one above the greatest on.
 fn nearest(x: f32) -> Option<u32> {
     let exact = f64::from(x.abs());
-    if !(exact < 65_520.0) {
+    if exact.is_nan() || exact >= 65_520.0 {
         return None;
     }
     // Bits of numbers above 0 have their order.
-    let (mut low, mut high) = (0, 0x7bff);
+    let (mut low, mut high) = (0_u32, 0x7bff_u32);
     while low < high {
-        let middle = (low + high + 1_u32) / 2;
+        let middle = (low + high).div_ceil(2);
         match half(middle) <= exact {
             true => low = middle,
             false => high = middle - 1,
