@@ -36,12 +36,7 @@ pub(super) fn attend_append() -> Vec<Case> {
             let (mut keys, mut rows) = (before.clone(), rows_before.clone());
             let caches = [&mut keys[..], &mut rows[..]];
             reference::attend_append(head_dim, [&k, &v], (capacity, slot), caches);
-            let dims = [
-                ("kv_heads", kv_heads),
-                ("head_dim", head_dim),
-                ("capacity", capacity),
-                ("slot", slot),
-            ];
+            let dims = append_dims((kv_heads, head_dim), (capacity, slot));
             let arguments = vec![
                 Argument::input("k", &k),
                 Argument::input("v", &v),
@@ -93,12 +88,7 @@ pub(super) fn attend_append_f16() -> Vec<Case> {
                 let [mut keys, mut rows] = before.clone();
                 let caches = [&mut keys[..], &mut rows[..]];
                 reference::attend_append_f16(head_dim, [&k, &v], (capacity, slot), caches);
-                let dims = [
-                    ("kv_heads", kv_heads),
-                    ("head_dim", head_dim),
-                    ("capacity", capacity),
-                    ("slot", slot),
-                ];
+                let dims = append_dims((kv_heads, head_dim), (capacity, slot));
                 let [keys_before, rows_before] = before;
                 let arguments = vec![
                     Argument::input("k", &k),
@@ -111,6 +101,18 @@ pub(super) fn attend_append_f16() -> Vec<Case> {
         }
     }
     cases
+}
+
+fn append_dims(
+    (kv_heads, head_dim): (usize, usize),
+    (capacity, slot): (usize, usize),
+) -> [(&'static str, usize); 4] {
+    [
+        ("kv_heads", kv_heads),
+        ("head_dim", head_dim),
+        ("capacity", capacity),
+        ("slot", slot),
+    ]
 }
 
 /// Caches of f16 that hold anything.

@@ -1,12 +1,12 @@
 //! Keys and values in f16: near those in f32, half the memory, and the same bits however a model is run.
 
-use super::{golden, hybrids_folder, ids, load, models};
+use super::{goldens_are_near, hybrids_folder, ids, load, models};
 use atome::checkpoint::Checkpoint;
 use atome::families::AtomeConfig;
 use atome::{Model, Options, Session};
 use atome_spec::{Activation, CacheType};
-use atome_tests::published::{distance, floats, tokens};
-use atome_tests::runs::{self, bits};
+use atome_tests::published::distance;
+use atome_tests::runs::{self, Run, bits};
 
 /// What logits are off by, of the greatest: half a unit of 11 bits a key and a value, in a few layers.
 const NEAR: f64 = 2e-3;
@@ -22,37 +22,18 @@ fn halves(options: Options) -> Options {
 
 #[test]
 fn goldens_are_near_on_every_backend() {
-    for (folder, name) in models() {
-        let mut reference: Vec<Vec<u32>> = Vec::new();
-        for run in runs::all() {
-            let options = Options {
-                activations: Some(Activation::F32),
-                ..halves(run.options)
-            };
-            let mut session = load(&folder, name, options).session().expect("a slot");
-            for (i, record) in golden(&folder, name).iter().enumerate() {
-                let (ids, expected) = (tokens(&record["tokens"]), floats(&record["logits"]));
-                session.reset();
-                for ids in ids.chunks(1 + i % 3) {
-                    session.prefill(ids).expect("tokens");
-                }
-                let greatest = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-                let apart = distance(session.logits(), &expected) / greatest;
-                println!("{name}, {}, record {i}: {apart:e}", run.name);
-                assert!(apart <= NEAR, "{name}, {}, {i}: {apart:e}", run.name);
-                match reference.get(i) {
-                    Some(expected) => assert_eq!(&bits(session.logits()), expected, "{}", run.name),
-                    None => reference.push(bits(session.logits())),
-                }
-                let margins = floats(&record["greedy_margin"]);
-                for (token, margin) in tokens(&record["greedy"]).into_iter().zip(margins) {
-                    let same = session.argmax() == token;
-                    assert!(same || margin < CLEAR, "{name}, {}, {i}", run.name);
-                    session.step(token).expect("a token");
-                }
-            }
-        }
-    }
+    let runs = runs::all().into_iter().map(|run| Run {
+        options: Options {
+            activations: Some(Activation::F32),
+            ..halves(run.options)
+        },
+        ..run
+    });
+    let apart = |found: &[f32], expected: &[f64]| {
+        let greatest = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        distance(found, expected) / greatest
+    };
+    goldens_are_near(runs.collect(), (NEAR, CLEAR), &apart);
 }
 
 /// A state goes on where it was saved, on every backend, within a window that it has left; it is no state of f32 caches.

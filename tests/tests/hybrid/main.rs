@@ -11,7 +11,7 @@ use atome::{BackendKind, Model, Options, Packing};
 use atome_codegen::testing::Rng;
 use atome_spec::Activation;
 use atome_tests::published::{distance, floats, hybrids_folder, tokens};
-use atome_tests::runs::{self, bits};
+use atome_tests::runs::{self, Run, bits};
 use atome_tests::sessions::{batch_agrees, same_however_run};
 use serde_json::Value;
 use std::fs;
@@ -84,24 +84,37 @@ fn goldens_by_f32_on_every_backend() {
 /// Logits within what int8 costs, and greedy tokens that are clear; the same bits on every backend, in blocks and one by one.
 #[test]
 fn goldens_by_int8_on_every_backend() {
+    let part = |found: &[f32], expected: &[f64]| {
+        let (mut apart, mut length) = (0.0, 0.0);
+        for (found, expected) in found.iter().zip(expected) {
+            apart += (f64::from(*found) - expected).powi(2);
+            length += expected.powi(2);
+        }
+        (apart / length).sqrt()
+    };
+    goldens_are_near(runs::int8(), (NEAR_IN_INT8, CLEAR), &part);
+}
+
+/// Logits that `apart` says are near enough to a golden one's, greedy tokens where the margin is clear, and the same bits in all
+/// ways to run a model, in blocks and one by one.
+fn goldens_are_near(
+    runs: Vec<Run>,
+    (near, clear): (f64, f64),
+    apart: &dyn Fn(&[f32], &[f64]) -> f64,
+) {
     for (folder, name) in models() {
         let mut reference: Vec<Vec<u32>> = Vec::new();
-        for run in runs::int8() {
-            let mut session = load(&folder, name, run.options).session().expect("a slot");
+        for run in &runs {
+            let opened = load(&folder, name, run.options.clone()).session();
+            let mut session = opened.expect("a slot");
             for (i, record) in golden(&folder, name).iter().enumerate() {
-                let (ids, expected) = (tokens(&record["tokens"]), floats(&record["logits"]));
                 session.reset();
-                for ids in ids.chunks(1 + i % 3) {
+                for ids in tokens(&record["tokens"]).chunks(1 + i % 3) {
                     session.prefill(ids).expect("tokens");
                 }
-                let (mut apart, mut length) = (0.0, 0.0);
-                for (found, expected) in session.logits().iter().zip(&expected) {
-                    apart += (f64::from(*found) - expected).powi(2);
-                    length += expected.powi(2);
-                }
-                let part = (apart / length).sqrt();
-                println!("{name}, {}, record {i}: {part:e}", run.name);
-                assert!(part <= NEAR_IN_INT8, "{name}, {}, {i}: {part:e}", run.name);
+                let apart = apart(session.logits(), &floats(&record["logits"]));
+                println!("{name}, {}, record {i}: {apart:e}", run.name);
+                assert!(apart <= near, "{name}, {}, {i}: {apart:e}", run.name);
                 match reference.get(i) {
                     Some(expected) => assert_eq!(&bits(session.logits()), expected, "{}", run.name),
                     None => reference.push(bits(session.logits())),
@@ -109,7 +122,7 @@ fn goldens_by_int8_on_every_backend() {
                 let margins = floats(&record["greedy_margin"]);
                 for (token, margin) in tokens(&record["greedy"]).into_iter().zip(margins) {
                     let same = session.argmax() == token;
-                    assert!(same || margin < CLEAR, "{name}, {}, {i}", run.name);
+                    assert!(same || margin < clear, "{name}, {}, {i}", run.name);
                     session.step(token).expect("a token");
                 }
             }

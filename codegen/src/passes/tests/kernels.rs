@@ -19,14 +19,20 @@ fn value(op: Op, dim: &str, case: usize) -> u64 {
         "block" => [16, 32, 64][case % 3],
         "head_dim" if op == Op::GatedDelta => [16, 32, 32][case % 3],
         "rows" if op::dims(op).iter().any(|dim| dim.name == "width") => few,
-        "capacity" if op.name().starts_with("attend") => 64 * few,
-        "capacity" => 16 * few,
+        "capacity" => multiple_of(op, dim) * few,
         "slot" | "len" => 16 * few - 1,
         "rows" | "width" | "n" | "d_head" => wide[0],
         "out_stride" => wide[0] + few,
         name if op == Op::Map && name.ends_with("_stride") => wide[1] * wide[1] + few,
         _ => wide[1],
     }
+}
+
+/// What an op's dimension of that name is a multiple of.
+fn multiple_of(op: Op, name: &str) -> u64 {
+    let dims = op::dims(op);
+    let found = dims.iter().find(|dim| dim.name == name);
+    found.map_or(1, |dim| dim.multiple_of)
 }
 
 /// Tame numbers, any packed codes, and row numbers that exist.

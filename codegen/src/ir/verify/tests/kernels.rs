@@ -15,7 +15,8 @@ const FEW: [u64; 4] = [1, 3, 4, 17];
 fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
     let mut spec = spec.clone();
     let mut values: Vec<(String, u64)> = Vec::new();
-    for (i, dim) in spec.dims().into_iter().map(|dim| dim.name).enumerate() {
+    for (i, dim) in spec.dims().into_iter().enumerate() {
+        let (dim, multiple_of) = (dim.name, dim.multiple_of);
         let mixed = case / (1 + 5 * i) + 3 * i;
         let few = FEW[mixed % FEW.len()];
         let value = |name: &str| {
@@ -27,8 +28,7 @@ fn bound(spec: &KernelSpec, case: usize) -> KernelSpec {
         let value = match &*dim {
             "tokens" | "taps" | "k" => few,
             "rows" if spec.dims().iter().any(|dim| dim.name == "width") => few,
-            "capacity" if spec.op.name().starts_with("attend") => 64 * few,
-            "capacity" => 16 * few,
+            "capacity" => multiple_of * few,
             "slot" => EDGES[mixed % EDGES.len()].min(value("capacity")) - 1,
             "len" => EDGES[mixed % EDGES.len()].min(value("capacity")),
             "groups" | "queries" | "repeats" | "key_heads" | "kv_heads" => few,
