@@ -36,7 +36,7 @@ pub(super) enum Lines {
 }
 
 /// Partial sums whose lines lie together where they lie [as they are read](Lines::AsRead), and the number of such fours.
-const FOUR: u64 = 4;
+pub(super) const FOUR: u64 = 4;
 
 /// Where sixteen keys have an element.
 pub(super) struct Line {

@@ -3,7 +3,7 @@
 use super::caches::Caches;
 use super::{CAPACITY, CHUNK, LANES_U64};
 use crate::ir::{Address, Buffer, Builder, Compare, Lanes, ReduceOp, Size, Value};
-use crate::lower::dots::Lines;
+use crate::lower::dots::FOUR;
 use crate::lower::{Lowering, half};
 use crate::op::{Bound, BufferDef, Content, Def, Dims, dim, in_out, input};
 use atome_spec::CacheType;
@@ -73,10 +73,7 @@ fn lower(l: &mut Lowering<'_>, held: CacheType) {
     l.b.for_loop(kv_heads, &[], |b, head, _| {
         let from = Address::of(&[(head, head_dim.clone())]);
         let keys = Address::of(&[(head, key_words)]);
-        match held {
-            CacheType::F32 => append.key(b, &from, &keys),
-            CacheType::F16 => append.halves_of_key(b, &from, &keys),
-        }
+        append.key(b, &from, &keys);
         append.value(b, &from, &Address::of(&[(head, value_words)]));
         vec![]
     });
@@ -89,65 +86,56 @@ impl Append {
         to.clone().offset(block + self.slot.clone().rem(LANES_U64))
     }
 
+    /// A word of each line: of f16 that of two elements, of which the last may be missing.
     fn key(&self, b: &mut Builder, from: &Address, to: &Address) {
+        let caches = &self.caches;
+        let (lines, per_word) = (caches.lines(), caches.per_word());
         let lane = self.lane(to);
-        let element = |b: &mut Builder, element: &Address, line: &Address| {
-            let x = b.load(self.k, from.clone().plus(element));
-            let at = lane.clone().plus(&line.times(&LANES_U64.into()));
-            b.store(self.keys, at, x, Lanes::All);
-        };
-        let full = self.caches.head_dim.clone().div(LANES_U64);
-        b.for_loop(full.clone(), &[], |b, i, _| {
-            for j in 0..LANES_U64 {
-                let own = Address::of(&[(i, LANES_U64.into())]).offset(j);
-                element(b, &own, &Lines::AsRead.of(i, j, &full).number);
+        let store = |b: &mut Builder, elements: &[Address], line: &Address| {
+            let load = |at: &Address| b.load(self.k, from.clone().plus(at));
+            let mut elements: Vec<Value> = elements.iter().map(load).collect();
+            while elements.len() < per_word as usize {
+                elements.push(b.f32(0.0));
             }
-            vec![]
-        });
-        let rest = self.caches.head_dim.clone().rem(LANES_U64);
-        b.for_loop(rest, &[], |b, i, _| {
-            let own = Address::of(&[(i, Size::ONE)]).offset(full * LANES_U64);
-            element(b, &own, &own);
-            vec![]
-        });
-    }
-
-    fn halves_of_key(&self, b: &mut Builder, from: &Address, to: &Address) {
-        let lane = self.lane(to);
-        let store = |b: &mut Builder, [low, high]: [Value; 2], line: &Address| {
-            let word = half::encode(b, low, high);
+            let word = caches.word(b, &elements);
             let at = lane.clone().plus(&line.times(&LANES_U64.into()));
             b.store(self.keys, at, word, Lanes::All);
         };
-        let load = |b: &mut Builder, at: &Address| b.load(self.k, from.clone().plus(at));
-        let full = self.caches.head_dim.clone().div(LANES_U64);
+        let full = caches.head_dim.clone().div(LANES_U64);
         b.for_loop(full.clone(), &[], |b, i, _| {
-            for j in (0..LANES_U64).filter(|j| j % 8 < 4) {
-                let own = Address::of(&[(i, LANES_U64.into())]).offset(j);
-                let both = [own.clone(), own.offset(4)].map(|at| load(b, &at));
-                store(b, both, &Lines::Halves.of(i, j, &full).number);
+            // Those that share a word are what four partial sums add up next.
+            for j in (0..LANES_U64).filter(|j| (j / FOUR).is_multiple_of(per_word)) {
+                let own = |n| Address::of(&[(i, LANES_U64.into())]).offset(j + FOUR * n);
+                let elements: Vec<Address> = (0..per_word).map(own).collect();
+                store(b, &elements, &lines.of(i, j, &full).number);
             }
             vec![]
         });
-        let rest = self.caches.head_dim.clone().rem(LANES_U64);
-        let before = full.clone() * LANES_U64;
-        b.for_loop(rest.clone().div(2), &[], |b, i, _| {
-            let own = Address::of(&[(i, 2.into())]).offset(before.clone());
-            let both = [own.clone(), own.offset(1)].map(|at| load(b, &at));
-            let line = Address::of(&[(i, Size::ONE)]).offset(full.clone() * (LANES_U64 / 2));
-            store(b, both, &line);
+        let rest = caches.head_dim.clone().rem(LANES_U64);
+        let (before, line) = (full.clone() * LANES_U64, full * (LANES_U64 / per_word));
+        b.for_loop(rest.clone().div(per_word), &[], |b, i, _| {
+            let own = |n| Address::of(&[(i, per_word.into())]).offset(before.clone() + n);
+            let elements: Vec<Address> = (0..per_word).map(own).collect();
+            store(
+                b,
+                &elements,
+                &Address::of(&[(i, Size::ONE)]).offset(line.clone()),
+            );
             vec![]
         });
-        b.for_loop(rest.clone().rem(2), &[], |b, _, _| {
-            let last = load(b, &Address::at(before + rest.clone().div(2) * 2));
-            let none = b.f32(0.0);
-            let line = full * (LANES_U64 / 2) + rest.div(2);
-            store(b, [last, none], &Address::at(line));
-            vec![]
-        });
-        let fault = self.fault(b, from);
-        let line = self.caches.fault_line() * LANES_U64;
-        b.store(self.keys, lane.offset(line), fault, Lanes::All);
+        if per_word > 1 {
+            b.for_loop(rest.clone().rem(per_word), &[], |b, _, _| {
+                let words = rest.div(per_word);
+                let last = Address::at(before + words.clone() * per_word);
+                store(b, &[last], &Address::at(line + words));
+                vec![]
+            });
+        }
+        if caches.held.faults() > 0 {
+            let fault = self.fault(b, from);
+            let line = caches.fault_line() * LANES_U64;
+            b.store(self.keys, lane.offset(line), fault, Lanes::All);
+        }
     }
 
     /// The word of the position's fault.
@@ -183,8 +171,9 @@ impl Append {
                     b.load_vector(self.v, at, lanes.clone())
                 };
                 let vectors: Vec<Value> = (0..).zip(&tile.lanes).map(load).collect();
+                let word = caches.word(b, &vectors);
                 let at = row.clone().plus(&tile.word);
-                caches.store(b, self.values, at, (tile, &vectors));
+                b.store(self.values, at, word, tile.words.clone());
             });
         });
     }

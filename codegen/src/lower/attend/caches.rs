@@ -2,6 +2,7 @@
 
 use super::{COLUMNS, LANES_U64};
 use crate::ir::{Address, Buffer, Builder, Lanes, Size, Value};
+use crate::lower::dots::Lines;
 use crate::lower::lookup::row_elems;
 use crate::lower::{any, half};
 use crate::op::{Content, Dims};
@@ -21,6 +22,8 @@ pub(super) struct Tile {
     pub(super) word: Address,
     /// Those that are there, of each vector of columns.
     pub(super) lanes: Vec<Lanes>,
+    /// Words that are there: what pads those of f16 is.
+    pub(super) words: Lanes,
 }
 
 /// Columns of a chunk's values that lie together, position by position.
@@ -49,7 +52,16 @@ impl Caches {
         }
     }
 
-    fn per_word(&self) -> u64 {
+    /// The order of a block's lines of keys.
+    pub(super) fn lines(&self) -> Lines {
+        match self.held {
+            CacheType::F32 => Lines::AsRead,
+            CacheType::F16 => Lines::Halves,
+        }
+    }
+
+    /// Elements of a word.
+    pub(super) fn per_word(&self) -> u64 {
         self.held.per_word() as u64
     }
 
@@ -116,6 +128,10 @@ impl Caches {
             column: number.times(&columns.into()),
             word: number.times(&LANES_U64.into()),
             lanes: (0..vectors).map(lanes).collect(),
+            words: match self.held {
+                CacheType::F32 => lanes(0),
+                CacheType::F16 => Lanes::All,
+            },
         };
         let full = width.clone().div(columns * together);
         b.for_loop(full.clone(), &[], |b, i, _| {
@@ -148,27 +164,18 @@ impl Caches {
         at: Address,
         tile: &Tile,
     ) -> Vec<Value> {
+        let words = b.load_vector(values, at, tile.words.clone());
         match self.held {
-            CacheType::F32 => vec![b.load_vector(values, at, tile.lanes[0].clone())],
-            CacheType::F16 => {
-                let words = b.load_vector(values, at, Lanes::All);
-                vec![half::decode(b, words, 0), half::decode(b, words, 16)]
-            }
+            CacheType::F32 => vec![words],
+            CacheType::F16 => vec![half::decode(b, words, 0), half::decode(b, words, 16)],
         }
     }
 
-    /// Writes a tile's words for its columns.
-    pub(super) fn store(
-        &self,
-        b: &mut Builder,
-        values: Buffer,
-        at: Address,
-        (tile, columns): (&Tile, &[Value]),
-    ) {
-        let (word, lanes) = match *columns {
-            [low, high] => (half::encode(b, low, high), Lanes::All),
-            _ => (columns[0], tile.lanes[0].clone()),
-        };
-        b.store(values, at, word, lanes);
+    /// The words of so many elements, or vectors of them, as a word has.
+    pub(super) fn word(&self, b: &mut Builder, elements: &[Value]) -> Value {
+        match *elements {
+            [low, high] => half::encode(b, low, high),
+            _ => elements[0],
+        }
     }
 }

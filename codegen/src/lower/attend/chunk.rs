@@ -5,10 +5,9 @@ use super::caches::{Caches, Columns, Tile};
 use super::{CHUNK, LANES_U64};
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, ReduceOp, Size, UnaryOp, Value};
 use crate::lower::attention::finite_or_first;
-use crate::lower::dots::{Dots, Lines};
+use crate::lower::dots::Dots;
 use crate::lower::math;
 use crate::lower::softmax::keep_old;
-use atome_spec::CacheType;
 
 /// Query heads that share a key head's keys and values, and the reading of them.
 pub(super) struct Queries {
@@ -71,10 +70,7 @@ impl Attend {
                 queries: (0..tile.count).map(|n| self.element(tile, n)).collect(),
                 keys: self.keys,
                 block: block.clone(),
-                lines: match caches.held {
-                    CacheType::F32 => Lines::AsRead,
-                    CacheType::F16 => Lines::Halves,
-                },
+                lines: caches.lines(),
                 ahead: self.ahead,
             };
             let sums = dots.looped(b, &caches.head_dim, self.together);
