@@ -135,13 +135,13 @@ fn scaled<'m>(
     (w, groups): (Trits<'m>, &'m TernaryGroups),
 ) -> Result<Bound, LoadError> {
     let name = format!("{name}.scales");
-    let scales = Source::Scales(Scales {
+    let scales = Content::scales(Scales {
         source: &*groups.scales,
         rows: w.rows,
         groups: w.cols / groups.cols,
         factor: bound.scale,
-    });
-    let scales = declared.shared(&name, Section::Constants, scales.into());
+    })?;
+    let scales = declared.shared(&name, Section::Constants, scales);
     Ok(Bound {
         tensors: [bound.tensors, vec![scales]].concat(),
         ..bound

@@ -330,9 +330,7 @@ fn finish<'m>(
     } = declared;
     let is_state = |tensor: Tensor| unplaced[tensor.0].section.base() == Base::Slot;
     let sessions = stages.iter().map(|s| s.for_sessions(is_state)).collect();
-    let is_weight = |tensor: Tensor| unplaced[tensor.0].section == Section::Weights;
-    let weights = contents.iter().filter(|(t, _)| is_weight(*t));
-    let found = placing.in_file.then(|| image(weights)).flatten();
+    let found = placing.in_file.then(|| image(contents.iter())).flatten();
     let (image, in_file) = found.unzip();
     let in_file: Vec<(Tensor, usize)> = in_file.unwrap_or_default();
     for (Tensor(number), _) in &in_file {

@@ -193,6 +193,21 @@ impl<'m> Content<'m> {
         content.stored_as(w.source.name(), w.source.stored(packing))
     }
 
+    /// Scales of groups of columns, as their file has them if nothing multiplies them. A model is the same whether a file
+    /// has them so: what identifies it are the numbers, not the file's checksum.
+    ///
+    /// # Errors
+    /// As [`Content::matrix`].
+    pub(super) fn scales(scales: Scales<'m>) -> Result<Content<'m>, LoadError> {
+        let stored = scales.source.stored_scales();
+        let stored = stored.filter(|_| scales.factor.to_bits() == 1_f32.to_bits());
+        let content = Content::from(Source::Scales(scales)).stored_as(scales.source.name(), stored)?;
+        Ok(Content {
+            crc32: None,
+            ..content
+        })
+    }
+
     /// A table of numbers.
     ///
     /// # Errors

@@ -91,4 +91,9 @@ pub trait Floats: Send + Sync + fmt::Debug {
     fn stored(&self) -> Option<&Stored> {
         None
     }
+
+    /// The bytes of scales of groups of a matrix's columns as kernels read them, if a file holds them.
+    fn stored_scales(&self) -> Option<&Stored> {
+        None
+    }
 }

@@ -92,7 +92,8 @@ impl Bytes<'_> {
             Kind::TritTable { cols, packing, .. } => table(part, bytes, at, (packing, cols)).err(),
             Kind::Table { cols, .. } => self.rows(part, bytes, at, cols),
             Kind::Scales { .. } => numbers(part, bytes, at, f32::is_sign_positive),
-            Kind::GroupScales { .. } | Kind::Floats { .. } => numbers(part, bytes, at, |_| true),
+            Kind::Floats { .. } => numbers(part, bytes, at, |_| true),
+            Kind::GroupScales { groups, .. } => self.group_scales(part, bytes, at, groups),
             // Whoever reads it checks it.
             Kind::Vocabulary { .. } => None,
         }
@@ -117,17 +118,28 @@ impl Bytes<'_> {
         matrix.check(&words(bytes)).map_err(|cause| {
             FileError::tensor(tensor(), TensorFault::Words { offset: at, cause })
         })?;
-        match padding.iter().position(|&byte| byte != 0) {
-            None => Ok(()),
-            Some(i) => Err(FileError::tensor(
-                tensor(),
-                TensorFault::Byte {
-                    expected: Contents::Zero,
-                    offset: at + (bytes.len() + i) as u64,
-                    byte: padding[i],
-                },
-            )),
-        }
+        zeros(part, padding, at + bytes.len() as u64).map_or(Ok(()), Err)
+    }
+
+    /// What is wrong with scales of groups of columns.
+    fn group_scales(
+        &self,
+        part: &Part<'_>,
+        bytes: &[u8],
+        at: u64,
+        groups: usize,
+    ) -> Option<FileError> {
+        let rows = part.rows.len();
+        let (bytes, padding) = bytes.split_at(self.encoding.bytes_of(part.piece.kind, rows));
+        let of_a_row = |index: usize| (at + 4 * index as u64, &bytes[4 * index..][..4]);
+        numbers(part, bytes, at, |_| true)
+            .or_else(|| {
+                let scales: Vec<f32> = words(bytes).iter().map(|w| f32::from_bits(*w)).collect();
+                let index = packing::scales::padding_fault(&scales, rows, groups)?;
+                let (at, bytes) = of_a_row(index);
+                zeros(part, bytes, at)
+            })
+            .or_else(|| zeros(part, padding, at + bytes.len() as u64))
     }
 
     fn rows(&self, part: &Part<'_>, bytes: &[u8], at: u64, cols: usize) -> Option<FileError> {
@@ -166,6 +178,17 @@ fn table(
     packed.map_err(|cause| FileError::tensor(tensor(), TensorFault::Words { offset, cause }))
 }
 
+/// The first byte that does not pad with 0.
+fn zeros(part: &Part<'_>, bytes: &[u8], at: u64) -> Option<FileError> {
+    let index = bytes.iter().position(|&byte| byte != 0)?;
+    let fault = TensorFault::Byte {
+        expected: Contents::Zero,
+        offset: at + index as u64,
+        byte: bytes[index],
+    };
+    Some(FileError::tensor(&part.piece.entry.name, fault))
+}
+
 /// The first number that is not finite, or not `usable`.
 fn numbers(
     part: &Part<'_>,
@@ -180,7 +203,7 @@ fn numbers(
         &part.piece.entry.name,
         TensorFault::NotFinite {
             offset: at + 4 * index as u64,
-            index: part.rows.start + index,
+            index: part.bytes.start / 4 + index,
             found,
         },
     ))

@@ -2,7 +2,7 @@
 
 use super::header::Entry;
 use crate::tensor::{EmbeddingType, Kind as ParamKind, Param, Role, rows_of_block, trits};
-use atome_kernels::packing::embed;
+use atome_kernels::packing::{embed, scales};
 use atome_spec::layout::{self, BLOCK_ROWS};
 use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
 use safetensors::tensor::Dtype;
@@ -51,9 +51,10 @@ pub(super) enum Kind {
     Scales {
         rows: usize,
     },
-    /// The scales of groups of a ternary tensor's columns, row after row.
+    /// The scales of groups of a ternary tensor's columns, as kernels read them, then zeros to a multiple of 256 bytes.
     GroupScales {
-        elems: usize,
+        rows: usize,
+        groups: usize,
     },
     Floats {
         elems: usize,
@@ -159,13 +160,9 @@ impl Encoding {
                     let scales = format!("{name}.scales");
                     add(name, kind, Dtype::U8, vec![self.bytes(kind)]);
                     if let Some(group) = group {
-                        let (shape, elems) = ([rows, cols / group], rows * (cols / group));
-                        add(
-                            scales,
-                            Kind::GroupScales { elems },
-                            Dtype::F32,
-                            shape.to_vec(),
-                        );
+                        let groups = cols / group;
+                        let kind = Kind::GroupScales { rows, groups };
+                        add(scales, kind, Dtype::F32, vec![self.bytes(kind) / 4]);
                     }
                 }
                 ParamKind::Table { rows, cols } => {
@@ -196,7 +193,7 @@ impl Encoding {
     fn bytes(self, kind: Kind) -> usize {
         let bytes = self.bytes_of(kind, kind.rows());
         match (self.layout, kind) {
-            (Layout::Tiled, Kind::Trits { .. }) => {
+            (Layout::Tiled, Kind::Trits { .. } | Kind::GroupScales { .. }) => {
                 let padded = bytes.checked_next_multiple_of(TENSOR_ALIGN_BYTES);
                 padded.unwrap_or(usize::MAX)
             }
@@ -221,9 +218,8 @@ impl Encoding {
                 embed::words(packing, rows, cols).saturating_mul(4)
             }
             Kind::Table { cols, .. } => rows.saturating_mul(self.embedding.row_bytes(cols)),
-            Kind::Scales { .. } | Kind::GroupScales { .. } | Kind::Floats { .. } => {
-                rows.saturating_mul(4)
-            }
+            Kind::GroupScales { groups, .. } => scales::len(rows, groups).saturating_mul(4),
+            Kind::Scales { .. } | Kind::Floats { .. } => rows.saturating_mul(4),
             Kind::Vocabulary { .. } => rows,
         }
     }
@@ -233,7 +229,7 @@ impl Encoding {
         match (kind, self.layout) {
             // A row may start in the middle of a byte.
             (Kind::Trits { rows, .. }, Layout::Dense) => rows.max(1),
-            (Kind::Trits { .. }, Layout::Tiled) => BLOCK_ROWS,
+            (Kind::Trits { .. }, Layout::Tiled) | (Kind::GroupScales { .. }, _) => BLOCK_ROWS,
             (Kind::Table { cols, .. }, _) => rows_of_block(self.embedding.row_bytes(cols)),
             _ => 1,
         }
@@ -260,8 +256,9 @@ impl Kind {
             Kind::Trits { rows, .. }
             | Kind::TritTable { rows, .. }
             | Kind::Table { rows, .. }
-            | Kind::Scales { rows } => rows,
-            Kind::GroupScales { elems } | Kind::Floats { elems } => elems,
+            | Kind::Scales { rows }
+            | Kind::GroupScales { rows, .. } => rows,
+            Kind::Floats { elems } => elems,
             Kind::Vocabulary { bytes } => bytes,
         }
     }

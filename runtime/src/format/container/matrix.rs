@@ -1,8 +1,8 @@
 //! Matrices and tables of a container as kernels read them: trits that are unpacked when they are wanted.
 
 use crate::error::{FileError, TensorFault};
-use crate::tensor::{Stored, TritRows, words};
-use atome_kernels::packing::{self, matrix::Matrix};
+use crate::tensor::{Floats, Stored, TritRows, words};
+use atome_kernels::packing::{self, matrix::Matrix, scales};
 use atome_spec::Packing;
 use atome_spec::layout::{BLOCK_ROWS, embed_row_bytes};
 use std::ops::Range;
@@ -77,6 +77,48 @@ impl TritRows for TiledMatrix {
 
     fn stored(&self, packing: Packing) -> Option<&Stored> {
         (packing == self.packing).then_some(&self.stored)
+    }
+}
+
+/// Scales of groups of a matrix's columns, as kernels read them.
+#[derive(Debug)]
+pub(super) struct TiledScales {
+    pub(super) name: String,
+    /// Rows of the matrix, and groups of its columns.
+    pub(super) shape: (usize, usize),
+    pub(super) stored: Stored,
+}
+
+impl Floats for TiledScales {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn elems(&self) -> usize {
+        self.shape.0 * self.shape.1
+    }
+
+    fn read(&self, first: usize, values: &mut [f32]) -> Result<(), FileError> {
+        let (all_rows, groups) = self.shape;
+        let end = first + values.len();
+        assert!(end <= self.elems(), "within the tensor");
+        if values.is_empty() {
+            return Ok(());
+        }
+        // Whole blocks have their scales for themselves.
+        let start = first / groups / BLOCK_ROWS * BLOCK_ROWS;
+        let rows = all_rows.min(end.div_ceil(groups).next_multiple_of(BLOCK_ROWS)) - start;
+        let mut bytes = vec![0; 4 * scales::len(rows, groups)];
+        self.stored.read(4 * scales::len(start, groups), &mut bytes)?;
+        let packed: Vec<f32> = words(&bytes).map(f32::from_bits).collect();
+        let mut blocks = vec![0.0; rows * groups];
+        scales::unpack_into(&packed, rows, groups, &mut blocks);
+        values.copy_from_slice(&blocks[first - start * groups..][..values.len()]);
+        Ok(())
+    }
+
+    fn stored_scales(&self) -> Option<&Stored> {
+        Some(&self.stored)
     }
 }
 

@@ -17,6 +17,15 @@ pub(super) struct Packed {
     pub(super) seen: Seen,
 }
 
+impl Packed {
+    fn numbers(numbers: &[f32]) -> Packed {
+        Packed {
+            bytes: numbers.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            seen: Seen::default(),
+        }
+    }
+}
+
 /// Sums over the elements of a tensor.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Seen {
@@ -66,7 +75,7 @@ impl Tensors<'_> {
                 bytes: self.vocabulary[part.rows.clone()].to_vec(),
                 seen: Seen::default(),
             },
-            (Kind::GroupScales { .. }, _) => {
+            (Kind::GroupScales { groups: count, .. }, _) => {
                 let matrix = name
                     .strip_suffix(".scales")
                     .and_then(|n| self.by_name.get(n));
@@ -74,7 +83,7 @@ impl Tensors<'_> {
                 let Some(groups) = groups.and_then(|w| w.groups.as_ref()) else {
                     unreachable!("the tensors are those of the parameters");
                 };
-                floats(&*groups.scales, part)?
+                group_scales(&*groups.scales, part, count)?
             }
             (Kind::Scales { .. }, _) => {
                 let table = name
@@ -207,16 +216,27 @@ fn trit_table(
 }
 
 fn floats(tensor: &dyn Floats, part: &Part<'_>) -> Result<Packed, WriteError> {
-    let mut values = vec![0.0; part.rows.len()];
-    tensor.read(part.rows.start, &mut values)?;
-    numbers(part, &values)
+    let numbers = read(tensor, part, 1)?;
+    Ok(Packed::numbers(&numbers))
 }
 
-fn numbers(part: &Part<'_>, values: &[f32]) -> Result<Packed, WriteError> {
-    let name = &part.piece.entry.name;
-    check_finite(name, part.rows.start, values).map_err(FileError::from)?;
-    Ok(Packed {
-        bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        seen: Seen::default(),
-    })
+/// Scales of groups of columns, as kernels read them.
+fn group_scales(
+    scales: &dyn Floats,
+    part: &Part<'_>,
+    groups: usize,
+) -> Result<Packed, WriteError> {
+    let (rows, row_major) = (part.rows.len(), read(scales, part, groups)?);
+    let mut numbers = vec![0.0; packing::scales::len(rows, groups)];
+    packing::scales::pack_into(&row_major, rows, groups, &mut numbers);
+    Ok(Packed::numbers(&numbers))
+}
+
+/// The finite numbers of a part's rows, so many each.
+fn read(tensor: &dyn Floats, part: &Part<'_>, width: usize) -> Result<Vec<f32>, WriteError> {
+    let first = part.rows.start * width;
+    let mut values = vec![0.0; part.rows.len() * width];
+    tensor.read(first, &mut values)?;
+    check_finite(&part.piece.entry.name, first, &values).map_err(FileError::from)?;
+    Ok(values)
 }

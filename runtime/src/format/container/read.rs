@@ -4,7 +4,7 @@
 use super::check::Bytes;
 use super::header::Header;
 use super::layout::{Encoding, Kind, Layout, Piece, VOCABULARY};
-use super::matrix::{TiledMatrix, TritTable};
+use super::matrix::{TiledMatrix, TiledScales, TritTable};
 use super::metadata::Metadata;
 use super::order;
 use crate::error::FileError;
@@ -192,6 +192,20 @@ impl Contents<'_> {
         }
     }
 
+    /// The scales of groups of a matrix's columns, which stay where they are.
+    fn group_scales(&self, name: String) -> TiledScales {
+        let kind = self.pieces[&name].piece.kind;
+        let Kind::GroupScales { rows, groups } = kind else {
+            unreachable!("{name} are scales of groups");
+        };
+        let stored = self.stored(&name, self.encoding.bytes_of(kind, rows));
+        TiledScales {
+            name,
+            shape: (rows, groups),
+            stored,
+        }
+    }
+
     /// A matrix row after row is unpacked at once, which checks it; one as kernels read it stays where it is.
     fn ternary(
         &self,
@@ -205,7 +219,7 @@ impl Contents<'_> {
         let scale = self.scales[name];
         let groups = group.map(|cols| TernaryGroups {
             cols,
-            scales: Arc::new(self.vector(&format!("{name}.scales"))),
+            scales: Arc::new(self.group_scales(format!("{name}.scales"))),
         });
         let name = name.to_owned();
         if let Kind::TritTable { packing, .. } = kind {

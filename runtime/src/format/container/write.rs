@@ -205,7 +205,8 @@ fn described(tensors: &Tensors<'_>, piece: &Piece, seen: &Seen) -> PackedTensor 
             ((rows, cols), None, error)
         }
         Kind::Scales { rows } => ((rows, 1), None, None),
-        Kind::GroupScales { elems } | Kind::Floats { elems } => ((elems, 1), None, None),
+        Kind::GroupScales { rows, groups } => ((rows, groups), None, None),
+        Kind::Floats { elems } => ((elems, 1), None, None),
         Kind::Vocabulary { bytes } => ((bytes, 1), None, None),
     };
     let scale = match tensors.by_name.get(entry.name.as_str()) {
