@@ -201,7 +201,8 @@ impl<'m> Content<'m> {
     pub(super) fn scales(scales: Scales<'m>) -> Result<Content<'m>, LoadError> {
         let stored = scales.source.stored_scales();
         let stored = stored.filter(|_| scales.factor.to_bits() == 1_f32.to_bits());
-        let content = Content::from(Source::Scales(scales)).stored_as(scales.source.name(), stored)?;
+        let content =
+            Content::from(Source::Scales(scales)).stored_as(scales.source.name(), stored)?;
         Ok(Content {
             crc32: None,
             ..content

@@ -109,7 +109,8 @@ impl Floats for TiledScales {
         let start = first / groups / BLOCK_ROWS * BLOCK_ROWS;
         let rows = all_rows.min(end.div_ceil(groups).next_multiple_of(BLOCK_ROWS)) - start;
         let mut bytes = vec![0; 4 * scales::len(rows, groups)];
-        self.stored.read(4 * scales::len(start, groups), &mut bytes)?;
+        self.stored
+            .read(4 * scales::len(start, groups), &mut bytes)?;
         let packed: Vec<f32> = words(&bytes).map(f32::from_bits).collect();
         let mut blocks = vec![0.0; rows * groups];
         scales::unpack_into(&packed, rows, groups, &mut blocks);

@@ -221,11 +221,7 @@ fn floats(tensor: &dyn Floats, part: &Part<'_>) -> Result<Packed, WriteError> {
 }
 
 /// Scales of groups of columns, as kernels read them.
-fn group_scales(
-    scales: &dyn Floats,
-    part: &Part<'_>,
-    groups: usize,
-) -> Result<Packed, WriteError> {
+fn group_scales(scales: &dyn Floats, part: &Part<'_>, groups: usize) -> Result<Packed, WriteError> {
     let (rows, row_major) = (part.rows.len(), read(scales, part, groups)?);
     let mut numbers = vec![0.0; packing::scales::len(rows, groups)];
     packing::scales::pack_into(&row_major, rows, groups, &mut numbers);
