@@ -37,11 +37,13 @@ pub(crate) struct Choice {
     tier: Tier,
     /// How it is laid out, if it is not the one compiled ahead of time.
     schedule: Option<Schedule>,
+    /// Whether somebody asked for that.
+    is_asked: bool,
 }
 
 impl Choice {
-    /// The kernel compiled ahead of time; if somebody asked for a schedule, the one laid out so, and as is
-    /// selected where nothing is asked.
+    /// The kernel compiled ahead of time; with a schedule, one compiled now that is laid out so, and as is selected where
+    /// that says nothing.
     ///
     /// # Errors
     /// If it cannot be laid out so.
@@ -57,6 +59,7 @@ impl Choice {
             kind,
             tier,
             schedule: whole,
+            is_asked: asked.is_some_and(|asked| asked != Schedule::default()),
         })
     }
 
@@ -68,14 +71,14 @@ impl Choice {
         }
     }
 
-    /// The instruction set in its name.
+    /// The instruction set in its name: one name for a kernel however it is made, unless somebody asked for a schedule.
     pub(crate) fn isa(&self) -> Isa {
-        match self.schedule {
+        match self.is_asked {
             #[cfg(feature = "jit")]
-            Some(_) => Maker::of(self.tier).isa(),
+            true => Maker::of(self.tier).isa(),
             #[cfg(not(feature = "jit"))]
-            Some(_) => self.tier.baseline(),
-            None => find(self.kind, self.tier).isa,
+            true => self.tier.baseline(),
+            false => find(self.kind, self.tier).isa,
         }
     }
 
@@ -90,9 +93,10 @@ impl Choice {
             .unwrap_or(Method::Select)
     }
 
-    /// The text of the schedule it is laid out by.
+    /// The text of the schedule that somebody asked for.
     pub(crate) fn schedule(&self) -> Option<String> {
-        self.schedule.map(|schedule| schedule.to_string())
+        let asked = self.schedule.filter(|_| self.is_asked);
+        asked.map(|schedule| schedule.to_string())
     }
 
     /// Its code, where these dimensions have these values in every call.
@@ -108,6 +112,10 @@ impl Choice {
             .fold(KernelSpec::from(self.kind), |spec, (dim, value)| {
                 spec.bind(dim, *value as u64)
             });
+        let schedule = match self.is_asked {
+            true => schedule,
+            false => selected(&spec, self.tier),
+        };
         Code::compile(&spec, &schedule, self.tier)
     }
 }

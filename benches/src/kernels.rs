@@ -16,8 +16,16 @@ use atome_spec::{Activation, Op};
 pub(crate) const VOCAB: usize = 32_000;
 /// Columns of the embedding table.
 pub(crate) const D_MODEL: usize = 4096;
-/// `[rows, cols]` of a matrix that a vector is multiplied by.
-pub(crate) const GEMV: [(usize, usize); 3] = [(256, 256), (1024, 4096), (4096, 4096)];
+/// `[rows, cols]` of a matrix that a vector is multiplied by: a classifier's, the routers' and the queries' of the 944K, its
+/// values', and large ones.
+pub(crate) const GEMV: [(usize, usize); 6] = [
+    (32, 32),
+    (3, 256),
+    (64, 256),
+    (256, 256),
+    (1024, 4096),
+    (4096, 4096),
+];
 /// `[rows, cols]` of a matrix that several vectors are multiplied by.
 pub(crate) const GEMM: [(usize, usize); 2] = [(1024, 4096), (4096, 4096)];
 /// `[rows, cols]` of a matrix whose groups of columns have scales.

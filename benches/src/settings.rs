@@ -10,8 +10,8 @@ use atome_codegen::Schedule;
 pub struct Settings {
     /// CPU tier of the kernels and of the models.
     pub tier: Tier,
-    /// Backend of the models; [`BackendKind::Auto`] for both `jit` and `aot`. The kernels are those
-    /// compiled ahead of time, so they are left out for another backend, unless there is a schedule.
+    /// Backend of the models, and how kernels are made: [`BackendKind::Jit`] for their shapes now, [`BackendKind::Aot`] for any
+    /// ahead of time, [`BackendKind::Auto`] for both. The interpreter runs models alone.
     pub backend: BackendKind,
     /// Threads of the models, of the limits and of products by weights from memory; `None` for one, and for these
     /// products two as well where there are two CPUs.

@@ -36,8 +36,9 @@ const BUSY: f64 = 0.05;
 ///
 /// Every answer is checked against the reference before it is timed. The limit is measured just before, by as
 /// many threads: of reading the weights, or of this CPU's instructions for dot products, look-ups or selects
-/// where those take longer. With --backend auto, models are timed on `jit` and on `aot`; without --threads, on one
-/// thread, and what reads weights from memory, products and steps of int8 models, on two as well.
+/// where those take longer. With --backend auto, kernels and models are timed on `jit`, made for their shapes,
+/// and on `aot`; without --threads, on one thread, and what reads weights from memory, products and steps of int8
+/// models, on two as well.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Run only the benchmarks that have S in their names
