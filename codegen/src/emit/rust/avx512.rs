@@ -223,7 +223,7 @@ impl Isa for Avx512 {
 
     fn trit_index(&self, bit: u8, codes: &Ident) -> Option<(u8, TokenStream)> {
         let shift = bit & !3;
-        (shift != 0).then(|| (shift, ZMM.shift(ShiftOp::Right, codes, shift)))
+        (shift != 0).then(|| (shift, turned(codes, shift)))
     }
 
     fn trit_select(&self, _bit: u8, index: &Ident, table: &Ident) -> TokenStream {
@@ -269,7 +269,9 @@ impl Isa for Avx512 {
         let table = &table[0];
         let index = match bit {
             0 => quote!(#index),
-            _ => ZMM.shift(ShiftOp::Right, index, bit),
+            // Those beyond bit 31 are 0.
+            29.. => ZMM.shift(ShiftOp::Right, index, bit),
+            _ => turned(index, bit),
         };
         quote!(_mm512_permutexvar_epi32(#index, #table))
     }
@@ -308,4 +310,11 @@ impl Isa for Avx512 {
     fn sqrt(&self, x: &Ident) -> TokenStream {
         ZMM.sqrt(x)
     }
+}
+
+/// The bits from one on at the low end, and the others above them: Zen 4 and 5 have other units for this than those that
+/// add, which shifts have not.
+fn turned(x: &Ident, bits: u8) -> TokenStream {
+    let bits = number(bits.into());
+    quote!(_mm512_ror_epi32::<#bits>(#x))
 }

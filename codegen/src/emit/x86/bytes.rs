@@ -172,8 +172,14 @@ impl Emitter<'_> {
         let kind = self.kind();
         (0..self.parts())
             .map(|part| {
-                let index = self.part(index, part);
-                let entry = self.shift(Right, index, bit, kind);
+                let entry = match bit {
+                    // Those beyond bit 31 are 0.
+                    29.. => {
+                        let index = self.part(index, part);
+                        self.shift(Right, index, bit, kind)
+                    }
+                    _ => self.low_bits_from(index, bit, part),
+                };
                 let halves: Vec<Reg> = (0..self.parts())
                     .map(|half| {
                         let half = self.part(table, half);

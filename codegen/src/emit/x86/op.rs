@@ -147,7 +147,8 @@ ops! {
     STORE_SCALAR = "vmovss", Mr, 1, 2, 0x11, scalar;
     MASK_LOAD = "vmaskmovps", Rvm, 2, 1, 0x2c;
     MASK_STORE = "vmaskmovps", Mvr, 2, 1, 0x2e;
-    BROADCAST = "vbroadcastss", Rm, 2, 1, 0x18, scalar;
+    // Of integers: that of floats takes a Zen 4 an operation more where what follows works on integers.
+    BROADCAST = "vpbroadcastd", Rm, 2, 1, 0x58, scalar;
 
     ADD_PS = "vaddps", Rvm, 1, 0, 0x58, broadcasts;
     SUB_PS = "vsubps", Rvm, 1, 0, 0x5c, broadcasts;
@@ -181,6 +182,7 @@ ops! {
     SHIFT_LEFT_D = "vpslld", Vmi(6), 1, 1, 0x72, broadcasts;
     SHIFT_RIGHT_D = "vpsrld", Vmi(2), 1, 1, 0x72, broadcasts;
     SHIFT_SIGNED_D = "vpsrad", Vmi(4), 1, 1, 0x72, broadcasts;
+    ROTATE_RIGHT_D = "vprord", Vmi(0), 1, 1, 0x72, evex, broadcasts;
     SHIFT_LEFT_W = "vpsllw", Vmi(6), 1, 1, 0x71;
     SHIFT_RIGHT_W = "vpsrlw", Vmi(2), 1, 1, 0x71;
     SHIFT_SIGNED_W = "vpsraw", Vmi(4), 1, 1, 0x71;

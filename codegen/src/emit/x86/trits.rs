@@ -17,17 +17,24 @@ impl Emitter<'_> {
             false => (bit, false),
         };
         let table = self.trit_table(x, second);
-        let scope = self.scope_of(codes);
-        let codes = self.part(codes, part);
-        let index = match shift {
-            0 => codes,
-            _ => self.once(scope, Key::Moved(codes, shift), |e| {
-                e.shift(ShiftOp::Right, codes, shift, kind)
-            }),
-        };
+        let index = self.low_bits_from(codes, shift, part);
         match self.masks() {
             true => self.rvm(&op::PERMUTE, kind, index, table),
             false => self.rvm(&op::PERMUTE_QUARTER, kind, table, index),
+        }
+    }
+
+    /// A part of a value whose low four bits are those from a bit on, which is 28 at most. The others are whatever is quicker: with
+    /// AVX-512 they turn, for which Zen 4 and 5 have other units than those that add.
+    pub(super) fn low_bits_from(&mut self, value: Value, bit: u8, part: usize) -> Reg {
+        let (kind, scope) = (self.kind(), self.scope_of(value));
+        let codes = self.part(value, part);
+        match bit {
+            0 => codes,
+            _ => self.once(scope, Key::Moved(codes, bit), |e| match e.masks() {
+                true => e.rm_imm(&op::ROTATE_RIGHT_D, kind, codes, bit),
+                false => e.shift(ShiftOp::Right, codes, bit, kind),
+            }),
         }
     }
 
