@@ -1,6 +1,6 @@
 use super::{Choice, Field, Fields, Schedule, Sum};
 use crate::{KernelSpec, op};
-use atome_spec::{Method, Op, Packing};
+use atome_spec::{Activation, Method, Op, Packing};
 
 /// What is expected of a field that an op does not have.
 const NONE: &str = "none";
@@ -101,7 +101,7 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
                 // With one token there is nothing to share.
                 Fields::Panel => matches!(spec.op, Op::Gemm | Op::GroupGemm),
                 Fields::Shifted | Fields::Separate | Fields::SeparateLow | Fields::Halves => true,
-                Fields::Lanes | Fields::Pairs | Fields::Triples => false,
+                Fields::Lanes | Fields::Pairs | Fields::Triples | Fields::Tables => false,
             };
             Fields::ALL.into_iter().filter(is_known).collect()
         }
@@ -109,8 +109,15 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
             vec![Fields::Lanes, Fields::Pairs, Fields::Triples]
         }
         Some(Method::Lut) => vec![Fields::Lanes],
+        Some(Method::Select) if has_tables(spec) => vec![Fields::Lanes, Fields::Tables],
         Some(Method::Select) | None => Vec::new(),
     }
+}
+
+/// Whether what is selected may be in tables that are made for many rows: whole rows of f32 by `int2`.
+pub(super) fn has_tables(spec: &KernelSpec) -> bool {
+    let is_product = matches!(spec.op, Op::Gemv | Op::Gemm);
+    is_product && spec.activation == Activation::F32
 }
 
 /// What the products may be added up in. Sums of 16 bits have room for codes at the two lowest bits

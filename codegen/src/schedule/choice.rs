@@ -78,18 +78,21 @@ pub enum Fields {
     Halves,
     /// Unpacked once for many tokens, into memory that stays in the first cache.
     Panel,
-    /// Two trits name an entry of a table of sixteen sums, a lane each, made where it is used.
+    /// Two trits name an entry of a table of sixteen sums, a lane each, made where it is used. Of f32 one names an entry of a table
+    /// of one activation.
     Lanes,
     /// Two trits name a byte of each of two tables of sixteen, the low five bits of their sum and the
     /// others. Tables are made once for many rows, and codes sorted once for many tokens.
     Pairs,
     /// Three trits name a sum of 16 bits in a table of 64. Tables are made once for many rows.
     Triples,
+    /// Of f32: a table of what the codes of two columns make of the activation of either, made once for many rows.
+    Tables,
 }
 
 impl Fields {
     /// Every one.
-    pub const ALL: [Fields; 8] = [
+    pub const ALL: [Fields; 9] = [
         Fields::Shifted,
         Fields::Separate,
         Fields::SeparateLow,
@@ -98,6 +101,7 @@ impl Fields {
         Fields::Lanes,
         Fields::Pairs,
         Fields::Triples,
+        Fields::Tables,
     ];
 
     /// Its name in the text.
@@ -111,13 +115,19 @@ impl Fields {
             Fields::Lanes => "lanes",
             Fields::Pairs => "pairs",
             Fields::Triples => "triples",
+            Fields::Tables => "tables",
         }
     }
 
     /// Sums of a token and a group of rows.
     pub(crate) const fn sums(self) -> usize {
         match self {
-            Fields::Shifted | Fields::Panel | Fields::Lanes | Fields::Pairs | Fields::Triples => 1,
+            Fields::Shifted
+            | Fields::Panel
+            | Fields::Lanes
+            | Fields::Pairs
+            | Fields::Triples
+            | Fields::Tables => 1,
             Fields::Halves => 2,
             Fields::Separate => 4,
             Fields::SeparateLow => 3,

@@ -116,7 +116,7 @@ impl Schedule {
                 let others = other.fields.filter(|_| other.method == method);
                 (self.fields.or(others).or(Some(Fields::Lanes)), self.sum)
             }
-            Some(Method::Select) | None => (self.fields, self.sum),
+            Some(Method::Select) | None => (self.fields.or(other.fields), self.sum),
         };
         Schedule {
             method,

@@ -1,6 +1,7 @@
+use super::check::has_tables;
 use super::{Fields, Schedule, Sum};
 use crate::{KernelSpec, lower, op};
-use atome_spec::{Activation, Isa, Kind, LANES, Method, Packing};
+use atome_spec::{Activation, Isa, Kind, LANES, Method, Packing, layout};
 
 /// The choices for `spec` on an instruction set; a tier stands for its baseline.
 pub fn select(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
@@ -110,13 +111,14 @@ impl Products {
     fn schedule(self, (spec, isa): (&KernelSpec, Isa), tile: Tile) -> Schedule {
         let dots = multiplies(spec);
         let looks_up = spec.method == Some(Method::Lut);
+        let selects_floats = has_tables(spec);
         // Codes of base 3 are found by so many instructions that straight columns are too long for narrow vectors.
         let is_long = spec.packing == Some(Packing::Base3) && isa.vector_bits() == 128;
         Schedule {
             method: None,
             mr: Some(tile.groups * LANES as u32),
             nr: Some(tile.tokens),
-            fields: (dots || looks_up).then_some(tile.fields),
+            fields: (dots || looks_up || selects_floats).then_some(tile.fields),
             sum: dots.then_some(tile.sum),
             prefetch: Some(self.prefetch),
             unroll: match spec.activation {
@@ -129,7 +131,7 @@ impl Products {
 
 fn products(spec: &KernelSpec, isa: Isa) -> Products {
     match (spec.activation, spec.packing) {
-        (Activation::F32, _) => float(isa),
+        (Activation::F32, _) => float(spec, isa),
         // Look-ups and selections have tiles of their own size.
         (Activation::I8, _) if !multiplies(spec) => by_word(spec, isa),
         (Activation::I8, None | Some(Packing::Int2)) => int2(isa),
@@ -166,8 +168,12 @@ const fn products_of(gemv: Tile, gemm: Tile, prefetch: u32) -> Products {
 
 // Accumulators are `groups * tokens` logical vectors, times the sums of fields. They must leave
 // room for the codes and the tables in the register file, `Isa::registers`.
-const fn float(isa: Isa) -> Products {
-    match isa {
+fn float(spec: &KernelSpec, isa: Isa) -> Products {
+    let by_tables = has_tables(spec) && isa.vector_bits() == 512;
+    let products = match isa {
+        Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi if by_tables => {
+            return tables_of_floats(spec);
+        }
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi => {
             products_of(tile(4, 1), tile(4, 4), 4096)
         }
@@ -176,7 +182,22 @@ const fn float(isa: Isa) -> Products {
         Isa::Neon | Isa::Dotprod | Isa::I8mm => products_of(tile(2, 1), tile(2, 2), 0),
         Isa::Simd128 | Isa::RelaxedSimd => products_of(tile(1, 1), tile(1, 2), 0),
         Isa::Portable => products_of(tile(1, 1), tile(1, 1), 0),
+    };
+    Products {
+        gemv: products.gemv.fields(Fields::Lanes),
+        gemm: products.gemm.fields(Fields::Lanes),
+        ..products
     }
+}
+
+/// Where a register is a table of 16 numbers, they are worth making once, but for one block of rows.
+fn tables_of_floats(spec: &KernelSpec) -> Products {
+    let is_one_block = |rows: &u64| *rows < 2 * layout::BLOCK_ROWS as u64;
+    let [one, few] = match spec.shape.get("rows").is_some_and(is_one_block) {
+        true => [tile(4, 1), tile(4, 4)].map(|tile| tile.fields(Fields::Lanes)),
+        false => [tile(4, 1), tile(4, 2)].map(|tile| tile.fields(Fields::Tables)),
+    };
+    products_of(one, few, 4096)
 }
 
 const fn int2(isa: Isa) -> Products {

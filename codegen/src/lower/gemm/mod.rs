@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `walk` | blocks of rows and tiles of tokens |
-//! | `float` | f32 activations |
+//! | `float` | f32 activations, and by tables that are made for many rows |
 //! | `int8` | int8 activations |
 //! | `columns` | which of their columns are multiplied in one go |
 //! | `panel` | int8 activations by codes that are unpacked once for many tokens |
@@ -267,7 +267,10 @@ impl Shape {
             let out = read_back("out", Content::F32, &out_len);
             return self.grouped(d, [w, scales, out], groups);
         }
-        let out = output("out", Content::F32, &out_len);
+        let out = match d.kind().activation {
+            Activation::F32 => read_back("out", Content::F32, &out_len),
+            Activation::I8 => output("out", Content::F32, &out_len),
+        };
         match d.kind().activation {
             Activation::F32 => {
                 let x_len = self.tokens.clone() * self.cols.clone();

@@ -136,6 +136,9 @@ impl<'a> Tokens<'a> {
     }
 }
 
+/// What makes the code of some tokens.
+pub(super) type EachTokens<'a> = dyn Fn(&mut Builder, &Tokens<'_>) + 'a;
+
 /// What makes the code of one tile.
 pub(super) type Tile<'a> = dyn Fn(&mut Builder, &Rows, &Tokens<'_>) + 'a;
 
@@ -148,6 +151,13 @@ impl Walk {
 
     /// The tiles of whole blocks, for so many tokens from one on.
     pub(super) fn full_blocks(&self, b: &mut Builder, tokens: (Size, Size), tile: &Tile<'_>) {
+        self.each_block(b, &|b, rows| {
+            self.some_tokens(b, rows, tokens.clone(), tile)
+        });
+    }
+
+    /// The rows of whole blocks, tile by tile.
+    pub(super) fn each_block(&self, b: &mut Builder, each: &dyn Fn(&mut Builder, &Rows)) {
         let groups = self.row_groups;
         let tile_rows = (groups * LANES) as u64;
         let [block_words, block_scales] =
@@ -162,7 +172,7 @@ impl Walk {
                     groups,
                     last: Lanes::All,
                 };
-                self.some_tokens(b, &part, tokens.clone(), tile);
+                each(b, &part);
                 vec![]
             });
             vec![]
@@ -228,14 +238,17 @@ impl Walk {
         self.some_tokens(b, rows, (Size::ZERO, self.tokens.clone()), tile);
     }
 
+    /// The tiles of all tokens.
+    pub(super) fn each_tokens(&self, b: &mut Builder, each: &EachTokens<'_>) {
+        self.tiles_of_tokens(b, (Size::ZERO, self.tokens.clone()), each);
+    }
+
     /// The tiles of so many tokens from one on.
-    fn some_tokens(
-        &self,
-        b: &mut Builder,
-        rows: &Rows,
-        (from, count): (Size, Size),
-        tile: &Tile<'_>,
-    ) {
+    fn some_tokens(&self, b: &mut Builder, rows: &Rows, tokens: (Size, Size), tile: &Tile<'_>) {
+        self.tiles_of_tokens(b, tokens, &|b, tokens| tile(b, rows, tokens));
+    }
+
+    fn tiles_of_tokens(&self, b: &mut Builder, (from, count): (Size, Size), each: &EachTokens<'_>) {
         let size = self.token_tile as u64;
         let full = count.clone().div(size);
         if size > 1 {
@@ -243,7 +256,7 @@ impl Walk {
                 let first = |stride: &Size| {
                     Address::of(&[(t, stride.clone() * size)]).offset(from.clone() * stride.clone())
                 };
-                tile(b, rows, &Tokens::new(self.token_tile, &first));
+                each(b, &Tokens::new(self.token_tile, &first));
                 vec![]
             });
         }
@@ -252,13 +265,13 @@ impl Walk {
             _ => (from + full * size, count.rem(size)),
         };
         if rest == Size::ONE && done == Size::ZERO {
-            return tile(b, rows, &Tokens::new(1, &|_| Address::at(0)));
+            return each(b, &Tokens::new(1, &|_| Address::at(0)));
         }
         b.for_loop(rest, &[], |b, t, _| {
             let first = |stride: &Size| {
                 Address::of(&[(t, stride.clone())]).offset(done.clone() * stride.clone())
             };
-            tile(b, rows, &Tokens::new(1, &first));
+            each(b, &Tokens::new(1, &first));
             vec![]
         });
     }

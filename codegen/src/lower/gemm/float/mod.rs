@@ -2,6 +2,8 @@
 //!
 //! A lane is a row, so each row's sum keeps the order of its columns whatever the tile.
 
+mod tables;
+
 use super::Shape;
 use super::groups::Groups;
 use super::walk::{Place, Rows, Tokens, Walk};
@@ -9,8 +11,10 @@ use super::word::Word;
 use crate::ir::{Address, Buffer, Builder, Lanes, ShiftOp, Size, Value};
 use crate::lower::quantize::not_a_number;
 use crate::lower::{Lowering, any};
+use crate::schedule::Fields;
 use atome_spec::Packing;
 use atome_spec::layout::{WORD_COLS, word_cols};
+use tables::Tables;
 
 pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
     let Shape {
@@ -46,6 +50,9 @@ pub(super) fn lower(l: &mut Lowering<'_>, shape: Shape) {
         row_groups: l.schedule.row_groups(),
         token_tile: l.schedule.tokens(),
     };
+    if l.schedule.fields == Some(Fields::Tables) {
+        return Tables::run(b, &gemm, &walk);
+    }
     walk.run(b, &|b, rows, tokens| gemm.tile(b, rows, tokens));
 }
 
@@ -82,13 +89,36 @@ impl Gemm {
         let last = Place::first().offset(&full, of_word);
         let columns = [rest.clone().div(4), rest.clone().rem(4)];
         acc = self.last_word(b, rows, tokens, (&last, any(rest, of_word), columns), &acc);
+        self.store(b, rows, tokens, &|b, i| scaled(b, acc[i], self.scale));
+    }
+
+    /// Writes the results of a tile, by their numbers: those of 16 rows, a token after the other.
+    fn store(
+        &self,
+        b: &mut Builder,
+        rows: &Rows,
+        tokens: &Tokens<'_>,
+        value: &dyn Fn(&mut Builder, usize) -> Value,
+    ) {
         for t in 0..tokens.count {
             let out = tokens.offset(t, &self.out_stride);
-            for (g, &sum) in acc[t * rows.groups..][..rows.groups].iter().enumerate() {
-                let scaled = scaled(b, sum, self.scale);
-                b.store(self.out, rows.out(g, &out), scaled, rows.lanes(g));
+            for g in 0..rows.groups {
+                let value = value(b, t * rows.groups + g);
+                b.store(self.out, rows.out(g, &out), value, rows.lanes(g));
             }
         }
+    }
+
+    /// What was written there.
+    fn load(&self, b: &mut Builder, rows: &Rows, tokens: &Tokens<'_>) -> Vec<Value> {
+        let mut values = Vec::new();
+        for t in 0..tokens.count {
+            let out = tokens.offset(t, &self.out_stride);
+            values.extend(
+                (0..rows.groups).map(|g| b.load_vector(self.out, rows.out(g, &out), rows.lanes(g))),
+            );
+        }
+        values
     }
 
     /// Columns of a word.
