@@ -13,6 +13,8 @@ use std::sync::Mutex;
 
 /// Elements of a job, about: long enough to outlast its overhead, short enough for the cache.
 const JOB_ELEMS: usize = 1 << 18;
+/// Bytes after which sources give back the memory of what was read.
+const READ_AT_ONCE: usize = 32 << 20;
 /// Bytes of a model below which one thread fills the arena.
 const BYTES_WORTH_THREADS: usize = 8 << 20;
 
@@ -153,11 +155,14 @@ impl<'a> Queue<'a> {
             };
             drop(state);
             let Some((number, job)) = next else { return };
-            let bytes = job.at.len();
+            let (bytes, content) = (job.at.len(), job.content);
             let result = job.run(&mut buffers);
             let mut state = lock();
             state.done += bytes;
             let done = state.done;
+            if done / READ_AT_ONCE > (done - bytes) / READ_AT_ONCE {
+                content.let_go();
+            }
             (state.progress)(done, self.total);
             if let Err(fault) = result {
                 let first = state.fault.as_ref().map(|(first, _)| *first);

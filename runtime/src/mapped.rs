@@ -106,6 +106,16 @@ impl MappedFile {
         }
     }
 
+    /// Gives back the memory that the system has read a mapped file into for this process. It reads what is looked at again once
+    /// more, most often from its own memory.
+    pub(crate) fn let_go(&self) {
+        #[cfg(all(feature = "mmap", target_os = "linux"))]
+        if let Bytes::Mapped(map) = &self.0 {
+            // SAFETY: the map is shared with the file and never written, so there is nothing in it that the file has not.
+            let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        }
+    }
+
     /// Has the system map the file by small pages.
     pub(crate) fn forgo_huge_pages(&self) {
         #[cfg(all(feature = "mmap", target_os = "linux"))]

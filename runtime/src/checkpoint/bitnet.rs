@@ -231,6 +231,10 @@ impl TritRows for RowsOfBytes {
         }
         Ok(())
     }
+
+    fn let_go(&self) {
+        self.source.let_go();
+    }
 }
 
 #[cfg(test)]

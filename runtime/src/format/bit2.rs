@@ -246,6 +246,10 @@ impl TritRows for FileTrits {
         Ok(())
     }
 
+    fn let_go(&self) {
+        self.source.let_go();
+    }
+
     fn codes(&self, rows: Range<usize>) -> Option<&[u8]> {
         let [start, end] = [rows.start, rows.end].map(|row| self.offset(row) as usize);
         self.source.bytes().get(start..end)

@@ -260,6 +260,20 @@ impl<'m> Content<'m> {
         }
     }
 
+    /// Has its source give back memory that reading took and takes again.
+    pub(crate) fn let_go(&self) {
+        match &self.source {
+            Source::Matrix(w, _)
+            | Source::Embedding(w, _)
+            | Source::Scaled(w, _)
+            | Source::Taps(w) => {
+                w.source.let_go();
+            }
+            Source::Scales(s) => s.source.let_go(),
+            Source::Values(_) | Source::Rows(..) => {}
+        }
+    }
+
     /// Rows and columns: those of a matrix or a table, all elements of floats in one column.
     pub(crate) fn shape(&self) -> (usize, usize) {
         match &self.source {

@@ -127,6 +127,10 @@ impl Floats for FileFloats {
         (name, 8 * self.of.bytes() as u64)
     }
 
+    fn let_go(&self) {
+        self.source.let_go();
+    }
+
     fn stored(&self) -> Option<&Stored> {
         self.stored.as_ref()
     }

@@ -56,6 +56,10 @@ impl TritRows for Latent {
         self.weights.element()
     }
 
+    fn let_go(&self) {
+        self.weights.let_go();
+    }
+
     fn read(&self, rows: Range<usize>, trits: &mut [i8]) -> Result<(), FileError> {
         let (_, cols) = self.shape;
         assert_eq!(trits.len(), rows.len() * cols, "room for the rows");

@@ -48,6 +48,9 @@ pub trait TritRows: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Gives back memory that reading took and takes again.
+    fn let_go(&self) {}
+
     /// The bytes of the matrix as kernels read it in this packing, if a file holds them.
     fn stored(&self, packing: Packing) -> Option<&Stored> {
         let _ = packing;
@@ -86,6 +89,9 @@ pub trait Floats: Send + Sync + fmt::Debug {
     fn element(&self) -> (&'static str, u64) {
         ("f32", 32)
     }
+
+    /// Gives back memory that reading took and takes again.
+    fn let_go(&self) {}
 
     /// The bytes of the tensor as kernels read it, if a file holds them.
     fn stored(&self) -> Option<&Stored> {

@@ -45,6 +45,13 @@ impl Source {
         self.bytes().len() as u64
     }
 
+    /// Gives back the memory of bytes that are copied when they are wanted.
+    pub(crate) fn let_go(&self) {
+        if let Source::Mapped(file) = self {
+            file.let_go();
+        }
+    }
+
     /// Reads the bytes from `offset` on.
     ///
     /// # Errors

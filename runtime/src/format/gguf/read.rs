@@ -97,6 +97,10 @@ impl Floats for GgufFloats {
         }
     }
 
+    fn let_go(&self) {
+        self.blocks.source.let_go();
+    }
+
     fn stored(&self) -> Option<&Stored> {
         self.stored.as_ref()
     }
@@ -169,6 +173,10 @@ impl TritRows for GroupedTrits {
         self.shape
     }
 
+    fn let_go(&self) {
+        self.blocks.source.let_go();
+    }
+
     fn element(&self) -> (&'static str, u64) {
         let id = Layout::Ternary(self.ternary).type_id();
         (id.name().unwrap_or("trits"), 2)
@@ -234,6 +242,10 @@ impl Floats for GroupScales {
         Ok(())
     }
 
+    fn let_go(&self) {
+        self.blocks.source.let_go();
+    }
+
     fn element(&self) -> (&'static str, u64) {
         ("f16", 16)
     }
@@ -279,6 +291,10 @@ impl TritRows for ExactTrits {
 
     fn shape(&self) -> (usize, usize) {
         self.shape
+    }
+
+    fn let_go(&self) {
+        self.floats.let_go();
     }
 
     fn element(&self) -> (&'static str, u64) {
