@@ -140,8 +140,5 @@ pub(crate) fn run(
         bytes,
         limit,
     };
-    Ok(Record {
-        backend: backend.name().into(),
-        ..measured.record(name)
-    })
+    Ok(measured.by(name, backend))
 }

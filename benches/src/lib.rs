@@ -18,7 +18,7 @@
 //! | `pages` | memory on pages of some size |
 //! | `code` | a kernel's code: compiled ahead of time, or now by a schedule |
 //! | `kernels` | the kernels, behind functions that check their slices |
-//! | `embed`, `product`, `product_i8`, `product_groups`, `from_memory`, `map`, `attend`, `text`, `models`, `load` | the benchmarks |
+//! | `embed`, `product`, `product_i8`, `product_groups`, `from_memory`, `map`, `attend`, `delta`, `text`, `models`, `load` | the benchmarks |
 //! | `source` | the models that are timed |
 //! | `suite` | the list of them |
 //! | `tune` | which kernels and how many threads suit a model |
@@ -50,6 +50,7 @@ mod answer;
 mod attend;
 mod code;
 mod compare;
+mod delta;
 mod embed;
 mod error;
 mod from_memory;

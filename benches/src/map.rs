@@ -71,10 +71,7 @@ pub(crate) fn run(
         bytes,
         limit,
     };
-    Ok(Record {
-        backend: backend.name().into(),
-        ..measured.record(name)
-    })
+    Ok(measured.by(name, backend))
 }
 
 type Call = Box<dyn FnMut(&mut Rows)>;

@@ -71,6 +71,14 @@ impl Measured {
         }
     }
 
+    /// The record of something else that a backend runs.
+    pub(crate) fn by(self, name: &str, backend: BackendKind) -> Record {
+        Record {
+            backend: backend.name().into(),
+            ..self.record(name)
+        }
+    }
+
     /// The record of something else, compiled ahead of time.
     pub(crate) fn record(self, name: &str) -> Record {
         let Measured {

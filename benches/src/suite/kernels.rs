@@ -3,6 +3,7 @@
 use super::{Bench, up_to_two};
 use crate::attend;
 use crate::code::Choice;
+use crate::delta;
 use crate::embed::{self, Rows, Tables};
 use crate::error::BenchError;
 use crate::from_memory;
@@ -28,6 +29,8 @@ const BATCH: usize = 64;
 const MAP_TOKENS: [usize; 2] = [1, 512];
 /// Cached positions: a layer's lie in the second cache, and those of all in memory.
 const POSITIONS: [usize; 2] = [128, 8192];
+/// Tokens of the gated delta rule: a step, and a block of a prompt.
+const DELTA_TOKENS: [usize; 2] = [1, 32];
 /// Columns of products.
 const COLUMNS: [usize; 3] = [8, 64, 512];
 
@@ -149,6 +152,18 @@ impl<'s> Kernels<'s> {
                     let name = attend::name(held, tier, positions);
                     self.benches.push(Bench::new(name, backend, work));
                 }
+            }
+        }
+    }
+
+    /// The states of a hybrid.
+    pub(super) fn add_deltas(&mut self) {
+        let tier = self.settings.tier;
+        for tokens in DELTA_TOKENS {
+            for backend in self.backends().collect::<Vec<_>>() {
+                let work = move |name: &str| delta::run(name, tokens, (backend, tier));
+                let name = delta::name(tier, tokens);
+                self.benches.push(Bench::new(name, backend, work));
             }
         }
     }

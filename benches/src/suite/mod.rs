@@ -76,6 +76,7 @@ pub fn suite(settings: &Settings) -> Result<Vec<Bench>, BenchError> {
         kernels.add();
         kernels.add_maps();
         kernels.add_attention();
+        kernels.add_deltas();
         kernels.add_texts();
     }
     let mut benches = kernels.benches;

@@ -76,8 +76,14 @@ impl Emitter<'_> {
     /// An instruction that reads what it writes: `first` is left as it was.
     pub(super) fn onto(&mut self, first: Reg, kind: Kind, vector: Vector) -> Reg {
         let dst = self.copy(first, kind);
+        // What is read from the copy too needs no register beside it.
+        let b = match vector.b {
+            Some(Rm::Reg(b)) if b == first => Some(Rm::Reg(dst)),
+            b => b,
+        };
         self.vector(Vector {
             dst: Some(dst),
+            b,
             ..vector
         });
         dst
