@@ -88,7 +88,7 @@ fn a_schedule_is_timed_and_named() {
     assert_eq!(records.len(), 3, "{lines}");
     for record in &records {
         let schedule = record["schedule"].as_str().unwrap();
-        let asked = schedule.starts_with("method=select mr=16 nr=1 prefetch=");
+        let asked = schedule.starts_with("method=select mr=16 nr=1 fields=");
         assert!(asked && schedule.ends_with(" unroll=2"), "{record}");
         assert_eq!(
             (&record["backend"], &record["method"]),

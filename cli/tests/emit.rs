@@ -179,7 +179,7 @@ fn a_schedule_that_is_asked_for_is_the_kernels() {
     assert!(
         selected
             .err
-            .contains("method=select mr=16 nr=4 prefetch=4096 unroll=4"),
+            .contains("method=select mr=16 nr=4 fields=lanes prefetch=4096 unroll=4"),
         "{selected:?}"
     );
     let same = run(&["--schedule", "nr=4 unroll=4,mr=16"]);
@@ -195,7 +195,7 @@ fn a_schedule_that_is_asked_for_is_the_kernels() {
     assert!(
         pinned
             .err
-            .contains("method=select mr=16 nr=3 prefetch=4096 unroll=4"),
+            .contains("method=select mr=16 nr=3 fields=lanes prefetch=4096 unroll=4"),
         "{pinned:?}"
     );
     assert_ne!(pinned.out, selected.out);

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(said("nr=-1"), "`nr` is `-1`, expected a number");
         assert_eq!(
             said("fields=low"),
-            "`fields` is `low`, expected shifted, separate, separate-low, halves, panel, lanes, pairs, triples"
+            "`fields` is `low`, expected shifted, separate, separate-low, halves, panel, lanes, pairs, triples, tables"
         );
     }
 }

@@ -240,7 +240,7 @@ mod tests {
         let name = product.kernels(detect()).last().unwrap().name;
         tuned.choose(product, Some(Choice::Ahead(name)));
         let made = Choice::Made(
-            "method=select mr=16 nr=1 prefetch=0 unroll=4"
+            "method=select mr=16 nr=1 fields=lanes prefetch=0 unroll=4"
                 .parse()
                 .unwrap(),
         );

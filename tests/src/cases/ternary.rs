@@ -50,6 +50,10 @@ pub(super) fn gemv() -> Vec<Case> {
             cases.push(gemv_case(&mut series, rows, cols));
         }
     }
+    // Tables of several blocks of rows, for parts of 256 columns.
+    for (rows, cols) in [(128, 256), (130, 257), (193, 272), (129, 530)] {
+        cases.push(gemv_case(&mut series, rows, cols));
+    }
     cases.extend(int8::gemv_i8());
     cases
 }
@@ -87,6 +91,10 @@ pub(super) fn gemm() -> Vec<Case> {
                 cases.push(gemm_case(&mut series, [rows, cols, tokens], rows + gap));
             }
         }
+    }
+    // The same, of 128 for two tokens.
+    for shape in [[128, 128, 2], [130, 129, 3], [193, 270, 5]] {
+        cases.push(gemm_case(&mut series, shape, shape[0] + 1));
     }
     cases.extend(int8::gemm_i8());
     cases
