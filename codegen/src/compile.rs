@@ -11,7 +11,7 @@ use atome_spec::Isa;
 /// use atome_spec::{Op, Packing};
 ///
 /// let spec = KernelSpec::new(Op::Gemv).packing(Packing::Int2).bind("cols", 64);
-/// let schedule: Schedule = "method=select mr=32 nr=1 prefetch=0 unroll=4".parse()?;
+/// let schedule: Schedule = "method=select mr=32 nr=1 fields=lanes prefetch=0 unroll=4".parse()?;
 /// let function = compile(&spec, &schedule)?;
 /// assert_eq!(function.name, "gemv_int2_f32_cols64");
 /// assert_eq!(function.dims, ["rows"]);
