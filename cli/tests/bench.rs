@@ -85,7 +85,7 @@ fn a_schedule_is_timed_and_named() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(records.len(), 3, "{lines}");
+    assert_eq!(records.len(), 6, "{lines}");
     for record in &records {
         let schedule = record["schedule"].as_str().unwrap();
         let asked = schedule.starts_with("method=select mr=16 nr=1 fields=");

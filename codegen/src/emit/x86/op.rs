@@ -204,6 +204,7 @@ ops! {
     SHUFFLE_B = "vpshufb", Rvm, 2, 1, 0x00;
     PAIRS = "vpmaddubsw", Rvm, 2, 1, 0x04;
     MADD_W = "vpmaddwd", Rvm, 1, 1, 0xf5, commutes;
+    MUL_HIGH_W = "vpmulhuw", Rvm, 1, 1, 0xe4, commutes;
     DOT = "vpdpbusd", Rvm, 2, 1, 0x50, reads_dst, broadcasts;
     PACK_D = "vpackssdw", Rvm, 1, 1, 0x6b;
     PACK_W = "vpacksswb", Rvm, 1, 1, 0x63;

@@ -17,10 +17,41 @@ impl Emitter<'_> {
             false => (bit, false),
         };
         let table = self.trit_table(x, second);
-        let index = self.low_bits_from(codes, shift, part);
         match self.masks() {
-            true => self.rvm(&op::PERMUTE, kind, index, table),
-            false => self.rvm(&op::PERMUTE_QUARTER, kind, table, index),
+            true => {
+                let index = self.low_bits_from(codes, shift, part);
+                self.rvm(&op::PERMUTE, kind, index, table)
+            }
+            false => {
+                let index = self.low_two_bits_from(codes, shift, part);
+                self.rvm(&op::PERMUTE_QUARTER, kind, table, index)
+            }
+        }
+    }
+
+    /// A part of a value whose low two bits are those from a bit on. Shifts start on the units that add on Zen 3 and 4, products
+    /// of halves elsewhere, and on other machines both start on the same: the high part of a product by a power of two is
+    /// the low half moved down, and the products of the halves with 0 and 1 are the high one.
+    fn low_two_bits_from(&mut self, value: Value, bit: u8, part: usize) -> Reg {
+        /// Bits of a half.
+        const HALF: u8 = 16;
+        let (kind, scope) = (self.kind(), self.scope_of(value));
+        let codes = self.part(value, part);
+        let half = match bit < HALF {
+            true => codes,
+            false => self.once(scope, Key::Moved(codes, HALF), |e| {
+                let high = e.lanes(kind, &[0x0001_0000]);
+                e.rvm(&op::MADD_W, kind, codes, high)
+            }),
+        };
+        match bit % HALF {
+            0 => half,
+            // They are of both halves.
+            15 => self.low_bits_from(value, bit, part),
+            down => self.once(scope, Key::Moved(codes, bit), |e| {
+                let power = e.lanes(kind, &[0x0001_0001 << (HALF - down)]);
+                e.rvm(&op::MUL_HIGH_W, kind, half, power)
+            }),
         }
     }
 
