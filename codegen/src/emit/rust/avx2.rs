@@ -51,10 +51,8 @@ impl Isa for Avx2 {
                 _mm256_cmpgt_epi32(n, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
             }
         };
-        let mut helpers = vec![Helper {
-            name: "first",
-            item,
-        }];
+        let name = "first";
+        let mut helpers = vec![Helper { name, item }, down()];
         helpers.extend(YMM.helpers("avx2"));
         helpers.extend(YMM.base3_helpers("avx2"));
         helpers
@@ -182,7 +180,7 @@ impl Isa for Avx2 {
     }
 
     fn trit_index(&self, bit: u8, codes: &Ident) -> Option<(u8, TokenStream)> {
-        (bit != 0).then(|| (bit, YMM.shift(ShiftOp::Right, codes, bit)))
+        (bit != 0).then(|| (bit, code_from(bit, codes)))
     }
 
     fn trit_select(&self, _bit: u8, index: &Ident, table: &Ident) -> TokenStream {
@@ -250,4 +248,67 @@ impl Isa for Avx2 {
     fn sqrt(&self, x: &Ident) -> TokenStream {
         YMM.sqrt(x)
     }
+}
+
+/// Bits of a half.
+const HALF: u8 = 16;
+
+/// A register whose low two bits are those from a bit on. Shifts start on the units that add on Zen 3 and 4, products of
+/// halves elsewhere: that by a power of two moves the low half down, that by 0 and 1 is the high one.
+fn code_from(bit: u8, x: &Ident) -> TokenStream {
+    if !bit.is_multiple_of(2) {
+        return YMM.shift(ShiftOp::Right, x, bit);
+    }
+    let half = match bit < HALF {
+        true => quote!(#x),
+        false => quote!(down::<0>(#x)),
+    };
+    match bit % HALF {
+        0 => half,
+        bits => {
+            let row = number(u64::from(bits) / 2);
+            quote!(down::<#row>(#half))
+        }
+    }
+}
+
+/// Written in assembly, since LLVM makes shifts of products by powers of two.
+fn down() -> Helper {
+    let rows = (0..HALF / 2).map(|row| match row {
+        0 => number(0x0001_0000),
+        row => number(0x0001_0001 << (HALF - 2 * row)),
+    });
+    let item = quote! {
+        /// The high half of each lane, or the low one moved down by twice `ROW` bits.
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn down<const ROW: usize>(x: __m256i) -> __m256i {
+            /// What halves are multiplied by: a row of a register each.
+            static FACTORS: [[u32; 8]; 8] = [#([#rows; 8]),*];
+            let y: __m256i;
+            // SAFETY: the instructions are there with the function's features, and read a row of the factors.
+            unsafe {
+                if ROW == 0 {
+                    ::core::arch::asm!(
+                        "vpmaddwd {y}, {x}, ymmword ptr [rip + {factors}]",
+                        y = lateout(ymm_reg) y,
+                        x = in(ymm_reg) x,
+                        factors = sym FACTORS,
+                        options(pure, readonly, nostack, preserves_flags)
+                    )
+                } else {
+                    ::core::arch::asm!(
+                        "vpmulhuw {y}, {x}, ymmword ptr [rip + {factors} + {row}]",
+                        y = lateout(ymm_reg) y,
+                        x = in(ymm_reg) x,
+                        factors = sym FACTORS,
+                        row = const ROW * 32,
+                        options(pure, readonly, nostack, preserves_flags)
+                    )
+                }
+            }
+            y
+        }
+    };
+    Helper { name: "down", item }
 }
