@@ -18,7 +18,8 @@ use crate::settings::Settings;
 use crate::source::{Source, sources};
 use crate::text;
 use atome::{BackendKind, LoadError, Options};
-use atome_codegen::schedule::ScheduleError;
+use atome_codegen::KernelSpec;
+use atome_codegen::schedule::{self, ScheduleError};
 use atome_kernels::ops::ByteRows;
 use atome_kernels::{Kind, Packing};
 use atome_spec::{Activation, CacheType, Isa, Method, Op};
@@ -246,7 +247,7 @@ impl<'s> Kernels<'s> {
     }
 
     fn add_embed(&mut self) {
-        for &packing in Packing::ALL {
+        for &packing in Packing::STORED {
             let Some(choice) = self.choice(Kind::new(Op::Embed).packing(packing)) else {
                 continue;
             };
@@ -285,18 +286,23 @@ impl<'s> Kernels<'s> {
         }
     }
 
-    /// The kernel of an int8 product.
+    /// The kernel of an int8 product by a matrix that models have in a packing.
     fn int8(&mut self, op: Op, packing: Packing) -> Option<Choice> {
-        let kind = Kind::new(op).packing(packing).activation(Activation::I8);
+        let kind = Kind::new(op).activation(Activation::I8);
         self.choice(match self.settings.no_multiply {
-            true => kind.method(Method::Lut),
-            false => kind,
+            true => {
+                let packing = schedule::looked_up(packing, self.settings.tier);
+                KernelSpec::from(kind.packing(packing))
+                    .without_multiply()
+                    .kind()
+            }
+            false => kind.packing(packing),
         })
     }
 
     fn add_int8_products(&mut self) {
         for op in [Op::Gemv, Op::Gemm] {
-            for &packing in Packing::ALL {
+            for &packing in Packing::STORED {
                 let Some(choice) = self.int8(op, packing) else {
                     continue;
                 };
@@ -313,7 +319,7 @@ impl<'s> Kernels<'s> {
     /// Products by matrices whose groups of columns have scales, which are not looked up.
     fn add_group_products(&mut self) {
         for op in [Op::GroupGemv, Op::GroupGemm] {
-            for &packing in Packing::ALL {
+            for &packing in Packing::STORED {
                 let kind = Kind::new(op).packing(packing).activation(Activation::I8);
                 let choice = match self.settings.no_multiply {
                     true => None,
@@ -332,7 +338,7 @@ impl<'s> Kernels<'s> {
             Some(threads) => vec![threads],
             None => up_to_two(),
         };
-        for &packing in Packing::ALL {
+        for &packing in Packing::STORED {
             let Some(choice) = self.int8(Op::Gemv, packing) else {
                 continue;
             };
