@@ -84,8 +84,7 @@ impl Choice {
 
     /// How its ternary product is formed.
     pub(crate) fn method(&self) -> Method {
-        let Kind { op, activation, .. } = self.kind;
-        let usual = op::methods(op, activation).first().copied();
+        let usual = op::methods(self.kind).first().copied();
         let chosen = self.schedule.and_then(|schedule| schedule.method);
         chosen
             .or(self.kind.method)

@@ -2,8 +2,8 @@
 
 use crate::lent::{reference, text};
 use crate::status::Failure;
-use atome::Options;
 use atome::tune::Tuning;
+use atome::{Options, Packing};
 use std::ffi::{c_char, c_int};
 use std::fmt;
 use std::str::FromStr;
@@ -45,7 +45,7 @@ pub(crate) unsafe fn options(given: *const CallerOptions) -> Result<Options, Fai
         options.backend = backend;
     }
     options.tier = word("options.cpu", cpu)?;
-    options.packing = word("options.packing", packing)?;
+    options.packing = by("options.packing", packing, Packing::stored_as)?;
     options.threads = Some(given.threads).filter(|threads| *threads > 0);
     if given.sessions > 0 {
         options.sessions = given.sessions;
@@ -66,9 +66,17 @@ fn word<T: FromStr<Err: fmt::Display>>(
     argument: &str,
     word: Option<&str>,
 ) -> Result<Option<T>, Failure> {
+    by(argument, word, str::parse)
+}
+
+/// What a word names, by whoever knows the names.
+fn by<T, E: fmt::Display>(
+    argument: &str,
+    word: Option<&str>,
+    named: fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, Failure> {
     let named = word.map(|word| {
-        let named = word.parse();
-        named.map_err(|fault| {
+        named(word).map_err(|fault| {
             Failure::argument(format_args!("`{argument}`: {fault}, found `{word}`"))
         })
     });

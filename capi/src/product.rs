@@ -146,7 +146,7 @@ pub(crate) unsafe extern "C" fn tern_gemv_i8(
         finite("q_scale", &[q_scale])?;
         finite("scale", &[scale])?;
         let gemv = match packing {
-            Packing::Int2 => safe::gemv_int2_i8,
+            Packing::Int2 | Packing::Sorted => safe::gemv_int2_i8,
             Packing::Base3 => safe::gemv_base3_i8,
         };
         Ok(gemv(cols, w, q, &[q_scale], &[q_sum], scale, out)?)
@@ -186,7 +186,7 @@ pub(crate) unsafe extern "C" fn tern_gemm_i8(
             return sized(rows, cols);
         }
         let gemm = match packing {
-            Packing::Int2 => safe::gemm_int2_i8,
+            Packing::Int2 | Packing::Sorted => safe::gemm_int2_i8,
             Packing::Base3 => safe::gemm_base3_i8,
         };
         Ok(gemm(rows, cols, w, q, q_scales, q_sums, scale, out)?)

@@ -106,7 +106,7 @@ pub(crate) unsafe extern "C" fn tern_embed_packed(
         let out = unsafe { slice_mut("out", out, count("out", seq_len, dim)?)? };
         finite("scale", &[scale])?;
         let embed = match packing {
-            Packing::Int2 => safe::embed_int2,
+            Packing::Int2 | Packing::Sorted => safe::embed_int2,
             Packing::Base3 => safe::embed_base3,
         };
         Ok(embed(dim, ids, table, scale, out)?)

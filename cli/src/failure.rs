@@ -91,7 +91,7 @@ pub(crate) enum Failure {
     #[error("{cause}, expected {}", Choices(known))]
     Packing {
         cause: CodegenError,
-        known: &'static [Packing],
+        known: Vec<Packing>,
     },
     #[cfg(feature = "jit")]
     #[error("{cause}: use --as ir or --as rust")]

@@ -109,11 +109,16 @@ impl KernelSpec {
     /// not is set.
     #[must_use]
     pub fn without_multiply(mut self) -> KernelSpec {
-        let known = methods(self.op, self.activation);
-        if self.method.or(known.first().copied()) == Some(Method::Dot) {
-            self.method = known.iter().copied().find(|m| *m != Method::Dot);
+        if self.product() == Some(Method::Dot) {
+            let known = methods(self.kind()).iter().copied();
+            self.method = known.into_iter().find(|m| *m != Method::Dot);
         }
         self
+    }
+
+    /// The method of its product: the one that is set, or the one that is chosen where none is.
+    pub fn product(&self) -> Option<Method> {
+        self.method.or(methods(self.kind()).first().copied())
     }
 
     /// Binds a dimension to a number.
@@ -131,7 +136,7 @@ impl KernelSpec {
             name.push_str(&format!("-{packing}"));
         }
         name.push_str(&format!("-{}", self.activation));
-        let usual = methods(self.op, self.activation).first();
+        let usual = methods(self.kind()).first();
         if let Some(method) = self.method.filter(|m| Some(m) != usual) {
             name.push_str(&format!("-{method}"));
         }
@@ -228,12 +233,12 @@ impl KernelSpec {
 
     fn check_method(&self) -> Result<(), CodegenError> {
         match self.method {
-            Some(method) if !methods(self.op, self.activation).contains(&method) => {
+            Some(method) if !methods(self.kind()).contains(&method) => {
                 Err(CodegenError::UnsupportedMethod {
                     op: self.op,
                     activation: self.activation,
                     method,
-                    known: methods(self.op, self.activation),
+                    known: methods(self.kind()),
                 })
             }
             _ => Ok(()),

@@ -63,13 +63,12 @@ fn products() {
         safe::quantize(&x, &mut words, &mut scales, &mut sums).unwrap();
         same(&scales, &q_scale);
         assert_eq!(sums, q_sum);
-        for packing in PACKINGS {
+        for (packing, gemm) in PACKINGS
+            .into_iter()
+            .zip([safe::gemm_int2_i8, safe::gemm_base3_i8])
+        {
             let mut packed = vec![0; matrix::words(packing, rows, cols)];
             matrix::pack_into(packing, &trits, rows, cols, &mut packed).unwrap();
-            let gemm = match packing {
-                Packing::Int2 => safe::gemm_int2_i8,
-                Packing::Base3 => safe::gemm_base3_i8,
-            };
             let mut out = vec![0.0; tokens * rows];
             gemm(rows, cols, &packed, &words, &scales, &sums, SCALE, &mut out).unwrap();
             same(&out, &expected);
@@ -88,13 +87,12 @@ fn rows_of_tables() {
         &ids,
         &mut expected,
     );
-    for packing in PACKINGS {
+    for (packing, embed) in PACKINGS
+        .into_iter()
+        .zip([safe::embed_int2, safe::embed_base3])
+    {
         let mut table = vec![0; embed::words(packing, vocab, d_model)];
         embed::pack_into(packing, &trits, vocab, d_model, &mut table).unwrap();
-        let embed = match packing {
-            Packing::Int2 => safe::embed_int2,
-            Packing::Base3 => safe::embed_base3,
-        };
         let mut out = vec![0.0; ids.len() * d_model];
         embed(d_model, &ids, &table, SCALE, &mut out).unwrap();
         same(&out, &expected);

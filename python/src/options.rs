@@ -3,7 +3,7 @@
 use super::error::Failure;
 use atome::Options;
 use atome::tune::Tuning;
-use atome_spec::Activation;
+use atome_spec::{Activation, Packing};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -47,7 +47,7 @@ pub(super) fn options(given: &Bound<'_, PyDict>) -> PyResult<(Options, Option<Pa
             "config" => config = Some(value.extract()?),
             "backend" => options.backend = word(&key, &value)?,
             "cpu" => options.tier = Some(word(&key, &value)?),
-            "packing" => options.packing = Some(word(&key, &value)?),
+            "packing" => options.packing = Some(packing(&key, &value)?),
             "activations" => options.activations = Some(activations(&key, &value)?),
             "threads" => options.threads = Some(count(&key, &value, 1)?),
             "sessions" => options.sessions = count(&key, &value, 0)?,
@@ -79,10 +79,23 @@ pub(super) fn word<T: FromStr<Err: fmt::Display>>(
     key: &str,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<T> {
+    by(key, value, str::parse)
+}
+
+/// What a word names, by whoever knows the names.
+fn by<T, E: fmt::Display>(
+    key: &str,
+    value: &Bound<'_, PyAny>,
+    named: fn(&str) -> Result<T, E>,
+) -> PyResult<T> {
     let word: String = value.extract()?;
-    let named = word.parse();
-    named
+    named(&word)
         .map_err(|fault| Failure::argument(format_args!("`{key}`: {fault}, found `{word}`")).into())
+}
+
+/// A packing of files.
+pub(super) fn packing(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Packing> {
+    by(key, value, Packing::stored_as)
 }
 
 /// What products multiply, in the words of the command.

@@ -2,7 +2,7 @@
 
 use super::error::Failure;
 use super::numbers;
-use super::options::{count, unknown, word};
+use super::options::{count, packing, unknown, word};
 use atome::Packing;
 use atome::atomic_file::same_file;
 use atome::checkpoint::{self, Checkpoint, FloatOptions, Packable};
@@ -174,7 +174,7 @@ impl Asked {
                 "config" => asked.config = Some(value.extract()?),
                 "embedding" => match value.extract::<String>()?.parse() {
                     Ok(kind) => asked.floats_as = Some(kind),
-                    Err(_) => asked.trits_as = Some(word(&key, &value)?),
+                    Err(_) => asked.trits_as = Some(packing(&key, &value)?),
                 },
                 "force" => asked.force = value.extract()?,
                 "graph" => {
@@ -186,7 +186,7 @@ impl Asked {
                 }
                 "max_seq" => asked.floats.max_seq = Some(count(&key, &value, 1)?),
                 "top_k" => asked.floats.top_k = Some(count(&key, &value, 1)?),
-                "packing" => asked.packing = Some(word(&key, &value)?),
+                "packing" => asked.packing = Some(packing(&key, &value)?),
                 "provenance" => asked.provenance = Some(value.extract()?),
                 "scale" => asked.floats.scale = scale_rule(&value)?,
                 _ => return Err(unknown(&key, &NAMES)),

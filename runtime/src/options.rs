@@ -21,7 +21,8 @@ pub struct Options {
     /// Maximum tokens that [`crate::Session::prefill`] runs at once, from 1 to [`Options::MAX_BLOCK`].
     pub block: usize,
     /// Refuses kernels that multiply by a weight: products of int8 activations are then looked up. The
-    /// f32 kernels never multiply.
+    /// f32 kernels never multiply. With AVX2 and SSE4.1, and in WebAssembly, matrices of int2 have their bytes in
+    /// [another order](Packing::Sorted) for that, so that they are copied from a file that is mapped otherwise.
     pub no_multiply: bool,
     /// Whether kernels and threads are those that were measured to be best on this CPU. The logits do not depend on it.
     pub tuning: Tuning,

@@ -53,6 +53,22 @@ pub fn int8() -> Vec<Run> {
             });
         }
     }
+    // How a matrix lies for look-ups depends on the tier.
+    for &tier in atome_kernels::tiers() {
+        for backend in [BackendKind::Interp, BackendKind::Aot, BackendKind::Jit] {
+            if backend == BackendKind::Jit && tier == Tier::Portable {
+                continue;
+            }
+            let Run { name, options } = run(backend, Some(tier), 1);
+            runs.push(Run {
+                name: format!("{name}, no_multiply"),
+                options: Options {
+                    no_multiply: true,
+                    ..options
+                },
+            });
+        }
+    }
     runs
 }
 

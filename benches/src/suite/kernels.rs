@@ -16,8 +16,8 @@ use crate::settings::Settings;
 use crate::text;
 use crate::{product, product_groups, product_i8};
 use atome::BackendKind;
-use atome_codegen::Schedule;
-use atome_codegen::schedule::ScheduleError;
+use atome_codegen::schedule::{self, ScheduleError};
+use atome_codegen::{KernelSpec, Schedule};
 use atome_kernels::ops::ByteRows;
 use atome_kernels::{Kind, Packing};
 use atome_spec::{Activation, CacheType, Method, Op};
@@ -177,7 +177,7 @@ impl<'s> Kernels<'s> {
     }
 
     fn add_embed(&mut self) {
-        for &packing in Packing::ALL {
+        for &packing in Packing::STORED {
             let choices = self.choices(Kind::new(Op::Embed).packing(packing));
             let tables = Tables::default();
             for (case, rows) in embed_cases() {
@@ -215,18 +215,23 @@ impl<'s> Kernels<'s> {
         }
     }
 
-    /// The kernels of an int8 product.
+    /// The kernels of an int8 product by a matrix that models have in a packing.
     fn int8(&mut self, op: Op, packing: Packing) -> Vec<Choice> {
-        let kind = Kind::new(op).packing(packing).activation(Activation::I8);
+        let kind = Kind::new(op).activation(Activation::I8);
         self.choices(match self.settings.no_multiply {
-            true => kind.method(Method::Lut),
-            false => kind,
+            true => {
+                let packing = schedule::looked_up(packing, self.settings.tier);
+                KernelSpec::from(kind.packing(packing))
+                    .without_multiply()
+                    .kind()
+            }
+            false => kind.packing(packing),
         })
     }
 
     fn add_int8_products(&mut self) {
         for op in [Op::Gemv, Op::Gemm] {
-            for &packing in Packing::ALL {
+            for &packing in Packing::STORED {
                 let choices = self.int8(op, packing);
                 let is_dot = |choice: &Choice| choice.method() == Method::Dot;
                 let shapes = match op {
@@ -242,7 +247,7 @@ impl<'s> Kernels<'s> {
     /// Products by matrices whose groups of columns have scales, which are not looked up.
     fn add_group_products(&mut self) {
         for op in [Op::GroupGemv, Op::GroupGemm] {
-            for &packing in Packing::ALL {
+            for &packing in Packing::STORED {
                 let kind = Kind::new(op).packing(packing).activation(Activation::I8);
                 if !self.settings.no_multiply {
                     let choices = self.choices(kind);
@@ -258,7 +263,7 @@ impl<'s> Kernels<'s> {
             Some(threads) => vec![threads],
             None => up_to_two(),
         };
-        for &packing in Packing::ALL {
+        for &packing in Packing::STORED {
             // What reads from memory is the same however it was made.
             let Some(choice) = self.int8(Op::Gemv, packing).pop() else {
                 continue;

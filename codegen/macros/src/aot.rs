@@ -2,6 +2,7 @@
 
 use atome_codegen::emit::rust::{self, Bound};
 use atome_codegen::ir::Function;
+use atome_codegen::schedule::Fields;
 use atome_codegen::{CodegenError, KernelSpec, compile_for, op, schedule};
 use atome_spec::{Isa, Op, Tier};
 use proc_macro2::TokenStream;
@@ -84,7 +85,7 @@ fn kernels(isa: Isa) -> Result<Vec<(KernelSpec, Function)>, CodegenError> {
 }
 
 /// The kernel's function. A `gemv` whose tiles are those of a `gemm` is that `gemm` with one
-/// token.
+/// token, but where it has tables, which for one token are laid out otherwise.
 fn item(
     spec: &KernelSpec,
     function: &Function,
@@ -95,8 +96,9 @@ fn item(
         op: Op::Gemm,
         ..spec.clone()
     };
+    let [of_gemv, of_gemm] = [spec, &gemm].map(|spec| schedule::select(spec, isa));
     let is_same =
-        spec.op == Op::Gemv && schedule::select(spec, isa) == schedule::select(&gemm, isa);
+        spec.op == Op::Gemv && of_gemv == of_gemm && of_gemv.fields != Some(Fields::Pairs);
     match kernels.iter().find(|(other, _)| is_same && *other == gemm) {
         Some((_, gemm)) => {
             let one_token = [

@@ -255,7 +255,7 @@ impl Checker<'_> {
             return;
         }
         spec.method = Some(method);
-        let known = op::methods(op, activation);
+        let known = op::methods(spec.kind());
         if !known.contains(&method) {
             let known: Vec<&str> = known.iter().map(|m| m.name()).collect();
             let message = format!(

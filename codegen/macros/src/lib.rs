@@ -54,7 +54,7 @@ use quote::quote;
 /// | `op` | `embed`, `gemv`, `gemm`, `conv1d`, `scan`, `quantize`, `rms_quantize` or `map` |
 /// | `expr` | a row-wise expression, see below; the op is `map` then |
 /// | a dimension of the op | a whole number: the kernel is unrolled and folded for it; or a constant, see below |
-/// | `packing` | `int2`; `base3` for `embed`, and for `gemv` and `gemm` with `i8` activations |
+/// | `packing` | `int2`; `base3` for `embed`, and for `gemv` and `gemm` with `i8` activations; `sorted` for these two, which are then looked up |
 /// | `activation` | `f32` (default); `i8` for `gemv` and `gemm` too |
 /// | `method` | with f32 activations `select`: add, subtract or skip; with `i8` `dot` (default), `lut` or `select` |
 /// | `cpu` | `dispatch` (default): kernels for every tier of the architecture, the best one called; or one tier or target |

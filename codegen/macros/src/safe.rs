@@ -6,19 +6,21 @@ use crate::errors::Errors;
 use crate::parse::Item;
 use crate::signature::buffer_type;
 use crate::{dims, expand, signature};
-use atome_codegen::KernelSpec;
 use atome_codegen::ir::Access;
 use atome_codegen::op::{self, Callers, Signature};
-use atome_spec::{Activation, Kind};
+use atome_codegen::{KernelSpec, schedule};
+use atome_spec::{Activation, Kind, Tier};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::BTreeMap;
 
-/// A function for each kernel by its op's first method.
+/// A function for each kernel by its op's first method, of those that every tier has.
 pub(crate) fn expand() -> syn::Result<TokenStream> {
     let kinds = op::kinds().into_iter();
     let kinds = kinds.filter(|kind| op::callers(kind.op) != Callers::Plans);
     let kinds = kinds.filter(|kind| kind.method.is_none());
+    let is_on = |kind: Kind, tier: &Tier| schedule::is_ahead_of_time(kind, tier.baseline());
+    let kinds = kinds.filter(|kind| Tier::ALL.iter().all(|tier| is_on(*kind, tier)));
     kinds.map(function).collect()
 }
 

@@ -4,7 +4,8 @@
 //! `[ceil(cols / word_cols)][groups][16 rows]` little-endian `u32`, where `groups` is 4, or
 //! fewer in the last block if fewer 16-row groups remain. `int2`: a `u32` holds 16 consecutive
 //! columns of one row, column `k` (mod 16) at bit [`gemv_bit`]`(k)`, code = trit + 1. `base3`:
-//! it holds 20, and digit `k` of byte `b` is column `4 k + b`.
+//! it holds 20, and digit `k` of byte `b` is column `4 k + b`. `sorted`: the bytes of `int2`, of which in blocks of 64 rows
+//! byte `g` of word `16 i + l` of 64 is byte `i` of the word of row `16 g + l`.
 //!
 //! Matrices of `group_gemv`, `group_gemm` and `group_embed`: the same, but that every group of columns begins with a word of
 //! its own, so that the last word of each may have fewer columns ([`row_words`]). Groups are whole words of `int2`; in

@@ -1,3 +1,4 @@
+use crate::UnknownName;
 use crate::layout::WORD_COLS;
 use crate::name::named;
 
@@ -8,6 +9,9 @@ pub enum Packing {
     Int2,
     /// 1.6 bits a weight: five trits a byte, 3^5 = 243 values.
     Base3,
+    /// The words of [`Packing::Int2`] with the bytes of each whole block of rows in another order, so that a look-up of
+    /// bytes finds its indices as they lie. For matrices in memory alone: no file has it, and no table.
+    Sorted,
 }
 
 /// What there is to know of a packing, but for its name and its codes.
@@ -19,9 +23,45 @@ struct Row {
 }
 
 impl Packing {
+    /// Those that files and tables have, the default first.
+    pub const STORED: &'static [Packing] = &[Packing::Int2, Packing::Base3];
+    /// The names of [`Packing::STORED`], in the same order.
+    pub const STORED_NAMES: &'static [&'static str] =
+        &[Packing::Int2.name(), Packing::Base3.name()];
+
+    /// The one that files have for the same codes.
+    ///
+    /// ```
+    /// use atome_spec::Packing;
+    ///
+    /// assert_eq!(Packing::Sorted.stored(), Packing::Int2);
+    /// assert!(Packing::STORED.iter().all(|packing| packing.stored() == *packing));
+    /// ```
+    #[must_use]
+    pub const fn stored(self) -> Packing {
+        match self {
+            Packing::Int2 | Packing::Sorted => Packing::Int2,
+            Packing::Base3 => Packing::Base3,
+        }
+    }
+
+    /// The packing of files that has a name.
+    ///
+    /// # Errors
+    /// If none has it.
+    pub fn stored_as(name: &str) -> Result<Packing, UnknownName> {
+        let found = Packing::STORED
+            .iter()
+            .find(|packing| packing.name() == name);
+        found.copied().ok_or(UnknownName {
+            kind: "packing",
+            known: Packing::STORED_NAMES,
+        })
+    }
+
     const fn row(self) -> Row {
         match self {
-            Packing::Int2 => Row {
+            Packing::Int2 | Packing::Sorted => Row {
                 word_cols: WORD_COLS,
                 tile_cols: 256,
             },
@@ -43,4 +83,4 @@ impl Packing {
     }
 }
 
-named!(Packing, "packing", { Int2 => "int2", Base3 => "base3" });
+named!(Packing, "packing", { Int2 => "int2", Base3 => "base3", Sorted => "sorted" });

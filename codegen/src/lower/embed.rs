@@ -30,7 +30,7 @@ pub(super) const EMBED: Def = Def {
     scalars: &["scale"],
     forms: &[Form::ternary(
         Activation::F32,
-        Packing::ALL,
+        Packing::STORED,
         &[Method::Select],
         &[Choice {
             field: Field::Prefetch,
@@ -153,7 +153,7 @@ impl Row {
     ) {
         let codes = b.load_vector(self.table, words, Lanes::All);
         match self.packing {
-            Packing::Int2 => {
+            Packing::Int2 | Packing::Sorted => {
                 for vector in 0..16 {
                     let value = b.trit_select(codes, 2 * vector, self.scale);
                     emit(b, vector as u64, value);

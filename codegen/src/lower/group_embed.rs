@@ -45,7 +45,7 @@ pub(super) const GROUP_EMBED: Def = Def {
     },
     forms: &[Form::ternary(
         Activation::F32,
-        Packing::ALL,
+        Packing::STORED,
         &[Method::Select],
         &[],
     )],

@@ -48,7 +48,8 @@ pub(crate) struct Def {
     pub(crate) buffers: fn(&Dims<'_>) -> Vec<BufferDef>,
     /// Its f32 parameters, in order.
     pub(crate) scalars: &'static [&'static str],
-    /// What it has kernels for, a form for each type of activations, the default first.
+    /// What it has kernels for, a form for each type of activations and the packings that have the same methods, the
+    /// default first.
     pub(crate) forms: &'static [Form],
     /// How threads may share a call, the best way first.
     pub(crate) parts: &'static [Parts],
@@ -95,7 +96,7 @@ impl Def {
     }
 }
 
-/// What an op has kernels for, with one type of activations.
+/// What an op has kernels for, with one type of activations and some packings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
     activation: Activation,
@@ -173,22 +174,45 @@ pub fn dims(op: Op) -> &'static [Dim] {
 
 /// Activations an op has kernels for, the default first.
 pub fn activations(op: Op) -> impl Iterator<Item = Activation> {
-    lower::def(op).forms.iter().map(|form| form.activation)
+    let forms = lower::def(op).forms;
+    let is_first = |at: usize| {
+        let before = forms[..at].iter();
+        before
+            .clone()
+            .all(|other| other.activation != forms[at].activation)
+    };
+    (0..forms.len())
+        .filter(move |at| is_first(*at))
+        .map(|at| forms[at].activation)
 }
 
 /// Packings an op has kernels for, the default first; none if it reads no ternary weights.
-pub fn packings(op: Op, activation: Activation) -> &'static [Packing] {
-    form(op, activation).map_or(&[], |form| form.packings)
+pub fn packings(op: Op, activation: Activation) -> Vec<Packing> {
+    let forms = lower::def(op).forms.iter();
+    let forms = forms.filter(|form| form.activation == activation);
+    forms
+        .flat_map(|form| form.packings.iter().copied())
+        .collect()
 }
 
-/// Methods an op has kernels for, the one that is chosen unless another is asked for first.
-pub fn methods(op: Op, activation: Activation) -> &'static [Method] {
-    form(op, activation).map_or(&[], |form| form.methods)
+/// Methods by which a kernel's product may be formed, the one that is chosen unless another is asked for first. Without a
+/// packing, those of the op's first.
+///
+/// ```
+/// use atome_codegen::op;
+/// use atome_spec::{Activation, Kind, Method, Op, Packing};
+///
+/// let gemv = Kind::new(Op::Gemv).activation(Activation::I8);
+/// assert_eq!(op::methods(gemv), [Method::Dot, Method::Lut, Method::Select]);
+/// assert_eq!(op::methods(gemv.packing(Packing::Sorted)), [Method::Lut]);
+/// ```
+pub fn methods(kind: Kind) -> &'static [Method] {
+    form(kind).map_or(&[], |form| form.methods)
 }
 
-/// What an op's schedules choose, but for the method and its fields.
-pub(crate) fn choices(op: Op, activation: Activation) -> &'static [Choice] {
-    form(op, activation).map_or(&[], |form| form.choices)
+/// What a kernel's schedules choose, but for the method and its fields.
+pub(crate) fn choices(kind: Kind) -> &'static [Choice] {
+    form(kind).map_or(&[], |form| form.choices)
 }
 
 /// Whether an op reads ternary weights, and so has a packing.
@@ -197,9 +221,13 @@ pub fn is_ternary(op: Op) -> bool {
     forms.iter().any(|form| !form.packings.is_empty())
 }
 
-fn form(op: Op, activation: Activation) -> Option<&'static Form> {
-    let forms = lower::def(op).forms;
-    forms.iter().find(|form| form.activation == activation)
+/// The form that a kernel is of; of a packing that the op has no kernel for, its first one.
+fn form(kind: Kind) -> Option<&'static Form> {
+    let forms = lower::def(kind.op).forms.iter();
+    let mut forms = forms.filter(|form| form.activation == kind.activation);
+    let first = forms.clone().next();
+    let packed = |packing: Packing| forms.find(|form| form.packings.contains(&packing));
+    kind.packing.and_then(packed).or(first)
 }
 
 /// Every kernel there is, each method but an op's first named; none of an op that needs an expression.

@@ -19,7 +19,7 @@ pub fn candidates(spec: &KernelSpec, isa: impl Into<Isa>) -> Vec<Schedule> {
     let isa = isa.into();
     let selected = select(spec, isa);
     let mut all = with_methods(spec);
-    for choice in op::choices(spec.op, spec.activation) {
+    for choice in op::choices(spec.kind()) {
         all = all.iter().flat_map(|s| with_numbers(s, choice)).collect();
     }
     all.retain(|schedule| *schedule != selected && fits(schedule, isa));

@@ -78,7 +78,7 @@ fn known(spec: &KernelSpec, schedule: &Schedule, field: Field) -> Vec<String> {
             known.map(Sum::to_string).collect()
         }
         Field::Mr | Field::Nr | Field::Prefetch | Field::Unroll => {
-            let choices = op::choices(spec.op, spec.activation).iter();
+            let choices = op::choices(spec.kind()).iter();
             let choice: Option<&Choice> = choices.into_iter().find(|c| c.field == field);
             let valid = choice.map_or(&[][..], |choice| choice.valid);
             valid.iter().map(u32::to_string).collect()
@@ -88,7 +88,7 @@ fn known(spec: &KernelSpec, schedule: &Schedule, field: Field) -> Vec<String> {
 
 /// The methods that a specification leaves open.
 pub(super) fn methods(spec: &KernelSpec) -> Vec<Method> {
-    let known = op::methods(spec.op, spec.activation).iter().copied();
+    let known = op::methods(spec.kind()).iter().copied();
     let asked = |method: &Method| spec.method.is_none_or(|asked| asked == *method);
     known.filter(asked).collect()
 }
@@ -105,10 +105,11 @@ pub(super) fn all_fields(spec: &KernelSpec, method: Option<Method>) -> Vec<Field
             };
             Fields::ALL.into_iter().filter(is_known).collect()
         }
-        Some(Method::Lut) if spec.packing == Some(Packing::Int2) => {
-            vec![Fields::Lanes, Fields::Pairs, Fields::Triples]
-        }
-        Some(Method::Lut) => vec![Fields::Lanes],
+        Some(Method::Lut) => match spec.packing {
+            Some(Packing::Int2) => vec![Fields::Lanes, Fields::Triples],
+            Some(Packing::Sorted) => vec![Fields::Pairs],
+            Some(Packing::Base3) | None => vec![Fields::Lanes],
+        },
         Some(Method::Select) if has_tables(spec) => vec![Fields::Lanes, Fields::Tables],
         Some(Method::Select) | None => Vec::new(),
     }

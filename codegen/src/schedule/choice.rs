@@ -82,7 +82,7 @@ pub enum Fields {
     /// of one activation.
     Lanes,
     /// Two trits name a byte of each of two tables of sixteen, the low five bits of their sum and the
-    /// others. Tables are made once for many rows, and codes sorted once for many tokens.
+    /// others. Tables are made once for many rows, and codes lie [sorted](atome_spec::Packing::Sorted).
     Pairs,
     /// Three trits name a sum of 16 bits in a table of 64. Tables are made once for many rows.
     Triples,

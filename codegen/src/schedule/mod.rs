@@ -33,7 +33,7 @@ mod text;
 pub use candidates::candidates;
 pub use check::ScheduleError;
 pub use choice::{Field, Fields, Sum};
-pub use table::{gains, is_ahead_of_time, select, select_narrow};
+pub use table::{gains, is_ahead_of_time, looked_up, select, select_narrow};
 pub use text::ParseError;
 
 pub(crate) use choice::Choice;

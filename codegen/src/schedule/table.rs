@@ -5,9 +5,8 @@ use atome_spec::{Activation, Isa, Kind, LANES, Method, Packing, layout};
 
 /// The choices for `spec` on an instruction set; a tier stands for its baseline.
 pub fn select(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
-    let usual = op::methods(spec.op, spec.activation).first();
     Schedule {
-        method: spec.method.or(usual.copied()),
+        method: spec.product(),
         ..(lower::def(spec.op).select)(spec, isa.into())
     }
 }
@@ -34,16 +33,54 @@ pub fn select_narrow(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
     schedule
 }
 
+/// The packing of a matrix that look-ups read fastest, in place of another of the same codes. Where bytes are looked up,
+/// they are sorted once and for all; elsewhere matrices are as they were.
+///
+/// ```
+/// use atome_codegen::schedule;
+/// use atome_spec::{Isa, Packing};
+///
+/// assert_eq!(schedule::looked_up(Packing::Int2, Isa::Avx2), Packing::Sorted);
+/// assert_eq!(schedule::looked_up(Packing::Int2, Isa::Avx512), Packing::Int2);
+/// assert_eq!(schedule::looked_up(Packing::Base3, Isa::Avx2), Packing::Base3);
+/// ```
+pub fn looked_up(packing: Packing, isa: impl Into<Isa>) -> Packing {
+    match packing {
+        Packing::Int2 if looks_up_bytes(isa.into()) => Packing::Sorted,
+        _ => packing,
+    }
+}
+
 /// Whether an instruction set has an ahead-of-time kernel of its own: its tier's baseline has every
-/// kernel but those that select int8, which look-ups beat; an extension those that
-/// [gain](gains) from it.
+/// kernel but those that another one of the same product beats, by look-ups in place of selections of int8, or
+/// by matrices [as look-ups read them](looked_up); an extension those that [gain](gains) from it.
 pub fn is_ahead_of_time(kind: Kind, isa: Isa) -> bool {
-    let looks_up = op::methods(kind.op, Activation::I8).contains(&Method::Lut);
-    let selects_int8 =
-        kind.activation == Activation::I8 && kind.method == Some(Method::Select) && looks_up;
-    match isa.is_extension() {
-        true => gains(&kind.into(), isa),
-        false => !selects_int8,
+    if isa.is_extension() {
+        return gains(&kind.into(), isa);
+    }
+    let methods = op::methods(kind);
+    match kind.method.or(methods.first().copied()) {
+        Some(Method::Select) if kind.activation == Activation::I8 => {
+            !methods.contains(&Method::Lut)
+        }
+        Some(Method::Lut) => kind
+            .packing
+            .is_none_or(|packing| looked_up(packing.stored(), isa) == packing),
+        _ => true,
+    }
+}
+
+/// Whether bytes are looked up in tables of sixteen, sixteen rows or more at once, and nothing wider is.
+const fn looks_up_bytes(isa: Isa) -> bool {
+    match isa {
+        Isa::Avx2 | Isa::AvxVnni | Isa::Sse41 | Isa::Simd128 | Isa::RelaxedSimd => true,
+        Isa::Portable
+        | Isa::Neon
+        | Isa::Dotprod
+        | Isa::I8mm
+        | Isa::Avx512
+        | Isa::Avx512Vnni
+        | Isa::Avx512Vbmi => false,
     }
 }
 
@@ -84,9 +121,9 @@ pub(crate) fn gemm(spec: &KernelSpec, isa: Isa) -> Schedule {
     products.schedule((spec, isa), products.gemm)
 }
 
-/// Whether the method is, or is chosen to be, by dot products.
+/// Whether an int8 product is by dot products.
 fn multiplies(spec: &KernelSpec) -> bool {
-    spec.activation == Activation::I8 && matches!(spec.method, None | Some(Method::Dot))
+    spec.activation == Activation::I8 && spec.product() == Some(Method::Dot)
 }
 
 /// The table's choices for products with one type of activations.
@@ -110,7 +147,7 @@ struct Tile {
 impl Products {
     fn schedule(self, (spec, isa): (&KernelSpec, Isa), tile: Tile) -> Schedule {
         let dots = multiplies(spec);
-        let looks_up = spec.method == Some(Method::Lut);
+        let looks_up = spec.product() == Some(Method::Lut);
         let selects_floats = has_tables(spec);
         // Codes of base 3 are found by so many instructions that straight columns are too long for narrow vectors.
         let is_long = spec.packing == Some(Packing::Base3) && isa.vector_bits() == 128;
@@ -134,7 +171,7 @@ fn products(spec: &KernelSpec, isa: Isa) -> Products {
         (Activation::F32, _) => float(spec, isa),
         // Look-ups and selections have tiles of their own size.
         (Activation::I8, _) if !multiplies(spec) => by_word(spec, isa),
-        (Activation::I8, None | Some(Packing::Int2)) => int2(isa),
+        (Activation::I8, None | Some(Packing::Int2 | Packing::Sorted)) => int2(isa),
         (Activation::I8, Some(Packing::Base3)) => base3(isa),
     }
 }
@@ -289,7 +326,7 @@ const fn base3(isa: Isa) -> Products {
 
 /// Products of int8 without multiplications. Tiles of rows are those of look-ups lane by lane, of whole
 /// words, and of the rows that fill no block.
-const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
+fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
     let prefetch = match isa {
         Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi | Isa::Avx2 | Isa::AvxVnni => 4096,
         Isa::Portable
@@ -314,23 +351,15 @@ const fn by_word(spec: &KernelSpec, isa: Isa) -> Products {
         ) => 1,
     };
     let lanes = tile(groups, 1).fields(Fields::Lanes);
-    let gemm = match (spec.method, spec.packing, isa) {
-        (Some(Method::Lut), Some(Packing::Int2), _) => by_tables(isa, groups),
+    // Bytes or halves of a register are looked up at once, in tables that are made once for many rows.
+    let gemm = match (spec.product(), spec.packing, isa) {
+        (_, Some(Packing::Sorted), _) => tile(groups, 1).fields(Fields::Pairs),
+        (
+            Some(Method::Lut),
+            Some(Packing::Int2),
+            Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi,
+        ) => tile(groups, 4).fields(Fields::Triples),
         _ => lanes,
     };
     products_of(Tile { tokens: 1, ..gemm }, gemm, prefetch)
-}
-
-/// Look-ups in tables that are made once for many rows, where bytes or halves of a register are looked
-/// up at once.
-const fn by_tables(isa: Isa, groups: u32) -> Tile {
-    match isa {
-        Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Vbmi => tile(groups, 4).fields(Fields::Triples),
-        Isa::Avx2 | Isa::AvxVnni | Isa::Sse41 | Isa::Simd128 | Isa::RelaxedSimd => {
-            tile(groups, 1).fields(Fields::Pairs)
-        }
-        Isa::Portable | Isa::Neon | Isa::Dotprod | Isa::I8mm => {
-            tile(groups, 1).fields(Fields::Lanes)
-        }
-    }
 }

@@ -1,5 +1,5 @@
 //! Matrices of `gemv` and `gemm`: words of 16 columns (`int2`) or 20 (`base3`), in blocks of 64
-//! rows.
+//! rows; in `sorted` the [bytes](super::sorted) of those of `int2`.
 //!
 //! A block is `[ceil(cols / word_cols)][rows of the block]` words; only the last block may have
 //! fewer than 64 rows, padded to a multiple of 16. A kernel that handles a block reads it as
@@ -11,7 +11,7 @@ use atome_spec::layout::{self, BLOCK_ROWS};
 use atome_spec::{LANES, Packing};
 
 use super::word::{Word, with_word};
-use super::{PackError, check_codes, check_lengths, check_row, check_word_count};
+use super::{PackError, check_codes, check_lengths, check_row, check_word_count, sorted};
 
 /// `u32` words of a packed `rows` by `cols` matrix; `usize::MAX` if that overflows.
 pub const fn words(packing: Packing, rows: usize, cols: usize) -> usize {
@@ -122,7 +122,9 @@ impl Matrix {
     pub fn pack_into(self, trits: &[i8], out: &mut [u32]) -> Result<(), PackError> {
         let shape = (self.rows, self.cols);
         check_lengths(shape, trits.len(), (self.words(), out.len()))?;
-        with_word!(self.packing, W => self.pack::<W>(trits, out))
+        with_word!(self.packing, W => self.pack::<W>(trits, out))?;
+        sorted::sort_words(&mut out[..self.sorted_words()]);
+        Ok(())
     }
 
     /// Unpacks to row-major trits, after [`Matrix::check`].
@@ -162,13 +164,29 @@ impl Matrix {
         let (first, stride) = self.row_at(r);
         let (group, c) = (c / self.group(), c % self.group());
         let word = group * self.group().div_ceil(word_cols) + c / word_cols;
-        let word = packed[first + word * stride];
+        let word = self.word(packed, first + word * stride);
         with_word!(self.packing, W => W::get(word, c % word_cols))
     }
 
     /// Columns of a group, or of the one that the whole row is; never 0.
     fn group(self) -> usize {
         self.group.unwrap_or(self.cols.max(1))
+    }
+
+    /// First words whose bytes are sorted.
+    fn sorted_words(self) -> usize {
+        match self.packing {
+            Packing::Sorted => sorted::whole(self.rows, self.row_words()),
+            Packing::Int2 | Packing::Base3 => 0,
+        }
+    }
+
+    /// The word at `at`, or the one that is there before bytes are sorted.
+    fn word(self, packed: &[u32], at: usize) -> u32 {
+        match at < self.sorted_words() {
+            true => sorted::word(packed, at),
+            false => packed[at],
+        }
     }
 
     fn row_words(self) -> usize {
@@ -203,7 +221,7 @@ impl Matrix {
             let (mut at, stride) = self.row_at(r);
             let groups = row.chunks_mut(self.group());
             for chunk in groups.flat_map(|group| group.chunks_mut(W::COLS)) {
-                W::unpack(packed[at], chunk);
+                W::unpack(self.word(packed, at), chunk);
                 at += stride;
             }
         }
@@ -216,7 +234,7 @@ impl Matrix {
         }
         // Only the trits that pad are compared: `used` come before them.
         let padding = |word: usize, used: usize| {
-            let bits = packed[word];
+            let bits = self.word(packed, word);
             if W::pads(bits, used) {
                 Ok(())
             } else {

@@ -6,9 +6,10 @@
 //!
 //! | module | matrix | packings |
 //! |---|---|---|
-//! | [`matrix`] | weights of `gemv` and `gemm`, `[rows, cols]` | `int2`, `base3` |
+//! | [`matrix`] | weights of `gemv` and `gemm`, `[rows, cols]` | `int2`, `base3`, `sorted` |
 //! | [`gemv`] | the same | `int2` |
 //! | [`codes`] | the same, from files' rows of codes: `pack_into` alone | `int2` |
+//! | [`sorted`](mod@sorted) | the same, from words of `int2`: `sort` alone | `sorted` |
 //! | [`embed`] | embedding table, `[vocab, d_model]` | `int2`, `base3` |
 //! | [`conv`] | depthwise filters, `[channels, taps]` | `int2` |
 //! | [`scales`] | scales of groups of columns, `[rows, groups]` | f32 |
@@ -16,7 +17,7 @@
 //!
 //! Matrices whose groups of columns have scales are packed by the methods of [`matrix::Matrix`].
 //!
-//! Each but [`codes`] and the last two has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
+//! Each but [`codes`], [`sorted`](mod@sorted) and the last two has the same five functions: `words` (size), `pack_into`, `unpack_into`, `check`
 //! (invalid codes and padding, without unpacking) and `get` (one weight).
 //!
 //! ```
@@ -42,6 +43,7 @@ pub mod gemv;
 pub mod int8;
 pub mod matrix;
 pub mod scales;
+pub mod sorted;
 pub(crate) mod tile;
 pub(crate) mod word;
 

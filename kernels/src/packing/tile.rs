@@ -38,7 +38,7 @@ pub(crate) trait Codec {
 macro_rules! with_tile {
     ($packing:expr, $codec:ident => $do:expr) => {
         match $packing {
-            atome_spec::Packing::Int2 => {
+            atome_spec::Packing::Int2 | atome_spec::Packing::Sorted => {
                 type $codec = $crate::packing::tile::Int2;
                 $do
             }

@@ -31,11 +31,11 @@ pub(crate) trait Word {
     }
 }
 
-/// An expression with the codec of a packing as the type of that name.
+/// An expression with the codec of a packing as the type of that name. What is sorted are the bytes of several words.
 macro_rules! with_word {
     ($packing:expr, $word:ident => $do:expr) => {
         match $packing {
-            atome_spec::Packing::Int2 => {
+            atome_spec::Packing::Int2 | atome_spec::Packing::Sorted => {
                 type $word = $crate::packing::word::Int2;
                 $do
             }

@@ -68,7 +68,7 @@ impl Split {
                         _ => None,
                     }),
                 strides,
-                at_once: call.method == Some(Method::Lut)
+                at_once: call.open_spec().product() == Some(Method::Lut)
                     || buffers.iter().any(|b| b.access == Access::InOut),
             }
         };

@@ -11,6 +11,7 @@ use crate::graph::Graph;
 use crate::progress::Progress;
 use crate::tensor::{EmbeddingType, Source, Tables};
 use crate::tokenizer::{TokenizerError, TokenizerKind, read_stored};
+use atome_spec::Packing;
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -107,12 +108,15 @@ fn write(
     let layout = Layout::of(model.params());
     let encoding = Encoding {
         layout,
-        packing: options.packing,
+        packing: options.packing.stored(),
         embedding: match layout {
             Layout::Dense => EmbeddingType::F32,
             Layout::Tiled => options.embedding.unwrap_or(model.table_type()),
         },
-        table: options.table.filter(|_| layout == Layout::Dense),
+        table: options
+            .table
+            .filter(|_| layout == Layout::Dense)
+            .map(Packing::stored),
     };
     let info = options.info(&model.tokenizer, model.provenance.as_deref());
     let vocabulary = vocabulary_bytes(model, &info.tokenizer)?;

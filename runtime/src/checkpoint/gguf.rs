@@ -307,7 +307,7 @@ fn writer<'m>(model: &'m Checkpoint, options: &ContainerOptions) -> Result<Write
     }
     Ok(Writer {
         header,
-        packing: options.packing,
+        packing: options.packing.stored(),
         params: model.params(),
         tensors: &model.tensors,
     })

@@ -217,7 +217,8 @@ fn planned<'m>(
         align,
         in_file: false,
     };
-    let (_, planned) = plan_with(model, &options, placing)?;
+    // Nothing is looked up, so that one plan is for all instruction sets.
+    let (_, planned) = plan_with(model, &options, Isa::Portable, placing)?;
     let proved = Proved::new(planned, model.config().vocab_size()).map_err(PrepareError::from)?;
     match proved.0.ports.angles {
         Some(angles) => Err(EmbedError::Angles {

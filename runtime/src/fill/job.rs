@@ -120,7 +120,7 @@ impl Part<'_> {
                 self.scale(&buffers.source, w.cols, *scale)?;
             }
             Source::Matrix(w, _) | Source::Embedding(w, _) | Source::Taps(w) => {
-                if self.pack_codes() {
+                if self.sort_words()? || self.pack_codes() {
                     return Ok(());
                 }
                 buffers.read(w, part)?;
@@ -180,17 +180,40 @@ impl Part<'_> {
         Ok(())
     }
 
+    /// Sorts rows of a matrix that its file has in order of `int2`, if they were checked there; tells whether it could.
+    fn sort_words(&mut self) -> Result<bool, LoadError> {
+        let Source::Matrix(w, Packing::Sorted) = &self.content.source else {
+            return Ok(false);
+        };
+        let Some(stored) = w.source.stored(Packing::Int2).filter(|s| s.is_checked()) else {
+            return Ok(false);
+        };
+        stored.read(self.content.bytes_of(self.part.start), self.to)?;
+        let words = as_u32_mut(self.to);
+        words
+            .iter_mut()
+            .for_each(|word| *word = u32::from_le(*word));
+        packing::sorted::sort(self.part.len(), w.cols, words);
+        Ok(true)
+    }
+
     /// Packs rows of a matrix whose source has their codes; tells whether it could. Of what is wrong with codes, reading
     /// them says best.
     fn pack_codes(&mut self) -> bool {
-        let Source::Matrix(w, Packing::Int2) = &self.content.source else {
-            return false;
+        let (w, is_sorted) = match &self.content.source {
+            Source::Matrix(w, Packing::Int2) => (w, false),
+            Source::Matrix(w, Packing::Sorted) => (w, true),
+            _ => return false,
         };
         let Some(codes) = w.source.codes(self.part.clone()) else {
             return false;
         };
         let (rows, words) = (self.part.len(), as_u32_mut(self.to));
-        packing::codes::pack_into(codes, rows, w.cols, words).is_ok()
+        let packed = packing::codes::pack_into(codes, rows, w.cols, words).is_ok();
+        if packed && is_sorted {
+            packing::sorted::sort(rows, w.cols, words);
+        }
+        packed
     }
 
     /// Packs trits, and compares what is read back with them.

@@ -18,7 +18,7 @@ use crate::tokenizer::TokenizerKind;
 use crate::tune::{self, Tuned, Tuning};
 use crate::{BackendKind, FileError, LoadError, Options, PrepareError};
 use atome_kernels::{available, detect};
-use atome_spec::{Activation, CacheType, Tier};
+use atome_spec::{Activation, CacheType, Isa, Tier};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Model {
             Some(path) => fault.in_file(path),
             None => fault,
         };
-        let (tokenizer, planned) = plan(source, options).map_err(in_file)?;
+        let (tokenizer, planned) = plan(source, options, tier).map_err(in_file)?;
         let (config, parameters) = (source.config(), source.parameters());
         let proved = Proved::new(planned, config.vocab_size());
         let (plan, contents) = proved.map_err(PrepareError::from)?;
@@ -123,14 +123,16 @@ impl Model {
 fn plan<'m>(
     source: &'m Checkpoint,
     options: &Options,
+    tier: Tier,
 ) -> Result<(TokenizerKind, Planned<'m>), LoadError> {
-    plan_with(source, options, Placing::default())
+    plan_with(source, options, tier, Placing::default())
 }
 
-/// Checks a model and plans it.
+/// Checks a model and plans it for an instruction set.
 pub(crate) fn plan_with<'m>(
     source: &'m Checkpoint,
     options: &Options,
+    isa: impl Into<Isa>,
     placing: Placing,
 ) -> Result<(TokenizerKind, Planned<'m>), LoadError> {
     source.check()?;
@@ -138,6 +140,7 @@ pub(crate) fn plan_with<'m>(
     let products = Products {
         packing: options.packing,
         no_multiply: options.no_multiply,
+        isa: isa.into(),
     };
     let block = options.block.max(1);
     let graph = graph(source, options)?;

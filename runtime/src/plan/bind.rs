@@ -94,7 +94,8 @@ fn ternary<'m>(
     products: Products,
 ) -> Result<Bound, LoadError> {
     let (mut packing, mut lookup) = (Packing::Int2, Op::Embed);
-    let chosen = || products.packing.or_else(|| tensor.packing());
+    let asked = products.packing.map(Packing::stored);
+    let chosen = || asked.or_else(|| tensor.packing());
     let content = match role {
         // Packed rows are whole tiles: for fewer columns than a tile has words, floats are shorter.
         // One copy serves products and lookups.
@@ -114,7 +115,7 @@ fn ternary<'m>(
         Role::Matrix => Source::Matrix(w, packing).into(),
         Role::Taps => Source::Taps(w).into(),
         Role::MatrixI8 => {
-            packing = chosen().unwrap_or(packing);
+            packing = products.matrix(chosen().unwrap_or(packing));
             Content::matrix(w, packing)?
         }
     };

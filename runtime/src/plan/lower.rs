@@ -14,7 +14,7 @@ use crate::LoadError;
 use crate::graph::{self, Arg, Extent, Graph, Part, Rows, Scalar, What};
 use crate::tensor::{Kind, Tensors};
 use atome_codegen::{KernelSpec, op};
-use atome_spec::{Activation, Op, Packing};
+use atome_spec::{Activation, Method, Op, Packing};
 use std::sync::Arc;
 
 /// Most bytes for the logits of all rows of a block, unless those of one row are more.
@@ -135,12 +135,13 @@ impl Lowering<'_> {
                 });
             }
         };
+        let packing = self.packing(call, op);
         Call::Kernel(KernelCall {
             label: Arc::clone(&call.name),
             op,
-            packing: self.packing(call, op),
+            packing,
             activation,
-            method: self.method(op, activation),
+            method: self.method(op, packing, activation),
             expr: match &call.what {
                 What::Map(expr) => Some(Arc::clone(expr)),
                 What::Kernel(..) | What::Lookup | What::TopK(_) => None,
@@ -230,9 +231,12 @@ impl Lowering<'_> {
     }
 
     /// How a product is formed, if not as its kernel's schedule prefers.
-    fn method(&self, op: Op, activation: Activation) -> Option<atome_spec::Method> {
+    fn method(&self, op: Op, packing: Option<Packing>, activation: Activation) -> Option<Method> {
         let forbids = self.products.no_multiply && activation == Activation::I8;
-        let spec = KernelSpec::new(op).activation(activation);
+        let spec = KernelSpec {
+            packing,
+            ..KernelSpec::new(op).activation(activation)
+        };
         forbids.then(|| spec.without_multiply().method).flatten()
     }
 

@@ -19,7 +19,8 @@
 //! plan with one token.
 
 use crate::arena::Sizes;
-use atome_spec::{Packing, TENSOR_ALIGN_BYTES};
+use atome_codegen::schedule;
+use atome_spec::{Isa, Packing, TENSOR_ALIGN_BYTES};
 
 mod bind;
 mod call;
@@ -51,12 +52,34 @@ pub(crate) use verify::Proved;
 pub(crate) type Planned<'m> = (Plan, Vec<(Tensor, Content<'m>)>);
 
 /// How products of int8 activations are formed. The answers do not depend on it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Products {
     /// Packing of the matrices; `None` for that of the file, or the fastest.
     pub packing: Option<Packing>,
     /// Forbids the methods that multiply by a weight.
     pub no_multiply: bool,
+    /// The instructions by which they are looked up then.
+    pub isa: Isa,
+}
+
+impl Products {
+    /// The packing of a matrix that multiplies int8, of one that its file has or somebody asks for.
+    pub(crate) fn matrix(self, packing: Packing) -> Packing {
+        match self.no_multiply {
+            true => schedule::looked_up(packing, self.isa),
+            false => packing,
+        }
+    }
+}
+
+impl Default for Products {
+    fn default() -> Self {
+        Products {
+            packing: None,
+            no_multiply: false,
+            isa: Isa::Portable,
+        }
+    }
 }
 
 /// Where tensors may lie.

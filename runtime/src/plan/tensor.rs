@@ -176,7 +176,7 @@ impl<'m> Content<'m> {
     /// If a source has bytes of another matrix.
     pub(super) fn matrix(w: Trits<'m>, packing: Packing) -> Result<Content<'m>, LoadError> {
         let source = Source::Matrix(w, packing);
-        let in_file = Packing::ALL.iter().find_map(|p| w.source.stored(*p));
+        let in_file = Packing::STORED.iter().find_map(|p| w.source.stored(*p));
         let content = Content {
             crc32: in_file.and_then(Stored::crc32),
             ..source.into()

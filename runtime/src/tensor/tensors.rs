@@ -72,7 +72,7 @@ impl TernaryTensor {
     /// The packing in which a file has the matrix as kernels read it.
     pub(crate) fn packing(&self) -> Option<Packing> {
         let is_stored = |packing: &Packing| self.rows.stored(*packing).is_some();
-        Packing::ALL.iter().copied().find(is_stored)
+        Packing::STORED.iter().copied().find(is_stored)
     }
 }
 

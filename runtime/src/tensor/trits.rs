@@ -27,7 +27,7 @@ pub(crate) enum Fault {
 impl From<atome_spec::Packing> for TritBytes {
     fn from(packing: atome_spec::Packing) -> Self {
         match packing {
-            atome_spec::Packing::Int2 => Self::Fours,
+            atome_spec::Packing::Int2 | atome_spec::Packing::Sorted => Self::Fours,
             atome_spec::Packing::Base3 => Self::Fives,
         }
     }

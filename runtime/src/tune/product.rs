@@ -1,6 +1,6 @@
 use super::Choice;
 use crate::plan::{DimValue, KernelCall};
-use atome_codegen::{KernelSpec, op};
+use atome_codegen::KernelSpec;
 use atome_kernels::{Kernel, dispatch, kernels, tiers};
 use atome_spec::{Activation, Method, Op, Packing, Tier};
 use std::fmt;
@@ -70,9 +70,7 @@ impl Product {
     /// Whether a kernel computes it, from the same arguments.
     fn is_by(&self, kernel: &Kernel) -> bool {
         let kind = kernel.kind;
-        let usual = op::methods(kind.op, kind.activation).first().copied();
-        let method = kind.method.or(usual);
-        let asked = self.method.is_none() || self.method == method;
+        let asked = self.method.is_none() || self.method == KernelSpec::from(kind).product();
         asked
             && (kind.op, kind.packing, kind.activation)
                 == (self.op, Some(self.packing), self.activation)
@@ -192,7 +190,9 @@ mod tests {
             "gemm-base3-i8/1x1",
         ] {
             let product: Product = text.parse().unwrap();
-            let declared = |kernel: &'static Kernel| op::signature(kernel.kind).declaration("f");
+            let declared = |kernel: &'static Kernel| {
+                atome_codegen::op::signature(kernel.kind).declaration("f")
+            };
             let mut all = product.kernels(detect()).map(declared);
             let first = all.next().unwrap();
             assert!(all.all(|other| other == first), "{text}");

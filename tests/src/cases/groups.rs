@@ -33,7 +33,7 @@ pub(super) fn group_embed() -> Vec<Case> {
             let mut out = blank(tokens * cols);
             let (w, of) = product.weights();
             reference::group_embed(w, of, &ids, &mut out);
-            for packing in Packing::ALL {
+            for packing in Packing::STORED {
                 let [table, scales] = product.packed(*packing);
                 let arguments = vec![
                     Argument::words("ids", ids.iter().map(|id| *id as u32).collect()),
@@ -203,7 +203,7 @@ impl Product<'_> {
         let [_, _, _, tokens] = self.shape;
         let mut out = self.out();
         reference::group_gemm(self.weights(), x, tokens, self.out_stride, &mut out);
-        let packings = Packing::ALL.iter().map(|packing| {
+        let packings = Packing::STORED.iter().map(|packing| {
             let mut arguments = self.packed(*packing).to_vec();
             arguments.extend([Argument::input("x", x), Argument::output("out", &out)]);
             Case::new(self.op, self.dims, arguments).packing(*packing)
@@ -223,7 +223,7 @@ impl Product<'_> {
             .chunks(group)
             .map(|x| x.iter().map(|x| i32::from(*x)).sum::<i32>());
         let sums: Vec<u32> = sums.map(i32::cast_unsigned).collect();
-        let packings = Packing::ALL.iter().flat_map(|packing| {
+        let packings = Packing::STORED.iter().flat_map(|packing| {
             let mut arguments = self.packed(*packing).to_vec();
             arguments.extend([
                 Argument::words("x", words(x, [tokens, groups * group])),

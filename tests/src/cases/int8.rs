@@ -1,6 +1,7 @@
 use super::argument::blank;
 use super::data::{Series, Values};
 use super::{Argument, Case};
+use atome_codegen::op;
 use atome_kernels::packing;
 use atome_kernels::reference::{self, Ternary};
 use atome_spec::{Activation, Method, Op, Packing, layout};
@@ -152,8 +153,9 @@ pub(super) fn gemv_i8() -> Vec<Case> {
         let dims = [("rows", 17), ("cols", cols)];
         cases.extend(greatest(Op::Gemv, &dims, [17, cols, 1]));
     }
-    // A block of rows and some, whose products are looked up, and more blocks than share tables.
-    for [rows, cols] in [[80, 257], [80, 224]] {
+    // A block of rows and some, whose products are looked up, with fewer words than have tables, as many and more, and
+    // more blocks than share tables.
+    for [rows, cols] in [[80, 224], [80, 240], [80, 257]] {
         let dims = [("rows", rows), ("cols", cols)];
         cases.extend(greatest(Op::Gemv, &dims, [rows, cols, 1]));
     }
@@ -164,9 +166,30 @@ pub(super) fn gemv_i8() -> Vec<Case> {
     cases
 }
 
-/// Products whose sums are as great as can be, of both signs.
+/// Products by sorted matrices at the edges of blocks of rows, of words and of tables: any values, and all the same.
+pub fn sorted() -> Vec<Case> {
+    let mut series = Series::new(15);
+    let mut cases = Vec::new();
+    for rows in [0, 1, 15, 16, 17, 63, 64, 65, 100] {
+        for cols in [0, 1, 15, 16, 17, 4096] {
+            for (op, tokens) in [(Op::Gemv, 1), (Op::Gemm, 9)] {
+                let mut dims = vec![("rows", rows), ("cols", cols)];
+                if op == Op::Gemm {
+                    dims.extend([("tokens", tokens), ("out_stride", rows)]);
+                }
+                let shape = [rows, cols, tokens];
+                cases.extend(products(&mut series, op, &dims, shape, rows));
+                cases.extend(greatest(op, &dims, shape));
+            }
+        }
+    }
+    cases.retain(|case| case.spec.packing == Some(Packing::Sorted));
+    cases
+}
+
+/// Products whose sums are as great as can be, of both signs, and none.
 fn greatest(op: Op, dims: &[(&'static str, usize)], [rows, cols, tokens]: [usize; 3]) -> Vec<Case> {
-    let each = [(1, -128), (1, 127), (-1, -128)].into_iter();
+    let each = [(1, -128), (1, 127), (-1, -128), (0, -128)].into_iter();
     let each = each.flat_map(|(trit, byte)| {
         let product = Product {
             op,
@@ -242,7 +265,7 @@ pub(super) fn gemm_i8() -> Vec<Case> {
     cases
 }
 
-/// A product in both packings; the method is another each time.
+/// A product in every packing; the method is another each time.
 fn products(
     series: &mut Series,
     op: Op,
@@ -289,15 +312,19 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// In both packings, by the usual method and by another.
+    /// In every packing, by the usual method and by another where there is one.
     fn cases(&self, method: Method) -> Vec<Case> {
         let [rows, cols, tokens] = self.shape;
         let w = Ternary::new(&self.trits, rows, cols, self.scale);
         let mut out = blank(tokens.saturating_sub(1) * self.out_stride + rows);
         reference::gemm_i8(w, &self.x, &self.x_scale, self.out_stride, &mut out);
-        let both = Packing::ALL.iter().map(|packing| self.case(*packing, &out));
-        both.flat_map(|case| [case.clone(), case.method(method)])
-            .collect()
+        let all = Packing::ALL.iter().map(|packing| self.case(*packing, &out));
+        let by = all.flat_map(|case| {
+            let more = op::methods(case.spec.kind()).len() > 1;
+            let other = more.then(|| case.clone().method(method));
+            std::iter::once(case).chain(other)
+        });
+        by.collect()
     }
 
     fn case(&self, packing: Packing, out: &[f32]) -> Case {

@@ -52,6 +52,7 @@ use rows::*;
 use ternary::*;
 
 pub use argument::Argument;
+pub use int8::sorted;
 pub use memory::{Memory, Mismatch};
 
 use atome_codegen::KernelSpec;

@@ -49,8 +49,8 @@ fn vpdpbusd_loops_of_the_microkernels() {
         let insts = code(kernel);
         // Ends of tiles are loops too, by the order that LLVM gives them.
         let hot = match packing {
-            Packing::Int2 => dot_loop(&insts),
             Packing::Base3 => loop_of(&insts, "vpdpbusd", dots),
+            Packing::Int2 | Packing::Sorted => dot_loop(&insts),
         };
         assert_eq!(count(hot, "vpdpbusd"), dots, "{}", kernel.name);
     }
@@ -97,13 +97,20 @@ fn look_up_loops_of_the_microkernels() {
         println!("skipped: the kernels of x86-64 are not in this program");
         return;
     }
-    for (op, isa, look_up, times, sum) in [
+    for (name, isa, look_up, times, sum) in [
         // Eight pairs of a word, two tables each, by a block of two registers.
-        (Op::Gemm, Isa::Avx2, "vpshufb", 8 * 2 * 2, "vpaddb"),
+        ("gemv-sorted-i8", Isa::Avx2, "vpshufb", 8 * 2 * 2, "vpaddb"),
+        ("gemm-sorted-i8", Isa::Avx2, "vpshufb", 8 * 2 * 2, "vpaddb"),
         // The triples of two bytes, by a block of two registers and four tokens.
-        (Op::Gemm, Isa::Avx512, "vpermw", 2 * 2 * 4, "vpaddw"),
+        (
+            "gemm-int2-i8-lut",
+            Isa::Avx512,
+            "vpermw",
+            2 * 2 * 4,
+            "vpaddw",
+        ),
     ] {
-        let kernel = named(&format!("{op}-int2-i8-lut-{isa}"), isa);
+        let kernel = named(&format!("{name}-{isa}"), isa);
         let insts = code(kernel);
         let hot = loop_of(&insts, look_up, times);
         keeps_its_sums(kernel, hot);

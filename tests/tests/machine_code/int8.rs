@@ -163,9 +163,9 @@ fn lut_multiplies_by_the_scale_alone() {
     ];
     for (isa, target) in machines.into_iter().chain(others) {
         for op in [Op::Gemv, Op::Gemm] {
-            for packing in PACKINGS {
+            for &packing in Packing::ALL {
                 let spec = product(op, packing).without_multiply();
-                assert_eq!(spec.method, Some(Method::Lut));
+                assert_eq!(spec.product(), Some(Method::Lut));
                 let function = compiled(&spec, isa);
                 let insts: Vec<Inst> = code_for(&function, target);
                 let case = format!("{op} {packing} {target}");

@@ -1,7 +1,7 @@
 //! Code of 256 and 512 bits: each instruction is the one that its text says, and the loops of products
 //! keep what they work with in registers.
 
-use super::code::{count, dot_loop, facts, hot_loop, x86_64};
+use super::code::{count, dot_loop, facts, hot_loop, loop_of, x86_64};
 use super::compiled;
 use atome_codegen::emit::x86;
 use atome_codegen::{KernelSpec, op};
@@ -66,6 +66,24 @@ fn each_instruction_is_what_its_text_says() {
         }
     }
     assert!(compared > 10_000, "{compared}");
+}
+
+/// Of one token codes are indices as they lie: two tables for each pair of a word, by a block of two registers.
+#[test]
+fn loops_of_look_ups_touch_no_stack() {
+    for isa in [Isa::Avx2, Isa::AvxVnni] {
+        let spec = product(Op::Gemv, Activation::I8).packing(Packing::Sorted);
+        let function = compiled(&spec, isa);
+        let code = x86::machine_code(&function, isa).expect("a valid function");
+        let insts = x86_64(&code, is_return);
+        let hot = loop_of(&insts, "vpshufb", 8 * 2 * 2);
+        let found = facts(hot);
+        let touched = (found.multiplies, found.stores, found.stack);
+        assert_eq!(touched, (0, 0, 0), "{isa}");
+        // Beside masks, which are operands.
+        let [codes, tables] = [8, 16];
+        assert!(found.loads <= codes + tables + 4, "{isa}: {found:?}");
+    }
 }
 
 fn product(op: Op, activation: Activation) -> KernelSpec {

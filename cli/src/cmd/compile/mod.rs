@@ -59,7 +59,7 @@ pub(crate) struct CompileArgs {
     straight: Vec<String>,
 
     /// Packing of embedding tables and of matrices that multiply int8 activations
-    #[arg(long, value_name = "P", value_parser = named::<Packing>(Packing::NAMES))]
+    #[arg(long, value_name = "P", value_parser = named::<Packing>(Packing::STORED_NAMES))]
     packing: Option<Packing>,
 
     /// What products multiply, of a model that leaves it open: the answer depends on it

@@ -31,7 +31,7 @@ pub(crate) struct PackArgs {
 
     /// Bits of a trit: `int2` 2.0, `base3` 1.6 [default: what the format has; of a container, base3
     /// for an Atome model and int2, which is faster, for others]
-    #[arg(long, value_name = "PACKING", value_parser = crate::args::named::<Packing>(Packing::NAMES))]
+    #[arg(long, value_name = "PACKING", value_parser = crate::args::named::<Packing>(Packing::STORED_NAMES))]
     packing: Option<Packing>,
 
     /// What an embedding table becomes: of floats `f32` as it is, the nearest `f16`, or `int8` with a

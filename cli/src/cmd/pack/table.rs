@@ -22,7 +22,7 @@ impl FromStr for Table {
     type Err = UnknownName;
 
     fn from_str(s: &str) -> Result<Table, UnknownName> {
-        let trits = || s.parse().map(Table::Trits);
+        let trits = || Packing::stored_as(s).map(Table::Trits);
         let found = s.parse().map(Table::Floats).or_else(|_| trits());
         found.map_err(|_| UnknownName {
             kind: "embedding",

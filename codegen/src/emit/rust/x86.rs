@@ -188,20 +188,27 @@ impl Width {
         }
     }
 
-    /// Sums of halves, in the order in which they are written: LLVM would add up products before it
+    /// Sums of halves and of bytes, in the order in which they are written: LLVM would add up products before it
     /// adds them to a sum, and keep more of them than there are registers.
     pub(super) fn helpers(&self, features: &str) -> Vec<Helper> {
-        let (ty, add) = (self.register(Elem::I32), self.name("add_epi16"));
+        let each = [("add16", "add_epi16"), ("add8", "add_epi8")];
+        let each = each.map(|(name, add)| self.sum_helper(features, name, add));
+        each.into()
+    }
+
+    fn sum_helper(&self, features: &str, name: &'static str, add: &str) -> Helper {
+        let (ty, add) = (self.register(Elem::I32), self.name(add));
+        let function = format_ident!("{name}");
         let class = match self.bits {
             512 => quote!(zmm_reg),
             256 => quote!(ymm_reg),
             _ => quote!(xmm_reg),
         };
         let item = quote! {
-            /// The sums of halves; no instruction, but none that looks through it.
+            /// The sums of parts; no instruction, but none that looks through it.
             #[inline]
             #[target_feature(enable = #features)]
-            fn add16(x: #ty, y: #ty) -> #ty {
+            fn #function(x: #ty, y: #ty) -> #ty {
                 let mut sum = #add(x, y);
                 // SAFETY: there is no instruction: a register passes through.
                 unsafe {
@@ -214,10 +221,7 @@ impl Width {
                 sum
             }
         };
-        vec![Helper {
-            name: "add16",
-            item,
-        }]
+        Helper { name, item }
     }
 
     /// Base-3 codes of a register by tables of sixteen bytes.
@@ -330,8 +334,8 @@ impl Width {
                 return quote!(#greater(#y, #x));
             }
             PackedOp::Add16 => return quote!(add16(#(#operands),*)),
+            PackedOp::Add8 => return quote!(add8(#(#operands),*)),
             PackedOp::Pairs => "maddubs_epi16",
-            PackedOp::Add8 => "add_epi8",
             PackedOp::Sub8 => "sub_epi8",
             PackedOp::Sign8 => "sign_epi8",
             PackedOp::Shuffle8 => "shuffle_epi8",

@@ -2,7 +2,7 @@
 
 use super::emitter::Emitter;
 use super::inst::{Masked, Reg, Rm, Vector};
-use super::op::{self, Op};
+use super::op::{self, FIRST_QUARTER, Op};
 use crate::ir::{PackedOp, Value};
 
 impl Emitter<'_> {
@@ -205,7 +205,7 @@ impl Emitter<'_> {
         let first = self.part(x, 0);
         let spread = match self.masks() {
             true => self.rvm_imm(&op::QUARTERS, kind, first, first, 0),
-            false => self.rm_imm(&op::PICK_WIDE, kind, first, 0x44),
+            false => self.rm_imm(&op::PICK_WIDE, kind, first, FIRST_QUARTER),
         };
         vec![spread; self.parts()]
     }

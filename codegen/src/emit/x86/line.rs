@@ -3,7 +3,7 @@
 use super::emitter::Node;
 use super::inst::{Inst, Kind, Masked, Mem, Reg, Rm, Role, Vector};
 use super::live::Line;
-use super::op::{self, Form, Tuple};
+use super::op::{self, FIRST_QUARTER, Form, Tuple};
 use crate::hash::Map;
 
 /// The instructions of nested loops one after the other.
@@ -203,5 +203,9 @@ fn fold_into(v: &mut Vector, loaded: &mut Map<Reg, Loaded>) -> Option<usize> {
     v.a = other;
     v.b = Some(Rm::Mem(load.mem));
     v.broadcast = load.broadcast;
+    if v.op == &op::PICK_WIDE && v.imm == Some(FIRST_QUARTER) {
+        // A load does so by itself.
+        (v.op, v.imm) = (&op::LOAD_QUARTER_TO_ALL, None);
+    }
     Some(load.at)
 }

@@ -139,6 +139,9 @@ macro_rules! ops {
 
 use Form::{Mr, Mvr, Rm, Rvm, Vmi};
 
+/// What [`PICK_WIDE`] picks for the first 128 bits in both halves.
+pub(super) const FIRST_QUARTER: u8 = 0x44;
+
 ops! {
     MOV = "vmovaps", Rm, 1, 0, 0x28;
     LOAD = "vmovups", Rm, 1, 0, 0x10;
@@ -219,6 +222,7 @@ ops! {
     PERMUTE2_B = "vpermt2b", Rvm, 2, 1, 0x7d, evex, reads_dst;
     PICK_QUARTER = "vpermilps", Rm, 3, 1, 0x04, broadcasts;
     PICK_WIDE = "vpermq", Rm, 3, 1, 0x00, wide;
+    LOAD_QUARTER_TO_ALL = "vbroadcasti128", Rm, 2, 1, 0x5a, quarter;
     QUARTERS = "vshuff32x4", Rvm, 3, 1, 0x23, evex;
     HALF = "vextractf64x4", Mr, 3, 1, 0x1b, wide, evex;
     QUARTER = "vextractf128", Mr, 3, 1, 0x19, quarter;

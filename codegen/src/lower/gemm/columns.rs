@@ -22,7 +22,7 @@ impl Gemm {
     pub(super) fn all(&self) -> Columns {
         let cols = self.word_quads() * PER_WORD;
         let (full, rest) = match self.packing {
-            Packing::Int2 => (self.cols.clone().div_ceil(cols), Size::ZERO),
+            Packing::Int2 | Packing::Sorted => (self.cols.clone().div_ceil(cols), Size::ZERO),
             Packing::Base3 => {
                 let rest = self.cols.clone().rem(cols);
                 (self.cols.clone().div(cols), rest.div_ceil(PER_WORD))

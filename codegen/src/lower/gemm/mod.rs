@@ -88,8 +88,14 @@ pub(super) const GEMV: Def = Def {
         ),
         Form::ternary(
             Activation::I8,
-            Packing::ALL,
+            Packing::STORED,
             &[Method::Dot, Method::Lut, Method::Select],
+            &[MR, ONE_TOKEN, PREFETCH],
+        ),
+        Form::ternary(
+            Activation::I8,
+            &[Packing::Sorted],
+            &[Method::Lut],
             &[MR, ONE_TOKEN, PREFETCH],
         ),
     ],
@@ -117,8 +123,14 @@ pub(super) const GEMM: Def = Def {
         ),
         Form::ternary(
             Activation::I8,
-            Packing::ALL,
+            Packing::STORED,
             &[Method::Dot, Method::Lut, Method::Select],
+            &[MR, NR, PREFETCH],
+        ),
+        Form::ternary(
+            Activation::I8,
+            &[Packing::Sorted],
+            &[Method::Lut],
             &[MR, NR, PREFETCH],
         ),
     ],
@@ -148,13 +160,13 @@ pub(super) const GROUP_GEMV: Def = Def {
     forms: &[
         Form::ternary(
             Activation::F32,
-            Packing::ALL,
+            Packing::STORED,
             &[Method::Select],
             &[MR, ONE_TOKEN, PREFETCH, UNROLL],
         ),
         Form::ternary(
             Activation::I8,
-            Packing::ALL,
+            Packing::STORED,
             &[Method::Dot, Method::Select],
             &[MR, ONE_TOKEN, PREFETCH],
         ),
@@ -178,13 +190,13 @@ pub(super) const GROUP_GEMM: Def = Def {
     forms: &[
         Form::ternary(
             Activation::F32,
-            Packing::ALL,
+            Packing::STORED,
             &[Method::Select],
             &[MR, NR, PREFETCH, UNROLL],
         ),
         Form::ternary(
             Activation::I8,
-            Packing::ALL,
+            Packing::STORED,
             &[Method::Dot, Method::Select],
             &[MR, NR, PREFETCH],
         ),

@@ -17,7 +17,7 @@ impl Word {
     /// What is unpacked before the first quad.
     pub(in crate::lower) fn new(b: &mut Builder, packing: Packing, word: Value) -> Word {
         match packing {
-            Packing::Int2 => Word {
+            Packing::Int2 | Packing::Sorted => Word {
                 fields: word,
                 fifth: None,
             },

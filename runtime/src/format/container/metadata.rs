@@ -163,13 +163,13 @@ impl Metadata {
     /// How the tensors are kept, in the layout that the model's tensors have.
     pub(crate) fn encoding(&self, layout: Layout) -> Result<Encoding, HeaderError> {
         self.must_be(LAYOUT, layout.name())?;
-        let packing = self.get("packing")?.parse();
+        let packing = Packing::stored_as(self.get("packing")?);
         let embedding = match layout {
             Layout::Dense => Ok(EmbeddingType::F32),
             Layout::Tiled => self.get(EMBEDDING)?.parse(),
         };
         let stated = self.option(EMBEDDING).filter(|_| layout == Layout::Dense);
-        let table = stated.map(str::parse).transpose();
+        let table = stated.map(Packing::stored_as).transpose();
         Ok(Encoding {
             layout,
             packing: packing.map_err(|_| self.wrong("packing", "int2 or base3"))?,

@@ -63,7 +63,7 @@ impl ContainerOptions {
             text.clone().or_else(|| stated.map(str::to_owned))
         };
         ContainerInfo {
-            packing: self.packing,
+            packing: self.packing.stored(),
             tokenizer: or(&self.tokenizer, Some(tokenizer)).unwrap_or_default(),
             provenance: or(&self.provenance, provenance),
             written_by: self.written_by.clone(),

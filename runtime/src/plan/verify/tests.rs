@@ -8,7 +8,7 @@ use crate::plan::{
 };
 use atome_codegen::expr::{Expr, MAX_OPERANDS};
 use atome_codegen::{KernelSpec, op};
-use atome_spec::{Op, Packing};
+use atome_spec::{Isa, Method, Op, Packing};
 
 fn atome() -> Checkpoint {
     let config = AtomeConfig {
@@ -109,6 +109,61 @@ fn a_plan_on_a_page() {
             Placing::default(),
         );
         insta::assert_snapshot!(*name, planned.expect("a plan").0);
+    }
+}
+
+/// Matrices are sorted for look-ups alone, where bytes are looked up, and a kernel of another order is refused.
+#[test]
+fn matrices_are_sorted_where_bytes_are_looked_up() {
+    let model = bitmamba2();
+    let planned = |packing, no_multiply, isa| {
+        let products = Products {
+            packing,
+            no_multiply,
+            isa,
+        };
+        let planned = plan::plan(
+            model.graph(),
+            &model.tensors,
+            24,
+            products,
+            Placing::default(),
+        );
+        planned.expect("a plan")
+    };
+    let is_product = |call: &KernelCall| matches!(call.op, Op::Gemv | Op::Gemm);
+    for (packing, no_multiply, isa, expected) in [
+        (None, true, Isa::Avx2, Packing::Sorted),
+        (None, true, Isa::Sse41, Packing::Sorted),
+        (Some(Packing::Int2), true, Isa::AvxVnni, Packing::Sorted),
+        (Some(Packing::Sorted), true, Isa::Avx512, Packing::Int2),
+        (None, true, Isa::Neon, Packing::Int2),
+        (Some(Packing::Sorted), false, Isa::Avx2, Packing::Int2),
+        (Some(Packing::Base3), true, Isa::Avx2, Packing::Base3),
+    ] {
+        let (mut plan, contents) = planned(packing, no_multiply, isa);
+        let calls = plan.stages.iter().flat_map(Stage::calls);
+        let products = calls.filter_map(|call| match call {
+            Call::Kernel(call) if is_product(call) => Some(call),
+            _ => None,
+        });
+        let found: Vec<(Option<Packing>, Option<Method>)> = products
+            .map(|call| (call.packing, call.open_spec().product()))
+            .collect();
+        let method = match no_multiply {
+            true => Method::Lut,
+            false => Method::Dot,
+        };
+        let all = found
+            .iter()
+            .all(|call| *call == (Some(expected), Some(method)));
+        assert!(all && !found.is_empty(), "{isa} {packing:?}: {found:?}");
+        first(&mut plan, Op::Gemm).packing = match expected {
+            Packing::Sorted => Some(Packing::Int2),
+            _ => Some(Packing::Sorted),
+        };
+        let refused = Proved::new((plan, contents), model.config().vocab_size());
+        assert!(refused.is_err(), "{isa} {packing:?}");
     }
 }
 

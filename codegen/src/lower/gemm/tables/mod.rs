@@ -98,7 +98,11 @@ impl Tables {
     /// `None` if a schedule's look-ups need none.
     pub(super) fn new(b: &mut Builder, fields: Fields, one_token: bool) -> Option<Tables> {
         let (kind, limits) = match fields {
-            Fields::Pairs => (Kind::Pairs(Pairs::new(b)), Pairs::LIMITS),
+            Fields::Pairs => {
+                let pairs = Pairs::new(b, one_token);
+                let limits = pairs.limits();
+                (Kind::Pairs(pairs), limits)
+            }
             Fields::Triples if one_token => (Kind::Sixes(Sixes::new(b)), Sixes::LIMITS),
             Fields::Triples => (Kind::Triples(Triples::new(b)), Triples::LIMITS),
             _ => return None,
@@ -294,8 +298,7 @@ impl Tables {
         block: &Address,
         step: &Step<'_>,
     ) -> Vec<Value> {
-        let first = step.word.times(&BLOCK_ROWS_U64.into());
-        let first = first.plus(&block.times(&gemm.block_words()));
+        let first = codes_at(gemm, block, step.word);
         let zero = b.splat_i32(0);
         let word = |b: &mut Builder, word: u64| {
             let load = |b: &mut Builder| {
@@ -317,6 +320,54 @@ impl Tables {
         self.kind.indices(b, &codes)
     }
 
+    /// The pairs of a byte of a word, made where they are used or kept.
+    fn pairs(
+        &self,
+        b: &mut Builder,
+        gemm: &Gemm,
+        (rows, first): (&Address, &Address),
+        (entry, byte): (Value, u64),
+    ) -> [Value; 2] {
+        match self.kind.panel_len() {
+            0 => {
+                let at = codes_at(gemm, rows, &first.clone().step(entry, 1));
+                let bytes = gemm.load_packed(b, at.offset(byte * LANES_U64));
+                pairs::indices(b, bytes)
+            }
+            len => [0, 1].map(|pair| {
+                let at = Address::of(&[(entry, len.into())]);
+                let at = at.offset((2 * byte + pair) * LANES_U64);
+                b.load_vector(self.panel, at, Lanes::All)
+            }),
+        }
+    }
+
+    /// The indices of an iteration.
+    fn entry(
+        &self,
+        b: &mut Builder,
+        gemm: &Gemm,
+        (rows, first): (&Address, &Address),
+        entry: Value,
+    ) -> Vec<Value> {
+        match self.kind.panel_len() {
+            0 => {
+                let step = Step {
+                    number: Address::of(&[(entry, Size::ONE)]),
+                    word: &first.clone().step(entry, 1),
+                    words: Size::ONE,
+                };
+                self.indices(b, gemm, rows, &step)
+            }
+            len => {
+                let first = Address::of(&[(entry, len.into())]);
+                let at = (0..len).step_by(LANES).map(|at| first.clone().offset(at));
+                at.map(|at| b.load_vector(self.panel, at, Lanes::All))
+                    .collect()
+            }
+        }
+    }
+
     fn tile(
         &self,
         b: &mut Builder,
@@ -333,26 +384,24 @@ impl Tables {
         let steps = part.steps.clone() + any(part.rest.clone(), self.kind.step());
         let trip = steps * self.kind.entries();
         let sums = b.for_loop(trip, &begun, |b, entry, sums| {
-            let indices = match self.kind.panel_len() {
-                0 => {
-                    let step = Step {
-                        number: Address::of(&[(entry, Size::ONE)]),
-                        word: &part.first.clone().step(entry, 1),
-                        words: Size::ONE,
-                    };
-                    self.indices(b, gemm, rows, &step)
-                }
-                len => {
-                    let first = Address::of(&[(entry, len.into())]);
-                    let at = (0..len).step_by(LANES).map(|at| first.clone().offset(at));
-                    at.map(|at| b.load_vector(self.panel, at, Lanes::All))
-                        .collect()
-                }
+            let of = (rows, &part.first);
+            let kept = match self.kind {
+                Kind::Pairs(_) => Vec::new(),
+                Kind::Sixes(_) | Kind::Triples(_) => self.entry(b, gemm, of, entry),
             };
             let mut added = Vec::new();
             for (t, sums) in (0..).zip(sums.chunks(Kind::SUMS)) {
                 let at = self.table(&token(t)).step(entry, self.kind.table_len());
-                added.extend(self.kind.add(b, &indices, self.tables, &at, sums));
+                let tables = (self.tables, &at);
+                added.extend(match self.kind {
+                    Kind::Pairs(_) => {
+                        let mut pairs =
+                            |b: &mut Builder, byte| self.pairs(b, gemm, of, (entry, byte));
+                        pairs::add(b, &mut pairs, tables, sums)
+                    }
+                    Kind::Sixes(_) => sixes::add(b, &kept, tables, sums),
+                    Kind::Triples(_) => triples::add(b, &kept, tables, sums),
+                });
             }
             added
         });
@@ -387,6 +436,12 @@ impl Tables {
             vec![]
         });
     }
+}
+
+/// Where a block of rows has the codes of a word.
+fn codes_at(gemm: &Gemm, block: &Address, word: &Address) -> Address {
+    let first = word.times(&BLOCK_ROWS_U64.into());
+    first.plus(&block.times(&gemm.block_words()))
 }
 
 impl Pass {
@@ -427,7 +482,7 @@ impl Kind {
     /// Elements of the indices of an iteration and a block; 0 where they are made anew for each tile.
     fn panel_len(&self) -> u64 {
         match self {
-            Kind::Pairs(_) => Pairs::PANEL_LEN,
+            Kind::Pairs(pairs) => pairs.panel_len(),
             Kind::Sixes(_) => 0,
             Kind::Triples(_) => Triples::PANEL_LEN,
         }
@@ -476,25 +531,12 @@ impl Kind {
     /// The indices of a step from the codes of its words.
     fn indices(&self, b: &mut Builder, codes: &[[Value; GROUPS]]) -> Vec<Value> {
         match self {
-            Kind::Pairs(_) => pairs::indices(b, codes[0]),
+            Kind::Pairs(_) => {
+                let each = codes[0].map(|bytes| pairs::indices(b, bytes));
+                each.as_flattened().to_vec()
+            }
             Kind::Sixes(_) => sixes::halves_of_groups(b, codes[0]).to_vec(),
             Kind::Triples(triples) => triples.indices(b, codes),
-        }
-    }
-
-    /// The sums with what an iteration's indices give in a token's tables.
-    fn add(
-        &self,
-        b: &mut Builder,
-        indices: &[Value],
-        tables: Buffer,
-        at: &Address,
-        sums: &[Value],
-    ) -> Vec<Value> {
-        match self {
-            Kind::Pairs(_) => pairs::add(b, indices, tables, at, sums),
-            Kind::Sixes(_) => sixes::add(b, indices, tables, at, sums),
-            Kind::Triples(_) => triples::add(b, indices, tables, at, sums),
         }
     }
 

@@ -8,8 +8,9 @@ use crate::ir::{Address, BinaryOp, Buffer, Builder, Compare, Lanes, PackedOp, Sh
 const LOW: i32 = 0x00ff_00ff;
 /// Bits of a sum that are in the first table.
 const BITS: u8 = 5;
-/// Pairs of a word.
-const OF_WORD: u64 = 8;
+/// Bytes of a word, of two pairs each.
+pub(super) const BYTES: u64 = 4;
+const OF_WORD: u64 = 2 * BYTES;
 
 /// What tables are made from: vectors of halves, the same in every quarter. Half `i` of a quarter is for
 /// the entries `2 i`, of codes `2 i & 3` and `i >> 1`, and `2 i + 1`, whose first code is 1 (or 3, which
@@ -25,23 +26,30 @@ pub(super) struct Pairs {
     second_counts: Value,
     /// What is added to entries, even and odd.
     more: [Value; 2],
+    /// Whether indices are made where they are used.
+    one_token: bool,
 }
 
 impl Pairs {
     /// Four vectors: tables of the low bits and of the others of the first two quads, and of the next two.
     pub(super) const TABLE_LEN: u64 = 4 * LANES_U64;
-    pub(super) const PANEL_LEN: u64 = OF_WORD * LANES_U64;
     /// 256 a pair.
     pub(super) const EXCESS: i32 = OF_WORD as i32 * 256;
 
-    /// Sums of 16 bits without a sign would hold 15 words.
-    pub(super) const LIMITS: Limits = Limits {
+    /// Of several tokens. Sums of 16 bits without a sign would hold 15 words.
+    const LIMITS: Limits = Limits {
         tokens: 8,
         blocks: 16,
         words: 7,
     };
+    /// Of one.
+    const ONE_TOKEN: Limits = Limits {
+        tokens: 1,
+        blocks: 32,
+        words: 15,
+    };
 
-    pub(super) fn new(b: &mut Builder) -> Pairs {
+    pub(super) fn new(b: &mut Builder, one_token: bool) -> Pairs {
         let lanes = b.iota();
         let quarter = b.shift(ShiftOp::Right, lanes, 2);
         let high = b.shift(ShiftOp::Left, quarter, 16);
@@ -73,6 +81,22 @@ impl Pairs {
             second,
             second_counts,
             more: [even, odd],
+            one_token,
+        }
+    }
+
+    pub(super) const fn limits(&self) -> Limits {
+        match self.one_token {
+            true => Pairs::ONE_TOKEN,
+            false => Pairs::LIMITS,
+        }
+    }
+
+    /// Elements of the indices of a word, if they are kept.
+    pub(super) const fn panel_len(&self) -> u64 {
+        match self.one_token {
+            true => 0,
+            false => OF_WORD * LANES_U64,
         }
     }
 
@@ -115,99 +139,64 @@ fn high_bits(b: &mut Builder, even: Value, odd: Value) -> Value {
     b.binary(BinaryOp::Or, even, odd)
 }
 
-/// The pairs of each byte, those of the first quads and those of the next: byte `g` of lane `l` is of row
-/// `l` of group `g`.
-pub(super) fn indices(b: &mut Builder, codes: [Value; GROUPS]) -> Vec<Value> {
-    let [a, c, d, e] = codes;
-    let [first, third] = halves_of(b, a, d);
-    let [second, fourth] = halves_of(b, c, e);
-    let bytes = [(first, second), (third, fourth)].map(|(x, y)| bytes_of(b, x, y));
+/// What has the pairs of each byte, those of the first quads and those of the next: byte `g` of lane `l` is of row `l` of
+/// group `g`, as words that are sorted have it.
+pub(super) type Indices<'a> = dyn FnMut(&mut Builder, u64) -> [Value; 2] + 'a;
+
+/// The pairs of bytes.
+pub(super) fn indices(b: &mut Builder, bytes: Value) -> [Value; 2] {
     let nibble = b.splat_i32(0x0f0f_0f0f);
-    let bytes = bytes.as_flattened();
-    let low = bytes.iter().map(|bytes| b.and(*bytes, nibble));
-    let mut indices: Vec<Value> = low.collect();
-    for bytes in bytes {
-        let high = b.shift(ShiftOp::Right, *bytes, 4);
-        indices.push(b.and(high, nibble));
-    }
-    indices
+    let high = b.shift(ShiftOp::Right, bytes, 4);
+    [b.and(bytes, nibble), b.and(high, nibble)]
 }
 
-/// The low halves of `x` and of `y`, and the high ones.
-pub(super) fn halves_of(b: &mut Builder, x: Value, y: Value) -> [Value; 2] {
-    let mask = b.i32_like(x, 0xffff);
-    let low = b.and(x, mask);
-    let from_low = b.shift(ShiftOp::Left, y, 16);
-    let from_high = b.shift(ShiftOp::Right, x, 16);
-    let mask = b.i32_like(x, !0xffff);
-    let high = b.and(y, mask);
-    [
-        b.binary(BinaryOp::Or, low, from_low),
-        b.binary(BinaryOp::Or, from_high, high),
-    ]
-}
-
-/// The low bytes of each half of `x` and of `y`, and the high ones.
-fn bytes_of(b: &mut Builder, x: Value, y: Value) -> [Value; 2] {
-    let mask = b.i32_like(x, LOW);
-    let low = b.and(x, mask);
-    let from_low = b.and(y, mask);
-    let from_low = b.shift(ShiftOp::Left, from_low, 8);
-    let from_high = b.shift(ShiftOp::Right, x, 8);
-    let from_high = b.and(from_high, mask);
-    let mask = b.i32_like(x, !LOW);
-    let high = b.and(y, mask);
-    [
-        b.binary(BinaryOp::Or, low, from_low),
-        b.binary(BinaryOp::Or, from_high, high),
-    ]
-}
-
-/// Sums of 16 bits: of even bytes and of odd ones.
+/// A sum of 32 bits, of which byte 0 and byte 2 are the first ones of two halves, and sums of 16 bits of odd bytes.
 pub(super) fn add(
     b: &mut Builder,
-    indices: &[Value],
-    tables: Buffer,
-    at: &Address,
+    indices: &mut Indices<'_>,
+    (tables, at): (Buffer, &Address),
     sums: &[Value],
 ) -> Vec<Value> {
-    let zero = b.splat_i32(0);
-    let mut parts = [zero; 2];
-    for (i, index) in (0..).zip(indices) {
-        for (part, sum) in (0..).zip(&mut parts) {
-            // Four tables a vector, one a byte.
-            let table = (2 * (i / 4) + part) * LANES_U64 + 4 * (i % 4);
-            let table = b.load_vector(tables, at.clone().offset(table), Lanes::All);
-            let table = b.spread(table);
-            let found = b.packed(PackedOp::Shuffle8, &[table, *index]);
-            *sum = match i {
-                0 => found,
-                _ => b.packed(PackedOp::Add8, &[*sum, found]),
-            };
+    let mut parts = [None; 2];
+    for byte in 0..BYTES {
+        // One byte's after the other's, so that few are in registers.
+        for (pair, index) in (0..).zip(indices(b, byte)) {
+            for (part, sum) in (0..).zip(&mut parts) {
+                // Four tables a vector, one a byte.
+                let table = (2 * pair + part) * LANES_U64 + 4 * byte;
+                let table = b.load_vector(tables, at.clone().offset(table), Lanes::All);
+                let table = b.spread(table);
+                let found = b.packed(PackedOp::Shuffle8, &[table, index]);
+                *sum = Some(match *sum {
+                    None => found,
+                    Some(sum) => b.packed(PackedOp::Add8, &[sum, found]),
+                });
+            }
         }
     }
-    let [low, high] = parts;
-    let mask = b.i32_like(low, LOW);
-    let even = b.and(low, mask);
-    let even_high = b.and(high, mask);
-    let even_high = b.shift(ShiftOp::Left, even_high, BITS);
+    let zero = b.splat_i32(0);
+    let [low, high] = parts.map(|sum| sum.unwrap_or(zero));
+    let all = b.shift(ShiftOp::Left, high, BITS);
+    let all = b.add(low, all);
     let odd = b.shift(ShiftOp::Right, low, 8);
+    let mask = b.i32_like(low, LOW);
     let odd = b.and(odd, mask);
     let odd_high = b.shift(ShiftOp::Right, high, 8 - BITS);
     let mask = b.i32_like(low, LOW << BITS);
     let odd_high = b.and(odd_high, mask);
-    let mut added = Vec::new();
-    for (sum, more) in sums.iter().zip([[even, even_high], [odd, odd_high]]) {
-        let more = b.packed(PackedOp::Add16, &more);
-        added.push(b.packed(PackedOp::Add16, &[*sum, more]));
-    }
-    added
+    let odd = b.packed(PackedOp::Add16, &[odd, odd_high]);
+    vec![
+        b.add(sums[0], all),
+        b.packed(PackedOp::Add16, &[sums[1], odd]),
+    ]
 }
 
-/// Bytes 0 and 2 of lanes are the halves of the first sum.
+/// The sums of odd bytes are in those of all, times 256, and what overflows is in neither.
 pub(super) fn of_groups(b: &mut Builder, sums: &[Value]) -> [Value; GROUPS] {
-    let mask = b.i32_like(sums[0], 0xffff);
+    let times = b.shift(ShiftOp::Left, sums[1], 8);
+    let even = b.binary(BinaryOp::Sub, sums[0], times);
+    let mask = b.i32_like(even, 0xffff);
     let mut halves = |sum| [b.and(sum, mask), b.shift(ShiftOp::Right, sum, 16)];
-    let [even, odd] = [0, 1].map(|i| halves(sums[i]));
+    let [even, odd] = [even, sums[1]].map(&mut halves);
     [even[0], odd[0], even[1], odd[1]]
 }

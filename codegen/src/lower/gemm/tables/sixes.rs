@@ -1,7 +1,6 @@
 //! Three trits are six bits of a code word as it is: they name a sum of three activations, of 16 bits, in
 //! a table of 64. The eight trits of half a word are two of these, and two trits more.
 
-use super::pairs::halves_of;
 use super::{GROUPS, LANES_U64, Limits};
 use crate::ir::{Address, BinaryOp, Buffer, Builder, Compare, Lanes, PackedOp, ShiftOp, Value};
 
@@ -104,6 +103,20 @@ impl Sixes {
     }
 }
 
+/// The low halves of `x` and of `y`, and the high ones.
+fn halves_of(b: &mut Builder, x: Value, y: Value) -> [Value; 2] {
+    let mask = b.i32_like(x, 0xffff);
+    let low = b.and(x, mask);
+    let from_low = b.shift(ShiftOp::Left, y, 16);
+    let from_high = b.shift(ShiftOp::Right, x, 16);
+    let mask = b.i32_like(x, !0xffff);
+    let high = b.and(y, mask);
+    [
+        b.binary(BinaryOp::Or, low, from_low),
+        b.binary(BinaryOp::Or, from_high, high),
+    ]
+}
+
 /// The low halves of the first two groups' words, of the next two's, and the high ones.
 pub(super) fn halves_of_groups(b: &mut Builder, codes: [Value; GROUPS]) -> [Value; GROUPS] {
     let [x, y, z, w] = codes;
@@ -115,8 +128,7 @@ pub(super) fn halves_of_groups(b: &mut Builder, codes: [Value; GROUPS]) -> [Valu
 pub(super) fn add(
     b: &mut Builder,
     indices: &[Value],
-    tables: Buffer,
-    at: &Address,
+    (tables, at): (Buffer, &Address),
     sums: &[Value],
 ) -> Vec<Value> {
     let mut sums = sums.to_vec();

@@ -199,8 +199,7 @@ fn term(b: &mut Builder, digit: Value, half: i32) -> Value {
 pub(super) fn add(
     b: &mut Builder,
     indices: &[Value],
-    tables: Buffer,
-    at: &Address,
+    (tables, at): (Buffer, &Address),
     sums: &[Value],
 ) -> Vec<Value> {
     let mut sums = sums.to_vec();
