@@ -2,7 +2,7 @@
 
 use super::error::Failure;
 use super::numbers;
-use super::options::{count, packing, unknown, word};
+use super::options::{count, packing, unknown};
 use atome::Packing;
 use atome::atomic_file::same_file;
 use atome::checkpoint::{self, Checkpoint, FloatOptions, Packable};
