@@ -86,7 +86,28 @@ pub fn text(function: &clif::Function) -> String {
 /// If the function is not valid, or Cranelift cannot compile it.
 pub fn asm(function: &Function, isa: &dyn TargetIsa) -> Result<String, EmitError> {
     let code = compile(function, isa, true)?;
-    Ok(code.vcode.unwrap_or_default())
+    Ok(apart(&code.vcode.unwrap_or_default()))
+}
+
+/// A line for each instruction: those of an address that is too far from the stack's pointer for one follow each other
+/// in Cranelift's text with nothing between.
+fn apart(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let second = line
+            .find("add x")
+            .filter(|at| line[..*at].ends_with(|c: char| c.is_ascii_digit()));
+        let (first, rest) = line.split_at(second.unwrap_or(line.len()));
+        lines.push_str(first);
+        lines.push('\n');
+        if !rest.is_empty() {
+            lines.push_str(&line[..indent]);
+            lines.push_str(rest);
+            lines.push('\n');
+        }
+    }
+    lines
 }
 
 /// The machine code of a function; constants follow the instructions.
