@@ -1,4 +1,4 @@
-//! The order of bytes in matrices of [`Packing::Sorted`](atome_spec::Packing::Sorted).
+//! The order of bytes in matrices of [`Packing::Sorted`].
 //!
 //! Of a block of 64 rows, 64 words have 16 columns of each row: four groups of 16 rows. Where `int2` has the bytes of row `l`
 //! of group `g` in word `16 g + l`, byte `g` of word `16 i + l` is byte `i` of them here: what stands side by side are the
