@@ -197,8 +197,9 @@ fn statement(block: &mut Block, depth: usize, donors: &[Inst], random: &mut Rng)
 }
 
 fn in_loop(l: &mut Loop, random: &mut Rng) {
-    match random.below(4) {
+    match random.below(5) {
         0 => l.trip = random.size(),
+        4 => l.when = Some(Value(random.next() as u32 % 40)),
         1 => l.unroll = 0,
         2 => drop(l.carried.pop()),
         _ => {

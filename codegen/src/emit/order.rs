@@ -66,7 +66,7 @@ pub(super) trait InOrder {
                 e.pass_on(from, to);
             }
         };
-        match l.trip.as_const() {
+        match l.known_trip() {
             Some(0) => pass(self, |c| (c.init, c.result)),
             Some(1) => {
                 self.define_zero(l.counter);

@@ -125,8 +125,11 @@ impl Compiler<'_> {
         if self.type_of(l.counter)? != Type::Index {
             return self.mismatch(l.counter, "index");
         }
+        let condition = l.when.map(|when| self.condition(when)).transpose()?;
         let enter = self.ops.len();
         let exit = 0;
+        self.ops
+            .extend(condition.map(|condition| Op::Unless { condition, exit }));
         self.ops.push(Op::Enter {
             counter,
             trip,
@@ -142,12 +145,24 @@ impl Compiler<'_> {
             start,
         });
         let exit = number(self.ops.len(), "operations")?;
-        self.ops[enter] = Op::Enter {
+        let skips = condition.map(|condition| Op::Unless { condition, exit });
+        let entering = skips.into_iter().chain([Op::Enter {
             counter,
             trip,
             exit,
-        };
+        }]);
+        for (op, skip) in self.ops[enter..].iter_mut().zip(entering) {
+            *op = skip;
+        }
         self.leave(l)
+    }
+
+    /// The register of what decides whether a loop runs.
+    fn condition(&self, when: Value) -> Result<Slot, ProgramError> {
+        match self.type_of(when)? {
+            Type::I32 => self.slot(when),
+            _ => self.mismatch(when, "i32"),
+        }
     }
 
     /// Copies every `next` to its `param`, as if all at once.

@@ -39,6 +39,11 @@ impl Run<'_, '_> {
                         at = exit as usize;
                     }
                 }
+                Op::Unless { condition, exit } => {
+                    if self.registers.scalars[condition as usize] == [0] {
+                        at = exit as usize;
+                    }
+                }
                 Op::Next {
                     counter,
                     trip,
@@ -113,6 +118,7 @@ impl Run<'_, '_> {
             | Op::StoreVector(..)
             | Op::StoreFirst(..)
             | Op::Enter { .. }
+            | Op::Unless { .. }
             | Op::Next { .. } => unreachable!("`ops` runs these itself"),
         }
         Ok(())

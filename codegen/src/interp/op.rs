@@ -51,6 +51,11 @@ pub(super) enum Op {
         trip: Slot,
         exit: u32,
     },
+    /// Jumps to `exit` if the scalar is 0.
+    Unless {
+        condition: Slot,
+        exit: u32,
+    },
     /// Advances the counter; jumps to `start` while it is below the trip count.
     Next {
         counter: Slot,

@@ -103,10 +103,8 @@ fn each_use(stmt: &Stmt, f: &mut impl FnMut(Value)) {
         }
         Stmt::Prefetch(..) => {}
         Stmt::For(l) => {
-            l.carried.iter().for_each(|c| {
-                f(c.init);
-                f(c.next);
-            });
+            l.for_each_entering(&mut *f);
+            l.carried.iter().for_each(|c| f(c.next));
             l.body.iter().for_each(|s| each_use(s, f));
         }
     }

@@ -400,7 +400,28 @@ impl Builder {
         inits: &[Value],
         body: impl FnOnce(&mut Builder, Value, &[Value]) -> Vec<Value>,
     ) -> Vec<Value> {
-        let trip = trip.into();
+        self.repeat((trip.into(), None), unroll, inits, body)
+    }
+
+    /// Runs `body` once, unless the scalar i32 `condition` is 0. `body` gets the carried values and gives their next values;
+    /// the result is their last values.
+    pub fn when(
+        &mut self,
+        condition: Value,
+        inits: &[Value],
+        body: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let body = |b: &mut Builder, _, carried: &[Value]| body(b, carried);
+        self.repeat((Size::ONE, Some(condition)), 1, inits, body)
+    }
+
+    pub(crate) fn repeat(
+        &mut self,
+        (trip, when): (Size, Option<Value>),
+        unroll: u32,
+        inits: &[Value],
+        body: impl FnOnce(&mut Builder, Value, &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
         if trip == Size::ZERO {
             return inits.to_vec();
         }
@@ -422,6 +443,7 @@ impl Builder {
         self.block().push(Stmt::For(Loop {
             counter,
             trip,
+            when,
             unroll,
             carried,
             body,
@@ -453,7 +475,7 @@ impl Builder {
         if rest == Size::ZERO {
             return carried;
         }
-        // A loop of no or one iteration: the language has no branch.
+        // A loop of no or one iteration.
         let once = rest.clone().div_ceil(lanes);
         self.for_loop(once, &carried, |b, _, carried| {
             let at = Address::at(full.clone() * lanes);

@@ -93,6 +93,8 @@ pub struct Loop {
     pub counter: Value,
     /// How often the body runs.
     pub trip: Size,
+    /// A scalar i32; where it is 0, the body does not run at all.
+    pub when: Option<Value>,
     /// Copies of the body per iteration of the loop that is emitted: what the schedule
     /// asks of the unrolling pass. 1 leaves the loop as it is.
     pub unroll: u32,
@@ -113,6 +115,27 @@ pub struct Carried {
     pub next: Value,
     /// After the loop: the last `next`, or `init` if the body never ran.
     pub result: Value,
+}
+
+impl Loop {
+    /// How often the body runs, where neither a dimension nor a number that is computed decides it.
+    pub fn known_trip(&self) -> Option<u64> {
+        let trip = self.trip.as_const()?;
+        (self.when.is_none() || trip == 0).then_some(trip)
+    }
+
+    /// The values of the block around it that the loop itself uses: what decides whether it runs, and what its carried
+    /// values are at first.
+    pub fn for_each_entering(&self, mut f: impl FnMut(Value)) {
+        self.when.into_iter().for_each(&mut f);
+        self.carried.iter().for_each(|c| f(c.init));
+    }
+
+    /// Replaces the values of [`Loop::for_each_entering`].
+    pub(crate) fn map_entering(&mut self, f: impl Fn(Value) -> Value) {
+        self.when = self.when.map(&f);
+        self.carried.iter_mut().for_each(|c| c.init = f(c.init));
+    }
 }
 
 impl Function {

@@ -149,8 +149,9 @@ impl Random {
     fn for_loop(&mut self, b: &mut Builder, depth: u32) {
         let inits: Vec<Value> = (0..self.below(4)).map(|_| self.any(b)).collect();
         let (trip, unroll) = (self.size(2), 1 + self.below(4) as u32);
+        let when = (self.below(4) == 0).then(|| self.value(b, Type::I32));
         let outside = self.values.len();
-        let results = b.for_unrolled(trip, unroll, &inits, |b, counter, params| {
+        let results = b.repeat((trip, when), unroll, &inits, |b, counter, params| {
             self.values.push(counter);
             self.values.extend(params);
             self.block(b, depth);
@@ -278,7 +279,8 @@ fn every_kind_of_instruction_and_statement_occurs() {
                 Stmt::Let(_, inst) => format!("{inst:?}"),
                 Stmt::For(l) => {
                     walk(&l.body, seen);
-                    format!("For {}", l.carried.len())
+                    let when = l.when.map_or("", |_| " when");
+                    format!("For {}{when}", l.carried.len())
                 }
                 other => format!("{other:?}"),
             };
@@ -312,6 +314,7 @@ fn every_kind_of_instruction_and_statement_occurs() {
         "Prefetch",
         "For 0",
         "For 3",
+        "For 2 when",
         "Load 0 All",
         "Load 2 First",
     ]

@@ -52,9 +52,7 @@ impl Cse<'_> {
                     }
                 }
                 Stmt::For(mut l) => {
-                    l.carried
-                        .iter_mut()
-                        .for_each(|c| c.init = self.aliases.get(c.init));
+                    l.map_entering(|v| self.aliases.get(v));
                     l.body = self.block(l.body);
                     l.carried
                         .iter_mut()

@@ -29,24 +29,34 @@ fn indices(address: &Address) -> impl Iterator<Item = Value> {
 }
 
 impl Needs {
-    fn block(&mut self, block: &Block) {
+    /// Notes what a block needs; gives whether it stores or prefetches.
+    fn block(&mut self, block: &Block) -> bool {
+        let mut touches = false;
         for stmt in block {
             match stmt {
                 Stmt::Let(value, inst) => self.inst(*value, inst),
                 Stmt::Store { address, value, .. } => {
+                    touches = true;
                     self.roots.push(*value);
                     self.roots.extend(indices(address));
                 }
-                Stmt::Prefetch(_, address) => self.roots.extend(indices(address)),
+                Stmt::Prefetch(_, address) => {
+                    touches = true;
+                    self.roots.extend(indices(address));
+                }
                 Stmt::For(l) => {
                     for c in &l.carried {
-                        self.uses[c.param.0 as usize] = vec![c.init, c.next];
+                        let needed = [c.init, c.next].into_iter().chain(l.when);
+                        self.uses[c.param.0 as usize] = needed.collect();
                         self.uses[c.result.0 as usize] = vec![c.param];
                     }
-                    self.block(&l.body);
+                    let inside = self.block(&l.body);
+                    self.roots.extend(l.when.filter(|_| inside));
+                    touches |= inside;
                 }
             }
         }
+        touches
     }
 
     fn inst(&mut self, value: Value, inst: &Inst) {

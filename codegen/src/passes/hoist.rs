@@ -74,7 +74,7 @@ impl Hoist<'_> {
             self.define(c.param, inner);
             self.define(c.result, inner - 1);
         }
-        let runs = l.trip.as_const().is_some_and(|n| n > 0);
+        let runs = l.known_trip().is_some_and(|n| n > 0);
         l.body = self.block(std::mem::take(&mut l.body), runs);
         l
     }

@@ -62,8 +62,9 @@ impl Renumber<'_> {
                 Stmt::Prefetch(_, address) => address.map_values(|v| self.number(v)),
                 Stmt::For(l) => {
                     l.counter = self.number(l.counter);
+                    l.map_entering(|v| self.number(v));
                     for c in &mut l.carried {
-                        for v in [&mut c.param, &mut c.init, &mut c.next, &mut c.result] {
+                        for v in [&mut c.param, &mut c.next, &mut c.result] {
                             *v = self.number(*v);
                         }
                     }

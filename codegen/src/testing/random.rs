@@ -221,7 +221,9 @@ impl Generator {
             .collect();
         let inits: Vec<Value> = carried.iter().map(|k| k.value).collect();
         let (scope, sites) = (self.known.len(), self.sites.len());
-        let results = b.for_unrolled(trip.clone(), unroll, &inits, |b, counter, params| {
+        let when = self.condition(b);
+        let repeated = (trip.clone(), when);
+        let results = b.repeat(repeated, unroll, &inits, |b, counter, params| {
             self.learn(b, counter, Kind::Index { bound: trip });
             for (param, init) in params.iter().zip(&carried) {
                 self.learn(b, *param, init.kind.clone());
@@ -235,6 +237,20 @@ impl Generator {
         for (result, like) in results.iter().zip(carried) {
             self.learn(b, *result, like.kind);
         }
+    }
+
+    /// What decides whether a loop runs; of most, nothing.
+    fn condition(&mut self, b: &mut Builder) -> Option<Value> {
+        if self.rng.below(3) != 0 {
+            return None;
+        }
+        let number = self.pick(|k| k.kind == Kind::I32 && !k.vector).value;
+        let bit = b.i32(1);
+        // Of numbers as they are hardly one is 0.
+        Some(match self.rng.below(3) {
+            0 => number,
+            _ => b.and(number, bit),
+        })
     }
 
     /// A value to carry on, of the kind of `like`.

@@ -58,6 +58,7 @@ fn collect(block: &Block, depth: usize, found: &mut BTreeSet<String>) {
                 collect(&l.body, depth + 1, found);
                 let trip = l.trip.as_const().map_or("open", |_| "bound");
                 found.insert(format!("{} carried", l.carried.len()));
+                found.extend(l.when.map(|_| "loop when".to_owned()));
                 format!("loop {trip} depth {depth}")
             }
         };
@@ -75,7 +76,8 @@ fn together_they_use_everything() {
         CompareLt,Div,Extract,F32,FromBits,FromIndex,I32,Iota,Keep,Load,Max,Min,Mul,Neg,\
         Or,Param,Prefetch,ReduceAdd,ReduceMax,Select,ShiftLeft,ShiftRight,ShiftRightSigned,SizeF32,Splat,\
         Sqrt,Store,Sub,ToBits,ToFloat,ToIndex,TritSelect,Xor,\
-        loop bound depth 0,loop bound depth 1,loop bound depth 2,loop open depth 0,loop open depth 1";
+        loop bound depth 0,loop bound depth 1,loop bound depth 2,loop open depth 0,loop open depth 1,\
+        loop when";
     let words = VectorOp::ALL.iter().map(|op| op.word());
     let everything: BTreeSet<String> = everything
         .split(',')

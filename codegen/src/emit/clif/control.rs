@@ -8,11 +8,18 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self as clif, BlockArg, InstBuilder, types};
 
 impl Emitter<'_> {
-    /// A loop tested at its end; one whose trip count is known only at run time is also
+    /// A loop tested at its end; one of which only a run tells whether it is entered is also
     /// tested before it, and its results then come by way of the block after it.
     pub(super) fn repeat(&mut self, l: &Loop) {
         let trip = self.size(&l.trip);
         let zero = self.index_const(0);
+        let enters = match l.when {
+            None => trip,
+            Some(when) => {
+                let when = self.part(when, 0);
+                self.cur.ins().select(when, trip, zero)
+            }
+        };
         let inits = self.args(&l.carried, |c| c.init);
         let carried: Vec<clif::Type> = inits
             .iter()
@@ -20,7 +27,7 @@ impl Emitter<'_> {
             .collect();
         let body = self.new_block(&[&[types::I64], &carried[..]].concat());
         let entering = block_args(std::iter::once(zero).chain(inits.iter().copied()));
-        let known = l.trip.as_const().is_some();
+        let known = l.known_trip().is_some();
         let after = self.cur.func.dfg.make_block();
         let entered_by = if known {
             self.cur.ins().jump(body, &entering)
@@ -29,7 +36,9 @@ impl Emitter<'_> {
                 self.cur.func.dfg.append_block_param(after, *ty);
             }
             let skipping = block_args(inits.iter().copied());
-            self.cur.ins().brif(trip, body, &entering, after, &skipping)
+            self.cur
+                .ins()
+                .brif(enters, body, &entering, after, &skipping)
         };
 
         self.open_scope(entered_by);

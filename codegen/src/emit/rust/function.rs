@@ -4,7 +4,7 @@ use super::lanes::Facts;
 use super::names::{Names, parameter};
 use super::{base3, packed, size};
 use crate::emit::bytes::SmallBytes;
-use crate::ir::{Access, Block, Elem, Function, Inst, Loop, Stmt, Type, Value, VectorOp};
+use crate::ir::{Access, Block, Elem, Function, Inst, Loop, Size, Stmt, Type, Value, VectorOp};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
@@ -326,10 +326,19 @@ impl Walk<'_> {
         let trip = size::size(self.names, &l.trip);
         let counter = self.counter(l, &body);
         let step = self.step(l);
-        tokens.extend(quote! {
+        let repeated = quote! {
             for #counter in 0..#trip {
                 #body
                 #step
+            }
+        };
+        tokens.extend(match l.when {
+            None => repeated,
+            Some(when) => {
+                let when = self.names.scalar(when);
+                let once = l.trip == Size::ONE && counter == "_";
+                let repeated = if once { quote!(#body #step) } else { repeated };
+                quote!(if #when != 0 { #repeated })
             }
         });
         for carried in &l.carried {

@@ -5,7 +5,7 @@
 //! of the run at other lanes.
 
 use super::emitter::{Emitter, LANES, Repr};
-use super::inst::{Inst as Code, Kind, Reg, Rm};
+use super::inst::{Inst as Code, Kind, Reg};
 use crate::emit::order::{InOrder, Run, is_lane_wise, vector_access};
 use crate::ir::{Function, Inst, Loop, Stmt, Value, VectorOp};
 
@@ -164,10 +164,7 @@ impl Emitter<'_> {
             }
             Inst::Extract(x, lane) => self.extract(*x, usize::from(*lane)),
             Inst::ToIndex(x) => {
-                let x = self.part(*x, 0);
-                let dst = self.registers.add(Kind::Int);
-                self.push(Code::IntOfLane(dst, Rm::Reg(x)));
-                return Repr::Index(dst);
+                return Repr::Index(self.integer(*x));
             }
             Inst::FromIndex(x) => {
                 let x = self.part(*x, 0);

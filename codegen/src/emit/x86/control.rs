@@ -58,27 +58,35 @@ impl Emitter<'_> {
     /// A loop tested at its end; one whose trip count is known only at run time is also tested before.
     pub(super) fn repeat(&mut self, l: &Loop) {
         let carried: Vec<(Reg, Kind)> = l.carried.iter().flat_map(|c| self.begin(c)).collect();
-        let (which, end) = self.count(l);
+        // With a condition a loop may have one iteration.
+        let once = l.trip == Size::ONE;
+        let counted = (!once).then(|| self.count(l));
         let (head, after) = (self.new_label(), self.new_label());
         self.open_scope();
         let inner = l.body.iter().any(|stmt| matches!(stmt, Stmt::For(_)));
         self.push(Inst::At(head, !inner));
         let depth = self.depth();
-        self.define_at(depth, l.counter, Repr::Counter(which));
+        match &counted {
+            Some((which, _)) => self.define_at(depth, l.counter, Repr::Counter(*which)),
+            None => self.define_zero(l.counter),
+        }
         self.hold(&l.carried, &carried, |c| c.param);
         self.block(&l.body);
         self.carry(l, &carried);
-        self.step(&end);
-        self.push(Inst::Jump(If::Below, head));
+        if let Some((_, end)) = &counted {
+            self.step(end);
+            self.push(Inst::Jump(If::Below, head));
+        }
         let body = self.close_scope();
         // What the body has computed once stands before the test: it is used after the loop too.
-        if l.trip.as_const().is_none() {
-            let trip = self.size(&l.trip);
-            self.push(Inst::Alu(Alu::Cmp, trip, Operand::Imm(0)));
+        let trip = l.trip.as_const().is_none().then(|| self.size(&l.trip));
+        let when = l.when.map(|when| self.integer(when));
+        for unless in trip.into_iter().chain(when) {
+            self.push(Inst::Alu(Alu::Cmp, unless, Operand::Imm(0)));
             self.push(Inst::Jump(If::Zero, after));
         }
-        self.push_loop(body);
-        if l.trip.as_const().is_none() {
+        self.push_body(body, once);
+        if l.known_trip().is_none() {
             self.push(Inst::At(after, false));
         }
         let results = carried.into_iter();

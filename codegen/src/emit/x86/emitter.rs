@@ -305,6 +305,14 @@ impl<'a> Emitter<'a> {
     }
 
     /// Part `part` of a vector, or a scalar.
+    /// An i32 scalar in a register of numbers.
+    pub(super) fn integer(&mut self, value: Value) -> Reg {
+        let x = self.part(value, 0);
+        let dst = self.registers.add(Kind::Int);
+        self.push(Inst::IntOfLane(dst, Rm::Reg(x)));
+        dst
+    }
+
     pub(super) fn part(&mut self, value: Value, part: usize) -> Reg {
         match self.repr(value) {
             Repr::Scalar(reg) | Repr::Index(reg) => *reg,
@@ -357,9 +365,14 @@ impl<'a> Emitter<'a> {
         scope.nodes
     }
 
-    pub(super) fn push_loop(&mut self, body: Vec<Node>) {
+    /// The body of a loop, or what is run once at most.
+    pub(super) fn push_body(&mut self, body: Vec<Node>, once: bool) {
         let innermost = self.scopes.len() - 1;
-        self.scopes[innermost].nodes.push(Node::Loop(body));
+        let nodes = &mut self.scopes[innermost].nodes;
+        match once {
+            true => nodes.extend(body),
+            false => nodes.push(Node::Loop(body)),
+        }
     }
 
     /// All code: what is computed once, and then the body.

@@ -26,7 +26,7 @@ fn block(statements: &mut Block) {
 }
 
 fn copies(l: &Loop) -> u32 {
-    let Some(trip) = l.trip.as_const() else {
+    let Some(trip) = l.known_trip() else {
         return 1;
     };
     let most = (STATEMENTS / l.body.len().max(1) as u64).min(COPIES);

@@ -39,10 +39,8 @@ impl Uses {
                 Stmt::Store { value, .. } => self.other(*value),
                 Stmt::Prefetch(..) => {}
                 Stmt::For(l) => {
-                    for c in &l.carried {
-                        self.other(c.init);
-                        self.other(c.next);
-                    }
+                    l.for_each_entering(|v| self.other(v));
+                    l.carried.iter().for_each(|c| self.other(c.next));
                     self.block(&l.body);
                 }
             }

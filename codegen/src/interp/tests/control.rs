@@ -37,6 +37,28 @@ fn carried_values_start_at_their_inits_and_end_at_their_last_nexts() {
 }
 
 #[test]
+fn a_loop_whose_condition_is_0_leaves_what_it_carries() {
+    let counted = |n, condition| {
+        loop_of::<2>(n, |b, dim| {
+            let (zero, condition) = (b.i32(0), b.i32(condition));
+            let repeated = b.repeat((dim, Some(condition)), 1, &[zero], |b, _, carried| {
+                let one = b.i32(1);
+                vec![b.add(carried[0], one)]
+            });
+            let once = b.when(condition, &repeated, |b, carried| {
+                let hundred = b.i32(100);
+                vec![b.add(carried[0], hundred)]
+            });
+            vec![repeated[0], once[0]]
+        })
+    };
+    assert_eq!(counted(3, 0), [0, 0]);
+    assert_eq!(counted(0, -1), [0, 100]);
+    assert_eq!(counted(1, 1), [1, 101]);
+    assert_eq!(counted(3, i32::MIN), [3, 103]);
+}
+
+#[test]
 fn carried_values_advance_all_at_once() {
     let rotate = |n| {
         loop_of::<3>(n, |b, dim| {

@@ -206,6 +206,10 @@ impl<'a> Parser<'a> {
         self.cursor.advance();
         self.cursor.symbol("..")?;
         let trip = self.operands().size()?;
+        let mut when = None;
+        if self.cursor.word_if("when") {
+            when = Some(self.cursor.value()?);
+        }
         let mut unroll = 1;
         if self.cursor.word_if("unroll") {
             unroll = self.cursor.natural("a number of copies")?;
@@ -229,6 +233,7 @@ impl<'a> Parser<'a> {
         Ok(Stmt::For(Loop {
             counter,
             trip,
+            when,
             unroll,
             carried: carried.collect(),
             body,

@@ -179,6 +179,9 @@ fn write_loop_head(f: &mut Formatter<'_>, function: &Function, l: &Loop) -> fmt:
         _ => write!(f, "for {}", Definition(function, l.counter))?,
     }
     write!(f, " in 0..{}", function.shown(&l.trip))?;
+    if let Some(when) = l.when {
+        write!(f, " when {when}")?;
+    }
     if l.unroll != 1 {
         write!(f, " unroll {}", l.unroll)?;
     }

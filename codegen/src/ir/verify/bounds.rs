@@ -19,7 +19,7 @@ pub(super) struct Ranges {
 impl Ranges {
     /// Enters a loop's body.
     pub(super) fn enter(&mut self, l: &Loop) {
-        let greatest = l.trip.as_const().and_then(|trip| trip.checked_sub(1));
+        let greatest = l.known_trip().and_then(|trip| trip.checked_sub(1));
         self.loops.push((l.counter, greatest));
     }
 

@@ -225,6 +225,14 @@ pub enum Fault {
         /// Its type.
         found: Type,
     },
+    /// What decides whether a loop runs is no i32 (11).
+    #[error("the condition {condition} is {found}, expected i32")]
+    ConditionType {
+        /// The condition.
+        condition: Value,
+        /// Its type.
+        found: Type,
+    },
     /// A carried value changes its type (11).
     #[error("the {role} {value} is {found}, expected {expected} as the loop's parameter")]
     CarriedType {

@@ -22,7 +22,7 @@
 //! 9. **Lanes** are given only for vectors.
 //! 10. **Access.** Loads read `in` and `inout` buffers, stores write `out` and `inout` ones.
 //!     A prefetch may name any.
-//! 11. **Loops.** The counter is an index; a carried value's initial value, parameter, next
+//! 11. **Loops.** The counter is an index, a condition an i32 scalar; a carried value's initial value, parameter, next
 //!     value and result have one type; the body is wanted at least once (`unroll`).
 //! 12. **Bounds,** as far as constants decide them: in loops that surely run, no address with
 //!     constant sizes leaves a buffer of constant length, and no counter that is read as an
@@ -200,6 +200,9 @@ impl<'a> Verifier<'a> {
     fn for_loop(&mut self, stmt: &'a Stmt, l: &'a Loop) {
         self.size(&l.trip);
         self.require(l.unroll > 0, || Fault::NoCopies);
+        if let Some(condition) = l.when {
+            self.condition(condition);
+        }
         for c in &l.carried {
             self.carried("initial value", c.param, c.init);
         }
@@ -225,6 +228,15 @@ impl<'a> Verifier<'a> {
         for c in &l.carried {
             self.define(c.result);
             self.same_type("result", c.param, c.result);
+        }
+    }
+
+    /// A use of what decides whether a loop runs.
+    fn condition(&mut self, condition: Value) {
+        if let Some(found) = self.used(condition)
+            && found != Type::I32
+        {
+            self.report(Fault::ConditionType { condition, found });
         }
     }
 

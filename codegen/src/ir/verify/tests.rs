@@ -418,6 +418,19 @@ fn counters_are_indices_and_bodies_are_wanted() {
 }
 
 #[test]
+fn conditions_are_numbers_that_are_there() {
+    let (condition, found) = (Value(0), Type::F32);
+    assert_fault(
+        "for %5 in 0..n when %0 {}",
+        Fault::ConditionType { condition, found },
+    );
+    assert_eq!(
+        faults("%5: i32 = const.i32 0 for %6 in 0..n when %5 {}"),
+        []
+    );
+}
+
+#[test]
 fn all_violations_are_reported_with_their_places() {
     let body = "for %5 in 0..n { %6: i32 = shl %1, 40 store a[0] = %6 } %7: f32 = add %6, %6";
     let function = parse(&format!("{HEADER}{VALUES}{body}\n}}")).expect("valid");

@@ -117,8 +117,11 @@ impl Folder<'_> {
     }
 
     fn for_loop(&mut self, mut l: Loop) -> Loop {
-        for c in &mut l.carried {
-            c.init = self.aliases.get(c.init);
+        l.map_entering(|v| self.aliases.get(v));
+        match l.when.and_then(|when| self.uniform(when)) {
+            Some(0) => l.trip = Size::ZERO,
+            Some(_) => l.when = None,
+            None => {}
         }
         l.carried.retain(|c| {
             let stays = c.next == c.param || self.aliases.get(c.next) == c.init;

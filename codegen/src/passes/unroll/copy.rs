@@ -132,6 +132,7 @@ impl Copier<'_> {
         Loop {
             counter,
             trip: l.trip.clone(),
+            when: l.when.map(|when| self.get(when)),
             unroll: l.unroll,
             carried,
             body,

@@ -4,6 +4,7 @@
 //! for `unroll` copies of its body:
 //!
 //! - no iteration: the loop goes, its results are the initial values;
+//! - where a number decides whether it runs: it stays as it is;
 //! - one iteration: the body takes its place, whether or not it asks;
 //! - a constant trip count of at most `unroll`, and at most [`STATEMENTS`] statements in all:
 //!   straight code;
@@ -54,9 +55,7 @@ impl Unroll<'_> {
         for stmt in block {
             match stmt {
                 Stmt::For(mut l) => {
-                    for c in &mut l.carried {
-                        c.init = self.aliases.get(c.init);
-                    }
+                    l.map_entering(|v| self.aliases.get(v));
                     l.body = self.block(l.body);
                     for c in &mut l.carried {
                         c.next = self.aliases.get(c.next);
@@ -75,9 +74,9 @@ impl Unroll<'_> {
         let copies = u64::from(l.unroll).min(STATEMENTS / size).max(1);
         l.unroll = 1;
         let carried: Vec<Value> = l.carried.iter().map(|c| c.init).collect();
-        let ends = match l.trip.as_const() {
+        let ends = match l.known_trip() {
             Some(0) => carried,
-            _ if uses.escapes => return out.push(Stmt::For(l)),
+            _ if uses.escapes || l.when.is_some() => return out.push(Stmt::For(l)),
             Some(trip) if trip <= copies => {
                 let number = uses.number.then(|| self.number(0, out));
                 let state = State { carried, number };
@@ -167,6 +166,7 @@ impl Unroll<'_> {
         out.push(Stmt::For(Loop {
             counter,
             trip,
+            when: None,
             unroll: 1,
             carried,
             body,

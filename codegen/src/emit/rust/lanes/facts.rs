@@ -131,10 +131,8 @@ pub(super) fn each_use(block: &Block, f: &mut impl FnMut(Value)) {
             }
             Stmt::Prefetch(_, address) => address.terms.iter().for_each(|(index, _)| f(*index)),
             Stmt::For(l) => {
-                for c in &l.carried {
-                    f(c.init);
-                    f(c.next);
-                }
+                l.for_each_entering(&mut *f);
+                l.carried.iter().for_each(|c| f(c.next));
                 each_use(&l.body, f);
             }
         }
