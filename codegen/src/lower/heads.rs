@@ -1,8 +1,8 @@
 //! What is done to each head of a row alone: norms and rotations, where the head lies; and the order of heads.
 
-use super::root::Squares;
+use super::root::MeanSquare;
 use super::{Lowering, strided};
-use crate::ir::{Address, Builder, Compare, Size, UnaryOp, Value};
+use crate::ir::{Address, Builder, Compare, Lanes, Size, UnaryOp, Value};
 use crate::op::{Bound, BufferDef, Content, Def, Dim, Dims, Parts, dim, in_out, input, output};
 
 /// Elements from a row's start to the next one's.
@@ -87,14 +87,14 @@ fn lower_l2(l: &mut Lowering<'_>) {
     let count = l.b.size_f32(&width);
     let side = l.b.unary(UnaryOp::Sqrt, count);
     each_head(l, |b, _, head| {
-        let (zeros, one) = (b.splat_f32(0.0), b.f32(1.0));
-        let sums = b.for_each_vector(&width, &[zeros; 2], |b, at, lanes, sums| {
-            let value = b.load_vector(x, head.clone().plus(&at), lanes);
-            Squares::carried(sums).add(b, value).to_vec()
-        });
+        let one = b.f32(1.0);
+        let load = |b: &mut Builder, at: &Address, lanes: &Lanes| {
+            b.load_vector(x, head.clone().plus(at), lanes.clone())
+        };
+        let square = MeanSquare::of_row(b, (&width, count), &load);
         let zero = b.f32(0.0);
         // The length may be beyond f32 where the root of the mean is not.
-        let root = Squares::carried(&sums).mean(b, count).root(b, zero);
+        let root = square.root(b, zero);
         let length = b.mul(root, side);
         let is_short = b.compare(Compare::Lt, length, eps);
         let divisor = b.select(is_short, eps, root);
@@ -118,12 +118,12 @@ fn lower_rms(l: &mut Lowering<'_>) {
     let gamma = l.buffer("gamma");
     let count = l.b.size_f32(&width);
     each_head(l, |b, _, head| {
-        let (zeros, one) = (b.splat_f32(0.0), b.f32(1.0));
-        let sums = b.for_each_vector(&width, &[zeros; 2], |b, at, lanes, sums| {
-            let value = b.load_vector(x, head.clone().plus(&at), lanes);
-            Squares::carried(sums).add(b, value).to_vec()
-        });
-        let root = Squares::carried(&sums).mean(b, count).root(b, eps);
+        let one = b.f32(1.0);
+        let load = |b: &mut Builder, at: &Address, lanes: &Lanes| {
+            b.load_vector(x, head.clone().plus(at), lanes.clone())
+        };
+        let square = MeanSquare::of_row(b, (&width, count), &load);
+        let root = square.root(b, eps);
         let inverse = b.div(one, root);
         let inverse = b.splat(inverse);
         b.for_each_vector(&width, &[], |b, at, lanes, _| {

@@ -1,7 +1,7 @@
 //! Layer and root mean square normalisation of each row, with 16 partial sums and the fixed tree.
 
 use super::Lowering;
-use super::root::{MeanSquare, Squares};
+use super::root::{MeanSquare, add_squares};
 use crate::ir::{Address, Builder, Compare, Lanes, ReduceOp, Value};
 use crate::op::{BufferDef, Callers, Content, Def, Dims, Parts, dim, input, output};
 use atome_spec::numerics::THIN;
@@ -60,15 +60,17 @@ fn lower(l: &mut Lowering<'_>) {
         let sum = b.reduce(ReduceOp::Add, sums[0]);
         let mean = b.div(sum, count);
         let centre = b.splat(mean);
-        let sums = b.for_each_vector(&width, &[zero; 3], |b, at, lanes, sums| {
-            let value = load(b, &at, &lanes);
+        let centred = |b: &mut Builder, at: &Address, lanes: &Lanes| {
+            let value = load(b, at, lanes);
             let centred = b.sub(value, centre);
-            let centred = b.keep(centred, &lanes);
-            let [squares, less] = Squares::carried(sums).add(b, centred);
-            vec![squares, less, b.add(sums[Squares::COUNT], centred)]
+            b.keep(centred, lanes)
+        };
+        let sums = b.for_each_vector(&width, &[zero; 2], |b, at, lanes, sums| {
+            let centred = centred(b, &at, &lanes);
+            vec![add_squares(b, sums[0], centred), b.add(sums[1], centred)]
         });
-        let square = Squares::carried(&sums).mean(b, count);
-        let rest = b.reduce(ReduceOp::Add, sums[Squares::COUNT]);
+        let square = MeanSquare::of_sums(b, sums[0], (&width, count), &centred);
+        let rest = b.reduce(ReduceOp::Add, sums[1]);
         let rest = b.div(rest, count);
         let (variance, rest) = correct(b, square, mean, rest, eps);
         let deviation = variance.root(b, eps);
@@ -123,12 +125,7 @@ fn lower_rms(l: &mut Lowering<'_>) {
         let load = |b: &mut Builder, at: &Address, lanes: &Lanes| {
             b.load_vector(x, at.clone().step(row, width.clone()), lanes.clone())
         };
-        let zero = b.splat_f32(0.0);
-        let sums = b.for_each_vector(&width, &[zero; 2], |b, at, lanes, sums| {
-            let value = load(b, &at, &lanes);
-            Squares::carried(sums).add(b, value).to_vec()
-        });
-        let root = Squares::carried(&sums).mean(b, count).root(b, eps);
+        let root = MeanSquare::of_row(b, (&width, count), &load).root(b, eps);
         let inverse = b.div(one, root);
         let inverse = b.splat(inverse);
         b.for_each_vector(&width, &[], |b, at, lanes, _| {

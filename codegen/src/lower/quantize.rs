@@ -9,7 +9,7 @@ use atome_spec::{LANES, numerics};
 
 const LANES_U64: u64 = LANES as u64;
 /// Elements that become one vector of bytes.
-const BLOCK: u64 = 4 * LANES_U64;
+pub(super) const BLOCK: u64 = 4 * LANES_U64;
 
 pub(super) const QUANTIZE: Def = Def {
     numerics: "`m` is the greatest magnitude of a row, NaN left out; `range = (m + 1e-5) + sum(x - x)`, \
@@ -62,12 +62,14 @@ fn lower(l: &mut Lowering<'_>) {
         let step = b.div(range, top);
         let factor = b.splat(factor);
         let rounding = Rounding::new(b);
-        out.write(b, row, step, &mut |b, at, lanes| {
-            let x = b.load_vector(x, at.step(row, width.clone()), lanes);
-            let scaled = b.mul(x, factor);
-            let (number, _) = rounding.to_byte(b, scaled);
-            let is_number = b.compare(Compare::Eq, scaled, scaled);
-            b.and(is_number, number)
+        out.write(b, row, step, &mut |b, columns| {
+            columns.vectors().map(|(at, lanes)| {
+                let x = b.load_vector(x, at.step(row, width.clone()), lanes);
+                let scaled = b.mul(x, factor);
+                let (number, _) = rounding.to_byte(b, scaled);
+                let is_number = b.compare(Compare::Eq, scaled, scaled);
+                b.and(is_number, number)
+            })
         });
         vec![]
     });
@@ -114,54 +116,78 @@ impl Rows {
         }
     }
 
-    /// Writes a row. `numbers` gives the i32 numbers of the lanes from a column on; lanes beyond the row are 0.
+    /// Writes a row. `numbers` gives the i32 numbers of some columns; lanes beyond the row are 0.
     pub(super) fn write(&self, b: &mut Builder, row: Value, scale: Value, numbers: Numbers<'_>) {
         let at = Address::of(&[(row, Size::ONE)]);
         b.store(self.q_scale, at.clone(), scale, Lanes::All);
         let zero = b.splat_i32(0);
         let full = self.width.clone().div(BLOCK);
         let sums = b.for_loop(full.clone(), &[zero], |b, block, sums| {
-            let from = Address::of(&[(block, BLOCK.into())]);
             let to = Address::of(&[(block, LANES_U64.into())]).step(row, self.row_words.clone());
-            let lanes = [(); 4].map(|()| Lanes::All);
-            vec![self.block(b, (from, to), lanes, Lanes::All, sums[0], numbers)]
+            let columns = Columns {
+                first: Address::of(&[(block, BLOCK.into())]),
+                rest: None,
+            };
+            vec![self.block(b, &columns, (to, Lanes::All), sums[0], numbers)]
         });
         let rest = self.width.clone().rem(BLOCK);
         let sums = b.for_loop(any(rest.clone(), BLOCK), &sums, |b, _, sums| {
-            let from = Address::at(full.clone() * BLOCK);
-            let to = Address::of(&[(row, self.row_words.clone())]).offset(full * LANES_U64);
-            let lanes = [0, 1, 2, 3].map(|i| Lanes::First(rest.clone().sub(LANES_U64 * i)));
+            let to = Address::of(&[(row, self.row_words.clone())]).offset(full.clone() * LANES_U64);
             let words = rest.clone().div_ceil(LANES_U64) * (LANES_U64 / 4);
-            vec![self.block(b, (from, to), lanes, Lanes::First(words), sums[0], numbers)]
+            let columns = Columns {
+                first: Address::at(full * BLOCK),
+                rest: Some(rest),
+            };
+            vec![self.block(b, &columns, (to, Lanes::First(words)), sums[0], numbers)]
         });
         let sum = b.reduce(ReduceOp::Add, sums[0]);
         b.store(self.q_sum, at, sum, Lanes::All);
     }
 
-    /// Up to 64 elements; `words` names the words that are written.
+    /// Up to 64 columns, and the words that they become; gives the sum with their numbers.
     fn block(
         &self,
         b: &mut Builder,
-        (mut from, to): (Address, Address),
-        lanes: [Lanes; 4],
-        words: Lanes,
-        mut sum: Value,
+        columns: &Columns,
+        (to, words): (Address, Lanes),
+        sum: Value,
         numbers: Numbers<'_>,
     ) -> Value {
-        let parts = lanes.map(|lanes| {
-            let part = numbers(b, from.clone(), lanes);
-            from = from.clone().offset(LANES_U64);
-            sum = b.add(sum, part);
-            part
-        });
+        let parts = numbers(b, columns);
+        let sum = parts.iter().fold(sum, |sum, part| b.add(sum, *part));
         let bytes = b.narrow(parts);
         b.store(self.q, to, bytes, words);
         sum
     }
 }
 
-/// Gives the numbers of some columns of a row.
-pub(super) type Numbers<'a> = &'a mut dyn FnMut(&mut Builder, Address, Lanes) -> Value;
+/// Gives the numbers of some columns of a row, sixteen a vector.
+pub(super) type Numbers<'a> = &'a mut dyn FnMut(&mut Builder, &Columns) -> [Value; 4];
+
+/// Up to 64 columns of a row.
+pub(super) struct Columns {
+    pub(super) first: Address,
+    /// How many there are, if fewer than 64.
+    rest: Option<Size>,
+}
+
+impl Columns {
+    /// All 64 are there.
+    pub(super) fn are_all(&self) -> bool {
+        self.rest.is_none()
+    }
+
+    /// The first column of each vector, and its lanes.
+    pub(super) fn vectors(&self) -> [(Address, Lanes); 4] {
+        [0, 1, 2, 3].map(|i| {
+            let lanes = match &self.rest {
+                None => Lanes::All,
+                Some(rest) => Lanes::First(rest.clone().sub(LANES_U64 * i)),
+            };
+            (self.first.clone().offset(LANES_U64 * i), lanes)
+        })
+    }
+}
 
 /// Rounds to the nearest integer, ties to even.
 pub(super) struct Rounding {
@@ -185,7 +211,12 @@ impl Rounding {
     pub(super) fn to_byte(&self, b: &mut Builder, x: Value) -> (Value, Value) {
         let limited = b.binary(BinaryOp::Min, x, self.high);
         let limited = b.binary(BinaryOp::Max, limited, self.low);
-        let rounded = b.add(limited, self.round);
+        self.to_nearest(b, limited)
+    }
+
+    /// `x`, which is within the range of bytes, rounded, as an i32 and as an f32. Any number for what is beyond it.
+    pub(super) fn to_nearest(&self, b: &mut Builder, x: Value) -> (Value, Value) {
+        let rounded = b.add(x, self.round);
         let bits = b.unary(UnaryOp::ToBits, rounded);
         let number = b.binary(BinaryOp::Sub, bits, self.round_bits);
         (number, b.sub(rounded, self.round))

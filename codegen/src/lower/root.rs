@@ -1,43 +1,17 @@
-//! Mean squares and their roots. Squares of numbers above 2^63 are infinite, so a second sum takes
-//! the same numbers times 2^-80, and counts where the first is above 2^120. Scaling by a power
-//! of two is exact, so it does not show in the result.
+//! Mean squares and their roots. Squares of numbers above 2^63 are infinite, so where a sum is above 2^120 a second one takes
+//! the same numbers times 2^-80. Scaling by a power of two is exact, so it does not show in the result.
 
 use super::quantize::not_a_number;
-use crate::ir::{BinaryOp, Builder, Compare, ReduceOp, UnaryOp, Value};
+use crate::ir::{Address, BinaryOp, Builder, Compare, Lanes, ReduceOp, Size, UnaryOp, Value};
 use atome_spec::numerics::{LEAST, SQUARES_DOWN, SQUARES_LIMIT, SQUARES_UP};
 
-/// Sixteen partial sums of the squares, and of the smaller ones.
-pub(super) struct Squares([Value; 2]);
+/// Gives the terms of some columns of a row.
+pub(super) type Terms<'t> = &'t dyn Fn(&mut Builder, &Address, &Lanes) -> Value;
 
-impl Squares {
-    /// How many values a loop carries for them.
-    pub(super) const COUNT: usize = 2;
-
-    pub(super) fn carried(sums: &[Value]) -> Squares {
-        Squares([sums[0], sums[1]])
-    }
-
-    /// The sums after sixteen more terms.
-    pub(super) fn add(self, b: &mut Builder, term: Value) -> [Value; 2] {
-        let square = b.mul(term, term);
-        let down = b.splat_f32(SQUARES_DOWN);
-        let less = b.mul(term, down);
-        let less = b.mul(less, less);
-        [b.add(self.0[0], square), b.add(self.0[1], less)]
-    }
-
-    /// The mean over `count` terms.
-    pub(super) fn mean(self, b: &mut Builder, count: Value) -> MeanSquare {
-        let [sum, less] = self.0.map(|sums| b.reduce(ReduceOp::Add, sums));
-        let limit = b.f32(SQUARES_LIMIT);
-        // Not where it is NaN either.
-        let fits = b.compare(Compare::Le, sum, limit);
-        let sum = b.select(fits, sum, less);
-        MeanSquare {
-            value: b.div(sum, count),
-            fits,
-        }
-    }
+/// Sixteen partial sums of squares after sixteen more terms.
+pub(super) fn add_squares(b: &mut Builder, sums: Value, terms: Value) -> Value {
+    let squares = b.mul(terms, terms);
+    b.add(sums, squares)
 }
 
 /// A mean of squares, or 2^-160 of it.
@@ -48,6 +22,48 @@ pub(super) struct MeanSquare {
 }
 
 impl MeanSquare {
+    /// That of a row's terms, `width` of them; `count` is their number.
+    pub(super) fn of_row(
+        b: &mut Builder,
+        (width, count): (&Size, Value),
+        terms: Terms<'_>,
+    ) -> MeanSquare {
+        let zeros = b.splat_f32(0.0);
+        let sums = b.for_each_vector(width, &[zeros], |b, at, lanes, sums| {
+            let terms = terms(b, &at, &lanes);
+            vec![add_squares(b, sums[0], terms)]
+        });
+        MeanSquare::of_sums(b, sums[0], (width, count), terms)
+    }
+
+    /// That of a row's terms whose squares were added up.
+    pub(super) fn of_sums(
+        b: &mut Builder,
+        sums: Value,
+        (width, count): (&Size, Value),
+        terms: Terms<'_>,
+    ) -> MeanSquare {
+        let sum = b.reduce(ReduceOp::Add, sums);
+        let limit = b.f32(SQUARES_LIMIT);
+        // Not where it is NaN either.
+        let fits = b.compare(Compare::Le, sum, limit);
+        let one = b.i32(1);
+        let exceeds = b.add(fits, one);
+        let sums = b.when(exceeds, &[sum], |b, _| {
+            let (zeros, down) = (b.splat_f32(0.0), b.splat_f32(SQUARES_DOWN));
+            let less = b.for_each_vector(width, &[zeros], |b, at, lanes, sums| {
+                let terms = terms(b, &at, &lanes);
+                let less = b.mul(terms, down);
+                vec![add_squares(b, sums[0], less)]
+            });
+            vec![b.reduce(ReduceOp::Add, less[0])]
+        });
+        MeanSquare {
+            value: b.div(sums[0], count),
+            fits,
+        }
+    }
+
     /// `eps`, as far as it counts beside the mean.
     pub(super) fn eps(self, b: &mut Builder, eps: Value) -> Value {
         let least = b.f32(LEAST);

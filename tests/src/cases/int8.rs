@@ -100,6 +100,7 @@ fn normalised(op: Op, round: Rounds) -> Vec<Case> {
     let x: Vec<f32> = (0..40).map(near).collect();
     let gamma: Vec<f32> = (0..40).map(|i| near(i + 1) / (1 + i / 8) as f32).collect();
     cases.push(case(rounds, &x, &gamma, 1).values("near each other"));
+    cases.extend(near_halves(rounds));
     for width in [17, 70] {
         for values in [Values::Plain, Values::Extreme, Values::Edges] {
             let (x, gamma) = (series.rows(width), series.floats(values, width));
@@ -110,8 +111,56 @@ fn normalised(op: Op, round: Rounds) -> Vec<Case> {
     cases
 }
 
-fn case((op, round): (Op, Rounds), x: &[f32], gamma: &[f32], rows: usize) -> Case {
-    let (width, eps) = (gamma.len(), 1e-6);
+/// Numbers a few units from the middle of two bytes in some blocks of columns, and none in others, from magnitudes so small to ones
+/// so great that what a product lacks is lost.
+fn near_halves(rounds: (Op, Rounds)) -> impl Iterator<Item = Case> {
+    let gamma: Vec<f32> = (0..331).map(|i| 1.0 / (1 + i % 5) as f32).collect();
+    let is_plus = rounds.0 == Op::RmsQuantize;
+    let exponents = [0, -30, -60, -100, -125, 60, 90, 110].into_iter();
+    exponents.map(move |exponent| {
+        let magnitude = 2f32.powi(exponent);
+        // Squares of smaller ones are 0, and nothing is left to divide by.
+        let eps = if [-30, -60].contains(&exponent) {
+            0.0
+        } else {
+            1e-6
+        };
+        let plain = halves(&gamma, 1.0);
+        let squares: f64 = plain.iter().map(|x| f64::from(*x).powi(2)).sum();
+        let root = (squares / plain.len() as f64).sqrt();
+        let x = halves(&gamma, if is_plus { 1.0 + 1e-5 * root } else { 1.0 });
+        let x: Vec<f32> = x.iter().map(|x| x * magnitude).collect();
+        case_with(rounds, (&x, &gamma), eps, 1).values(("near halves", exponent))
+    })
+}
+
+/// Numbers whose products are at most 1, near halves where 127 stands for `range`.
+fn halves(gamma: &[f32], range: f64) -> Vec<f32> {
+    let number = |(i, gamma): (usize, &f32)| {
+        let whole = (i * 37 % 253) as f64 - 126.0;
+        let (more, units) = match i / 64 % 2 {
+            0 => (0.5, (i % 7) as i32 - 3),
+            _ => (0.3, 0),
+        };
+        let x = (whole + more) / 127.0 * range / f64::from(*gamma);
+        f32::from_bits((x as f32).to_bits().wrapping_add_signed(units))
+    };
+    let mut x: Vec<f32> = gamma.iter().enumerate().map(number).collect();
+    x[255] = 1.0 / gamma[255];
+    x
+}
+
+fn case(rounds: (Op, Rounds), x: &[f32], gamma: &[f32], rows: usize) -> Case {
+    case_with(rounds, (x, gamma), 1e-6, rows)
+}
+
+fn case_with(
+    (op, round): (Op, Rounds),
+    (x, gamma): (&[f32], &[f32]),
+    eps: f32,
+    rows: usize,
+) -> Case {
+    let width = gamma.len();
     let (mut q, mut q_scale, mut q_sum) = (vec![0; x.len()], blank(rows), vec![0; rows]);
     round(x, gamma, eps, &mut q, &mut q_scale, &mut q_sum);
     let arguments = vec![
