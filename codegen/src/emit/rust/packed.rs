@@ -2,7 +2,8 @@
 
 use super::isa::Helper;
 use crate::ir::PackedOp;
-use proc_macro2::{Ident, TokenStream};
+use atome_spec::LANES;
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
 /// One vector of sixteen lanes, in plain Rust.
@@ -22,10 +23,11 @@ pub(super) fn portable(op: PackedOp, operands: &[Ident]) -> TokenStream {
 
 /// [`crate::ir::VectorOp::Shuffle16`] of one register, where no instruction does it.
 pub(super) fn shuffle16([low, high]: [&[Ident]; 2], index: &Ident) -> TokenStream {
+    let lanes = Literal::usize_unsuffixed(LANES / low.len());
     quote! {
         // SAFETY: registers of the tiers, and arrays, of as many bytes; every bit pattern is one of each.
         unsafe {
-            ::core::mem::transmute(shuffle16(
+            ::core::mem::transmute(shuffle16::<#lanes>(
                 &::core::mem::transmute([#(#low,)* #(#high),*]),
                 ::core::mem::transmute(#index),
             ))
