@@ -2,10 +2,11 @@
 //!
 //! Those that are used most for their length are served first, each with the register that what it is
 //! moved from or made of has, if that is free. What finds none lives in memory: it is loaded before each
-//! instruction that reads it, or read by the instruction itself, and the rest is tried again.
+//! instruction that reads it, or read by the instruction itself, and the rest is tried again. A constant that
+//! instructions can read in memory counts less: it lies there anyway.
 
 use super::inst::{Inst, Kind, Mem, Reg, Rm, Role, Vector};
-use super::live::{Line, Live, live};
+use super::live::{Line, Live, live, weights};
 use super::op;
 use crate::hash::Map;
 
@@ -72,7 +73,8 @@ pub(super) fn allocate(line: &mut Line, registers: &mut Registers, fixed: &[(Reg
     // What is loaded for one instruction needs a register at once.
     let mut first_short = registers.kinds.len();
     loop {
-        let lives = live(line, registers.kinds.len());
+        let mut lives = live(line, registers.kinds.len());
+        discount(&mut lives, line, registers);
         let hints = hints(line, registers.kinds.len());
         let Assigned { numbers, homeless } = assign(&lives, registers, &hints, fixed, first_short);
         if homeless.is_empty() {
@@ -142,6 +144,35 @@ fn assign(
     Assigned {
         numbers: numbers.into_iter().map(|n| n.unwrap_or(0)).collect(),
         homeless,
+    }
+}
+
+/// What a use counts that an instruction could read in memory as well.
+const IN_PLACE: f32 = 0.25;
+
+/// Counts less what registers that have a home are used for by instructions that could read it there. With AVX-512 there are
+/// registers enough, and loads of 512 bits take two of what starts them.
+fn discount(lives: &mut [Live], line: &Line, registers: &Registers) {
+    if registers.vectors > 16 {
+        return;
+    }
+    for (inst, weight) in line.insts.iter().zip(weights(line)) {
+        let Inst::Vector(v) = inst else { continue };
+        let mut read = |reg: Reg| {
+            if registers.homes.contains_key(&reg) {
+                lives[reg.0 as usize].uses -= (1.0 - IN_PLACE) * weight;
+            }
+        };
+        match (v.a, v.b) {
+            (a, Some(Rm::Reg(b))) if v.takes_memory() && a != Some(b) && v.c != Some(b) => {
+                read(b);
+                // One of the two.
+                if v.op.commutes && !registers.homes.contains_key(&b) {
+                    a.map(read);
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -301,6 +301,14 @@ impl Inst {
         }
     }
 
+    /// Whether what it writes, if it writes a register, is a vector.
+    pub(super) const fn writes_vector(&self) -> bool {
+        matches!(
+            self,
+            Inst::Vector(_) | Inst::LaneOfInt(..) | Inst::FloatOfInt(..)
+        )
+    }
+
     /// Whether it is of no use where nothing reads what it writes.
     pub(super) const fn is_pure(&self) -> bool {
         match self {

@@ -124,7 +124,7 @@ fn read_first(line: &mut Line, registers: usize) -> Vec<Vec<Reg>> {
 }
 
 /// What a use counts at each instruction.
-fn weights(line: &Line) -> Vec<f32> {
+pub(super) fn weights(line: &Line) -> Vec<f32> {
     let mut weights = vec![1.0; line.insts.len()];
     for (first, last) in &line.loops {
         for weight in &mut weights[*first..=*last] {

@@ -77,7 +77,7 @@ use atome_spec::{Isa, Tier};
 use coalesce::{coalesce, is_idle};
 use emitter::Emitter;
 use encode::Code;
-use inst::{Inst, Reg, Role};
+use inst::{Inst, Role};
 use uses::Uses;
 
 /// Bytes that the code's first one is a multiple of in memory.
@@ -157,10 +157,9 @@ fn compile(function: &Function, isa: Isa) -> Result<Compiled, EmitError> {
 /// The registers that the code changes and has to leave as they were.
 fn saved(insts: &[Inst]) -> Vec<u8> {
     let mut changed = [false; 16];
-    for inst in insts {
-        let vector = |reg: &Reg| reg.0 >= 16;
+    for inst in insts.iter().filter(|inst| !inst.writes_vector()) {
         inst.clone().visit(&mut |reg, role| {
-            if role != Role::Read && !vector(reg) {
+            if role != Role::Read {
                 changed[reg.0 as usize] = true;
             }
         });
