@@ -89,7 +89,7 @@ fn kernel(call: &KernelCall, run: Run, kind: BackendKind, pick: Pick<'_>) -> (St
     // What sessions share, and the logits of all rows, are walked call by call.
     let walks = kind == BackendKind::Aot || !matches!(run, Run::Step | Run::Block);
     if let Some(expr) = &call.expr
-        && (walks || ahead_of_time_pays(pick.tier) && Map::pays(expr))
+        && (walks || ahead_of_time_pays(pick.tier, call.op.into()) && Map::pays(expr))
     {
         let name = format!("{}-{}", call.spec().name(), pick.tier.baseline());
         return (name, BackendKind::Aot);

@@ -3,7 +3,7 @@
 use crate::plan::KernelCall;
 use crate::tune::{Choice, Product, Tuned};
 use atome_kernels::{Kernel, find};
-use atome_spec::Tier;
+use atome_spec::{Kind, Tier};
 #[cfg(feature = "jit")]
 use {crate::jit::calls_ahead_of_time, atome_codegen::Schedule};
 
@@ -14,15 +14,15 @@ pub(crate) struct Pick<'t> {
     pub(crate) tuned: Option<&'t Tuned>,
 }
 
-/// Whether kernels compiled ahead of time are faster than code made now, where their vectors are wider.
+/// Whether the kernel of a kind that was compiled ahead of time is at least as fast as code made now.
 #[cfg(feature = "jit")]
-pub(crate) fn ahead_of_time_pays(tier: Tier) -> bool {
-    calls_ahead_of_time(tier)
+pub(crate) fn ahead_of_time_pays(tier: Tier, kind: Kind) -> bool {
+    calls_ahead_of_time(tier, kind)
 }
 
 /// Nothing else is made.
 #[cfg(not(feature = "jit"))]
-pub(crate) fn ahead_of_time_pays(_: Tier) -> bool {
+pub(crate) fn ahead_of_time_pays(_: Tier, _: Kind) -> bool {
     true
 }
 
@@ -55,7 +55,7 @@ impl Pick<'_> {
         let pays = match self.choice(call) {
             Some(Choice::Ahead(_)) => true,
             Some(Choice::Made(_)) => false,
-            _ => calls_ahead_of_time(self.tier),
+            _ => calls_ahead_of_time(self.tier, call.open_spec().kind()),
         };
         pays.then(|| self.kernel(call)).flatten()
     }

@@ -1,11 +1,13 @@
-use super::{Body, Code, FuncId, JitError, Maker};
+use super::{Body, Code, JitError, Maker};
 use atome_codegen::ir::Function;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Type, Value, types};
 
 /// One function in a module of its own, called with any number of arguments.
 pub struct Compiled {
-    code: Code,
-    entry: FuncId,
+    /// Integers and scalars, as many as there are.
+    call: unsafe extern "C" fn(*const u64, *const f32),
+    /// What has the machine code.
+    _code: Code,
     integers: usize,
     floats: usize,
 }
@@ -31,9 +33,16 @@ impl Compiled {
             body.call(kernel, &args);
             body.builder.ins().return_(&[]);
         })?;
+        let code = builder.finish()?;
+        // SAFETY: `entry` was compiled with this signature, and is in the code that is kept beside its address.
+        let call = unsafe {
+            std::mem::transmute::<*const u8, unsafe extern "C" fn(*const u64, *const f32)>(
+                code.entry(entry),
+            )
+        };
         Ok(Compiled {
-            code: builder.finish()?,
-            entry,
+            call,
+            _code: code,
             integers,
             floats,
         })
@@ -67,11 +76,8 @@ impl Compiled {
             (integers.len(), scalars.len()),
             (self.integers, self.floats)
         );
-        // SAFETY: `entry` was compiled with this signature, and `self.code` keeps it.
-        let call: unsafe extern "C" fn(*const u64, *const f32) =
-            unsafe { std::mem::transmute(self.code.entry(self.entry)) };
         // SAFETY: there are as many arguments as the code reads; the caller vouches for them.
-        unsafe { call(integers.as_ptr(), scalars.as_ptr()) };
+        unsafe { (self.call)(integers.as_ptr(), scalars.as_ptr()) };
     }
 }
 

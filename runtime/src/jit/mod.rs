@@ -29,7 +29,7 @@ mod memory;
 mod tests;
 
 use atome_codegen::emit::clif;
-use atome_spec::{Target, Tier};
+use atome_spec::{Activation, Isa, Kind, Op, Packing, Target, Tier};
 
 pub use body::Body;
 pub use builder::CodeBuilder;
@@ -48,8 +48,22 @@ pub fn check() -> Result<(), JitError> {
     memory::probe().map_err(|cause| JitError::NoExecutableMemory { cause })
 }
 
-/// Whether a compiled plan calls ahead-of-time kernels where there are some: on tiers whose vectors are
-/// wider than those of code made here.
-pub fn calls_ahead_of_time(tier: Tier) -> bool {
-    tier.vector_bits() > Maker::of(tier).vector_bits()
+/// Whether a compiled plan calls the ahead-of-time kernel of a kind where there is one: on tiers whose vectors are wider
+/// than those of code made here, and where code made here was measured to gain nothing.
+pub fn calls_ahead_of_time(tier: Tier, kind: Kind) -> bool {
+    let maker = Maker::of(tier);
+    tier.vector_bits() > maker.vector_bits() || gains_nothing(kind, maker.isa())
+}
+
+/// Products of int8 that are as fast or faster by kernels of any shape: of several tokens, which take most of their time in loops
+/// whose length is known anyway, and of base 3 where a trit is looked up in registers, of which there are too few.
+fn gains_nothing(kind: Kind, isa: Isa) -> bool {
+    if (kind.activation, kind.method) != (Activation::I8, None) {
+        return false;
+    }
+    match kind.op {
+        Op::Gemm | Op::GroupGemm => true,
+        Op::Gemv | Op::GroupGemv => kind.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi,
+        _ => false,
+    }
 }

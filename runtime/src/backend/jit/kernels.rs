@@ -220,7 +220,7 @@ impl<'p> Kernels<'p> {
         let Some(expr) = call
             .expr
             .as_ref()
-            .filter(|expr| calls_ahead_of_time(self.pick.tier) && Map::pays(expr))
+            .filter(|expr| calls_ahead_of_time(self.pick.tier, call.op.into()) && Map::pays(expr))
         else {
             return Ok(None);
         };
@@ -293,10 +293,7 @@ const MAP_PARAMS: [Type; 4] = [I64; 4];
 
 /// The kernels compiled ahead of time that code may call.
 fn microkernels(pick: Pick<'_>) -> Vec<&'static Kernel> {
-    let mut kernels = Vec::new();
-    if calls_ahead_of_time(pick.tier) {
-        kernels.extend(atome_kernels::kernels(pick.tier));
-    }
+    let mut kernels: Vec<&Kernel> = atome_kernels::kernels(pick.tier).iter().collect();
     kernels.extend(pick.tuned.into_iter().flat_map(|tuned| tuned.kernels()));
     kernels
 }
