@@ -9,10 +9,12 @@
 use atome_codegen::emit::{clif, rust};
 use atome_codegen::ir::Function;
 use atome_codegen::testing::{Inputs, random_function, random_inputs};
-use atome_codegen::{lower, passes, schedule};
+use atome_codegen::{KernelSpec, lower, passes, schedule};
 use atome_spec::{Isa, Op, Target};
 use atome_tests::cases::{self, Binding, Case, Memory};
 use atome_tests::edges;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
@@ -28,6 +30,8 @@ const RANDOM_FUNCTIONS: u64 = 60;
 #[derive(Default)]
 struct Program {
     functions: Vec<Function>,
+    /// Their numbers, without their names.
+    numbers: HashMap<Function, usize>,
 }
 
 /// A call of a function on a memory.
@@ -44,16 +48,11 @@ impl Program {
     fn add(&mut self, mut function: Function) -> usize {
         // Two specifications may share a name; symbols are numbered instead.
         function.name.clear();
-        let known = |f: &Function| {
-            Function {
-                name: String::new(),
-                ..f.clone()
-            } == function
-        };
-        if let Some(at) = self.functions.iter().position(known) {
-            return at;
-        }
         let number = self.functions.len();
+        match self.numbers.entry(function.clone()) {
+            Entry::Occupied(known) => return *known.get(),
+            Entry::Vacant(new) => new.insert(number),
+        };
         function.name = format!("kernel_{number}");
         self.functions.push(function);
         number
@@ -331,20 +330,24 @@ fn cases_agree(
     made_by: impl Fn(Isa, &Program) -> Vec<u8>,
 ) {
     let mut program = Program::default();
+    let mut of_specs: BTreeMap<KernelSpec, usize> = BTreeMap::new();
     let (mut calls, mut made): (Vec<Call>, Vec<(Case, Memory)>) = Default::default();
     for case in ops.iter().flat_map(|op| cases::of(*op)).filter(chosen) {
         for &binding in bindings {
             let spec = case.bound(binding);
-            let function = optimised(lower::lower(&spec, &schedule::select_narrow(&spec, isa)));
+            let number = *of_specs.entry(spec).or_insert_with_key(|spec| {
+                let schedule = schedule::select_narrow(spec, isa);
+                program.add(optimised(lower::lower(spec, &schedule)))
+            });
             let mut memory = Memory::new(&case);
-            let dims = case.open_dims(&function);
+            let dims = case.open_dims(&program.functions[number]);
             let (bytes, buffers) = memory.bytes_mut();
             calls.push(Call {
                 memory: bytes.to_vec(),
                 buffers: buffers.to_vec(),
                 dims,
                 scalars: case.scalars.clone(),
-                function: program.add(function),
+                function: number,
             });
             made.push((case.clone(), memory));
         }
