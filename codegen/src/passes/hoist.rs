@@ -1,7 +1,8 @@
 //! Invariant computations leave loops.
 //!
 //! Preconditions: the function is verified. An instruction moves to the outermost block in
-//! which its operands are defined, just before the loop that it leaves:
+//! which its operands are defined, just before the loop that it leaves, but not out of one that a
+//! condition decides about, since it is seldom wanted:
 //!
 //! - arithmetic, whether or not the loop ever runs: it cannot fail;
 //! - index conversions only out of loops that surely run (constant trip count, at least 1),
@@ -23,7 +24,7 @@ pub fn run(function: &mut Function) {
         depths: vec![0; function.types.len()],
         levels: Vec::new(),
     };
-    let body = pass.block(body, true);
+    let body = pass.block(body, Enters::Surely);
     function.body = body;
 }
 
@@ -37,17 +38,26 @@ struct Hoist<'a> {
 
 struct Level {
     out: Block,
-    /// Whether the loop of this block surely runs.
-    runs: bool,
+    enters: Enters,
     /// Loads that have left the loop of this block.
     loads: u32,
 }
 
+/// Whether the loop of a block runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Enters {
+    Surely,
+    /// As dimensions are.
+    Perhaps,
+    /// If a number is not 0.
+    OnCondition,
+}
+
 impl Hoist<'_> {
-    fn block(&mut self, block: Block, runs: bool) -> Block {
+    fn block(&mut self, block: Block, enters: Enters) -> Block {
         self.levels.push(Level {
             out: Block::with_capacity(block.len()),
-            runs,
+            enters,
             loads: 0,
         });
         for stmt in block {
@@ -74,8 +84,12 @@ impl Hoist<'_> {
             self.define(c.param, inner);
             self.define(c.result, inner - 1);
         }
-        let runs = l.known_trip().is_some_and(|n| n > 0);
-        l.body = self.block(std::mem::take(&mut l.body), runs);
+        let enters = match (l.when, l.trip.as_const()) {
+            (Some(_), _) => Enters::OnCondition,
+            (None, Some(1..)) => Enters::Surely,
+            (None, _) => Enters::Perhaps,
+        };
+        l.body = self.block(std::mem::take(&mut l.body), enters);
         l
     }
 
@@ -90,15 +104,17 @@ impl Hoist<'_> {
     /// The depth of the block that `inst` moves to.
     fn target(&mut self, inst: &Inst) -> usize {
         let here = self.levels.len() - 1;
-        let mut operands = 0;
-        inst.for_each_value(|v| operands = operands.max(self.depths[v.0 as usize]));
+        let conditional = |level: &Level| level.enters == Enters::OnCondition;
+        let mut least = self.levels.iter().rposition(conditional).unwrap_or(0);
+        inst.for_each_value(|v| least = least.max(self.depths[v.0 as usize]));
+        let surely = |level: &Level| level.enters == Enters::Surely;
         match inst {
             Inst::Load(buffer, ..) => {
                 if !self.function.is_only_read(*buffer) {
                     return here;
                 }
                 let mut to = here;
-                while to > operands && self.levels[to].runs && self.levels[to].loads < LOADS {
+                while to > least && surely(&self.levels[to]) && self.levels[to].loads < LOADS {
                     self.levels[to].loads += 1;
                     to -= 1;
                 }
@@ -106,12 +122,12 @@ impl Hoist<'_> {
             }
             Inst::ToIndex(_) | Inst::FromIndex(_) => {
                 let mut to = here;
-                while to > operands && self.levels[to].runs {
+                while to > least && surely(&self.levels[to]) {
                     to -= 1;
                 }
                 to
             }
-            _ => operands,
+            _ => least,
         }
     }
 }

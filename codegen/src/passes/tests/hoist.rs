@@ -86,6 +86,26 @@ fn carried_values_and_what_depends_on_them_stay() {
 }
 
 #[test]
+fn what_a_condition_decides_about_stays_inside() {
+    let conditional = |inner: &str| {
+        format!(
+            "%0: f32 = param p
+             %1: i32 = const.i32 0
+             for %2: index in 0..4 {{
+               for %3: index in 0..1 when %1 {{
+                 {inner}
+               }}
+             }}"
+        )
+    };
+    check(
+        run,
+        &conditional("for %4: index in 0..4 { %5: f32 = neg %0 store y[%4] = %5 }"),
+        &conditional("%5: f32 = neg %0 for %4: index in 0..4 { store y[%4] = %5 }"),
+    );
+}
+
+#[test]
 fn loads_leave_only_as_far_as_registers_go() {
     let mut body = String::from("for %0: index in 0..2 {\n");
     for i in 1..=LOADS + 3 {
