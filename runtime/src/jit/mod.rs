@@ -55,15 +55,17 @@ pub fn calls_ahead_of_time(tier: Tier, kind: Kind) -> bool {
     tier.vector_bits() > maker.vector_bits() || gains_nothing(kind, maker.isa())
 }
 
-/// Products of int8 that are as fast or faster by kernels of any shape: of several tokens, which take most of their time in loops
-/// whose length is known anyway, and of base 3 where a trit is looked up in registers, of which there are too few.
+/// What is as fast or faster by kernels of any shape: products of int8 of several tokens, which take most of their time in loops
+/// whose length is known anyway, and what has fewer registers than it wants, which LLVM makes more of: base 3 where
+/// trits are looked up in registers, attention in 16 of them.
 fn gains_nothing(kind: Kind, isa: Isa) -> bool {
-    if (kind.activation, kind.method) != (Activation::I8, None) {
-        return false;
-    }
+    let by_bytes = kind.activation == Activation::I8 && kind.method.is_none();
     match kind.op {
-        Op::Gemm | Op::GroupGemm => true,
-        Op::Gemv | Op::GroupGemv => kind.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi,
+        Op::Gemm | Op::GroupGemm => by_bytes,
+        Op::Gemv | Op::GroupGemv => {
+            by_bytes && kind.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi
+        }
+        Op::Attend => matches!(isa, Isa::Avx2 | Isa::AvxVnni),
         _ => false,
     }
 }
