@@ -51,7 +51,7 @@ pub(super) fn gemv() -> Vec<Case> {
         }
     }
     // Tables of several blocks of rows, for parts of 256 columns.
-    for (rows, cols) in [(128, 256), (130, 257), (193, 272), (129, 530)] {
+    for (rows, cols) in [(193, 272), (512, 256), (514, 257), (577, 272), (513, 530)] {
         cases.push(gemv_case(&mut series, rows, cols));
     }
     cases.extend(int8::gemv_i8());
@@ -92,7 +92,7 @@ pub(super) fn gemm() -> Vec<Case> {
             }
         }
     }
-    // The same, of 128 for two tokens.
+    // Tables of two blocks of rows and more, for parts of 128 columns for two tokens.
     for shape in [[128, 128, 2], [130, 129, 3], [193, 270, 5]] {
         cases.push(gemm_case(&mut series, shape, shape[0] + 1));
     }

@@ -13,6 +13,8 @@ const LANES_U64: u64 = LANES as u64;
 const WORD_COLS_U64: u64 = WORD_COLS as u64;
 /// Elements of the tables of a word.
 const WORD_LEN: u64 = WORD_COLS_U64 * LANES_U64;
+/// Blocks of rows for which the tables of one token are made: of fewer, each makes its own in registers in less time.
+const BLOCKS_OF_ONE: u64 = 8;
 /// More blocks of rows than there are.
 const MOST_BLOCKS: u64 = 1 << 40;
 /// Elements of all tables: 16 KB, half of a first cache or less.
@@ -55,10 +57,15 @@ impl Tables {
         }
     }
 
-    /// The whole product: by tables where there are several blocks of rows for them.
+    /// The whole product: by tables where there are blocks of rows enough for them.
     pub(super) fn run(b: &mut Builder, gemm: &Gemm, walk: &Walk) {
         let blocks = walk.rows.clone().div(BLOCK_ROWS as u64);
-        let many = any(blocks.clone().sub(1), MOST_BLOCKS);
+        let fewest = if walk.token_tile == 1 {
+            BLOCKS_OF_ONE
+        } else {
+            2
+        };
+        let many = any(blocks.clone().sub(fewest - 1), MOST_BLOCKS);
         let not_many = (many.clone() + Size::ONE).rem(2);
         b.for_loop(many, &[], |b, _, _| {
             let tables = Tables::new(b, walk.token_tile);
