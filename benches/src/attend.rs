@@ -3,7 +3,6 @@
 use crate::answer::same;
 use crate::error::BenchError;
 use crate::limit::{Reading, read, widest};
-use crate::pages::Pages;
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time_of;
@@ -125,20 +124,8 @@ pub(crate) fn run(
     };
     token(&q);
     let bytes = layers.iter().map(Caches::bytes).sum();
-    let limit = read(Reading {
-        isa: widest(tier),
-        bytes,
-        pages: Pages::Small,
-        threads: 1,
-    });
+    let limit = read(Reading::by_one(widest(tier), bytes));
     let ns = time_of(|| token(black_box(&q)));
     same(name, &expected, &out)?;
-    let measured = Measured {
-        ns,
-        threads: 1,
-        macs: None,
-        bytes,
-        limit,
-    };
-    Ok(measured.by(name, backend))
+    Ok(Measured::of_bytes(ns, bytes, limit).by(name, backend))
 }

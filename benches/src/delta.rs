@@ -3,7 +3,6 @@
 use crate::answer::same;
 use crate::error::BenchError;
 use crate::limit::{Reading, read, widest};
-use crate::pages::Pages;
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time_of;
@@ -106,24 +105,12 @@ pub(crate) fn run(
     };
     pass(&mut states);
     let bytes = states.iter().map(|state| 4 * state.len()).sum();
-    let limit = read(Reading {
-        isa: widest(tier),
-        bytes,
-        pages: Pages::Small,
-        threads: 1,
-    });
+    let limit = read(Reading::by_one(widest(tier), bytes));
     let first = states[0].clone();
     let ns = time_of(|| pass(black_box(&mut states)));
     same(name, &state, &first)?;
     states[0].fill(0.0);
     pass(&mut states[..1]);
     same(name, &expected, &out)?;
-    let measured = Measured {
-        ns,
-        threads: 1,
-        macs: None,
-        bytes,
-        limit,
-    };
-    Ok(measured.by(name, backend))
+    Ok(Measured::of_bytes(ns, bytes, limit).by(name, backend))
 }

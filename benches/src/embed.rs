@@ -90,27 +90,14 @@ fn measure(rows: Rows, copies: usize, look_up: impl Fn(usize, &[i32], &mut [f32]
         Rows::Hot => time_hot(look_up),
         Rows::Random | Rows::Batch(_) => time_random(copies, tokens, look_up),
     };
-    Measured {
-        ns,
-        threads: 1,
-        macs: None,
-        bytes: tokens * ROW_BYTES,
-        limit,
-    }
+    Measured::of_bytes(ns, tokens * ROW_BYTES, limit)
 }
 
 /// A copy of a row's bytes, the yardstick of the lookups.
 pub(crate) fn run_copy(name: &str) -> Record {
     let limit = limit::store(ROW_BYTES);
     let ns = limit::copy(ROW_BYTES);
-    let measured = Measured {
-        ns,
-        threads: 1,
-        macs: None,
-        bytes: ROW_BYTES,
-        limit,
-    };
-    measured.record(name)
+    Measured::of_bytes(ns, ROW_BYTES, limit).record(name)
 }
 
 /// Bits that a weight of the table takes, padding included.

@@ -2,7 +2,6 @@
 
 use crate::error::BenchError;
 use crate::limit::{Reading, read};
-use crate::pages::Pages;
 use crate::time::time;
 use crate::timing::Timing;
 use atome::checkpoint::{Checkpoint, write_atome01, write_atomecl01, write_packed};
@@ -20,12 +19,7 @@ use tempfile::TempDir;
 /// whose place is the container that is mapped.
 pub(crate) fn load(source: &Checkpoint, isa: Isa, options: &Options) -> Result<Timing, BenchError> {
     let files = Files::write(source)?;
-    let limit = read(Reading {
-        isa,
-        bytes: files.bytes,
-        pages: Pages::Small,
-        threads: 1,
-    });
+    let limit = read(Reading::by_one(isa, files.bytes));
     let ns = time(|| {
         black_box(Model::load(&files.model, files.config.as_deref(), options)?);
         Ok::<_, BenchError>(())

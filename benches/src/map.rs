@@ -3,7 +3,6 @@
 use crate::answer::same;
 use crate::error::BenchError;
 use crate::limit::{Reading, read, widest};
-use crate::pages::Pages;
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time_of;
@@ -57,21 +56,9 @@ pub(crate) fn run(
     call(&mut rows);
     same(name, &expected(&rows), &rows.out)?;
     let bytes = 5 * 4 * n;
-    let limit = read(Reading {
-        isa: widest(tier),
-        bytes,
-        pages: Pages::Small,
-        threads: 1,
-    });
+    let limit = read(Reading::by_one(widest(tier), bytes));
     let ns = time_of(|| call(black_box(&mut rows)));
-    let measured = Measured {
-        ns,
-        threads: 1,
-        macs: None,
-        bytes,
-        limit,
-    };
-    Ok(measured.by(name, backend))
+    Ok(Measured::of_bytes(ns, bytes, limit).by(name, backend))
 }
 
 type Call = Box<dyn FnMut(&mut Rows)>;

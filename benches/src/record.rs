@@ -60,6 +60,17 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// What one thread took that moves bytes and multiplies by no weights.
+    pub(crate) const fn of_bytes(ns: f64, bytes: usize, limit: Limit) -> Measured {
+        Measured {
+            ns,
+            threads: 1,
+            macs: None,
+            bytes,
+            limit,
+        }
+    }
+
     /// The record of a kernel.
     pub(crate) fn kernel(self, name: &str, choice: &Choice, bits_per_weight: f64) -> Record {
         Record {

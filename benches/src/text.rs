@@ -3,7 +3,6 @@
 use crate::answer::same;
 use crate::error::BenchError;
 use crate::limit::{Reading, read};
-use crate::pages::Pages;
 use crate::random::Random;
 use crate::record::{Measured, Record};
 use crate::time::time;
@@ -70,20 +69,8 @@ fn tokenizer(json: &[u8]) -> Result<Tokenizer, BenchError> {
 }
 
 fn record(name: &str, ns: f64, bytes: usize) -> Record {
-    let limit = read(Reading {
-        isa: dispatch::best_isa(),
-        bytes,
-        pages: Pages::Small,
-        threads: 1,
-    });
-    let measured = Measured {
-        ns,
-        threads: 1,
-        macs: None,
-        bytes,
-        limit,
-    };
-    measured.record(name)
+    let limit = read(Reading::by_one(dispatch::best_isa(), bytes));
+    Measured::of_bytes(ns, bytes, limit).record(name)
 }
 
 /// A `tokenizer.json` of byte-level pairs with the pattern of GPT-2: printable ASCII, and random pairs of tokens of letters.

@@ -32,6 +32,18 @@ pub(crate) struct Reading {
     pub(crate) threads: usize,
 }
 
+impl Reading {
+    /// By one thread, on small pages.
+    pub(crate) const fn by_one(isa: Isa, bytes: usize) -> Reading {
+        Reading {
+            isa,
+            bytes,
+            pages: Pages::Small,
+            threads: 1,
+        }
+    }
+}
+
 /// How fast that is.
 pub(crate) fn read(reading: Reading) -> Limit {
     let Reading {
