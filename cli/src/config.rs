@@ -1,11 +1,10 @@
 //! The file of a model's dimensions, for the formats that store none.
 
 use crate::failure::Failure;
-use crate::output;
+use crate::{input, output};
 use atome::FileError;
 use atome::format;
 use atome::format::Format;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -37,7 +36,7 @@ pub(crate) fn needed<'c>(
 }
 
 fn openable(path: &Path) -> Result<(), FileError> {
-    let file = File::open(path).and_then(|file| file.metadata());
+    let file = input::open_regular(path).and_then(|file| file.metadata());
     match file {
         Ok(metadata) if metadata.is_dir() => Err(FileError::Kind {
             expected: "a file",
@@ -52,7 +51,7 @@ fn openable(path: &Path) -> Result<(), FileError> {
 /// speaks.
 fn has_dimensions(model: &Path) -> bool {
     let mut start = Vec::new();
-    let read = File::open(model).and_then(|file| file.take(16).read_to_end(&mut start));
+    let read = input::open_regular(model).and_then(|file| file.take(16).read_to_end(&mut start));
     let found = read.ok().and_then(|_| format::detect(&start));
     matches!(found, Some(Format::Container | Format::Gguf | Format::Bit2))
 }

@@ -1,7 +1,7 @@
 //! Reading what may never end.
 
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-#[cfg(feature = "train")]
 use std::path::Path;
 
 /// Whether a path on the command line stands for standard input.
@@ -16,6 +16,18 @@ pub(crate) fn place(path: &Path) -> &Path {
     match is_standard(path) {
         true => Path::new("/dev/stdin"),
         false => path,
+    }
+}
+
+/// Opens a regular file. Opening a pipe would wait for a writer, so that is looked at before.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    match kind.is_file() || kind.is_dir() {
+        true => File::open(path),
+        false => Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "expected a regular file, found a pipe, a socket or a device",
+        )),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use atome::atomic_file::{self, AtomicFile, Claim, WriteFileError, same_file};
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -62,7 +62,7 @@ pub(crate) fn claim(path: &Path) -> Result<Claim, Failure> {
 
 /// Whether there is a file, which writing would replace.
 pub(crate) fn is_taken(path: &Path) -> Result<bool, Failure> {
-    match File::open(path) {
+    match fs::metadata(path) {
         Ok(_) => Ok(true),
         Err(none) if none.kind() == ErrorKind::NotFound => Ok(false),
         Err(cause) => {

@@ -1,11 +1,11 @@
 //! What a session remembers, in a file: alone, or with the conversation that it is of.
 
 use crate::failure::Failure;
-use crate::place;
+use crate::{input, place};
+use atome::Session;
+use atome::atomic_file::{self, Claim};
 use atome::sampler::SamplerState;
-use atome::{Session, atomic_file};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
@@ -52,20 +52,34 @@ fn state(session: &Session) -> Result<Vec<u8>, Failure> {
     Ok(state)
 }
 
+/// Whether a state could be written there, before it is made.
+///
+/// # Errors
+/// If none could: the folder is missing, or the file is somebody else's.
+pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+    drop(claim(path)?);
+    Ok(())
+}
+
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let _claim = place::claim(path)?;
+    let _claim = claim(path)?;
+    Ok(atomic_file::write(path, bytes)?)
+}
+
+fn claim(path: &Path) -> Result<Claim, Failure> {
+    let claim = place::claim(path)?;
     if place::is_taken(path)? && !is_ours(path) {
         let path = path.to_owned();
         let by = "atome run --save-state";
         return Err(Failure::NotAState { path, by });
     }
-    Ok(atomic_file::write(path, bytes)?)
+    Ok(claim)
 }
 
 /// Whether a file starts like a state or a conversation.
 fn is_ours(path: &Path) -> bool {
     let mut start = [0; 8];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let read = input::open_regular(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && (start == *MAGIC || start == *b"ATOMESTA")
 }
 
@@ -125,14 +139,9 @@ fn split(bytes: &[u8]) -> Result<Option<Parts<'_>>, String> {
 fn read(session: &Session, path: &Path) -> Result<Vec<u8>, Failure> {
     let most = session.state_bytes() as u64 + MAX_TEXT_BYTES;
     let read = || {
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(
-                ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
-        }
         let mut bytes = Vec::new();
-        File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+        let file = input::open_regular(path)?;
+        file.take(most + 1).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > most {
             true => Err(io::Error::new(
                 ErrorKind::FileTooLarge,

@@ -255,3 +255,51 @@ fn closed(fixture: &Fixture, args: &[&str]) -> Said {
             .stdin(Stdio::null()),
     )
 }
+
+/// Nobody ever writes to it, so whoever opens it waits.
+#[test]
+fn a_pipe_in_place_of_a_file() {
+    let fixture = Fixture::new();
+    let made = Command::new("mkfifo").arg(fixture.path("pipe")).status();
+    assert!(made.unwrap().success());
+    for args in [
+        &["inspect", "pipe"][..],
+        &["inspect", "pipe", "--json"],
+        &["logits", "lm.bin", "--tokens", "1", "--config", "pipe"],
+        &["bench", "--filter", "limit-l2", "--compare", "pipe"],
+        &[
+            "run",
+            "lm.bin",
+            "-p",
+            "x",
+            "-n",
+            "1",
+            "--save-state",
+            "pipe",
+        ],
+    ] {
+        let said = limited(&fixture, "ulimit -t 20", args);
+        assert!(!done_or_one_line(&said, &format!("{args:?}")), "{args:?}");
+        assert!(
+            said.err.contains("a pipe, a socket or a device"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_kept_is_refused_before_any_text() {
+    let fixture = Fixture::new();
+    let args = [
+        "run",
+        "lm.bin",
+        "-p",
+        "x",
+        "-n",
+        "3",
+        "--save-state",
+        "no/state",
+    ];
+    let said = limited(&fixture, "true", &args);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+}

@@ -110,6 +110,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         ignores_ends: args.ignore_eos,
         interrupt: Interrupt::listen(),
     };
+    if let Some(path) = &args.save_state {
+        state_file::check(path)?;
+    }
     describe(quiet, &model);
     let mut generation = Generation::new(&model, &prompt, settings, quiet || args.json)?;
     if !args.stop.is_empty() {

@@ -100,6 +100,8 @@ mod tests {
                 let candidates = candidates(&spec, isa);
                 for schedule in &candidates {
                     assert_eq!(schedule.check(&spec), Ok(()), "{schedule} {isa}");
+                    // Nothing of another one's is missing in it.
+                    assert_eq!(schedule.or(candidates[0]), *schedule, "{isa}");
                 }
                 let distinct: BTreeSet<&Schedule> = candidates.iter().collect();
                 assert_eq!(distinct.len(), candidates.len(), "{spec:?} {isa}");

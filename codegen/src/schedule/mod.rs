@@ -107,16 +107,17 @@ impl Schedule {
     #[must_use]
     pub fn or(self, other: Schedule) -> Schedule {
         let method = self.method.or(other.method);
+        // Fields of another method are none of this one.
+        let fields = self
+            .fields
+            .or(other.fields.filter(|_| other.method == method));
         let (fields, sum) = match method {
-            Some(Method::Dot) => {
-                let fields = self.fields.or(other.fields).or(Some(Fields::Shifted));
-                (fields, self.sum.or(other.sum).or(Some(Sum::I32)))
-            }
-            Some(Method::Lut) => {
-                let others = other.fields.filter(|_| other.method == method);
-                (self.fields.or(others).or(Some(Fields::Lanes)), self.sum)
-            }
-            Some(Method::Select) | None => (self.fields.or(other.fields), self.sum),
+            Some(Method::Dot) => (
+                fields.or(Some(Fields::Shifted)),
+                self.sum.or(other.sum).or(Some(Sum::I32)),
+            ),
+            Some(Method::Lut) => (fields.or(Some(Fields::Lanes)), self.sum),
+            Some(Method::Select) | None => (fields, self.sum),
         };
         Schedule {
             method,

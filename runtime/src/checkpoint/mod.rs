@@ -51,7 +51,7 @@ use crate::families::{Architecture, Config};
 use crate::format::Format;
 use crate::graph::Graph;
 use crate::tensor::{
-    EmbeddingTable, EmbeddingType, Param, Tensor, Tensors, Ternary, TernaryTensor, Values,
+    EmbeddingTable, EmbeddingType, Kind, Param, Tensor, Tensors, Ternary, TernaryTensor, Values,
     check_tensors,
 };
 use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerKind, Vocabulary};
@@ -273,6 +273,13 @@ impl Checkpoint {
     pub fn table_type(&self) -> EmbeddingType {
         let table = self.tensors.values().find_map(Tensor::as_table);
         table.map_or(EmbeddingType::F32, EmbeddingTable::element_type)
+    }
+
+    /// Whether the model looks up rows of numbers.
+    #[must_use]
+    pub fn has_float_table(&self) -> bool {
+        let is_table = |param: &Param| matches!(param.kind, Kind::Table { .. });
+        self.params().iter().any(is_table)
     }
 
     /// Whether the model looks up rows of trits.

@@ -2,11 +2,11 @@
 
 use super::BenchArgs;
 use crate::failure::Failure;
-use crate::place;
+use crate::{input, place};
 use atome::Tier;
 use atome::atomic_file::{self, Claim, same_file};
 use atome_benches::{Machine, Record, RecordFile, is_roofline, roofline};
-use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Where the records go, and the picture; nobody else writes there while this lives.
@@ -36,7 +36,7 @@ impl<'a> Outputs<'a> {
                 let path = path.to_owned();
                 return Err(Failure::OutputIsInput { path });
             }
-            let text = || fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let text = || read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
             if !args.force && place::is_taken(path)? && !text().is_ok_and(|text| is_ours(&text)) {
                 return Err(Failure::Stranger {
                     path: path.to_owned(),
@@ -72,13 +72,19 @@ impl<'a> Outputs<'a> {
     }
 }
 
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input::open_regular(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The older records.
 pub(super) fn older(path: &PathBuf) -> Result<RecordFile, Failure> {
     let refused = |cause: String| Failure::OldRecords {
         path: path.clone(),
         cause,
     };
-    let text = fs::read(path).map_err(|cause| refused(cause.to_string()))?;
+    let text = read(path).map_err(|cause| refused(cause.to_string()))?;
     let text = String::from_utf8(text).map_err(|_| refused("it is no text".to_owned()))?;
     let file = RecordFile::parse(&text).map_err(|cause| refused(cause.to_string()))?;
     match file.records.is_empty() {

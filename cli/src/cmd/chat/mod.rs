@@ -12,8 +12,8 @@ pub(super) use template::Template;
 use crate::cmd::run::RunArgs;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output;
 use crate::units::{count, significant};
+use crate::{output, state_file};
 use atome::Model;
 use atome::sampler::Sampler;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -56,6 +56,9 @@ pub(super) fn run(args: &RunArgs, model: &Model, interrupt: &Interrupt) -> Resul
         json: args.json,
         fault: None,
     };
+    if let Some(path) = &args.save_state {
+        state_file::check(path)?;
+    }
     if let Some(path) = &args.load_state {
         chat.talk.load(path)?;
     }

@@ -1,8 +1,8 @@
 //! What is in a GGUF file, whether or not its model is one that runs.
 
 use crate::failure::Failure;
-use crate::output;
 use crate::units::{count, grouped};
+use crate::{input, output};
 use atome::checkpoint;
 use atome_gguf::{Array, Gguf, Metadata, Tensor, Value, ValueType};
 use serde::Serialize;
@@ -63,7 +63,7 @@ pub(super) fn is_meant(model: Option<&Path>, asked: bool) -> Result<bool, Failur
 fn is_gguf(path: &Path) -> bool {
     use std::io::Read;
     let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut start));
+    let read = input::open_regular(path).and_then(|file| file.take(4).read_to_end(&mut start));
     read.is_ok() && atome_gguf::is_gguf(&start)
 }
 

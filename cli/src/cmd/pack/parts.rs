@@ -12,9 +12,9 @@ use ::atome::{Packing, Progress};
 use std::path::Path;
 
 pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
-    let asked = table::of_floats(args.embedding)?;
-    refuse_other_flags(args, out, asked)?;
+    refuse_other_flags(args, out)?;
     let source = with_bar(args, ["check", "bytes"], |p| open(&args.input, p))?;
+    let asked = table::of_floats(args.embedding, &source)?;
     if let Some(why) = source.tokenizer_refused() {
         output::note(
             args.quiet,
@@ -60,16 +60,13 @@ pub(super) fn run(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
 }
 
 /// What the files of this family say themselves, or have no place for.
-fn refuse_other_flags(
-    args: &PackArgs,
-    out: OutFormat,
-    asked: Option<EmbeddingType>,
-) -> Result<(), Failure> {
+fn refuse_other_flags(args: &PackArgs, out: OutFormat) -> Result<(), Failure> {
     if !out.has_dimensions() {
         let format = out.format();
         return Err(Failure::OnlyContainer { format });
     }
-    if out == OutFormat::Gguf && asked.is_some_and(|kind| kind != EmbeddingType::F32) {
+    let f32_or_nothing = [None, Some(table::Table::Floats(EmbeddingType::F32))];
+    if out == OutFormat::Gguf && !f32_or_nothing.contains(&args.embedding) {
         return Err(Failure::NotFor {
             flag: "--embedding",
             architecture: "a GGUF file, whose tables are f32",

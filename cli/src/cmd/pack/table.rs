@@ -31,10 +31,16 @@ impl FromStr for Table {
     }
 }
 
-/// The type of a table of floats.
-pub(super) fn of_floats(asked: Option<Table>) -> Result<Option<EmbeddingType>, Failure> {
+/// The type of a model's table of floats.
+pub(super) fn of_floats(
+    asked: Option<Table>,
+    model: &Checkpoint,
+) -> Result<Option<EmbeddingType>, Failure> {
     match asked {
         None => Ok(None),
+        Some(_) if !model.has_float_table() => Err(refused(
+            "a model whose embedding table is packed as its matrices are",
+        )),
         Some(Table::Floats(kind)) => Ok(Some(kind)),
         Some(Table::Trits(_)) => Err(refused("a model whose embedding table is of floats")),
     }
