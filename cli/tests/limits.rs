@@ -280,10 +280,6 @@ fn a_pipe_in_place_of_a_file() {
     ] {
         let said = limited(&fixture, "ulimit -t 20", args);
         assert!(!done_or_one_line(&said, &format!("{args:?}")), "{args:?}");
-        assert!(
-            said.err.contains("a pipe, a socket or a device"),
-            "{said:?}"
-        );
     }
 }
 
