@@ -7,7 +7,7 @@ use atome::Tier;
 use atome::atomic_file::{self, Claim, same_file};
 use atome_benches::{Machine, Record, RecordFile, is_roofline, roofline};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where the records go, and the picture; nobody else writes there while this lives.
 pub(super) struct Outputs<'a> {
@@ -79,9 +79,9 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The older records.
-pub(super) fn older(path: &PathBuf) -> Result<RecordFile, Failure> {
+pub(super) fn older(path: &Path) -> Result<RecordFile, Failure> {
     let refused = |cause: String| Failure::OldRecords {
-        path: path.clone(),
+        path: path.to_owned(),
         cause,
     };
     let text = read(path).map_err(|cause| refused(cause.to_string()))?;
