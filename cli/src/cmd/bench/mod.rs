@@ -103,7 +103,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         );
     }
     let outputs = Outputs::claim(args)?;
-    let older = args.compare.as_ref().map(files::older).transpose()?;
+    let older = args.compare.as_deref().map(files::older).transpose()?;
     if let Some(note) = older.as_ref().and_then(files::other_cpu) {
         output::note(quiet, note);
     }
