@@ -145,6 +145,12 @@ fn groups_of_columns_are_packed_in_base_3() {
         said.out
     };
     let expected = logits(source);
+    // Its table is one of the matrices.
+    for table in ["f16", "int2"] {
+        let said = fixture.run(&["pack", source, "no.safetensors", "--embedding", table]);
+        let why = "error: `--embedding` is not for a model whose embedding table is packed as its matrices are\n";
+        assert_eq!((said.code, &*said.err), (Some(2), why), "{table}");
+    }
     for (model, packing) in [("3.safetensors", Some("base3")), ("2.safetensors", None)] {
         let asked = packing.map_or(vec![], |packing| vec!["--packing", packing]);
         let pack = [&["pack", source, model, "--json"], &asked[..]].concat();
