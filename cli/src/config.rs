@@ -2,9 +2,8 @@
 
 use crate::failure::Failure;
 use crate::{input, output};
-use atome::FileError;
-use atome::format;
-use atome::format::Format;
+use atome::format::{self, Format};
+use atome::{FileError, regular_file};
 use std::io::Read;
 use std::path::Path;
 
@@ -20,7 +19,7 @@ pub(crate) fn needed<'c>(
     let Some(config) = config else {
         return Ok(None);
     };
-    if let Err(fault) = openable(config) {
+    if let Err(fault) = regular_file::open(config) {
         let (path, fault) = (config.to_owned(), Box::new(fault));
         return Err(FileError::InFile { path, fault }.into());
     }
@@ -33,18 +32,6 @@ pub(crate) fn needed<'c>(
         return Ok(None);
     }
     Ok(Some(config))
-}
-
-fn openable(path: &Path) -> Result<(), FileError> {
-    let file = input::open_regular(path).and_then(|file| file.metadata());
-    match file {
-        Ok(metadata) if metadata.is_dir() => Err(FileError::Kind {
-            expected: "a file",
-            found: "a directory",
-        }),
-        Ok(_) => Ok(()),
-        Err(cause) => Err(FileError::Io { cause }),
-    }
 }
 
 /// Whether the file is of a format that stores dimensions; of what cannot be read the loader

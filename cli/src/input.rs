@@ -1,6 +1,7 @@
 //! Reading what may never end.
 
-use std::fs::{self, File};
+use atome::{FileError, regular_file};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
@@ -19,15 +20,12 @@ pub(crate) fn place(path: &Path) -> &Path {
     }
 }
 
-/// Opens a regular file. Opening a pipe would wait for a writer, so that is looked at before.
+/// Opens a regular file, with what is said of others as a fault of input.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let kind = fs::metadata(path)?.file_type();
-    match kind.is_file() || kind.is_dir() {
-        true => File::open(path),
-        false => Err(io::Error::new(
-            ErrorKind::InvalidInput,
-            "expected a regular file, found a pipe, a socket or a device",
-        )),
+    match regular_file::open(path) {
+        Ok((file, _)) => Ok(file),
+        Err(FileError::Io { cause }) => Err(cause),
+        Err(fault) => Err(io::Error::new(ErrorKind::InvalidInput, fault)),
     }
 }
 

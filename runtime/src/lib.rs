@@ -69,7 +69,7 @@ mod pool;
 mod process;
 mod progress;
 mod region;
-mod regular_file;
+pub mod regular_file;
 mod rng;
 pub mod sampler;
 mod session;

@@ -5,7 +5,10 @@ use std::fs::{self, File};
 use std::path::Path;
 
 /// Opens a regular file and returns it with its length in bytes.
-pub(crate) fn open(path: &Path) -> Result<(File, u64), FileError> {
+///
+/// # Errors
+/// If it cannot be opened, or is a directory, a pipe, a socket or a device.
+pub fn open(path: &Path) -> Result<(File, u64), FileError> {
     let io = |cause| FileError::Io { cause };
     // Looked at before it is opened: opening a pipe would wait for a writer.
     let kind = fs::metadata(path).map_err(io)?.file_type();
