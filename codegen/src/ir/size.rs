@@ -101,6 +101,19 @@ impl Size {
         }
     }
 
+    /// What it never exceeds whatever the dimensions are, if that is known.
+    pub fn most(&self) -> Option<u64> {
+        match self {
+            Size::Const(n) => Some(*n),
+            Size::Dim(_) => None,
+            Size::Add(a, b) => a.most()?.checked_add(b.most()?),
+            Size::Mul(a, b) => a.most()?.checked_mul(b.most()?),
+            Size::Sub(a, n) => Some(a.most()?.saturating_sub(*n)),
+            Size::Div(a, n) => a.most()?.checked_div(*n),
+            Size::Rem(a, n) => Some(a.most().map_or(n - 1, |most| most.min(n - 1))),
+        }
+    }
+
     /// This size with every dimension replaced by what `f` gives for it, folded.
     pub fn map_dims(&self, f: &mut impl FnMut(Dim) -> Size) -> Size {
         match self {
@@ -186,6 +199,18 @@ mod tests {
         assert_eq!(bound, Size::Const(6400));
         assert_eq!(rows.clone().rem(16).eval(&[387]), Some(3));
         assert_eq!(rows.sub(400).eval(&[387]), Some(0));
+    }
+
+    #[test]
+    fn what_a_size_never_exceeds() {
+        let n = Size::Dim(Dim(0));
+        assert_eq!(n.most(), None);
+        assert_eq!(n.clone().div(3).most(), None);
+        let rest = n.rem(320);
+        assert_eq!(rest.most(), Some(319));
+        assert_eq!(rest.clone().div_ceil(320).most(), Some(1));
+        assert_eq!(rest.clone().sub(64).rem(400).most(), Some(255));
+        assert_eq!((rest * Size::Const(u64::MAX)).most(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Sizes and addresses.
 //!
-//! A size is computed once, before all else. An address is built up term by term, each term in the
+//! A size is computed once, before all else, or where what is run once at most begins, if it is used there alone. An address is built up term by term, each term in the
 //! outermost scope that knows its index; a loop counts in the strides of its accesses, so that the last
 //! term is a register of the loop, and the constant part is the instruction's offset.
 
@@ -49,13 +49,14 @@ impl Emitter<'_> {
         if let Size::Dim(d) = size {
             return self.dim(d.0);
         }
-        self.once(0, Key::Size(size.clone()), |e| match size {
+        self.once_sizes(Key::Size(size.clone()), |e| match size {
             Size::Const(n) => e.int(n.cast_signed()),
             Size::Dim(d) => e.dim(d.0),
             Size::Add(a, b) => {
-                let (a, b) = (e.size(a), e.size(b));
+                let a = e.size(a);
+                let b = e.size_operand(b);
                 let dst = e.copy(a, Kind::Int);
-                e.push(Inst::Alu(Alu::Add, dst, Operand::Rm(Rm::Reg(b))));
+                e.push(Inst::Alu(Alu::Add, dst, b));
                 dst
             }
             Size::Mul(a, b) => match (&**a, &**b) {
@@ -68,12 +69,11 @@ impl Emitter<'_> {
                 }
             },
             Size::Sub(a, n) => {
-                // The greater of both, less the constant.
-                let (a, n) = (e.size(a), e.int(n.cast_signed()));
+                let (a, n) = (e.size(a), e.operand(n.cast_signed()));
+                let least = e.imm(0);
                 let dst = e.copy(a, Kind::Int);
-                e.push(Inst::Alu(Alu::Cmp, dst, Operand::Rm(Rm::Reg(n))));
-                e.push(Inst::MoveIf(If::Below, dst, n));
-                e.push(Inst::Alu(Alu::Sub, dst, Operand::Rm(Rm::Reg(n))));
+                e.push(Inst::Alu(Alu::Sub, dst, n));
+                e.push(Inst::MoveIf(If::Below, dst, least));
                 dst
             }
             Size::Div(a, n) if n.is_power_of_two() => {
@@ -83,14 +83,22 @@ impl Emitter<'_> {
                 dst
             }
             Size::Rem(a, n) if n.is_power_of_two() => {
-                let (a, mask) = (e.size(a), e.int((*n - 1).cast_signed()));
+                let (a, mask) = (e.size(a), e.operand((*n - 1).cast_signed()));
                 let dst = e.copy(a, Kind::Int);
-                e.push(Inst::Alu(Alu::And, dst, Operand::Rm(Rm::Reg(mask))));
+                e.push(Inst::Alu(Alu::And, dst, mask));
                 dst
             }
             Size::Div(a, n) => e.divide(a, *n, false),
             Size::Rem(a, n) => e.divide(a, *n, true),
         })
+    }
+
+    /// A size as an operand.
+    pub(super) fn size_operand(&mut self, size: &Size) -> Operand {
+        match size.as_const() {
+            Some(n) => self.operand(n.cast_signed()),
+            None => Operand::Rm(Rm::Reg(self.size(size))),
+        }
     }
 
     fn divide(&mut self, x: &Size, by: u64, remainder: bool) -> Reg {
@@ -114,7 +122,7 @@ impl Emitter<'_> {
         if let Some(size) = size.as_const() {
             return self.int(size.wrapping_mul(n).cast_signed());
         }
-        self.once(0, Key::Times(size.clone(), n), |e| {
+        self.once_sizes(Key::Times(size.clone(), n), |e| {
             let x = e.size(size);
             e.product(x, n)
         })
@@ -146,10 +154,10 @@ impl Emitter<'_> {
 
     /// The lesser of a size and 16.
     pub(super) fn at_most_lanes(&mut self, size: &Size) -> Reg {
-        self.once(0, Key::AtMostLanes(size.clone()), |e| {
-            let (n, lanes) = (e.size(size), e.int(LANES as i64));
+        self.once_sizes(Key::AtMostLanes(size.clone()), |e| {
+            let (n, lanes) = (e.size(size), e.imm(LANES as i64));
             let dst = e.copy(n, Kind::Int);
-            e.push(Inst::Alu(Alu::Cmp, dst, Operand::Rm(Rm::Reg(lanes))));
+            e.push(Inst::Alu(Alu::Cmp, dst, Operand::Imm(LANES as i32)));
             e.push(Inst::MoveIf(If::Above, dst, lanes));
             dst
         })
@@ -157,7 +165,7 @@ impl Emitter<'_> {
 
     /// A size as the nearest f32.
     pub(super) fn size_f32(&mut self, size: &Size) -> Reg {
-        self.once(0, Key::SizeF32(size.clone()), |e| {
+        self.once_sizes(Key::SizeF32(size.clone()), |e| {
             let n = e.size(size);
             match e.masks() {
                 true => e.float(n, Signed::No),
@@ -174,11 +182,10 @@ impl Emitter<'_> {
 
     /// From 2^63 on it is twice its half, whose lowest bit says whether anything was lost.
     fn float_unsigned(&mut self, n: Reg) -> Reg {
-        let one = self.int(1);
         let half = self.copy(n, Kind::Int);
         self.push(Inst::ShiftRight(half, 1));
         let lost = self.copy(n, Kind::Int);
-        self.push(Inst::Alu(Alu::And, lost, Operand::Rm(Rm::Reg(one))));
+        self.push(Inst::Alu(Alu::And, lost, Operand::Imm(1)));
         self.push(Inst::Alu(Alu::Or, half, Operand::Rm(Rm::Reg(lost))));
         let half = self.float(half, Signed::Yes);
         let great = self.rvm(&op::ADD_SS, Kind::Quarter, half, half);
@@ -198,13 +205,6 @@ impl Emitter<'_> {
     /// Where an access starts.
     pub(super) fn address(&mut self, buffer: Buffer, address: &Address) -> At {
         let (symbolic, constant) = split(&address.base);
-        let mut base = self.buffer(buffer.0);
-        if symbolic != Size::ZERO {
-            base = self.once(0, Key::Base(buffer.0, symbolic.clone()), |e| {
-                let moved = e.times(&symbolic, bytes(1));
-                e.sum(base, (moved, 1))
-            });
-        }
         let mut offset = bytes(constant).cast_signed();
         let mut terms: Vec<(usize, Value, &Size)> = Vec::new();
         for (index, stride) in &address.terms {
@@ -218,6 +218,15 @@ impl Emitter<'_> {
             }
         }
         terms.sort_by_key(|(scope, ..)| *scope);
+        let first = terms.first().map_or(self.depth(), |(scope, ..)| *scope);
+        let first = first.min(self.sizes);
+        let mut base = self.buffer(buffer.0);
+        if symbolic != Size::ZERO {
+            base = self.once(first, Key::Base(buffer.0, symbolic.clone()), |e| {
+                let moved = e.times(&symbolic, bytes(1));
+                e.sum(base, (moved, 1))
+            });
+        }
         let last = terms.pop();
         for (scope, index, stride) in terms {
             base = self.once(scope, Key::Step(base, index, stride.clone()), |e| {
@@ -225,7 +234,7 @@ impl Emitter<'_> {
                 e.sum(base, scaled)
             });
         }
-        let scope = last.map_or(0, |(scope, ..)| scope);
+        let scope = last.map_or(first, |(scope, ..)| scope);
         if !(-MOST_OFFSET..=MOST_OFFSET).contains(&offset) {
             base = self.once(scope, Key::Far(base, offset), |e| {
                 let moved = e.int(offset);

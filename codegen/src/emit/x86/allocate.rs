@@ -74,6 +74,12 @@ pub(super) fn allocate(line: &mut Line, registers: &mut Registers, fixed: &[(Reg
     let mut first_short = registers.kinds.len();
     loop {
         let mut lives = live(line, registers.kinds.len());
+        let comes = |reg: usize| fixed.iter().any(|(came, _)| came.0 as usize == reg);
+        let mut entering = lives.iter().enumerate().filter(|(_, live)| live.enters());
+        assert!(
+            entering.all(|(reg, _)| comes(reg)),
+            "a register is read before it is written"
+        );
         discount(&mut lives, line, registers);
         let hints = hints(line, registers.kinds.len());
         let Assigned { numbers, homeless } = assign(&lives, registers, &hints, fixed, first_short);

@@ -1,7 +1,7 @@
 //! Instructions as they are added, and constants.
 
 use super::emitter::{Emitter, Key};
-use super::inst::{Inst, Kind, Masked, Mem, Reg, Rm, Vector};
+use super::inst::{Inst, Kind, Masked, Mem, Operand, Reg, Rm, Vector};
 use super::op::{self, Op};
 
 impl Emitter<'_> {
@@ -149,11 +149,22 @@ impl Emitter<'_> {
     }
 
     pub(super) fn int(&mut self, n: i64) -> Reg {
-        self.once(0, Key::Int(n), |e| {
-            let reg = e.registers.add(Kind::Int);
-            e.push(Inst::Imm(reg, n));
-            reg
-        })
+        self.once(0, Key::Int(n), |e| e.imm(n))
+    }
+
+    /// A constant in a register of its own.
+    pub(super) fn imm(&mut self, n: i64) -> Reg {
+        let reg = self.registers.add(Kind::Int);
+        self.push(Inst::Imm(reg, n));
+        reg
+    }
+
+    /// A constant as an operand, in a register if it takes more than 32 bits.
+    pub(super) fn operand(&mut self, n: i64) -> Operand {
+        match i32::try_from(n) {
+            Ok(n) => Operand::Imm(n),
+            Err(_) => Operand::Rm(Rm::Reg(self.int(n))),
+        }
     }
 }
 

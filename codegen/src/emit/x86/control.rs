@@ -6,7 +6,7 @@
 
 use super::build::moved;
 use super::emitter::{Counted, Emitter, Repr};
-use super::inst::{Alu, If, Inst, Kind, Operand, Reg, Rm};
+use super::inst::{Alu, If, Inst, Kind, Operand, Reg};
 use super::memory::bytes;
 use super::op;
 use crate::emit::order::InOrder;
@@ -58,10 +58,13 @@ impl Emitter<'_> {
     /// A loop tested at its end; one whose trip count is known only at run time is also tested before.
     pub(super) fn repeat(&mut self, l: &Loop) {
         let carried: Vec<(Reg, Kind)> = l.carried.iter().flat_map(|c| self.begin(c)).collect();
-        // With a condition a loop may have one iteration.
-        let once = l.trip == Size::ONE;
+        let once = l.trip.most().is_some_and(|most| most <= 1);
         let counted = (!once).then(|| self.count(l));
         let (head, after) = (self.new_label(), self.new_label());
+        let sizes = self.sizes;
+        if once {
+            self.sizes_inside();
+        }
         self.open_scope();
         let inner = l.body.iter().any(|stmt| matches!(stmt, Stmt::For(_)));
         self.push(Inst::At(head, !inner));
@@ -78,6 +81,7 @@ impl Emitter<'_> {
             self.push(Inst::Jump(If::Below, head));
         }
         let body = self.close_scope();
+        self.sizes = sizes;
         // What the body has computed once stands before the test: it is used after the loop too.
         let trip = l.trip.as_const().is_none().then(|| self.size(&l.trip));
         let when = l.when.map(|when| self.integer(when));
@@ -191,7 +195,7 @@ impl Emitter<'_> {
                 fits.then_some((*reg, scale as u8))
             };
             let scaled = steps.iter().find_map(multiple).unwrap_or_else(|| {
-                let reg = self.zero();
+                let reg = self.imm(0);
                 steps.push((stride, reg));
                 (reg, 1)
             });
@@ -209,29 +213,20 @@ impl Emitter<'_> {
             .iter()
             .any(|s| !counted.scaled.contains_key(s) && *s != Size::ZERO);
         if uses.itself || dynamic || ends.is_none() {
-            let reg = self.zero();
+            let reg = self.imm(0);
             counted.count = Some(reg);
             steps.push((1, reg));
         }
         let compare = match (ends, counted.count) {
             (Some(end), _) => end,
             (None, Some(count)) => {
-                let trip = match l.trip.as_const().map(i32::try_from) {
-                    Some(Ok(n)) => Operand::Imm(n),
-                    _ => Operand::Rm(Rm::Reg(self.size(&l.trip))),
-                };
+                let trip = self.size_operand(&l.trip);
                 (count, trip)
             }
             (None, None) => unreachable!("what does not end otherwise is counted"),
         };
         self.counted.push(counted);
         (self.counted.len() - 1, End { steps, compare })
-    }
-
-    fn zero(&mut self) -> Reg {
-        let reg = self.registers.add(Kind::Int);
-        self.push(Inst::Imm(reg, 0));
-        reg
     }
 
     fn step(&mut self, end: &End) {

@@ -104,6 +104,8 @@ pub(super) struct Emitter<'a> {
     values: Vec<Option<(Repr, usize)>>,
     scopes: Vec<Scope>,
     memo: Map<Key, (Reg, usize)>,
+    /// The scope in which sizes are made.
+    pub(super) sizes: usize,
     pub(super) counted: Vec<Counted>,
     pub(super) small_bytes: SmallBytes,
     /// What the last bytes of base 3 were split into, where they still are.
@@ -132,6 +134,7 @@ impl<'a> Emitter<'a> {
             values: vec![None; source.types.len()],
             scopes: vec![Scope::default(), Scope::default()],
             memo: Map::default(),
+            sizes: 0,
             counted: Vec::new(),
             small_bytes: SmallBytes::of(source),
             last_split: None,
@@ -338,8 +341,12 @@ impl<'a> Emitter<'a> {
         key: Key,
         make: impl FnOnce(&mut Emitter<'a>) -> Reg,
     ) -> Reg {
-        if let Some((reg, _)) = self.memo.get(&key) {
-            return *reg;
+        // What an inner scope has made is not there yet in an outer one.
+        let known = self.memo.get(&key).copied();
+        if let Some((reg, made)) = known
+            && made <= scope
+        {
+            return reg;
         }
         // What is made meanwhile goes to that scope too.
         let inner = self.scopes.split_off(scope + 1);
@@ -348,6 +355,22 @@ impl<'a> Emitter<'a> {
         self.scopes[scope].keys.push(key.clone());
         self.memo.insert(key, (reg, scope));
         reg
+    }
+
+    /// What `make` gives, which depends on dimensions alone.
+    pub(super) fn once_sizes(
+        &mut self,
+        key: Key,
+        make: impl FnOnce(&mut Emitter<'a>) -> Reg,
+    ) -> Reg {
+        self.once(self.sizes.min(self.depth()), key, make)
+    }
+
+    /// Has sizes made in the scope that is opened next, which is run once at most, unless a loop is around it.
+    pub(super) fn sizes_inside(&mut self) {
+        if self.depth() == self.sizes.max(1) {
+            self.sizes = self.depth() + 1;
+        }
     }
 
     pub(super) fn open_scope(&mut self) {
@@ -359,8 +382,11 @@ impl<'a> Emitter<'a> {
     pub(super) fn close_scope(&mut self) -> Vec<Node> {
         self.last_split = None;
         let scope = self.scopes.pop().unwrap_or_default();
+        let closed = self.scopes.len();
         for key in &scope.keys {
-            self.memo.remove(key);
+            if self.memo.get(key).is_some_and(|(_, made)| *made == closed) {
+                self.memo.remove(key);
+            }
         }
         scope.nodes
     }

@@ -30,6 +30,11 @@ impl Live {
         }
     }
 
+    /// Whether it is read before it is written.
+    pub(super) fn enters(&self) -> bool {
+        self.ranges.last().is_some_and(|(from, _)| *from == 0)
+    }
+
     /// How many points it is live at.
     pub(super) fn length(&self) -> u32 {
         self.ranges.iter().map(|(from, to)| to - from).sum()

@@ -143,9 +143,9 @@ impl Emitter<'_> {
             let n = n.min(LANES as u64);
             return self.int((1 << n) - 1);
         }
-        self.once(0, Key::Bits(n.clone()), |e| {
+        self.once_sizes(Key::Bits(n.clone()), |e| {
             let count = e.at_most_lanes(n);
-            let ones = e.int(i64::from(u32::MAX));
+            let ones = e.imm(i64::from(u32::MAX));
             let dst = e.registers.add(Kind::Int);
             e.push(Inst::LowBits(dst, ones, count));
             dst
@@ -162,7 +162,7 @@ impl Emitter<'_> {
                 .collect();
             return self.lanes(kind, &lanes);
         }
-        self.once(0, Key::Before(n.clone(), part), |e| {
+        self.once_sizes(Key::Before(n.clone(), part), |e| {
             let count = e.at_most_lanes(n);
             let scalar = e.registers.add(Kind::Quarter);
             e.push(Inst::LaneOfInt(scalar, count));
