@@ -38,31 +38,30 @@ fn with_methods(spec: &KernelSpec) -> Vec<Schedule> {
             method: Some(method),
             ..Schedule::default()
         };
-        let fields = all_fields(spec, Some(method));
-        if fields.is_empty() {
-            return vec![schedule];
-        }
+        let fields = optional(&all_fields(spec, Some(method)));
         let with_sums = fields.into_iter().flat_map(|fields| {
-            let known = sums(Some(method), Some(fields));
-            if known.is_empty() {
-                return vec![Schedule {
-                    fields: Some(fields),
-                    ..schedule
-                }];
-            }
-            let sums = known.iter();
+            let sums = optional(sums(spec, Some(method), fields)).into_iter();
             // Where halves have sums of 32 bits, four places have them too, without a shift.
-            let tried = sums.filter(move |sum| fields != Fields::Halves || **sum == Sum::I16);
-            let with_sums = tried.map(|sum| Schedule {
-                fields: Some(fields),
-                sum: Some(*sum),
+            let again = (Some(Fields::Halves), Some(Sum::I32));
+            let tried = sums.filter(|sum| (fields, *sum) != again);
+            let with_sum = |sum| Schedule {
+                fields,
+                sum,
                 ..schedule
-            });
-            with_sums.collect()
+            };
+            tried.map(with_sum).collect::<Vec<_>>()
         });
-        with_sums.collect()
+        with_sums.collect::<Vec<Schedule>>()
     });
     with_fields.collect()
+}
+
+/// Each of some values, or that there is none.
+fn optional<T: Copy>(values: &[T]) -> Vec<Option<T>> {
+    match values {
+        [] => vec![None],
+        values => values.iter().copied().map(Some).collect(),
+    }
 }
 
 /// The schedule with each number of a choice that is worth a measurement.

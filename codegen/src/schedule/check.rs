@@ -74,7 +74,7 @@ fn known(spec: &KernelSpec, schedule: &Schedule, field: Field) -> Vec<String> {
             known.map(|fields| fields.to_string()).collect()
         }
         Field::Sum => {
-            let known = sums(schedule.method, schedule.fields).iter();
+            let known = sums(spec, schedule.method, schedule.fields).iter();
             known.map(Sum::to_string).collect()
         }
         Field::Mr | Field::Nr | Field::Prefetch | Field::Unroll => {
@@ -122,9 +122,14 @@ pub(super) fn has_tables(spec: &KernelSpec) -> bool {
 }
 
 /// What the products may be added up in. Sums of 16 bits have room for codes at the two lowest bits
-/// of a byte, and at the next two.
-pub(super) const fn sums(method: Option<Method>, fields: Option<Fields>) -> &'static [Sum] {
+/// of a byte, and at the next two. The rows of a table in base 3 have no products, but three times a byte.
+pub(super) fn sums(
+    spec: &KernelSpec,
+    method: Option<Method>,
+    fields: Option<Fields>,
+) -> &'static [Sum] {
     match (method, fields) {
+        _ if spec.op == Op::Embed && spec.packing == Some(Packing::Base3) => &Sum::ALL,
         (Some(Method::Dot), Some(Fields::Shifted | Fields::Halves | Fields::Panel)) => &Sum::ALL,
         (Some(Method::Dot), _) => &[Sum::I32],
         (Some(Method::Select | Method::Lut) | None, _) => &[],

@@ -12,7 +12,7 @@ pub enum Field {
     Nr,
     /// Where the codes of a word are multiplied.
     Fields,
-    /// What products are added up in.
+    /// What products are added up in, or made in.
     Sum,
     /// Bytes that weights are asked for ahead.
     Prefetch,
@@ -151,7 +151,8 @@ pub enum Sum {
     /// Numbers of 32 bits.
     I32,
     /// Numbers of 16 bits for as many words as they surely hold, and then of 32: fewer
-    /// instructions where none multiplies bytes and adds to an i32.
+    /// instructions where none multiplies bytes and adds to an i32. Of a row in base 3 an instruction
+    /// that multiplies bytes, in place of three.
     I16,
 }
 

@@ -9,7 +9,7 @@
 //! | `mr` | rows of a register tile of a product: 16 a vector |
 //! | `nr` | tokens of a register tile, which share one reading of the weights |
 //! | `fields` | where the codes of a word are multiplied, for the method `dot` |
-//! | `sum` | what these products are added up in |
+//! | `sum` | what these products are added up in; of a row in base 3, what three times a byte is computed in |
 //! | `prefetch` | how far ahead weights are asked for, in bytes, and of one token read as one stream; 0 for neither |
 //! | `unroll` | up to how many iterations a short loop of bound length becomes straight code |
 //!
@@ -52,7 +52,7 @@ pub struct Schedule {
     pub nr: Option<u32>,
     /// Where the codes of a word are multiplied.
     pub fields: Option<Fields>,
-    /// What these products are added up in.
+    /// What these products are added up in; of a row in base 3, what three times a byte is computed in.
     pub sum: Option<Sum>,
     /// How far ahead weights are prefetched, in bytes; 0 for not at all. Of a look-up, which
     /// asks for the whole next row, only whether it is 0 matters.
@@ -108,16 +108,13 @@ impl Schedule {
     pub fn or(self, other: Schedule) -> Schedule {
         let method = self.method.or(other.method);
         // Fields of another method are none of this one.
-        let fields = self
-            .fields
-            .or(other.fields.filter(|_| other.method == method));
+        let same = other.method == method;
+        let fields = self.fields.or(other.fields.filter(|_| same));
+        let sum = self.sum.or(other.sum.filter(|_| same));
         let (fields, sum) = match method {
-            Some(Method::Dot) => (
-                fields.or(Some(Fields::Shifted)),
-                self.sum.or(other.sum).or(Some(Sum::I32)),
-            ),
-            Some(Method::Lut) => (fields.or(Some(Fields::Lanes)), self.sum),
-            Some(Method::Select) | None => (fields, self.sum),
+            Some(Method::Dot) => (fields.or(Some(Fields::Shifted)), sum.or(Some(Sum::I32))),
+            Some(Method::Lut) => (fields.or(Some(Fields::Lanes)), sum),
+            Some(Method::Select) | None => (fields, sum),
         };
         Schedule {
             method,

@@ -27,7 +27,7 @@ pub fn select_narrow(spec: &KernelSpec, isa: impl Into<Isa>) -> Schedule {
     let isa = isa.into();
     let mut schedule = select(spec, isa.in_128_bits());
     // The instruction that adds four products to an i32 is there for narrow vectors too.
-    if isa.has_dot() && schedule.sum.is_some() {
+    if isa.has_dot() && schedule.method == Some(Method::Dot) {
         schedule.sum = Some(Sum::I32);
     }
     schedule

@@ -183,6 +183,11 @@ impl Isa for Avx2 {
         (bit != 0).then(|| (bit, code_from(bit, codes)))
     }
 
+    /// The high half is moved down once, and then as the low one.
+    fn trit_index_first(&self, bit: u8) -> Option<u8> {
+        (bit > HALF && bit.is_multiple_of(2)).then_some(HALF)
+    }
+
     fn trit_select(&self, _bit: u8, index: &Ident, table: &Ident) -> TokenStream {
         quote!(_mm256_permutevar_ps(#table, #index))
     }
@@ -253,23 +258,15 @@ impl Isa for Avx2 {
 /// Bits of a half.
 const HALF: u8 = 16;
 
-/// A register whose low two bits are those from a bit on. Shifts start on the units that add on Zen 3 and 4, products of
+/// A register whose low two bits are those from a bit on, or, beyond the first one of the high half, those of a register
+/// that begins with it. Shifts start on the units that add on Zen 3 and 4, products of
 /// halves elsewhere: that by a power of two moves the low half down, that by 0 and 1 is the high one.
 fn code_from(bit: u8, x: &Ident) -> TokenStream {
     if !bit.is_multiple_of(2) {
         return YMM.shift(ShiftOp::Right, x, bit);
     }
-    let half = match bit < HALF {
-        true => quote!(#x),
-        false => quote!(down::<0>(#x)),
-    };
-    match bit % HALF {
-        0 => half,
-        bits => {
-            let row = number(u64::from(bits) / 2);
-            quote!(down::<#row>(#half))
-        }
-    }
+    let row = number(u64::from(bit % HALF) / 2);
+    quote!(down::<#row>(#x))
 }
 
 /// Written in assembly, since LLVM makes shifts of products by powers of two.

@@ -338,7 +338,10 @@ impl Walk<'_> {
     }
 
     fn trit_index(&mut self, bit: u8, codes: Value, tokens: &mut TokenStream) -> Vec<Ident> {
-        let variables = self.variables(codes);
+        let variables = match self.isa.trit_index_first(bit) {
+            Some(first) => self.trit_index(first, codes, tokens),
+            None => self.variables(codes),
+        };
         let ty = self.isa.register(Elem::I32);
         let mut made = Vec::new();
         for (register, codes_register) in variables.iter().enumerate() {

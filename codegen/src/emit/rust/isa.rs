@@ -108,6 +108,11 @@ pub(super) trait Isa {
         None
     }
 
+    /// The bit for which what a trit select at `bit` makes is made first, of the codes, and this one of that.
+    fn trit_index_first(&self, _bit: u8) -> Option<u8> {
+        None
+    }
+
     /// The select itself, from [`Isa::trit_index`] and [`Isa::trit_table`].
     fn trit_select(&self, bit: u8, index: &Ident, table: &Ident) -> TokenStream;
 
