@@ -17,6 +17,7 @@
 //! | `body` | the statements |
 //! | `lex`, `parse`, `print` | the text form, of statements and of whole expressions |
 //! | `chain` | an expression as a list of elementwise ops, for what runs it |
+//! | `fuse` | two expressions as one |
 //! | `error` | what can be wrong |
 //!
 //! `docs/graph.md` has the grammar and the numerics.
@@ -24,6 +25,7 @@
 mod body;
 mod chain;
 mod error;
+mod fuse;
 mod lex;
 mod operand;
 mod parse;
@@ -34,6 +36,7 @@ mod tests;
 pub use body::{Body, Node, Number, Statement};
 pub use chain::{Chain, Source, Step, Store};
 pub use error::{ExprError, ExprFault};
+pub use fuse::{Fused, Origin};
 pub use operand::{Operand, OperandKind};
 
 use crate::ir::Access;
