@@ -49,6 +49,92 @@ pub fn random(seed: u64) -> Graph {
     }
 }
 
+/// Parts of the same rows, among those that are known.
+const WIDE: std::ops::Range<usize> = 1..5;
+
+/// A graph of maps that follow each other: over whole rows and over parts of them, in place, with states, by heads.
+///
+/// # Panics
+/// If what was recorded is no graph.
+#[must_use]
+pub fn chains(seed: u64) -> Graph {
+    let mut rng = Rng::new(seed);
+    let width = rng.pick(&WIDTHS) as usize;
+    let mut g = Builder::new("chains", 1);
+    let x = g.embedding("embed", 2 + rng.below(40) as usize, width);
+    let shared = g.linear("shared", x, 1);
+    let wide = product(&mut g, &mut rng, "wide", x, 3 * width + 1);
+    let [first, second, third] = wide.split([width; 3]);
+    // Overlaps the first and the second.
+    let [_, shifted] = wide.split([1, width]);
+    let mut known = vec![x, first, second, shifted, third];
+    for i in 0..2 + rng.below(7) {
+        g.scope(format!("link{i}"), |g| {
+            let y = link(g, &mut rng, &known, (shared, width));
+            known.push(y);
+        });
+    }
+    // Others than the last may be read by nobody.
+    let last = known.into_iter().rev().find(|rows| *rows != x);
+    let last = last.unwrap_or(first);
+    g.residual("sum", last, x);
+    g.head(|g| {
+        let y = g.rows("y", width);
+        g.map("twice", "y = x + x", &[("x", x.into()), ("y", y.into())]);
+        g.map("less", "y = y - 0.5", &[("y", y.into())]);
+        g.linear("unembed", y, 3)
+    });
+    match g.finish() {
+        Ok(graph) => graph,
+        Err(fault) => panic!("seed {seed}: {fault}"),
+    }
+}
+
+/// A map of some known rows; gives what it writes.
+fn link(g: &mut Builder, rng: &mut Rng, known: &[Rows], (shared, width): (Rows, usize)) -> Rows {
+    let last = known[known.len() - 1];
+    let a = if rng.below(3) == 0 {
+        rng.pick(known)
+    } else {
+        last
+    };
+    let b = rng.pick(known);
+    let gain = g.floats("gain", &[width], (-1.0, 1.0));
+    let make = |g: &mut Builder, body: &str, operands: &[(&str, Arg)]| {
+        g.map("map", body, operands);
+    };
+    let (a_arg, b_arg): ((&str, Arg), (&str, Arg)) = (("a", a.into()), ("b", b.into()));
+    match rng.below(6) {
+        // In place.
+        0 => {
+            make(g, "a = a * g", &[a_arg, ("g", gain.into())]);
+            return a;
+        }
+        // What is written has rows of its own.
+        1 if a != b && !(known[WIDE].contains(&a) && known[WIDE].contains(&b)) => {
+            make(g, "t = a - b; b = t * 0.5; a = t + a", &[a_arg, b_arg]);
+            return b;
+        }
+        _ => {}
+    }
+    let y = g.rows("y", width);
+    let y_arg = ("y", Arg::from(y));
+    match rng.below(4) {
+        0 => {
+            let h = g.state("h", width);
+            let body = "t = sigmoid(a); h = h * t + a; y = h";
+            make(g, body, &[a_arg, ("h", h.into()), y_arg]);
+        }
+        1 if width > 1 => {
+            let body = "y = a * tanh(s)";
+            make(g, body, &[a_arg, ("s", shared.into()), y_arg]);
+        }
+        2 if a != b => make(g, "y = silu(a) * b", &[a_arg, b_arg, y_arg]),
+        _ => make(g, "t = a * a; y = a - t", &[a_arg, y_arg]),
+    }
+    y
+}
+
 /// Adds what some parts make of `x` to it.
 fn layer(g: &mut Builder, rng: &mut Rng, x: Rows) {
     let mut y = normal(g, rng, "norm", x);

@@ -104,6 +104,39 @@ fn random_graphs_agree_on_every_backend() {
     (0..150).for_each(agrees);
 }
 
+/// Expressions that become one keep every bit of those that they were.
+#[test]
+fn fused_maps_keep_their_bits() {
+    let mut fused = 0;
+    for seed in 0..120 {
+        let graph = graphs::chains(seed);
+        let text = graph.to_string();
+        let vocab = graph.vocab_size() as u64;
+        let mut rng = Rng::new(seed);
+        let tokens: Vec<u32> = (0..9).map(|_| rng.below(vocab) as u32).collect();
+        let model = Checkpoint::random(graph, None, seed);
+        let apart = Options {
+            fuse: false,
+            ..runs(seed).remove(0)
+        };
+        let mut expected = None;
+        for options in [apart].iter().chain(&runs(seed)) {
+            let case = format!("seed {seed}, {options:?}\n{text}");
+            let model = match Model::from_checkpoint(&model, options) {
+                Ok(model) => model,
+                Err(error) => panic!("{case}: {error}"),
+            };
+            let has_fused = model.plan().to_string().contains("\n  fused {\n");
+            assert!(options.fuse || !has_fused, "{case}");
+            fused += usize::from(has_fused);
+            let found = answers(&model, &tokens, &case);
+            let expected = expected.get_or_insert_with(|| found.clone());
+            assert_eq!(&found, expected, "{case}");
+        }
+    }
+    assert!(fused > 400, "only {fused} of 480 plans have fewer calls");
+}
+
 #[test]
 #[ignore = "takes a quarter of an hour"]
 fn ten_thousand_random_graphs_agree() {

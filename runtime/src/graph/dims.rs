@@ -164,7 +164,7 @@ impl Dims<'_> {
     }
 
     /// Channels are the width of what has a value for each, heads of what they share; strides are those of the rows.
-    fn of_map(&self, call: &Call, expr: &Expr) -> Result<Vec<DimValue>, GraphFault> {
+    pub(super) fn of_map(&self, call: &Call, expr: &Expr) -> Result<Vec<DimValue>, GraphFault> {
         let operands = expr.operands().iter().zip(&call.args);
         let elems = |per_head| {
             let mut operands = operands.clone();

@@ -64,6 +64,7 @@
 //! | `dims` | dimensions of a call, which are the widths of its operands |
 //! | `cache` | how caches lie in memory, which the calls that use them tell |
 //! | `check`, `fault` | whether a recording is a graph, and what is wrong with it |
+//! | `fuse` | maps that follow each other as one |
 //! | `window` | a graph that looks back another number of positions |
 //! | `text` | a graph as text, printed and read |
 
@@ -76,6 +77,7 @@ mod check;
 mod dims;
 mod fault;
 mod functions;
+mod fuse;
 mod signature;
 mod text;
 mod window;

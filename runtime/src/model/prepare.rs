@@ -143,8 +143,14 @@ pub(crate) fn plan_with<'m>(
         isa: isa.into(),
     };
     let block = options.block.max(1);
-    let graph = graph(source, options)?;
-    let planned = plan::plan(&graph, &source.tensors, block, products, placing)?;
+    let mut graph = graph(source, options)?;
+    let mut fused = Vec::new();
+    if options.fuse {
+        let (graph_of_fewer, names) = graph.fused();
+        (graph, fused) = (Arc::new(graph_of_fewer), names);
+    }
+    let mut planned = plan::plan(&graph, &source.tensors, block, products, placing)?;
+    planned.0.fused = fused;
     Ok((tokenizer, planned))
 }
 

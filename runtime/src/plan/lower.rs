@@ -367,6 +367,7 @@ fn finish<'m>(
         sizes: memory.sizes,
         saved,
         ports: head.ports,
+        fused: Vec::new(),
         image,
     };
     Ok((plan, contents))

@@ -128,6 +128,8 @@ pub(crate) struct Plan {
     pub saved: Saved,
     /// Tensors a session reads or writes itself.
     pub ports: Ports,
+    /// Calls that became one before they were planned, by their names.
+    pub fused: Vec<String>,
     /// The file that has the tensors of [`Section::File`], if there are such.
     pub image: Option<Image>,
 }

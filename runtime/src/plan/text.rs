@@ -19,6 +19,13 @@ impl Display for Plan {
             }
             writeln!(f, "  }}")?;
         }
+        if !self.fused.is_empty() {
+            writeln!(f, "  fused {{")?;
+            for calls in &self.fused {
+                writeln!(f, "    {calls}")?;
+            }
+            writeln!(f, "  }}")?;
+        }
         for entry in Entry::ALL {
             writeln!(f, "  {} {{", entry.name())?;
             for stage in self.stages(entry) {

@@ -1,0 +1,307 @@
+//! Maps that follow each other become one: what one leaves for the next stays in registers, and what nobody else reads
+//! is not stored.
+
+use super::dims::Dims;
+use super::{Arg, Call, Graph, Name, Part, Rows, What};
+use atome_codegen::expr::{Expr, Origin};
+use atome_codegen::ir::Access;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Calls that may stand between two maps that become one.
+const BETWEEN: usize = 4;
+
+impl Graph {
+    /// The same with maps as one where that keeps every bit, and the names of each.
+    pub(crate) fn fused(&self) -> (Graph, Vec<String>) {
+        let mut fuse = Fuse {
+            graph: self,
+            touches: vec![0; self.rows.len()],
+            exprs: BTreeSet::new(),
+            fused: Vec::new(),
+        };
+        for id in self.calls().flat_map(touched) {
+            fuse.touches[id] += 1;
+        }
+        let outside = [
+            Some(self.ids),
+            self.angles.map(|angles| angles.rows),
+            self.logits,
+            self.output,
+        ];
+        for rows in outside.into_iter().flatten() {
+            fuse.touches[rows.id] += 1;
+        }
+        let mut body: Vec<Part> = Vec::new();
+        for run in self.body.chunk_by(|a, b| !a.each_token && !b.each_token) {
+            match run {
+                [part] => body.push(part.clone()),
+                run => {
+                    let calls = run.iter().flat_map(|part| part.calls.iter().cloned());
+                    let calls = fuse.calls(calls.collect()).into_iter();
+                    body.extend(calls.map(|call| Part {
+                        each_token: false,
+                        calls: vec![call],
+                    }));
+                }
+            }
+        }
+        let head = fuse.calls(self.head.clone());
+        let fused = fuse.fused;
+        let graph = Graph {
+            body,
+            head,
+            log: Vec::new(),
+            ..self.clone()
+        };
+        (graph, fused)
+    }
+}
+
+struct Fuse<'g> {
+    graph: &'g Graph,
+    /// By the number of the rows, calls that touch them, and whoever else does.
+    touches: Vec<usize>,
+    /// Expressions of calls so far: those of alike layers are one.
+    exprs: BTreeSet<Arc<Expr>>,
+    fused: Vec<String>,
+}
+
+impl Fuse<'_> {
+    /// Calls over all tokens, in order.
+    fn calls(&mut self, calls: Vec<Call>) -> Vec<Call> {
+        let mut kept: Vec<Call> = Vec::with_capacity(calls.len());
+        for call in calls {
+            match self.earlier(&kept, &call) {
+                Some((at, fused)) => {
+                    self.forget(&kept[at], &call, &fused);
+                    self.fused.push(fused.name.to_string());
+                    kept[at] = fused;
+                }
+                None => kept.push(call),
+            }
+        }
+        kept
+    }
+
+    /// The map that a call can become one with, by its place among those before it, and what they are together.
+    fn earlier(&mut self, before: &[Call], call: &Call) -> Option<(usize, Call)> {
+        let What::Map(_) = call.what else {
+            return None;
+        };
+        for (at, earlier) in before.iter().enumerate().rev().take(1 + BETWEEN) {
+            if let Some(fused) = self.both(earlier, call) {
+                return Some((at, fused));
+            }
+            // What stands between them has to do with nothing of the second one.
+            if overlap(earlier, call) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Two maps as one.
+    fn both(&mut self, first: &Call, second: &Call) -> Option<Call> {
+        let (What::Map(of_first), What::Map(of_second)) = (&first.what, &second.what) else {
+            return None;
+        };
+        // Tokens, and channels or heads and their channels.
+        let counts = if of_first.has_heads() { 3 } else { 2 };
+        if of_first.has_heads() != of_second.has_heads()
+            || first.dims[..counts] != second.dims[..counts]
+        {
+            return None;
+        }
+        let place = |arg: &Arg| first.args.iter().position(|(_, first)| first == arg);
+        let shared: Vec<Option<usize>> = second.args.iter().map(|(_, arg)| place(arg)).collect();
+        // Without rows in common there is nothing to gain.
+        let common = second.args.iter().zip(&shared);
+        let mut common = common.filter(|(_, shared)| shared.is_some());
+        if !common.any(|((_, arg), _)| matches!(arg, Arg::Rows(_))) || apart(first, second) {
+            return None;
+        }
+        let gone = |number: usize| match first.args[number].1 {
+            Arg::Rows(Rows { id, .. }) => {
+                touched(second).any(|touched| touched == id) && self.touches[id] == 2
+            }
+            Arg::Param(_) | Arg::State(_) => false,
+        };
+        let fused = of_first.then(of_second, &shared, gone)?;
+        let arg = |origin: &Origin| match *origin {
+            Origin::First(number) => first.args[number].1,
+            Origin::Second(number) => second.args[number].1,
+        };
+        let names = fused.expr.operands().iter();
+        let names = names.map(|operand| Name::Owned(operand.name.clone()));
+        let args: Vec<(Name, Arg)> = names.zip(fused.origins.iter().map(arg)).collect();
+        if !has_rows_of_its_own(&fused.expr, &args) {
+            return None;
+        }
+        let expr = self.shared(fused.expr);
+        let name = format!("{} + {}", first.name, second.name);
+        let mut call = Call::new(name.into(), What::Map(Arc::clone(&expr)));
+        call.args = args;
+        let dims = Dims {
+            graph: self.graph,
+            each_token: false,
+        };
+        call.dims = dims.of_map(&call, &expr).ok()?;
+        Some(call)
+    }
+
+    /// Two calls touch their rows no longer, but what they became does.
+    fn forget(&mut self, first: &Call, second: &Call, fused: &Call) {
+        for id in touched(first).chain(touched(second)) {
+            self.touches[id] -= 1;
+        }
+        for id in touched(fused) {
+            self.touches[id] += 1;
+        }
+    }
+
+    fn shared(&mut self, expr: Expr) -> Arc<Expr> {
+        if let Some(known) = self.exprs.get(&expr) {
+            return Arc::clone(known);
+        }
+        let expr = Arc::new(expr);
+        self.exprs.insert(Arc::clone(&expr));
+        expr
+    }
+}
+
+fn rows(call: &Call) -> impl Iterator<Item = Rows> + '_ {
+    call.args.iter().filter_map(|(_, arg)| match arg {
+        Arg::Rows(rows) => Some(*rows),
+        Arg::Param(_) | Arg::State(_) => None,
+    })
+}
+
+/// The numbers of the rows that a call touches, each once.
+fn touched(call: &Call) -> impl Iterator<Item = usize> {
+    let ids: BTreeSet<usize> = rows(call).map(|rows| rows.id).collect();
+    ids.into_iter()
+}
+
+/// Whether rows that are written are no other operand's too, as kernels want it.
+fn has_rows_of_its_own(expr: &Expr, args: &[(Name, Arg)]) -> bool {
+    let id = |(_, arg): &(Name, Arg)| match arg {
+        Arg::Rows(rows) => Some(rows.id),
+        Arg::Param(_) | Arg::State(_) => None,
+    };
+    let mut written = (0..args.len()).filter(|i| expr.access(*i) != Access::In);
+    written.all(|i| {
+        let others = args.iter().enumerate().filter(|(other, _)| *other != i);
+        id(&args[i]).is_none_or(|own| others.map(|(_, arg)| id(arg)).all(|o| o != Some(own)))
+    })
+}
+
+fn states(call: &Call) -> impl Iterator<Item = Arg> + '_ {
+    let args = call.args.iter().map(|(_, arg)| *arg);
+    args.filter(|arg| matches!(arg, Arg::State(_)))
+}
+
+impl Rows {
+    fn overlaps(self, other: Rows) -> bool {
+        let end = |rows: Rows| rows.first + rows.width;
+        self.id == other.id && self.first < end(other) && other.first < end(self)
+    }
+}
+
+/// Whether two calls have columns or a state in common.
+fn overlap(first: &Call, second: &Call) -> bool {
+    let overlapping = |a: Rows| rows(second).any(|b| a.overlaps(b));
+    let remembered = |a: Arg| states(second).any(|b| a == b);
+    rows(first).any(overlapping) || states(first).any(remembered)
+}
+
+/// Whether a token's channel of one map is another one of the other's: they have columns in common, but do not begin at the same
+/// one, or each leaves a state to the other.
+fn apart(first: &Call, second: &Call) -> bool {
+    let shifted = |a: Rows| rows(second).any(|b| a != b && a.overlaps(b));
+    let remembered = |a: Arg| states(second).any(|b| a == b);
+    rows(first).any(shifted) || states(first).any(remembered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The maps of a fused graph, of one whose body has these calls after rows `%a` of 16 columns and `%b` of 48.
+    #[track_caller]
+    fn maps(calls: &str) -> Vec<String> {
+        let text = format!(
+            "graph test {{
+               %x = embedding embed(8, 16)
+               %a = linear a(%x, 16)
+               %b = linear b(%x, 48)
+               {calls}
+               head {{ %unembed = linear unembed(%x, 8) }}
+             }}"
+        );
+        let graph: Graph = match text.parse() {
+            Ok(graph) => graph,
+            Err(fault) => panic!("{fault}\n{text}"),
+        };
+        let (fused, names) = graph.fused();
+        let apart = graph.calls().count() - fused.calls().count();
+        assert_eq!(apart, names.len());
+        let maps = fused.calls().filter_map(|call| match &call.what {
+            What::Map(expr) => Some(format!("{}: {expr}", call.name)),
+            _ => None,
+        });
+        maps.collect()
+    }
+
+    const GATE: &str = "gate: map x=%a, y=%y[16] { y = silu(x) }";
+
+    #[test]
+    fn what_one_leaves_for_the_next_alone_is_not_stored() {
+        let sum = "residual sum(%y, %x)";
+        assert_eq!(
+            maps(&format!("{GATE}\n{sum}")),
+            ["gate + sum: (x: row, x2: row) { y2 = silu(x); x2 = x2 + y2 }"]
+        );
+        // The product between them has to do with neither, or reads what the first one writes.
+        let between = "%c = linear c(%b, 16)";
+        assert_eq!(maps(&format!("{GATE}\n{between}\n{sum}")).len(), 1);
+        let between = "%c = linear c(%y, 16)";
+        assert_eq!(maps(&format!("{GATE}\n{between}\n{sum}")).len(), 2);
+        let after = "%c = linear c(%y, 16)";
+        assert_eq!(
+            maps(&format!("{GATE}\n{sum}\n{after}")),
+            ["gate + sum: (x: row, y: row, x2: row) { y = silu(x); x2 = x2 + y }"]
+        );
+    }
+
+    #[test]
+    fn a_chain_is_one() {
+        let calls = "
+            one: map x=%a, y=%y[16] { y = x * x }
+            two: map y=%y, z=%z[16] { z = y + 1 }
+            three: map z=%z, a=%x { a = a * z }";
+        let expected =
+            "one + two + three: (x: row, a: row) { y2 = x * x; z2 = y2 + 1.0; a = a * z2 }";
+        assert_eq!(maps(calls), [expected]);
+    }
+
+    #[test]
+    fn other_columns_and_states_keep_maps_apart() {
+        let shifted = "
+            one: map x=%b[0..16] { x = -x }
+            two: map x=%b[1..17], y=%x { y = y + x }";
+        assert_eq!(maps(shifted).len(), 2);
+        let beside = "
+            one: map x=%b[0..16], y=%x { y = y + x }
+            two: map x=%b[16..32], y=%x { y = y * x }";
+        assert_eq!(maps(beside).len(), 1);
+        let nothing_in_common = "
+            one: map x=%a { x = -x }
+            two: map x=%b[0..16] { x = -x }";
+        assert_eq!(maps(nothing_in_common).len(), 2);
+        let widths = "
+            one: map x=%b { x = -x }
+            two: map x=%b[0..16] { x = -x }";
+        assert_eq!(maps(widths).len(), 2);
+    }
+}
