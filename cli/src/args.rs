@@ -58,6 +58,10 @@ pub(crate) struct MachineArgs {
     #[arg(long)]
     pub(crate) no_multiply: bool,
 
+    /// Run expressions that follow each other one by one: the answer does not depend on it
+    #[arg(long)]
+    pub(crate) no_fuse: bool,
+
     /// What products multiply, of a model that leaves it open: the answer depends on it
     #[arg(long, value_name = "TYPE", value_parser = activations())]
     pub(crate) activations: Option<Activation>,
@@ -93,6 +97,7 @@ impl MachineArgs {
             tier: self.cpu,
             threads: self.threads,
             no_multiply: self.no_multiply,
+            fuse: !self.no_fuse,
             activations: self.activations,
             context: self.context,
             cache_type: self.cache_type,
