@@ -5,11 +5,15 @@ use super::dims::Dims;
 use super::{Arg, Call, Graph, Name, Part, Rows, What};
 use atome_codegen::expr::{Expr, Origin};
 use atome_codegen::ir::Access;
+use atome_spec::Op;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Calls that may stand between two maps that become one.
 const BETWEEN: usize = 4;
+/// Operations of a map beyond which a CPU no longer overlaps enough of its vectors to hide how long each takes: two passes
+/// are faster then.
+const MOST_OPERATIONS: usize = 48;
 
 impl Graph {
     /// The same with maps as one where that keeps every bit, and the names of each.
@@ -128,6 +132,9 @@ impl Fuse<'_> {
             Arg::Param(_) | Arg::State(_) => false,
         };
         let fused = of_first.then(of_second, &shared, gone)?;
+        if operations(&fused.expr) > MOST_OPERATIONS {
+            return None;
+        }
         let arg = |origin: &Origin| match *origin {
             Origin::First(number) => first.args[number].1,
             Origin::Second(number) => second.args[number].1,
@@ -181,6 +188,17 @@ fn rows(call: &Call) -> impl Iterator<Item = Rows> + '_ {
 fn touched(call: &Call) -> impl Iterator<Item = usize> {
     let ids: BTreeSet<usize> = rows(call).map(|rows| rows.id).collect();
     ids.into_iter()
+}
+
+/// About as many operations as an expression takes for a vector.
+fn operations(expr: &Expr) -> usize {
+    let steps = expr.chain().steps.iter();
+    let of_step = |op| match op {
+        Op::Exp | Op::Tanh | Op::Softplus | Op::Silu | Op::Sigmoid => 28,
+        // With what makes every NaN the same one.
+        _ => 2,
+    };
+    steps.map(|step| of_step(step.op)).sum()
 }
 
 /// Whether rows that are written are no other operand's too, as kernels want it.
@@ -283,6 +301,16 @@ mod tests {
         let expected =
             "one + two + three: (x: row, a: row) { y2 = x * x; z2 = y2 + 1.0; a = a * z2 }";
         assert_eq!(maps(calls), [expected]);
+    }
+
+    #[test]
+    fn what_takes_long_stays_apart() {
+        let calls = "
+            one: map x=%a, y=%y[16] { y = silu(x) }
+            two: map y=%y, z=%z[16] { z = exp(y) }
+            three: map z=%z, a=%x { a = a * z }";
+        let two = "two + three: (y: row, a: row) { z2 = exp(y); a = a * z2 }";
+        assert_eq!(maps(calls), ["one: (x: row, y: row) { y = silu(x) }", two]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod lookup;
 mod prepare;
 
 pub use info::{BackendInfo, ModelInfo};
-#[cfg(feature = "embed")]
+#[cfg(any(test, feature = "embed"))]
 pub(crate) use prepare::plan_with;
 
 use crate::arena::{Arena, Scratch, as_f32, as_f32_mut};

@@ -1,8 +1,11 @@
 //! Plans of all families are proved, and none with something wrong in it.
 
 use super::{PlanError, Proved};
+use crate::Options;
 use crate::checkpoint::Checkpoint;
 use crate::families::{AtomeConfig, BitMamba2Config, HgrnBitConfig};
+use crate::graph::Graph;
+use crate::model::plan_with;
 use crate::plan::{
     self, Call, DimValue, KernelCall, Operand, Placing, Plan, Products, Section, Stage, Tensor,
 };
@@ -110,6 +113,45 @@ fn a_plan_on_a_page() {
         );
         insta::assert_snapshot!(*name, planned.expect("a plan").0);
     }
+}
+
+/// Two layers of a graph whose expressions follow each other, as they are and as they run.
+#[test]
+fn fused_layers_on_a_page() {
+    let text = "
+        graph fused {
+          %x = embedding embed(8, 64)
+          layers.0..2 {
+            %gate = bit_linear gate(%x, 64) eps=1e-5
+            %up = bit_linear up(%x, 64) eps=1e-5
+            inner: map gate=%gate, up=%up, y=%y[64] { y = silu(gate) * up }
+            param signs: f32[64]
+            signs: map s=signs, y=%y { y = y * s }
+            %out = bit_linear out(%y, 64) eps=1e-5
+            residual sum(%out, %x)
+            half: map x=%x { x = x * 0.5 }
+          }
+          head { %unembed = linear unembed(%x, 8) }
+        }";
+    let graph: Graph = text.parse().expect("a graph");
+    let model = Checkpoint::random(graph, None, 1);
+    let options = Options {
+        block: 8,
+        ..Options::default()
+    };
+    let of = |fuse| {
+        let options = Options {
+            fuse,
+            ..options.clone()
+        };
+        let (_, planned) =
+            plan_with(&model, &options, Isa::Avx2, Placing::default()).expect("a plan");
+        let text = planned.0.to_string();
+        assert!(Proved::new(planned, 8).is_ok());
+        text
+    };
+    let (apart, fused) = (of(false), of(true));
+    insta::assert_snapshot!(format!("{apart}\n{fused}"));
 }
 
 /// Matrices are sorted for look-ups alone, where bytes are looked up, and a kernel of another order is refused.
