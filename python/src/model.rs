@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 /// A loaded model, which any number of threads may use at once.
 ///
 /// Model(path, *, config=None, backend='auto', cpu=None, threads=None, sessions=64, block=32, no_multiply=False,
-/// activations=None, packing=None, context=None, cache_type=None, tune=True, huge_pages=True)
+/// activations=None, packing=None, context=None, cache_type=None, fuse=True, tune=True, huge_pages=True)
 #[pyclass(frozen, module = "atome")]
 pub(super) struct Model {
     pub(super) model: atome::Model,

@@ -15,7 +15,7 @@ use std::str::FromStr;
 const SESSIONS: usize = 64;
 
 /// The names of the keywords.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "activations",
     "backend",
     "block",
@@ -23,6 +23,7 @@ const NAMES: [&str; 13] = [
     "config",
     "context",
     "cpu",
+    "fuse",
     "huge_pages",
     "no_multiply",
     "packing",
@@ -55,6 +56,7 @@ pub(super) fn options(given: &Bound<'_, PyDict>) -> PyResult<(Options, Option<Pa
             "cache_type" => options.cache_type = Some(word(&key, &value)?),
             "context" => options.context = Some(count(&key, &value, 1)?),
             "no_multiply" => options.no_multiply = value.extract()?,
+            "fuse" => options.fuse = value.extract()?,
             "huge_pages" => options.huge_pages = value.extract()?,
             "tune" => {
                 options.tuning = match value.extract()? {

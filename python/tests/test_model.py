@@ -109,7 +109,7 @@ def test_an_import_is_quick() -> None:
 
 
 def test_every_option_is_taken() -> None:
-    options = {"backend": "jit", "cpu": None, "threads": 1, "sessions": 2, "block": 8, "no_multiply": True, "tune": False, "huge_pages": False}
+    options = {"backend": "jit", "cpu": None, "threads": 1, "sessions": 2, "block": 8, "no_multiply": True, "fuse": False, "tune": False, "huge_pages": False}
     model = atome.Model(FILE, **options)
     assert model.logits(PROMPT) == atome.Model(FILE).logits(PROMPT)
     first, second = model.session(), model.session()

@@ -34,6 +34,8 @@ class Options(TypedDict, total=False):
     context: int | None
     #: What attention by heads keeps keys and values in; f16 rounds them.
     cache_type: Literal["f32", "f16"] | None
+    #: Whether expressions that follow each other run as one.
+    fuse: bool
     #: Whether what `atome tune` found is used.
     tune: bool
     huge_pages: bool
