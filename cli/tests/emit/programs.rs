@@ -12,10 +12,7 @@ use std::thread;
 /// those of all targets.
 fn targets() -> &'static [(&'static str, &'static str)] {
     if cfg!(target_arch = "x86_64") {
-        &[
-            ("interp", "2024"),
-            ("x86-64-v4", "2021"),
-        ]
+        &[("interp", "2024"), ("x86-64-v4", "2021")]
     } else {
         &[("interp", "2021"), ("cortex-a76", "2024")]
     }
