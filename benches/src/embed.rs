@@ -5,6 +5,7 @@ use crate::code::Choice;
 use crate::error::BenchError;
 use crate::kernels::{D_MODEL, Embed, EmbedBytes, VOCAB};
 use crate::limit;
+use crate::line::Lines;
 use crate::random::Random;
 use crate::record::{Measured, Record, rounded};
 use crate::time::time_of;
@@ -35,7 +36,7 @@ pub(crate) enum Rows {
 }
 
 /// Tables of random trits, made when first needed and shared by the benchmarks of a packing.
-pub(crate) type Tables = Rc<OnceCell<Vec<Vec<u32>>>>;
+pub(crate) type Tables = Rc<OnceCell<Vec<Lines<u32>>>>;
 
 /// The benchmark called `name` of one packing.
 pub(crate) fn run(
@@ -110,13 +111,13 @@ fn row_trits(row: usize) -> Vec<i8> {
     Random::new(SEED ^ ((row as u64) << 32)).trits(D_MODEL)
 }
 
-fn make_tables(packing: Packing) -> Result<Vec<Vec<u32>>, BenchError> {
+fn make_tables(packing: Packing) -> Result<Vec<Lines<u32>>, BenchError> {
     let row_words = packing::embed::row_words(packing, D_MODEL);
     let mut table = vec![0u32; VOCAB * row_words];
     for (row, words) in table.chunks_exact_mut(row_words).enumerate() {
         packing::embed::pack_into(packing, &row_trits(row), 1, D_MODEL, words)?;
     }
-    Ok(vec![table; COPIES])
+    Ok((0..COPIES).map(|_| Lines::of(&table)).collect())
 }
 
 /// Holds some lookups to the scalar reference, bit for bit.
@@ -136,14 +137,14 @@ fn check(name: &str, look_up: impl Fn(usize, &[i32], &mut [f32])) -> Result<(), 
 }
 
 fn time_hot(look_up: impl Fn(usize, &[i32], &mut [f32])) -> f64 {
-    let mut out = vec![0.0; D_MODEL];
+    let mut out = Lines::new(0.0, D_MODEL);
     let ids = [17];
-    time_of(|| look_up(0, black_box(&ids), black_box(&mut out)))
+    time_of(|| look_up(0, black_box(&ids), black_box(&mut out[..])))
 }
 
 /// Walks over every row of all tables in random order, `tokens` at a time.
 fn time_random(copies: usize, tokens: usize, look_up: impl Fn(usize, &[i32], &mut [f32])) -> f64 {
-    let mut out = vec![0.0; tokens * D_MODEL];
+    let mut out = Lines::new(0.0, tokens * D_MODEL);
     let mut random = Random::new(SEED);
     let orders: Vec<_> = (0..copies)
         .map(|_| random.permutation(VOCAB as i32))
@@ -153,6 +154,6 @@ fn time_random(copies: usize, tokens: usize, look_up: impl Fn(usize, &[i32], &mu
         let (copy, batch) = (call % copies, call / copies % (VOCAB / tokens));
         call += 1;
         let ids = &orders[copy][batch * tokens..][..tokens];
-        look_up(copy, black_box(ids), black_box(&mut out));
+        look_up(copy, black_box(ids), black_box(&mut out[..]));
     })
 }

@@ -57,6 +57,7 @@ mod from_memory;
 mod kernels;
 mod limit;
 mod limits;
+mod line;
 mod load;
 mod machine;
 mod map;

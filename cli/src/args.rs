@@ -58,7 +58,7 @@ pub(crate) struct MachineArgs {
     #[arg(long)]
     pub(crate) no_multiply: bool,
 
-    /// Run expressions that follow each other one by one: the answer does not depend on it
+    /// Run maps that follow each other one by one, not as one pass: the answer is the same
     #[arg(long)]
     pub(crate) no_fuse: bool,
 

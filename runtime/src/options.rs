@@ -42,7 +42,7 @@ pub struct Options {
     /// What attention by heads caches its keys and values in, of a model that does so in f32: f16 takes half the memory, and half
     /// as much is read at each token; they are rounded, so logits depend on it. `None` for what the model says.
     pub cache_type: Option<CacheType>,
-    /// Whether expressions that follow each other run as one. The logits do not depend on it.
+    /// Whether maps of a layer that follow each other run as one. The logits do not depend on it.
     pub fuse: bool,
     /// Whether embedding tables that stay in the model's file are checked when it is loaded, which reads all of them.
     /// Otherwise a row is checked when its token is asked for, before anything of a session changes.

@@ -1,6 +1,7 @@
 //! How fast rows can be written.
 
 use super::{Limit, LimitKind};
+use crate::line::Lines;
 use crate::time::brief_of;
 use std::hint::black_box;
 
@@ -10,10 +11,10 @@ const LEAST_BYTES: usize = 4096;
 /// How fast `bytes` can be written again and again: by filling or by copying them, whichever
 /// is faster here.
 pub(crate) fn store(bytes: usize) -> Limit {
-    let mut to = vec![0u8; bytes.max(LEAST_BYTES)];
-    let from = to.clone();
+    let mut to = Lines::new(0_u8, bytes.max(LEAST_BYTES));
+    let from = Lines::of(&to);
     let fill = brief_of(|| black_box(&mut to[..]).fill(black_box(1)));
-    let copy = brief_of(|| black_box(&mut to[..]).copy_from_slice(black_box(&from)));
+    let copy = brief_of(|| black_box(&mut to[..]).copy_from_slice(black_box(&from[..])));
     Limit {
         kind: LimitKind::Store,
         value: to.len() as f64 / fill.min(copy),

@@ -160,11 +160,19 @@ impl<'e> Maker<'e> {
     }
 }
 
+/// Whether a kernel may have a dimension of this name.
+fn is_of_a_dim(name: &str) -> bool {
+    matches!(name, "tokens" | "channels" | "heads" | "head_dim") || name.ends_with("_stride")
+}
+
 fn check(operands: &[Operand], used: &[bool], chain: &Chain) -> Result<(), ExprError> {
     for (i, operand) in operands.iter().enumerate() {
         let name = || operand.name.clone();
         if operands[..i].iter().any(|o| o.name == operand.name) {
             return Err(ExprFault::SameName(name()).into());
+        }
+        if is_of_a_dim(&operand.name) {
+            return Err(ExprFault::DimName(name()).into());
         }
         if !used[i] {
             return Err(ExprFault::Unused(name()).into());

@@ -67,6 +67,11 @@ pub enum ExprFault {
     /// Two operands with one name.
     #[error("two operands are named `{0}`")]
     SameName(String),
+    /// An operand that is called as a dimension of the kernel.
+    #[error(
+        "an operand is named `{0}` as a dimension of its kernel: expected another name than tokens, channels, heads, head_dim and those that end in _stride"
+    )]
+    DimName(String),
     /// An operand that is neither read nor written.
     #[error("the operand `{0}` is never used")]
     Unused(String),

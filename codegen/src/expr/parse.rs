@@ -311,6 +311,7 @@ impl<'t> Parser<'t> {
             ExprFault::Unknown(name)
             | ExprFault::Unused(name)
             | ExprFault::Dead(name)
+            | ExprFault::DimName(name)
             | ExprFault::NotWritable(name)
             | ExprFault::NotKept(name) => (name, None),
             _ => return error,

@@ -147,6 +147,16 @@ fn mistakes_are_shown_where_they_are() {
             "line 1, column 10: two operands are named `x`",
         ),
         (
+            "(tokens: row) { tokens = -tokens }",
+            "line 1, column 2: an operand is named `tokens` as a dimension of its kernel: expected another name than tokens, \
+             channels, heads, head_dim and those that end in _stride",
+        ),
+        (
+            "(x: row, x_stride: gain) { x = x * x_stride }",
+            "line 1, column 10: an operand is named `x_stride` as a dimension of its kernel: expected another name than tokens, \
+             channels, heads, head_dim and those that end in _stride",
+        ),
+        (
             "(x: row, z: gain) { x = x + 1 }",
             "line 1, column 10: the operand `z` is never used",
         ),

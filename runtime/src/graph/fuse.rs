@@ -1,12 +1,12 @@
 //! Maps that follow each other become one: what one leaves for the next stays in registers, and what nobody else reads
-//! is not stored.
+//! is not stored. Only maps of one layer do, so that layers that are alike stay so.
 
 use super::dims::Dims;
 use super::{Arg, Call, Graph, Name, Part, Rows, What};
 use atome_codegen::expr::{Expr, Origin};
 use atome_codegen::ir::Access;
 use atome_spec::Op;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Calls that may stand between two maps that become one.
@@ -14,6 +14,8 @@ const BETWEEN: usize = 4;
 /// Operations of a map beyond which a CPU no longer overlaps enough of its vectors to hide how long each takes: two passes
 /// are faster then.
 const MOST_OPERATIONS: usize = 48;
+/// Expressions that a graph may have more than it was recorded with: each is compiled by itself.
+const MOST_EXPRS: usize = 256;
 
 impl Graph {
     /// The same with maps as one where that keeps every bit, and the names of each.
@@ -22,6 +24,7 @@ impl Graph {
             graph: self,
             touches: vec![0; self.rows.len()],
             exprs: BTreeSet::new(),
+            pairs: BTreeMap::new(),
             fused: Vec::new(),
         };
         for id in self.calls().flat_map(touched) {
@@ -66,34 +69,58 @@ struct Fuse<'g> {
     graph: &'g Graph,
     /// By the number of the rows, calls that touch them, and whoever else does.
     touches: Vec<usize>,
-    /// Expressions of calls so far: those of alike layers are one.
+    /// Expressions that were made: those of alike layers are one.
     exprs: BTreeSet<Arc<Expr>>,
+    /// What two expressions were found to be together.
+    pairs: BTreeMap<Pair, Option<Whole>>,
     fused: Vec<String>,
+}
+
+/// Two expressions by where they are in memory, the operands that they share, and those of the first that nobody else
+/// reads.
+type Pair = ([usize; 2], Vec<Option<usize>>, Vec<bool>);
+
+/// An expression made of two, and where its operands come from.
+type Whole = (Arc<Expr>, Arc<[Origin]>);
+
+/// A call, and whether it is several.
+struct Kept {
+    call: Call,
+    is_fused: bool,
 }
 
 impl Fuse<'_> {
     /// Calls over all tokens, in order.
     fn calls(&mut self, calls: Vec<Call>) -> Vec<Call> {
-        let mut kept: Vec<Call> = Vec::with_capacity(calls.len());
+        let mut kept: Vec<Kept> = Vec::with_capacity(calls.len());
         for call in calls {
             match self.earlier(&kept, &call) {
                 Some((at, fused)) => {
-                    self.forget(&kept[at], &call, &fused);
-                    self.fused.push(fused.name.to_string());
-                    kept[at] = fused;
+                    self.forget(&kept[at].call, &call, &fused);
+                    kept[at] = Kept {
+                        call: fused,
+                        is_fused: true,
+                    };
                 }
-                None => kept.push(call),
+                None => kept.push(Kept {
+                    call,
+                    is_fused: false,
+                }),
             }
         }
-        kept
+        let fused = kept.iter().filter(|kept| kept.is_fused);
+        self.fused
+            .extend(fused.map(|kept| kept.call.name.to_string()));
+        kept.into_iter().map(|kept| kept.call).collect()
     }
 
     /// The map that a call can become one with, by its place among those before it, and what they are together.
-    fn earlier(&mut self, before: &[Call], call: &Call) -> Option<(usize, Call)> {
+    fn earlier(&mut self, before: &[Kept], call: &Call) -> Option<(usize, Call)> {
         let What::Map(_) = call.what else {
             return None;
         };
         for (at, earlier) in before.iter().enumerate().rev().take(1 + BETWEEN) {
+            let earlier = &earlier.call;
             if let Some(fused) = self.both(earlier, call) {
                 return Some((at, fused));
             }
@@ -113,6 +140,7 @@ impl Fuse<'_> {
         // Tokens, and channels or heads and their channels.
         let counts = if of_first.has_heads() { 3 } else { 2 };
         if of_first.has_heads() != of_second.has_heads()
+            || !in_one_layer(first, second)
             || first.dims[..counts] != second.dims[..counts]
         {
             return None;
@@ -125,27 +153,24 @@ impl Fuse<'_> {
         if !common.any(|((_, arg), _)| matches!(arg, Arg::Rows(_))) || apart(first, second) {
             return None;
         }
-        let gone = |number: usize| match first.args[number].1 {
+        let gone = |(_, arg): &(Name, Arg)| match *arg {
             Arg::Rows(Rows { id, .. }) => {
                 touched(second).any(|touched| touched == id) && self.touches[id] == 2
             }
             Arg::Param(_) | Arg::State(_) => false,
         };
-        let fused = of_first.then(of_second, &shared, gone)?;
-        if operations(&fused.expr) > MOST_OPERATIONS {
-            return None;
-        }
+        let gone: Vec<bool> = first.args.iter().map(gone).collect();
+        let (expr, origins) = self.whole([of_first, of_second], shared, gone)?;
         let arg = |origin: &Origin| match *origin {
             Origin::First(number) => first.args[number].1,
             Origin::Second(number) => second.args[number].1,
         };
-        let names = fused.expr.operands().iter();
+        let names = expr.operands().iter();
         let names = names.map(|operand| Name::Owned(operand.name.clone()));
-        let args: Vec<(Name, Arg)> = names.zip(fused.origins.iter().map(arg)).collect();
-        if !has_rows_of_its_own(&fused.expr, &args) {
+        let args: Vec<(Name, Arg)> = names.zip(origins.iter().map(arg)).collect();
+        if !has_rows_of_its_own(&expr, &args) {
             return None;
         }
-        let expr = self.shared(fused.expr);
         let name = format!("{} + {}", first.name, second.name);
         let mut call = Call::new(name.into(), What::Map(Arc::clone(&expr)));
         call.args = args;
@@ -167,13 +192,38 @@ impl Fuse<'_> {
         }
     }
 
-    fn shared(&mut self, expr: Expr) -> Arc<Expr> {
-        if let Some(known) = self.exprs.get(&expr) {
-            return Arc::clone(known);
+    /// Two expressions as one, if it is worth a call.
+    fn whole(
+        &mut self,
+        of: [&Arc<Expr>; 2],
+        shared: Vec<Option<usize>>,
+        gone: Vec<bool>,
+    ) -> Option<Whole> {
+        // Whatever is in the graph or was made stays where it is.
+        let pair = (of.map(|expr| Arc::as_ptr(expr) as usize), shared, gone);
+        if let Some(known) = self.pairs.get(&pair) {
+            return known.clone();
         }
-        let expr = Arc::new(expr);
+        let (_, shared, gone) = &pair;
+        let [first, second] = of;
+        let fused = first.then(second, shared, |number| gone[number]);
+        let fused = fused.filter(|fused| operations(&fused.expr) <= MOST_OPERATIONS);
+        let whole = fused.and_then(|fused| {
+            let expr = self.shared(fused.expr)?;
+            Some((expr, Arc::from(fused.origins)))
+        });
+        self.pairs.insert(pair, whole.clone());
+        whole
+    }
+
+    /// An expression, if it was made before or may be one more.
+    fn shared(&mut self, expr: Expr) -> Option<Arc<Expr>> {
+        if let Some(known) = self.exprs.get(&expr) {
+            return Some(Arc::clone(known));
+        }
+        let expr = (self.exprs.len() < MOST_EXPRS).then(|| Arc::new(expr))?;
         self.exprs.insert(Arc::clone(&expr));
-        expr
+        Some(expr)
     }
 }
 
@@ -226,6 +276,21 @@ impl Rows {
     }
 }
 
+/// Whether one of two calls is in the innermost scope of the other, and both are in some or in none.
+fn in_one_layer(first: &Call, second: &Call) -> bool {
+    let [first, second] = [first, second].map(|call| {
+        // Of several calls the first one tells.
+        let name = call.name.split(' ').next().unwrap_or_default();
+        name.rsplit_once('.').map_or("", |(scope, _)| scope)
+    });
+    let within = |scope: &str, outer: &str| {
+        let rest = scope.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let both = !first.is_empty() && !second.is_empty();
+    first == second || both && (within(first, second) || within(second, first))
+}
+
 /// Whether two calls have columns or a state in common.
 fn overlap(first: &Call, second: &Call) -> bool {
     let overlapping = |a: Rows| rows(second).any(|b| a.overlaps(b));
@@ -262,8 +327,8 @@ mod tests {
             Err(fault) => panic!("{fault}\n{text}"),
         };
         let (fused, names) = graph.fused();
-        let apart = graph.calls().count() - fused.calls().count();
-        assert_eq!(apart, names.len());
+        let several = fused.calls().filter(|call| call.name.contains(" + "));
+        assert!(several.map(|call| &*call.name).eq(&names));
         let maps = fused.calls().filter_map(|call| match &call.what {
             What::Map(expr) => Some(format!("{}: {expr}", call.name)),
             _ => None,
@@ -301,6 +366,38 @@ mod tests {
         let expected =
             "one + two + three: (x: row, a: row) { y2 = x * x; z2 = y2 + 1.0; a = a * z2 }";
         assert_eq!(maps(calls), [expected]);
+    }
+
+    #[test]
+    fn layers_stay_alike() {
+        let layers = "
+            layers.0..3 {
+              one: map x=%x { x = x * 2 }
+              two: map x=%x { x = x + 1 }
+            }";
+        let whole = "(x: row) { x2 = x * 2.0; x = x2 + 1.0 }";
+        let expected = [0, 1, 2].map(|i| format!("layers.{i}.one + layers.{i}.two: {whole}"));
+        assert_eq!(maps(layers), expected);
+        let nested = "
+            l.0..1 {
+              one: map x=%x { x = x * 2 }
+              part.0..1 { two: map x=%x { x = x + 1 } }
+            }";
+        assert_eq!(maps(nested).len(), 1);
+    }
+
+    #[test]
+    fn expressions_do_not_become_many_more() {
+        let all: String = (0..300)
+            .map(|i| {
+                format!(
+                    "a{i}: map x=%x {{ x = x * {i}.5 }}
+                     b{i}: map x=%x, y=%a {{ x = x + y }}
+                     %c{i} = linear c{i}(%x, 1)\n"
+                )
+            })
+            .collect();
+        assert_eq!(maps(&all).len(), 2 * 300 - MOST_EXPRS);
     }
 
     #[test]

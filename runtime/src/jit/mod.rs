@@ -56,7 +56,7 @@ pub fn calls_ahead_of_time(tier: Tier, kind: Kind) -> bool {
 }
 
 /// What is as fast or faster by kernels of any shape: products of int8 of several tokens, which take most of their time in loops
-/// whose length is known anyway, and what has fewer registers than it wants, which LLVM makes more of: base 3 where
+/// whose length is known anyway, rows of tables, which stores bound, and what has fewer registers than it wants, which LLVM makes more of: base 3 where
 /// trits are looked up in registers, attention in 16 of them.
 fn gains_nothing(kind: Kind, isa: Isa) -> bool {
     let by_bytes = kind.activation == Activation::I8 && kind.method.is_none();
@@ -65,6 +65,7 @@ fn gains_nothing(kind: Kind, isa: Isa) -> bool {
         Op::Gemv | Op::GroupGemv => {
             by_bytes && kind.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi
         }
+        Op::Embed => isa.vector_bits() > 128,
         Op::Attend => matches!(isa, Isa::Avx2 | Isa::AvxVnni),
         _ => false,
     }
