@@ -137,14 +137,14 @@ fn check(name: &str, look_up: impl Fn(usize, &[i32], &mut [f32])) -> Result<(), 
 }
 
 fn time_hot(look_up: impl Fn(usize, &[i32], &mut [f32])) -> f64 {
-    let mut out = Lines::new(0.0, D_MODEL);
+    let mut out = Lines::zeroed(D_MODEL);
     let ids = [17];
     time_of(|| look_up(0, black_box(&ids), black_box(&mut out[..])))
 }
 
 /// Walks over every row of all tables in random order, `tokens` at a time.
 fn time_random(copies: usize, tokens: usize, look_up: impl Fn(usize, &[i32], &mut [f32])) -> f64 {
-    let mut out = Lines::new(0.0, tokens * D_MODEL);
+    let mut out = Lines::zeroed(tokens * D_MODEL);
     let mut random = Random::new(SEED);
     let orders: Vec<_> = (0..copies)
         .map(|_| random.permutation(VOCAB as i32))

@@ -12,24 +12,17 @@ pub(crate) struct Lines<T> {
     len: usize,
 }
 
-impl<T: Copy> Lines<T> {
-    /// So many of a number.
-    pub(crate) fn new(value: T, len: usize) -> Lines<T> {
-        let memory = vec![value; len + LINE_BYTES / size_of::<T>()];
+impl<T: Copy + Default> Lines<T> {
+    /// So many zeros.
+    pub(crate) fn zeroed(len: usize) -> Lines<T> {
+        let memory = vec![T::default(); len + LINE_BYTES / size_of::<T>()];
         let first = memory.as_ptr().align_offset(LINE_BYTES);
         Lines { memory, first, len }
     }
 
     /// A copy of some numbers.
     pub(crate) fn of(numbers: &[T]) -> Lines<T> {
-        let Some(first) = numbers.first() else {
-            return Lines {
-                memory: Vec::new(),
-                first: 0,
-                len: 0,
-            };
-        };
-        let mut lines = Lines::new(*first, numbers.len());
+        let mut lines = Lines::zeroed(numbers.len());
         lines.copy_from_slice(numbers);
         lines
     }
@@ -59,7 +52,7 @@ mod tests {
             let numbers: Vec<f32> = (0..len).map(|i| i as f32).collect();
             let lines = Lines::of(&numbers);
             assert_eq!(*lines, *numbers);
-            let zeros = Lines::new(0_u8, len);
+            let zeros = Lines::<u8>::zeroed(len);
             assert!(zeros.iter().all(|zero| *zero == 0) && zeros.len() == len);
             assert_eq!(zeros.as_ptr().addr() % LINE_BYTES, 0);
         }

@@ -11,7 +11,7 @@ const LEAST_BYTES: usize = 4096;
 /// How fast `bytes` can be written again and again: by filling or by copying them, whichever
 /// is faster here.
 pub(crate) fn store(bytes: usize) -> Limit {
-    let mut to = Lines::new(0_u8, bytes.max(LEAST_BYTES));
+    let mut to = Lines::<u8>::zeroed(bytes.max(LEAST_BYTES));
     let from = Lines::of(&to);
     let fill = brief_of(|| black_box(&mut to[..]).fill(black_box(1)));
     let copy = brief_of(|| black_box(&mut to[..]).copy_from_slice(black_box(&from[..])));

@@ -1,8 +1,9 @@
 //! Sizes and addresses.
 //!
-//! A size is computed once, before all else, or where what is run once at most begins, if it is used there alone. An address is built up term by term, each term in the
-//! outermost scope that knows its index; a loop counts in the strides of its accesses, so that the last
-//! term is a register of the loop, and the constant part is the instruction's offset.
+//! A size is computed once, before all else, or where what is run once at most begins, if it is used there
+//! alone. An address is built up term by term, each term in the outermost scope that knows its index; a loop
+//! counts in the strides of its accesses, so that the last term is a register of the loop, and the constant
+//! part is the instruction's offset.
 
 use super::emitter::{Emitter, Key, Repr};
 use super::inst::{Alu, If, Inst, Kind, Mem, Operand, Reg, Rm, Signed};
