@@ -1,4 +1,5 @@
 use atome::format::WriteError;
+use atome::profile::ProfileError;
 use atome::{BackendKind, LoadError, RunError};
 use atome_codegen::schedule::ScheduleError;
 use atome_codegen::{CodegenError, Schedule};
@@ -30,6 +31,9 @@ pub enum BenchError {
     /// A model refused its input.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A model has no profile as it was asked for.
+    #[error(transparent)]
+    Profile(ProfileError),
     /// A kernel refused its arguments.
     #[error(transparent)]
     Kernel(#[from] KernelError),

@@ -21,6 +21,7 @@
 //! | `embed`, `product`, `product_i8`, `product_groups`, `from_memory`, `map`, `attend`, `delta`, `text`, `models`, `load` | the benchmarks |
 //! | `source` | the models that are timed |
 //! | `suite` | the list of them |
+//! | `profile` | where the time of a model goes |
 //! | `tune` | which kernels and how many threads suit a model |
 //! | `random` | seeded numbers |
 //!
@@ -66,6 +67,7 @@ mod pages;
 mod product;
 mod product_groups;
 mod product_i8;
+mod profile;
 mod random;
 mod record;
 mod record_file;
@@ -82,6 +84,7 @@ pub use compare::{Compared, compared, gone};
 pub use error::BenchError;
 pub use limit::{Limit, LimitKind};
 pub use machine::Machine;
+pub use profile::{CallTime, Moment, options_to_profile, profile, random_model, shapes};
 pub use record::Record;
 pub use record_file::{RecordFile, RecordFileError};
 pub use roofline::{is_roofline, roofline};

@@ -156,6 +156,11 @@ pub(crate) fn sources(settings: &Settings) -> Vec<Source> {
     if let Some(model) = &settings.model {
         return vec![Source::given(model.clone())];
     }
+    published()
+}
+
+/// Those of the published shapes, of random weights.
+pub(crate) fn published() -> Vec<Source> {
     let (config, classes) = CLASSIFIER;
     let atome = [
         Source::random("944k", ATOME_944K, None),

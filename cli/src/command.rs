@@ -5,8 +5,8 @@ use crate::cmd::serve;
 #[cfg(feature = "train")]
 use crate::cmd::train;
 use crate::cmd::{
-    bench, chat, classify, compile, completions, emit, eval, inspect, logits, man, pack, run,
-    tokenize, tune,
+    bench, chat, classify, compile, completions, emit, eval, inspect, logits, man, pack, profile,
+    run, tokenize, tune,
 };
 use crate::failure::Failure;
 use crate::output;
@@ -60,6 +60,7 @@ pub(crate) enum Command {
     #[cfg(feature = "train")]
     Train(Box<train::TrainArgs>),
     Bench(bench::BenchArgs),
+    Profile(profile::ProfileArgs),
     Tune(tune::TuneArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -86,6 +87,7 @@ impl Command {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(&args),
             Command::Bench(args) => bench::run(&args),
+            Command::Profile(args) => profile::run(&args),
             Command::Tune(args) => tune::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

@@ -261,13 +261,7 @@ impl Failure {
             }
             Failure::Prepare(error)
             | Failure::Bench(BenchError::Load(LoadError::Prepare(error))) => !error.is_request(),
-            Failure::Run(error) => matches!(
-                error,
-                RunError::NoFreeSession { .. }
-                    | RunError::NoProbability { .. }
-                    | RunError::NotFinite { .. }
-                    | RunError::LostSession
-            ),
+            Failure::Run(error) => run_failed(error),
             Failure::Embed(error) => !error.is_request(),
             Failure::Codegen(error) => matches!(error, CodegenError::Invalid { .. }),
             Failure::WriteFile(error) => !is_input(&error.cause),
@@ -280,7 +274,12 @@ impl Failure {
             Failure::Train(error) => train_failed(error),
             #[cfg(feature = "train")]
             Failure::Signals(_) => true,
-            Failure::Bench(BenchError::Schedule { .. } | BenchError::NotLaidOut { .. }) => false,
+            Failure::Bench(
+                BenchError::Schedule { .. }
+                | BenchError::NotLaidOut { .. }
+                | BenchError::Profile(_),
+            ) => false,
+            Failure::Bench(BenchError::Run(error)) => run_failed(error),
             Failure::TemplateProcess { .. } => true,
             Failure::Differs { .. } | Failure::Output(_) | Failure::Rust(_) | Failure::Bench(_) => {
                 true
@@ -446,6 +445,17 @@ impl fmt::Display for NoPlace {
             ),
         }
     }
+}
+
+/// Whether a model failed though it was asked for what it can do.
+const fn run_failed(error: &RunError) -> bool {
+    matches!(
+        error,
+        RunError::NoFreeSession { .. }
+            | RunError::NoProbability { .. }
+            | RunError::NotFinite { .. }
+            | RunError::LostSession
+    )
 }
 
 /// Whether a training failed though its text, settings and paths are right.

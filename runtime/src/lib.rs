@@ -21,6 +21,7 @@
 //! | [`tokenizer`] | text to tokens and back |
 //! | [`eval`] | how well a model predicts a text |
 //! | [`classify`] | classes of texts, with names, and how sure they are |
+//! | [`profile`] | the calls of a model one by one, to be timed |
 //! | [`tune`] | what was measured on this CPU: kernels and threads that suit it |
 //! | [`atomic_file`] | files that are there as a whole or not at all |
 //!
@@ -67,6 +68,7 @@ mod parallel;
 mod plan;
 mod pool;
 mod process;
+pub mod profile;
 mod progress;
 mod region;
 pub mod regular_file;

@@ -151,7 +151,7 @@ impl Session {
         self.check_lost()
     }
 
-    fn check_tokens(&self, tokens: &[u32]) -> Result<(), RunError> {
+    pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<(), RunError> {
         match tokens.is_empty() {
             true => Err(RunError::EmptyPrompt),
             false => self.model.inner.check_ids(tokens),

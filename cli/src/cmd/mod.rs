@@ -14,6 +14,7 @@ pub(crate) mod logits;
 pub(crate) mod man;
 pub(crate) mod pack;
 mod prefill;
+pub(crate) mod profile;
 pub(crate) mod run;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;

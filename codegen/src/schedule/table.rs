@@ -157,13 +157,28 @@ impl Products {
             nr: Some(tile.tokens),
             fields: (dots || looks_up || selects_floats).then_some(tile.fields),
             sum: dots.then_some(tile.sum),
-            prefetch: Some(self.prefetch),
+            prefetch: Some(match ends_within(spec, self.prefetch) {
+                true => 0,
+                false => self.prefetch,
+            }),
             unroll: match spec.activation {
                 Activation::F32 => Some(if is_long { 1 } else { 4 }),
                 Activation::I8 => None,
             },
         }
     }
+}
+
+/// Whether a matrix of known shape is no longer than the distance at which it would be asked for ahead: nothing of it would
+/// be.
+fn ends_within(spec: &KernelSpec, bytes: u32) -> bool {
+    let known = |dim| usize::try_from(*spec.shape.get(dim)?).ok();
+    let (Some(rows), Some(cols), Some(packing)) = (known("rows"), known("cols"), spec.packing)
+    else {
+        return false;
+    };
+    let words = layout::matrix_words(packing, rows, cols, known("group").filter(|n| *n > 0));
+    words.saturating_mul(4) <= bytes as usize
 }
 
 fn products(spec: &KernelSpec, isa: Isa) -> Products {

@@ -81,7 +81,12 @@ pub(crate) fn listing(plan: &Plan, kind: BackendKind, pick: Pick<'_>) -> Vec<Ker
 }
 
 /// The name of the kernel that runs a call, and who made it.
-fn kernel(call: &KernelCall, run: Run, kind: BackendKind, pick: Pick<'_>) -> (String, BackendKind) {
+pub(super) fn kernel(
+    call: &KernelCall,
+    run: Run,
+    kind: BackendKind,
+    pick: Pick<'_>,
+) -> (String, BackendKind) {
     if kind == BackendKind::Interp {
         let name = format!("{}-interp", call.spec().name());
         return (name, BackendKind::Interp);
@@ -126,7 +131,7 @@ fn made_for(tier: Tier) -> &'static str {
 }
 
 /// A label with `*` in place of its numbers.
-fn without_layer(label: &str) -> String {
+pub(super) fn without_layer(label: &str) -> String {
     let part = |part: &str| match part.parse::<usize>() {
         Ok(_) => "*".to_owned(),
         Err(_) => part.to_owned(),

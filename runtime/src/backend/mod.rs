@@ -12,6 +12,7 @@
 //! | `listing` | which kernel runs which call |
 //! | `pick` | which kernel runs a call |
 //! | `share` | calls that threads share |
+//! | `singles` | the plan's calls one by one, to be timed |
 //! | `trace` | the plan watched for numbers that are not finite |
 #![allow(unsafe_code, reason = "kernels are called with addresses in the arena")]
 
@@ -26,6 +27,7 @@ mod jit;
 mod listing;
 mod pick;
 mod share;
+mod singles;
 mod trace;
 mod walk;
 
@@ -35,6 +37,7 @@ pub(crate) use frame::{Frame, Owner};
 pub(crate) use listing::listing;
 pub use listing::{KernelUse, Run};
 pub(crate) use pick::{Pick, ahead_of_time_pays};
+pub(crate) use singles::Singles;
 pub(crate) use trace::Trace;
 
 use crate::plan::{Entry, Proved};

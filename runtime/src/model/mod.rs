@@ -362,7 +362,7 @@ impl Inner {
         self.identity.fingerprint(&self.plan, &self.arena)
     }
 
-    fn pick(&self) -> Pick<'_> {
+    pub(crate) fn pick(&self) -> Pick<'_> {
         Pick {
             tier: self.tier,
             tuned: self.tuned.as_deref(),

@@ -23,6 +23,8 @@ pub(super) struct EntryPoint<'a> {
     pub calls: &'a [Node],
     /// The block is known to have one token.
     pub one_token: bool,
+    /// It runs as often as another parameter, behind the others, says: once or more.
+    pub repeats: bool,
 }
 
 /// A part of an entry point.
@@ -40,7 +42,8 @@ impl EntryPoint<'_> {
         tables: &mut Vec<Box<[u64]>>,
     ) -> Result<FuncId, PrepareError> {
         let mut signature = code.signature();
-        signature.params.extend([AbiParam::new(I64); 7]);
+        let params = 7 + usize::from(self.repeats);
+        signature.params.resize(params, AbiParam::new(I64));
         let layers = layers(self.calls);
         let id = code.define_clif(self.name, signature, |body| {
             let bases = [0, 1, 2, 3, 4].map(|i| body.param(i));
@@ -54,8 +57,17 @@ impl EntryPoint<'_> {
                 window: self.plan.window,
                 cache: None,
             };
-            for layers in &layers {
-                self.emit_layers(body, imports, &at, layers);
+            let emit = |body: &mut Body<'_>| {
+                for layers in &layers {
+                    self.emit_layers(body, imports, &at, layers);
+                }
+            };
+            match self.repeats {
+                true => {
+                    let times = body.param(7);
+                    emit_loop(body, times, |body, _| emit(body));
+                }
+                false => emit(body),
             }
             body.builder.ins().return_(&[]);
         })?;

@@ -6,10 +6,14 @@
 //! | `kernels` | which function runs a call: compiled here, or ahead of time |
 //! | `layers` | calls that come again, compiled once |
 //! | `entry` | an entry point: address arithmetic and calls |
+//! | `repeat` | calls alone, as often as is asked for |
 
 mod entry;
 mod kernels;
 mod layers;
+mod repeat;
+
+pub(super) use repeat::Repeats;
 
 use super::aot::{Calls, Map, Maps};
 use super::frame::{Frame, Owner};
@@ -65,18 +69,21 @@ impl Jit {
             plan,
             calls: &step,
             one_token: true,
+            repeats: false,
         })?;
         let block = kernels.define(EntryPoint {
             name: "block",
             plan,
             calls: &block,
             one_token: false,
+            repeats: false,
         })?;
         let head = kernels.define(EntryPoint {
             name: "head",
             plan,
             calls: &head,
             one_token: true,
+            repeats: false,
         })?;
         let Finished {
             code,
