@@ -1,6 +1,7 @@
 //! Depthwise causal convolution with ternary taps, over tokens, with its history.
 
 use super::Lowering;
+use super::past::Past;
 use crate::ir::{Address, BinaryOp, Builder, ShiftOp, Size, UnaryOp, Value};
 use crate::op::{Callers, Content, Def, Dim, Form, dim, in_out, input, output};
 use crate::schedule::{Choice, Field, unrolled};
@@ -57,7 +58,33 @@ fn lower(l: &mut Lowering<'_>) {
     let b = &mut l.b;
     let scale = b.splat(scale);
 
+    let held = Past::held(history, &channels, &past);
     b.for_each_vector(&channels, &[], |b, at, lanes, _| {
+        let newest = |b: &mut Builder, t| {
+            let row = at.clone().step(t, channels.clone());
+            b.load_vector(x, row, lanes.clone())
+        };
+        let finish = |b: &mut Builder, t, acc| {
+            let scaled = b.mul(acc, scale);
+            b.store(
+                out,
+                at.clone().step(t, channels.clone()),
+                scaled,
+                lanes.clone(),
+            );
+        };
+        if let Some(held) = &held {
+            let codes = b.load_vector(w, at.clone(), lanes.clone());
+            let taps = (0..=held.rows).map(|k| Tap::new(b, codes, 2 * k as u8));
+            let taps: Vec<Tap> = taps.collect();
+            let zero = b.splat_f32(0.0);
+            held.for_each_token(b, (&at, &lanes), &tokens, newest, |b, t, samples| {
+                let acc = taps.iter().zip(samples);
+                let acc = acc.fold(zero, |acc, (tap, sample)| tap.add(b, *sample, acc));
+                finish(b, t, acc);
+            });
+            return vec![];
+        }
         b.for_loop(tokens.clone(), &[], |b, t, _| {
             // One tap: adds the sample, then moves it one place into the past.
             let tap = |b: &mut Builder, row: Address, carried: &[Value]| {
@@ -67,8 +94,7 @@ fn lower(l: &mut Lowering<'_>) {
                 b.store(history, row, sample, lanes.clone());
                 vec![b.shift(ShiftOp::Right, codes, 2), acc, older]
             };
-            let row = at.clone().step(t, channels.clone());
-            let sample = b.load_vector(x, row.clone(), lanes.clone());
+            let sample = newest(b, t);
             let zero = b.splat_f32(0.0);
             let carried = b.for_loop(last_word.clone(), &[zero, sample], |b, word, carried| {
                 let codes = at.clone().step(word, channels.clone());
@@ -93,8 +119,7 @@ fn lower(l: &mut Lowering<'_>) {
                 )
             });
             let acc = add_selected(b, carried[0], carried[2], carried[1]);
-            let scaled = b.mul(acc, scale);
-            b.store(out, row, scaled, lanes.clone());
+            finish(b, t, acc);
             vec![]
         });
         vec![]
@@ -103,16 +128,41 @@ fn lower(l: &mut Lowering<'_>) {
 
 /// `acc` plus `-x`, `+0.0` or `+x` by the code in each lane's two lowest bits.
 fn add_selected(b: &mut Builder, codes: Value, x: Value, acc: Value) -> Value {
-    let sign = b.i32_like(codes, SIGN);
-    let (one, minus_one) = (b.i32_like(codes, 1), b.i32_like(codes, -1));
-    let bits = b.unary(UnaryOp::ToBits, x);
-    let negated = b.binary(BinaryOp::Xor, bits, sign);
-    let high = b.shift(ShiftOp::Left, codes, 30);
-    let flip = b.and(high, sign);
-    let signed = b.binary(BinaryOp::Xor, negated, flip);
-    let zero_code = b.and(codes, one);
-    let keep = b.add(zero_code, minus_one);
-    let chosen = b.and(signed, keep);
-    let term = b.unary(UnaryOp::FromBits, chosen);
-    b.add(acc, term)
+    Tap::new(b, codes, 0).add(b, x, acc)
+}
+
+/// The trits of a tap.
+struct Tap {
+    /// The sign bit where one is negative.
+    flip: Value,
+    /// All bits where one is not zero.
+    keep: Value,
+}
+
+impl Tap {
+    /// Of the codes at a bit.
+    fn new(b: &mut Builder, codes: Value, bit: u8) -> Tap {
+        let sign = b.i32_like(codes, SIGN);
+        let (one, minus_one) = (b.i32_like(codes, 1), b.i32_like(codes, -1));
+        // Codes are trits and 1: the high bit says +1, the low one 0.
+        let high = b.shift(ShiftOp::Left, codes, 30 - bit);
+        let plus = b.and(high, sign);
+        let flip = b.binary(BinaryOp::Xor, plus, sign);
+        let low = match bit {
+            0 => codes,
+            _ => b.shift(ShiftOp::Right, codes, bit),
+        };
+        let is_zero = b.and(low, one);
+        let keep = b.add(is_zero, minus_one);
+        Tap { flip, keep }
+    }
+
+    /// `acc` plus `-x`, `+0.0` or `+x`.
+    fn add(&self, b: &mut Builder, x: Value, acc: Value) -> Value {
+        let bits = b.unary(UnaryOp::ToBits, x);
+        let signed = b.binary(BinaryOp::Xor, bits, self.flip);
+        let chosen = b.and(signed, self.keep);
+        let term = b.unary(UnaryOp::FromBits, chosen);
+        b.add(acc, term)
+    }
 }

@@ -1,6 +1,7 @@
 //! Depthwise causal convolution with f32 taps and a bias, over tokens, with its history, then silu.
 
 use super::conv1d::TAPS;
+use super::past::Past;
 use super::{Lowering, math, strided};
 use crate::ir::{Address, Builder, Compare, Size, Value};
 use crate::op::{Content, Def, Form, dim, in_out, input, output};
@@ -47,16 +48,34 @@ fn lower(l: &mut Lowering<'_>) {
     let [w, bias, x, history, out] = names.map(|name| l.buffer(name));
     let b = &mut l.b;
 
+    let held = Past::held(history, &channels, &past);
     b.for_each_vector(&channels, &[], |b, at, lanes, _| {
         let start = b.load_vector(bias, at.clone(), lanes.clone());
-        b.for_loop(tokens.clone(), &[], |b, t, _| {
-            let weigh = |b: &mut Builder, row: Address, sample, acc| {
-                let tap = b.load_vector(w, row, lanes.clone());
-                let term = b.mul(tap, sample);
-                b.add(acc, term)
-            };
+        let weigh = |b: &mut Builder, row: Address, sample, acc| {
+            let tap = b.load_vector(w, row, lanes.clone());
+            let term = b.mul(tap, sample);
+            b.add(acc, term)
+        };
+        let newest = |b: &mut Builder, t| {
             let newest = at.clone().step(t, x_stride.clone());
-            let sample = b.load_vector(x, newest, lanes.clone());
+            b.load_vector(x, newest, lanes.clone())
+        };
+        let finish = |b: &mut Builder, t, acc| {
+            let y = finite_silu(b, acc);
+            b.store(out, at.clone().step(t, channels.clone()), y, lanes.clone());
+        };
+        if let Some(held) = &held {
+            held.for_each_token(b, (&at, &lanes), &tokens, newest, |b, t, samples| {
+                let taps = (0..).zip(samples);
+                let acc = taps.fold(start, |acc, (k, sample)| {
+                    weigh(b, at.clone().offset(channels.clone() * k), *sample, acc)
+                });
+                finish(b, t, acc);
+            });
+            return vec![];
+        }
+        b.for_loop(tokens.clone(), &[], |b, t, _| {
+            let sample = newest(b, t);
             // One tap: adds the sample, then moves it one place into the past.
             let inits = [start, sample];
             let carried = b.for_unrolled(past.clone(), unroll, &inits, |b, k, carried| {
@@ -68,8 +87,7 @@ fn lower(l: &mut Lowering<'_>) {
             });
             let last = at.clone().offset(past.clone() * channels.clone());
             let acc = weigh(b, last, carried[1], carried[0]);
-            let y = finite_silu(b, acc);
-            b.store(out, at.clone().step(t, channels.clone()), y, lanes.clone());
+            finish(b, t, acc);
             vec![]
         });
         vec![]

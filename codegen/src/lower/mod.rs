@@ -14,6 +14,7 @@
 //! | `rms_quantize` | `rms_quantize`, `rms_quantize_away` |
 //! | `lookup` | `lookup_f32`, `lookup_f16`, `lookup_i8` |
 //! | `conv_silu` | `conv_silu` |
+//! | `past` | what a filter remembers, in registers, for both convolutions |
 //! | `selective_scan` | `discretize`, `selective_scan`, `residual` |
 //! | `softmax` | `softmax`, `argmax` |
 //! | `attention` | `kv_append`, `attn_scores`, `attn_mix`, `router_mix` |
@@ -45,6 +46,7 @@ mod map;
 pub mod math;
 mod matmul;
 mod norm;
+mod past;
 mod quantize;
 mod rms_quantize;
 mod root;

@@ -4,7 +4,8 @@ use atome_codegen::emit::clif;
 use atome_codegen::ir::Function;
 use cranelift_codegen::isa::TargetIsa;
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register,
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess,
+    Register,
 };
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -16,6 +17,10 @@ pub(crate) struct Inst {
     loads: usize,
     stores: usize,
     stack: bool,
+    /// Bytes of the stack that it reads or writes at once, from an address in its own register.
+    pub(crate) stack_bytes: usize,
+    /// Rounds the stack's own register.
+    pub(crate) aligns: bool,
     /// Number of the instruction that a branch goes to, if it goes back.
     back_to: Option<usize>,
 }
@@ -80,6 +85,12 @@ pub(crate) fn loop_of<'i>(insts: &'i [Inst], name: &str, times: usize) -> &'i [I
     let mut loops = innermost_loops(insts);
     let found = loops.find(|insts| count(insts, name) == times);
     found.unwrap_or_else(|| panic!("the kernel has a loop of {times} {name}"))
+}
+
+/// Whether an instruction lies in a loop.
+pub(crate) fn in_loop(insts: &[Inst], number: usize) -> bool {
+    let mut ends = insts[number..].iter();
+    ends.any(|inst| inst.back_to.is_some_and(|start| start <= number))
 }
 
 fn innermost_loops(insts: &[Inst]) -> impl Iterator<Item = &[Inst]> {
@@ -152,6 +163,13 @@ fn decoded(
         stack: memory
             .iter()
             .any(|m| [Register::RSP, Register::RBP].contains(&m.base())),
+        stack_bytes: memory
+            .iter()
+            .filter(|m| m.base() == Register::RSP)
+            .map(|m| m.memory_size().size())
+            .max()
+            .unwrap_or(0),
+        aligns: inst.mnemonic() == Mnemonic::And && inst.op0_register() == Register::RSP,
         back_to: is_branch(inst)
             .then(|| numbers.get(&inst.near_branch_target()).copied())
             .flatten(),
@@ -180,6 +198,8 @@ pub(crate) fn aarch64_asm(text: &str) -> Vec<Inst> {
             loads: usize::from(mnemonic.starts_with("ld")),
             stores: usize::from(mnemonic.starts_with("st")),
             stack: operands.contains("[sp"),
+            stack_bytes: 0,
+            aligns: false,
             back_to: target.copied(),
         });
     }
@@ -202,6 +222,8 @@ fn aarch64(text: &str) -> Vec<Inst> {
             loads: usize::from(mnemonic.starts_with("ld")),
             stores: usize::from(mnemonic.starts_with("st")),
             stack: operands.contains("[sp"),
+            stack_bytes: 0,
+            aligns: false,
             back_to: label.and_then(|label| blocks.get(label)).copied(),
         });
     }

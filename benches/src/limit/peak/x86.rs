@@ -5,9 +5,10 @@ use atome_spec::Isa;
 use std::arch::asm;
 
 /// A function that repeats some instructions on the sums in registers 0 to 11, `\r`; registers 12 to 15 are
-/// zero, and what lies between a sum and its operands goes into 12.
+/// zero, and what lies between a sum and its operands goes into 12. It ends with upper halves that are zero: where they are not,
+/// instructions for 128 bits wait for them.
 macro_rules! chains {
-    ($name:ident, $feature:literal, $zero:literal, $($line:literal),+) => {
+    ($name:ident, $feature:literal, $zero:literal, $end:literal, $($line:literal),+) => {
         #[target_feature(enable = $feature)]
         fn $name(rounds: u64) {
             // SAFETY: the instructions are those of the feature, or of an extension that whoever picks the loop
@@ -23,6 +24,7 @@ macro_rules! chains {
                     ".endr",
                     "dec rcx",
                     "jnz 2b",
+                    $end,
                     inout("rcx") rounds => _,
                     clobber_abi("sysv64"),
                     options(nomem, nostack),
@@ -36,19 +38,19 @@ const CHAINS: usize = 12;
 
 macro_rules! sse {
     ($name:ident, $($line:literal),+) => {
-        chains!($name, "sse4.1", r"pxor xmm\r,xmm\r", $($line),+);
+        chains!($name, "sse4.1", r"pxor xmm\r,xmm\r", "", $($line),+);
     };
 }
 
 macro_rules! avx {
     ($name:ident, $($line:literal),+) => {
-        chains!($name, "avx2", r"vpxor ymm\r,ymm\r,ymm\r", $($line),+);
+        chains!($name, "avx2", r"vpxor ymm\r,ymm\r,ymm\r", "vzeroupper", $($line),+);
     };
 }
 
 macro_rules! avx512 {
     ($name:ident, $($line:literal),+) => {
-        chains!($name, "avx512f,avx512bw", r"vpxor ymm\r,ymm\r,ymm\r", $($line),+);
+        chains!($name, "avx512f,avx512bw", r"vpxor ymm\r,ymm\r,ymm\r", "vzeroupper", $($line),+);
     };
 }
 

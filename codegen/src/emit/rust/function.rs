@@ -1,4 +1,5 @@
 use super::EmitError;
+use super::frame::{LINES, frame};
 use super::isa::{Helper, Isa};
 use super::lanes::Facts;
 use super::names::{Names, parameter};
@@ -54,14 +55,14 @@ pub(super) fn emitted(
         .features()
         .map(|features| quote!(#[target_feature(enable = #features)]));
     let docs = docs(function, isa, &names);
-    let scratch = scratch(function, &names);
+    let frame = frame(function, isa, &names);
     Ok(Emitted {
         head: quote! {
             #(#[doc = #docs])*
             #feature
             pub unsafe extern "C" fn #name(#parameters)
         },
-        body: quote!(#dims #scratch #body),
+        body: quote!(#dims #frame #body),
     })
 }
 
@@ -87,34 +88,6 @@ pub(super) fn parameters(function: &Function, names: &Names) -> (TokenStream, To
         list.extend(quote!(#name: f32,));
     }
     (list, dims)
-}
-
-/// Scratch memory, on the stack and not written yet.
-fn scratch(function: &Function, names: &Names) -> TokenStream {
-    let first = function.buffers.len() as u32;
-    let memories = function
-        .scratch
-        .iter()
-        .zip(first..)
-        .map(|(memory, number)| {
-            let name = names.buffer(crate::ir::Buffer(number));
-            let elem = elem_type(memory.elem);
-            let len = size::number(memory.len.as_const().unwrap_or(0));
-            quote! {
-                let mut #name = Lines(::core::mem::MaybeUninit::<[#elem; #len]>::uninit());
-                let #name = #name.0.as_mut_ptr().cast::<#elem>();
-            }
-        });
-    let memories: TokenStream = memories.collect();
-    match memories.is_empty() {
-        true => memories,
-        false => quote! {
-            /// Begins with a cache line.
-            #[repr(align(64))]
-            struct Lines<T>(T);
-            #memories
-        },
-    }
 }
 
 pub(super) fn docs(function: &Function, isa: &dyn Isa, names: &Names) -> Vec<String> {
@@ -150,7 +123,9 @@ fn helpers(isa: &dyn Isa) -> Vec<Helper> {
 
 /// The names of functions that a kernel's body may have, which would hide parameters of these names.
 pub(super) fn helper_names(isa: &dyn Isa) -> Vec<&'static str> {
-    helpers(isa).iter().map(|helper| helper.name).collect()
+    let helpers = helpers(isa);
+    let names = helpers.iter().map(|helper| helper.name);
+    names.chain([LINES]).collect()
 }
 
 /// The helpers that `body` names, and those that they name.

@@ -28,6 +28,7 @@ mod base3;
 mod caller;
 mod expr;
 mod forward;
+mod frame;
 mod function;
 mod isa;
 mod lanes;
