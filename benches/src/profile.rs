@@ -101,7 +101,7 @@ fn time(single: &mut Single<'_>, by: BackendKind) -> CallTime {
         (_, None) => &[BackendKind::Aot],
     };
     let ns = time_in_turn(ROUND, ways.len(), &mut |way, times| {
-        single.run(ways[way], times);
+        single.time(ways[way], times)
     });
     let of = |by| {
         let place = ways.iter().position(|way| *way == by)?;

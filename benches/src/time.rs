@@ -120,23 +120,18 @@ pub(crate) fn least_median<E>(sample: impl FnMut() -> Result<f64, E>) -> Result<
 }
 
 /// Nanoseconds of a call of each of so many works, that take turns: the least of five medians of samples. `work` is told which
-/// one to call, and how often.
+/// one to call and how often, and says how long that took.
 pub(crate) fn time_in_turn(
     round: Duration,
     works: usize,
-    work: &mut dyn FnMut(usize, u32),
+    work: &mut dyn FnMut(usize, u32) -> Duration,
 ) -> Vec<f64> {
-    let sample = |work: &mut dyn FnMut(usize, u32), which, calls| {
-        let start = Instant::now();
-        work(which, calls);
-        start.elapsed()
-    };
     let calls: Vec<u32> = (0..works)
         .map(|which| {
             let mut calls = 1;
             // The first one warms up.
             work(which, 1);
-            while sample(work, which, calls) < SAMPLE && calls < 1 << 24 {
+            while work(which, calls) < SAMPLE && calls < 1 << 24 {
                 calls *= 2;
             }
             calls
@@ -148,7 +143,7 @@ pub(crate) fn time_in_turn(
         let mut samples = vec![Vec::new(); works];
         while samples[0].is_empty() || start.elapsed() < round {
             for (which, samples) in samples.iter_mut().enumerate() {
-                let time = sample(work, which, calls[which]).as_secs_f64();
+                let time = work(which, calls[which]).as_secs_f64();
                 samples.push(time * 1e9 / f64::from(calls[which]));
             }
         }
@@ -206,9 +201,11 @@ mod tests {
     fn works_take_turns() {
         let mut counts = [0u64; 2];
         let ns = time_in_turn(Duration::from_millis(1), 2, &mut |which, times| {
+            let start = Instant::now();
             let n = u64::from(times) * [10, 1000][which];
             black_box((0..n).fold(0, |a, i| black_box(a + i)));
             counts[which] += 1;
+            start.elapsed()
         });
         assert!(ns[0] > 0.0 && ns[1] > 10.0 * ns[0], "{ns:?}");
         assert!(counts.iter().all(|count| *count > 5), "{counts:?}");

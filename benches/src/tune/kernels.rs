@@ -55,7 +55,7 @@ fn with_made(product: &Product, tier: Tier, mut ahead: Vec<Choice>) -> Vec<Choic
     let mut made = vec![maker.schedule(&spec)];
     made.extend(schedule::candidates(&spec, maker.isa()));
     let made = made.into_iter().map(Choice::Made);
-    match calls_ahead_of_time(tier, spec.kind()) {
+    match calls_ahead_of_time(tier, &spec) {
         true => {
             ahead.extend(made);
             ahead

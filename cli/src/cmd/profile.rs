@@ -3,6 +3,8 @@ use crate::failure::Failure;
 use crate::output;
 use crate::units::{nanoseconds, significant};
 use atome::Model;
+use atome::checkpoint::Checkpoint;
+use atome::graph::Graph;
 use atome::profile::CallKind;
 use atome_benches::{CallTime, Moment, options_to_profile, random_model, shapes};
 use clap::Args;
@@ -10,6 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
+
+/// Seed of the weights of a graph.
+const SEED: u64 = 1;
 
 /// Show where the time of a model goes: how long each kind of its calls takes
 ///
@@ -25,6 +30,10 @@ pub(crate) struct ProfileArgs {
     /// A model of random weights in a published shape, in place of a file
     #[arg(long, value_name = "SHAPE", conflicts_with_all = ["model", "config"], value_parser = shape)]
     random: Option<String>,
+
+    /// A model of random weights with the structure that a graph's text says, in place of a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "config", "random"])]
+    graph: Option<PathBuf>,
 
     /// Tokens that run at once: 1 is a step
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -78,7 +87,11 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<(), Failure> {
 impl ProfileArgs {
     fn model(&self, moment: Moment) -> Result<Model, Failure> {
         let options = options_to_profile(self.load.machine.options(), moment);
-        match self.random.as_deref().and_then(random_model) {
+        let random = match &self.graph {
+            Some(path) => Some(Checkpoint::random(Graph::from_file(path)?, None, SEED)),
+            None => self.random.as_deref().and_then(random_model),
+        };
+        match random {
             Some(random) => Ok(Model::from_checkpoint(&random, &options)?),
             None => self.load.load_with(self.model.as_deref(), &options),
         }

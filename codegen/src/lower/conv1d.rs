@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::past::Past;
-use crate::ir::{Address, BinaryOp, Builder, ShiftOp, Size, UnaryOp, Value};
+use crate::ir::{Address, BinaryOp, Buffer, Builder, Lanes, ShiftOp, Size, UnaryOp, Value};
 use crate::op::{Callers, Content, Def, Dim, Form, dim, in_out, input, output};
 use crate::schedule::{Choice, Field, unrolled};
 use atome_spec::layout::WORD_COLS;
@@ -74,8 +74,8 @@ fn lower(l: &mut Lowering<'_>) {
             );
         };
         if let Some(held) = &held {
-            let codes = b.load_vector(w, at.clone(), lanes.clone());
-            let taps = (0..=held.rows).map(|k| Tap::new(b, codes, 2 * k as u8));
+            let inverted = load_inverted(b, w, at.clone(), &lanes);
+            let taps = (0..=held.rows).map(|k| Tap::new(b, inverted, 2 * k as u8));
             let taps: Vec<Tap> = taps.collect();
             let zero = b.splat_f32(0.0);
             held.for_each_token(b, (&at, &lanes), &tokens, newest, |b, t, samples| {
@@ -89,7 +89,7 @@ fn lower(l: &mut Lowering<'_>) {
             // One tap: adds the sample, then moves it one place into the past.
             let tap = |b: &mut Builder, row: Address, carried: &[Value]| {
                 let [codes, acc, sample] = [carried[0], carried[1], carried[2]];
-                let acc = add_selected(b, codes, sample, acc);
+                let acc = Tap::new(b, codes, 0).add(b, sample, acc);
                 let older = b.load_vector(history, row.clone(), lanes.clone());
                 b.store(history, row, sample, lanes.clone());
                 vec![b.shift(ShiftOp::Right, codes, 2), acc, older]
@@ -98,7 +98,7 @@ fn lower(l: &mut Lowering<'_>) {
             let zero = b.splat_f32(0.0);
             let carried = b.for_loop(last_word.clone(), &[zero, sample], |b, word, carried| {
                 let codes = at.clone().step(word, channels.clone());
-                let codes = b.load_vector(w, codes, lanes.clone());
+                let codes = load_inverted(b, w, codes, &lanes);
                 let inits = [codes, carried[0], carried[1]];
                 let carried = b.for_loop(word_taps, &inits, |b, k, carried| {
                     let row = at.clone().step(word, channels.clone() * word_taps);
@@ -107,7 +107,7 @@ fn lower(l: &mut Lowering<'_>) {
                 carried[1..].to_vec()
             });
             let codes = at.clone().offset(last_word.clone() * channels.clone());
-            let codes = b.load_vector(w, codes, lanes.clone());
+            let codes = load_inverted(b, w, codes, &lanes);
             let inits = [codes, carried[0], carried[1]];
             let rest = past.clone().rem(word_taps);
             let carried = b.for_unrolled(rest, unroll, &inits, |b, k, carried| {
@@ -118,7 +118,7 @@ fn lower(l: &mut Lowering<'_>) {
                     carried,
                 )
             });
-            let acc = add_selected(b, carried[0], carried[2], carried[1]);
+            let acc = Tap::new(b, carried[0], 0).add(b, carried[2], carried[1]);
             finish(b, t, acc);
             vec![]
         });
@@ -126,9 +126,11 @@ fn lower(l: &mut Lowering<'_>) {
     });
 }
 
-/// `acc` plus `-x`, `+0.0` or `+x` by the code in each lane's two lowest bits.
-fn add_selected(b: &mut Builder, codes: Value, x: Value, acc: Value) -> Value {
-    Tap::new(b, codes, 0).add(b, x, acc)
+/// Codes are trits and 1: of their inverse the high bit says -1, or 0, and the low one that it is not 0.
+fn load_inverted(b: &mut Builder, w: Buffer, at: Address, lanes: &Lanes) -> Value {
+    let codes = b.load_vector(w, at, lanes.clone());
+    let ones = b.i32_like(codes, -1);
+    b.binary(BinaryOp::Xor, codes, ones)
 }
 
 /// The trits of a tap.
@@ -140,21 +142,15 @@ struct Tap {
 }
 
 impl Tap {
-    /// Of the codes at a bit.
-    fn new(b: &mut Builder, codes: Value, bit: u8) -> Tap {
-        let sign = b.i32_like(codes, SIGN);
-        let (one, minus_one) = (b.i32_like(codes, 1), b.i32_like(codes, -1));
-        // Codes are trits and 1: the high bit says +1, the low one 0.
-        let high = b.shift(ShiftOp::Left, codes, 30 - bit);
-        let plus = b.and(high, sign);
-        let flip = b.binary(BinaryOp::Xor, plus, sign);
-        let low = match bit {
-            0 => codes,
-            _ => b.shift(ShiftOp::Right, codes, bit),
-        };
-        let is_zero = b.and(low, one);
-        let keep = b.add(is_zero, minus_one);
-        Tap { flip, keep }
+    /// Of inverted codes at a bit below 30.
+    fn new(b: &mut Builder, inverted: Value, bit: u8) -> Tap {
+        let sign = b.i32_like(inverted, SIGN);
+        let high = b.shift(ShiftOp::Left, inverted, 30 - bit);
+        let low = b.shift(ShiftOp::Left, inverted, 31 - bit);
+        Tap {
+            flip: b.and(high, sign),
+            keep: b.shift(ShiftOp::RightSigned, low, 31),
+        }
     }
 
     /// `acc` plus `-x`, `+0.0` or `+x`.

@@ -104,7 +104,9 @@ fn lower_argmax(l: &mut Lowering<'_>) {
         let value = b.load_vector(x, at, lanes.clone());
         let greater = b.compare(Compare::Lt, best, value);
         let greater = b.keep(greater, &lanes);
-        let best = b.select(greater, value, best);
+        // As soon as it can be known: what is next waits for this alone. NaN and equals leave what was.
+        let next = b.binary(BinaryOp::Max, value, best);
+        let best = keep_old(b, &lanes, next, best);
         let index = b.select(greater, here, index);
         vec![best, index, b.add(here, step)]
     });

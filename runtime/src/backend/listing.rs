@@ -94,7 +94,7 @@ pub(super) fn kernel(
     // What sessions share, and the logits of all rows, are walked call by call.
     let walks = kind == BackendKind::Aot || !matches!(run, Run::Step | Run::Block);
     if let Some(expr) = &call.expr
-        && (walks || ahead_of_time_pays(pick.tier, call.op.into()) && Map::pays(expr))
+        && (walks || ahead_of_time_pays(pick.tier, &call.spec()) && Map::pays(expr))
     {
         let name = format!("{}-{}", call.spec().name(), pick.tier.baseline());
         return (name, BackendKind::Aot);

@@ -2,8 +2,9 @@
 
 use crate::plan::KernelCall;
 use crate::tune::{Choice, Product, Tuned};
+use atome_codegen::KernelSpec;
 use atome_kernels::{Kernel, find};
-use atome_spec::{Kind, Tier};
+use atome_spec::Tier;
 #[cfg(feature = "jit")]
 use {crate::jit::calls_ahead_of_time, atome_codegen::Schedule};
 
@@ -14,15 +15,15 @@ pub(crate) struct Pick<'t> {
     pub(crate) tuned: Option<&'t Tuned>,
 }
 
-/// Whether the kernel of a kind that was compiled ahead of time is at least as fast as code made now.
+/// Whether the kernel for a specification that was compiled ahead of time is at least as fast as code made now.
 #[cfg(feature = "jit")]
-pub(crate) fn ahead_of_time_pays(tier: Tier, kind: Kind) -> bool {
-    calls_ahead_of_time(tier, kind)
+pub(crate) fn ahead_of_time_pays(tier: Tier, spec: &KernelSpec) -> bool {
+    calls_ahead_of_time(tier, spec)
 }
 
 /// Nothing else is made.
 #[cfg(not(feature = "jit"))]
-pub(crate) fn ahead_of_time_pays(_: Tier, _: Kind) -> bool {
+pub(crate) fn ahead_of_time_pays(_: Tier, _: &KernelSpec) -> bool {
     true
 }
 
@@ -55,7 +56,7 @@ impl Pick<'_> {
         let pays = match self.choice(call) {
             Some(Choice::Ahead(_)) => true,
             Some(Choice::Made(_)) => false,
-            _ => calls_ahead_of_time(self.tier, call.open_spec().kind()),
+            _ => calls_ahead_of_time(self.tier, &call.spec()),
         };
         pays.then(|| self.kernel(call)).flatten()
     }

@@ -28,8 +28,9 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
+use atome_codegen::KernelSpec;
 use atome_codegen::emit::clif;
-use atome_spec::{Activation, Isa, Kind, Op, Packing, Target, Tier};
+use atome_spec::{Activation, Isa, Op, Packing, Target, Tier};
 
 pub use body::Body;
 pub use builder::CodeBuilder;
@@ -48,25 +49,31 @@ pub fn check() -> Result<(), JitError> {
     memory::probe().map_err(|cause| JitError::NoExecutableMemory { cause })
 }
 
-/// Whether a compiled plan calls the ahead-of-time kernel of a kind where there is one: on tiers whose vectors are wider
+/// Whether a compiled plan calls the ahead-of-time kernel for a specification where there is one: on tiers whose vectors are wider
 /// than those of code made here, and where code made here was measured to gain nothing.
-pub fn calls_ahead_of_time(tier: Tier, kind: Kind) -> bool {
+pub fn calls_ahead_of_time(tier: Tier, spec: &KernelSpec) -> bool {
     let maker = Maker::of(tier);
-    tier.vector_bits() > maker.vector_bits() || gains_nothing(kind, maker.isa())
+    tier.vector_bits() > maker.vector_bits() || gains_nothing(spec, maker.isa())
 }
 
 /// What is as fast or faster by kernels of any shape: products of int8 of several tokens, which take most of their time in loops
-/// whose length is known anyway, rows of tables, which stores bound, and what has fewer registers than it wants, which LLVM makes more of: base 3 where
-/// trits are looked up in registers, attention in 16 of them.
-fn gains_nothing(kind: Kind, isa: Isa) -> bool {
-    let by_bytes = kind.activation == Activation::I8 && kind.method.is_none();
-    match kind.op {
+/// whose length is known anyway, rows of tables, which stores bound, and what has fewer registers than it wants, which LLVM makes
+/// more of: base 3 where trits are looked up in registers, attention in 16 of them. In 512 bits also what reduces rows of many
+/// tokens.
+fn gains_nothing(spec: &KernelSpec, isa: Isa) -> bool {
+    let by_bytes = spec.activation == Activation::I8 && spec.method.is_none();
+    let widest = isa.vector_bits() == 512;
+    let is_open = |dim| !spec.shape.contains_key(dim);
+    match spec.op {
         Op::Gemm | Op::GroupGemm => by_bytes,
         Op::Gemv | Op::GroupGemv => {
-            by_bytes && kind.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi
+            by_bytes && spec.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi
         }
         Op::Embed => isa.vector_bits() > 128,
         Op::Attend => matches!(isa, Isa::Avx2 | Isa::AvxVnni),
+        Op::GroupEmbed | Op::Hadamard | Op::Quantize => widest,
+        Op::HeadNorm => widest && is_open("tokens"),
+        Op::Norm | Op::Softmax => widest && is_open("rows"),
         _ => false,
     }
 }

@@ -98,9 +98,9 @@ impl Kernel {
             BackendKind::Aot => ahead(spec, tier)?,
             BackendKind::Jit => compiled(spec, tier)?,
             BackendKind::Auto => match ahead(spec, tier) {
-                Ok(kernel @ Code::Ahead(_)) if ahead_of_time_pays(tier, spec.kind()) => kernel,
+                Ok(kernel @ Code::Ahead(_)) if ahead_of_time_pays(tier, spec) => kernel,
                 Ok(map)
-                    if ahead_of_time_pays(tier, spec.kind())
+                    if ahead_of_time_pays(tier, spec)
                         && spec.expr.as_deref().is_some_and(Map::pays) =>
                 {
                     map

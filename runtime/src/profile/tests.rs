@@ -63,7 +63,7 @@ fn a_profiled_step_gives_the_logits_of_a_step() {
                 (&[4], BackendKind::Aot),
                 |session, singles, scratch| {
                     session.visit(singles, scratch, 1, &mut |single| {
-                        single.run(BackendKind::Aot, times);
+                        single.time(BackendKind::Aot, times);
                     });
                     assert_eq!(bits(session.logits()), expected, "{times} times");
                 },
@@ -89,7 +89,7 @@ fn calls_leave_the_same_however_they_are_made() {
                     let mut after = |by| {
                         session.run_single((singles, number), (by, 2), scratch, tokens.len());
                         let after = session.keep(scratch, &single.tensors);
-                        session.put_back(scratch, &before);
+                        session.put_back(scratch, before.iter());
                         after.into_iter().map(|kept| kept.bytes).collect::<Vec<_>>()
                     };
                     if single.is_first {

@@ -75,7 +75,7 @@ impl Code<'_> {
             target: args.target,
             tier,
             aot: compiled(spec, isa),
-            is_called: calls_ahead_of_time(tier, spec.kind()),
+            is_called: calls_ahead_of_time(tier, spec),
         }
     }
 

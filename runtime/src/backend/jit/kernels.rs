@@ -220,7 +220,7 @@ impl<'p> Kernels<'p> {
         let Some(expr) = call
             .expr
             .as_ref()
-            .filter(|expr| calls_ahead_of_time(self.pick.tier, call.op.into()) && Map::pays(expr))
+            .filter(|expr| calls_ahead_of_time(self.pick.tier, &call.spec()) && Map::pays(expr))
         else {
             return Ok(None);
         };
