@@ -65,6 +65,11 @@ fn a_block_is_timed_by_the_backend_that_is_asked_for() {
             );
         }
     }
+    let text = "graph g { %x = embedding e(64, 16) head { %l = linear u(%x, 64) } }";
+    fixture.write("graph.txt", text.as_bytes());
+    let of_graph = calls(&fixture.ok(&["profile", "--graph", "graph.txt", "--json", "-q"]));
+    let names: Vec<&Value> = of_graph.iter().map(|call| &call["call"]).collect();
+    assert_eq!(names, ["e", "u", "argmax"]);
     let table = fixture.ok(&["profile", "--random", "classifier", "--position", "0", "-q"]);
     let mut lines = table.lines();
     let heading: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
@@ -81,6 +86,7 @@ fn a_block_is_timed_by_the_backend_that_is_asked_for() {
 #[test]
 fn what_cannot_be_profiled_is_refused_in_a_line() {
     let fixture = Fixture::new();
+    fixture.write("broken.txt", b"graf x {}");
     for (args, said) in [
         (
             &["lm.bin", "--backend", "interp"][..],
@@ -91,6 +97,12 @@ fn what_cannot_be_profiled_is_refused_in_a_line() {
         (&["lm.bin", "--random", "944k"], "cannot be used with"),
         (&["lm.bin", "--tokens", "0"], "0 is not in 1..=4096"),
         (&["lm.bin", "--position", "-1"], "-1"),
+        (
+            &["lm.bin", "--position", "1048577"],
+            "1048577 is not in 0..=1048576",
+        ),
+        (&["--graph", "none.txt"], "none.txt"),
+        (&["--graph", "broken.txt"], "broken.txt: graph: line 1"),
     ] {
         let refused = fixture.run(&[&["profile"], args].concat());
         assert_eq!(refused.code, Some(2), "{args:?}: {refused:?}");

@@ -12,6 +12,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Most tokens before those that are timed.
+const MAX_POSITION: i64 = 1 << 20;
 
 /// Seed of the weights of a graph.
 const SEED: u64 = 1;
@@ -40,7 +44,7 @@ pub(crate) struct ProfileArgs {
     tokens: u32,
 
     /// Tokens that the model has seen before
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=MAX_POSITION))]
     position: u32,
 
     /// Print one JSON object
@@ -112,11 +116,14 @@ fn spinner(quiet: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("profile {elapsed} {msg}");
-    let bar = ProgressBar::new_spinner();
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+    let mut bar = ProgressBar::new_spinner().with_message("what comes before");
+    if let Ok(style) = style {
+        bar = bar.with_style(style);
     }
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
+    bar
 }
 
 /// A row a kind of call, then all of them together.
