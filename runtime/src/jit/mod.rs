@@ -58,22 +58,24 @@ pub fn calls_ahead_of_time(tier: Tier, spec: &KernelSpec) -> bool {
 
 /// What is as fast or faster by kernels of any shape: products of int8 of several tokens, which take most of their time in loops
 /// whose length is known anyway, rows of tables, which stores bound, and what has fewer registers than it wants, which LLVM makes
-/// more of: base 3 where trits are looked up in registers, attention in 16 of them. In 512 bits also what reduces rows of many
-/// tokens.
+/// more of: base 3 where trits are looked up in registers, attention and gated convolutions in 16 of them. Also what overlaps rows
+/// of many tokens, or channels of them, better there.
 fn gains_nothing(spec: &KernelSpec, isa: Isa) -> bool {
     let by_bytes = spec.activation == Activation::I8 && spec.method.is_none();
-    let widest = isa.vector_bits() == 512;
-    let is_open = |dim| !spec.shape.contains_key(dim);
+    let (wide, widest) = (isa.vector_bits() > 128, isa.vector_bits() == 512);
+    let many = |dim| !spec.shape.contains_key(dim);
     match spec.op {
         Op::Gemm | Op::GroupGemm => by_bytes,
         Op::Gemv | Op::GroupGemv => {
             by_bytes && spec.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi
         }
-        Op::Embed => isa.vector_bits() > 128,
-        Op::Attend => matches!(isa, Isa::Avx2 | Isa::AvxVnni),
+        Op::Embed => wide,
+        Op::Attend | Op::ConvSilu => wide && !widest,
+        Op::Discretize | Op::Scan | Op::SelectiveScan => wide && !widest && many("tokens"),
         Op::GroupEmbed | Op::Hadamard | Op::Quantize => widest,
-        Op::HeadNorm => widest && is_open("tokens"),
-        Op::Norm | Op::Softmax => widest && is_open("rows"),
+        Op::HeadNorm => widest && many("tokens"),
+        Op::Norm => wide && many("rows"),
+        Op::Softmax => widest && many("rows"),
         _ => false,
     }
 }
