@@ -3,12 +3,12 @@
 
 use super::{Lowering, strided};
 use crate::ir::{Address, Buffer, Builder, Lanes, Size, UnaryOp, Value};
-use crate::op::{Bound, Content, Def, Parts, dim, in_out, input, output};
-use atome_spec::LANES;
+use crate::op::{Bound, Content, Def, Form, Parts, dim, in_out, input, output};
+use crate::schedule::{Choice, Field};
+use crate::{KernelSpec, Schedule};
+use atome_spec::{Isa, LANES};
 
 const LANES_U64: u64 = LANES as u64;
-/// Tiles that are worked on at once: as many sums hide what one waits for, and 128 keys of them fit the first cache.
-const TOGETHER: u64 = 4;
 
 pub(super) const GATED_DELTA: Def = Def {
     numerics: "State `[repeats, key_heads, head_dim / 16, head_dim, 16]`: S[i, j] of key i and value j is at `[j / 16, \
@@ -43,6 +43,12 @@ pub(super) const GATED_DELTA: Def = Def {
             output("out", Content::F32, &(each_head * head_dim)),
         ]
     },
+    forms: &[Form::f32(&[Choice {
+        field: Field::Mr,
+        valid: &[16, 32, 48, 64],
+        tried: &[16, 32, 64],
+    }])],
+    select: schedule,
     parts: &[
         Parts::of("repeats").alone(&["tokens"]),
         Parts::of("key_heads").alone(&["repeats", "tokens"]),
@@ -50,7 +56,22 @@ pub(super) const GATED_DELTA: Def = Def {
     ..Def::of(lower)
 };
 
+/// A value's elements that are worked on at once. A token passes a tile as one stream of memory. Many tokens find their tiles in
+/// the first cache, 8 KB each of 128 keys, where two of a few registers hide more of what sums wait for.
+fn schedule(spec: &KernelSpec, isa: Isa) -> Schedule {
+    let one_token = spec.shape.get("tokens") == Some(&1);
+    let tiles = match isa.vector_bits() {
+        256 if !one_token => 2,
+        _ => 1,
+    };
+    Schedule {
+        mr: Some(tiles * LANES as u32),
+        ..Schedule::default()
+    }
+}
+
 fn lower(l: &mut Lowering<'_>) {
+    let tiles = l.schedule.row_groups() as u64;
     let [repeats, key_heads, head_dim] =
         ["repeats", "key_heads", "head_dim"].map(|name| l.dim(name));
     let (tokens, stride) = (l.dim("tokens"), l.dim("stride"));
@@ -70,11 +91,11 @@ fn lower(l: &mut Lowering<'_>) {
     };
     b.for_loop(repeats, &[], |b, repeat, _| {
         b.for_loop(key_heads, &[], |b, head, _| {
-            let together = TOGETHER * LANES_U64;
+            let together = tiles * LANES_U64;
             let full = head_dim.clone().div(together);
             b.for_loop(full.clone(), &[], |b, i, _| {
                 let first = Address::of(&[(i, together.into())]);
-                delta.tiles(b, [repeat, head], &first, TOGETHER);
+                delta.tiles(b, [repeat, head], &first, tiles);
                 vec![]
             });
             let rest = head_dim.clone().rem(together).div(LANES_U64);

@@ -6,7 +6,7 @@
 //! | field | what |
 //! |---|---|
 //! | `method` | method of the ternary product |
-//! | `mr` | rows of a register tile of a product: 16 a vector |
+//! | `mr` | rows of a register tile of a product, elements of a value of the gated delta rule: 16 a vector |
 //! | `nr` | tokens of a register tile, which share one reading of the weights |
 //! | `fields` | where the codes of a word are multiplied, for the method `dot` |
 //! | `sum` | what these products are added up in; of a row in base 3, what three times a byte is computed in |

@@ -67,11 +67,14 @@ fn gains_nothing(spec: &KernelSpec, isa: Isa) -> bool {
     match spec.op {
         Op::Gemm | Op::GroupGemm => by_bytes,
         Op::Gemv | Op::GroupGemv => {
-            by_bytes && spec.packing == Some(Packing::Base3) && isa == Isa::Avx512Vbmi
+            by_bytes
+                && spec.packing == Some(Packing::Base3)
+                && matches!(isa, Isa::Avx512Vbmi | Isa::Avx2)
         }
         Op::Embed => wide,
         Op::Attend | Op::ConvSilu => wide && !widest,
         Op::Discretize | Op::Scan | Op::SelectiveScan => wide && !widest && many("tokens"),
+        Op::GatedDelta => widest || wide && many("tokens"),
         Op::GroupEmbed | Op::Hadamard | Op::Quantize => widest,
         Op::HeadNorm => widest && many("tokens"),
         Op::Norm => wide && many("rows"),
