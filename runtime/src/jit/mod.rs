@@ -56,6 +56,9 @@ pub fn calls_ahead_of_time(tier: Tier, spec: &KernelSpec) -> bool {
     tier.vector_bits() > maker.vector_bits() || gains_nothing(spec, maker.isa())
 }
 
+/// Elements of a head from which straight code for them is no longer faster than a loop.
+const LONG_HEAD: u64 = 64;
+
 /// What is as fast or faster by kernels of any shape: products of int8 of several tokens, which take most of their time in loops
 /// whose length is known anyway, rows of tables, which stores bound, and what has fewer registers than it wants, which LLVM makes
 /// more of: base 3 where trits are looked up in registers, attention and gated convolutions in 16 of them. Also what overlaps rows
@@ -72,8 +75,9 @@ fn gains_nothing(spec: &KernelSpec, isa: Isa) -> bool {
                 && matches!(isa, Isa::Avx512Vbmi | Isa::Avx2)
         }
         Op::Embed => wide,
-        Op::Attend | Op::ConvSilu => wide && !widest,
-        Op::Discretize | Op::Scan | Op::SelectiveScan => wide && !widest && many("tokens"),
+        Op::Attend | Op::ConvSilu | Op::Discretize | Op::SelectiveScan => wide && !widest,
+        Op::AttnScores => widest && spec.shape.get("d_head").is_some_and(|n| *n >= LONG_HEAD),
+        Op::Scan => wide && !widest && many("tokens"),
         Op::GatedDelta => widest || wide && many("tokens"),
         Op::GroupEmbed | Op::Hadamard | Op::Quantize => widest,
         Op::HeadNorm => widest && many("tokens"),
