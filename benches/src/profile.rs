@@ -31,10 +31,8 @@ pub struct CallTime {
     #[serde(flatten)]
     pub kind: CallKind,
     /// Nanoseconds by kernels compiled ahead of time, if that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead_ns: Option<f64>,
     /// Nanoseconds in code made at load, if that was asked for and can be.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub made_ns: Option<f64>,
 }
 

@@ -37,6 +37,10 @@ pub(crate) enum Failure {
     NoModel,
     #[error("no prompt: give one with -p TEXT, through a pipe, or as --tokens LIST")]
     NoPrompt,
+    #[error(
+        "the graph has {found} parameters, expected at most {most}: random ones are made of all"
+    )]
+    GraphParameters { found: usize, most: usize },
     #[error("interrupted")]
     Interrupted,
     #[error("the chat template makes no text of what was said: nothing is there to answer")]

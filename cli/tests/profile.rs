@@ -60,7 +60,7 @@ fn a_block_is_timed_by_the_backend_that_is_asked_for() {
         ];
         for call in calls(&fixture.ok(&args)) {
             assert!(
-                call[there].as_f64().unwrap() > 0.0 && call.get(absent).is_none(),
+                call[there].as_f64().unwrap() > 0.0 && call[absent].is_null(),
                 "{call}"
             );
         }
@@ -87,6 +87,8 @@ fn a_block_is_timed_by_the_backend_that_is_asked_for() {
 fn what_cannot_be_profiled_is_refused_in_a_line() {
     let fixture = Fixture::new();
     fixture.write("broken.txt", b"graf x {}");
+    let huge = "graph g { %x = embedding e(16777216, 4096) head { %l = linear u(%x, 16) } }";
+    fixture.write("huge.txt", huge.as_bytes());
     for (args, said) in [
         (
             &["lm.bin", "--backend", "interp"][..],
@@ -102,6 +104,10 @@ fn what_cannot_be_profiled_is_refused_in_a_line() {
             "1048577 is not in 0..=1048576",
         ),
         (&["--graph", "none.txt"], "none.txt"),
+        (
+            &["--graph", "huge.txt"],
+            "the graph has 68719542272 parameters, expected at most 8589934592",
+        ),
         (&["--graph", "broken.txt"], "broken.txt: graph: line 1"),
     ] {
         let refused = fixture.run(&[&["profile"], args].concat());

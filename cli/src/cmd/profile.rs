@@ -2,27 +2,30 @@ use crate::args::LoadArgs;
 use crate::failure::Failure;
 use crate::output;
 use crate::units::{nanoseconds, significant};
-use atome::Model;
 use atome::checkpoint::Checkpoint;
 use atome::graph::Graph;
 use atome::profile::CallKind;
+use atome::{Model, PrepareError};
 use atome_benches::{CallTime, Moment, options_to_profile, random_model, shapes};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Most tokens before those that are timed.
 const MAX_POSITION: i64 = 1 << 20;
+
+/// Most parameters of a graph, of which random ones are made.
+const MOST_PARAMETERS: usize = 1 << 33;
 
 /// Seed of the weights of a graph.
 const SEED: u64 = 1;
 
 /// Show where the time of a model goes: how long each kind of its calls takes
 ///
-/// Runs a token, or a block of some, call by call on one thread. The calls of all layers that differ in addresses and scales
+/// Runs a token, or a block of some, call by call on one thread, whatever --threads says. The calls of all layers that differ in addresses and scales
 /// only are one kind, of which the first is timed, again and again, with what it reads in the cache if there is room: weights
 /// that a step reads from memory take longer there. With --backend auto by kernels compiled ahead of time and in code made at
 /// load, taking turns; `gain` is how many times as fast the latter is.
@@ -39,11 +42,11 @@ pub(crate) struct ProfileArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "config", "random"])]
     graph: Option<PathBuf>,
 
-    /// Tokens that run at once: 1 is a step
+    /// Tokens that run at once, at most 4096: 1 is a step; more than 32 make blocks longer than models have by default
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     tokens: u32,
 
-    /// Tokens that the model has seen before
+    /// Tokens that the model has seen before, at most 1048576
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=MAX_POSITION))]
     position: u32,
 
@@ -92,13 +95,32 @@ impl ProfileArgs {
     fn model(&self, moment: Moment) -> Result<Model, Failure> {
         let options = options_to_profile(self.load.machine.options(), moment);
         let random = match &self.graph {
-            Some(path) => Some(Checkpoint::random(Graph::from_file(path)?, None, SEED)),
+            Some(path) => Some(of_graph(path)?),
             None => self.random.as_deref().and_then(random_model),
         };
         match random {
             Some(random) => Ok(Model::from_checkpoint(&random, &options)?),
             None => self.load.load_with(self.model.as_deref(), &options),
         }
+    }
+}
+
+/// A model of random weights, if there is room for them.
+fn of_graph(path: &Path) -> Result<Checkpoint, Failure> {
+    let graph = Graph::from_file(path)?;
+    let found = graph.parameters();
+    if found > MOST_PARAMETERS {
+        let most = MOST_PARAMETERS;
+        return Err(Failure::GraphParameters { found, most });
+    }
+    // Making them does not ask whether there is memory: of a trit a byte, and what is packed.
+    let bytes = 2 * found;
+    match Vec::<u8>::new().try_reserve_exact(bytes) {
+        Ok(()) => Ok(Checkpoint::random(graph, None, SEED)),
+        Err(_) => Err(PrepareError::ArenaMemory {
+            bytes: bytes as u64,
+        }
+        .into()),
     }
 }
 
