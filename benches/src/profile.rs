@@ -37,7 +37,7 @@ pub struct CallTime {
 }
 
 impl CallTime {
-    /// Nanoseconds of all of the kind, by what is faster to load a model with: code made at load, if that was timed.
+    /// Nanoseconds of all of the kind: in code made at load, if that was timed.
     pub fn total_ns(&self) -> f64 {
         self.kind.times as f64 * self.made_ns.or(self.ahead_ns).unwrap_or(0.0)
     }

@@ -161,7 +161,8 @@ impl Session {
         let slot = frame.slot;
         let owner = |row: u64| (slot, position + row);
         // SAFETY: the arena was laid out and filled for this plan when the model was loaded. This session claimed the slot,
-        // and `&mut` keeps everyone else away from it and from the scratch. Whoever wrote the tokens checked the ids, and that
+        // and `&mut` keeps everyone else away from it and from the scratch. Calls run in the plan's order, so numbers of rows and
+        // positions that one of them reads were written by those before it. Whoever wrote the tokens checked the ids, and that
         // there are no more than a block has.
         unsafe { singles.run(number, by_times, &mut frame, &owner) }
     }

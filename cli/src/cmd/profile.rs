@@ -25,9 +25,9 @@ const SEED: u64 = 1;
 
 /// Show where the time of a model goes: how long each kind of its calls takes
 ///
-/// Runs a token, or a block of some, call by call on one thread, whatever --threads says. The calls of all layers that differ in addresses and scales
-/// only are one kind, of which the first is timed, again and again, with what it reads in the cache if there is room: weights
-/// that a step reads from memory take longer there. With --backend auto by kernels compiled ahead of time and in code made at
+/// Runs a token, or a block of some, call by call on one thread, whatever --threads says. The calls of all layers that
+/// differ in addresses and scales only are one kind, of which the first is timed, again and again, with what it reads in
+/// the cache if there is room: weights that a step reads from memory take longer there. With --backend auto by kernels compiled ahead of time and in code made at
 /// load, taking turns; `gain` is how many times as fast the latter is.
 #[derive(Debug, Args)]
 pub(crate) struct ProfileArgs {

@@ -23,7 +23,7 @@ pub(super) struct EntryPoint<'a> {
     pub calls: &'a [Node],
     /// The block is known to have one token.
     pub one_token: bool,
-    /// It runs as often as another parameter, behind the others, says: once or more.
+    /// It runs as often as its last parameter says, once or more; others do not look at it.
     pub repeats: bool,
 }
 
@@ -42,8 +42,7 @@ impl EntryPoint<'_> {
         tables: &mut Vec<Box<[u64]>>,
     ) -> Result<FuncId, PrepareError> {
         let mut signature = code.signature();
-        let params = 7 + usize::from(self.repeats);
-        signature.params.resize(params, AbiParam::new(I64));
+        signature.params.extend([AbiParam::new(I64); 8]);
         let layers = layers(self.calls);
         let id = code.define_clif(self.name, signature, |body| {
             let bases = [0, 1, 2, 3, 4].map(|i| body.param(i));

@@ -27,8 +27,9 @@ use entry::EntryPoint;
 use kernels::{Finished, Kernels};
 use std::sync::Arc;
 
-/// An entry point: file, weights, constants, scratch, slot, position, tokens.
-type EntryFn = unsafe extern "C" fn(*const u8, *const u8, *const u8, *mut u8, *mut u8, u64, u64);
+/// An entry point: file, weights, constants, scratch, slot, position, tokens, and how often it runs if it is one that repeats.
+type EntryFn =
+    unsafe extern "C" fn(*const u8, *const u8, *const u8, *mut u8, *mut u8, u64, u64, u64);
 
 /// Machine code for one plan.
 pub(crate) struct Jit {
@@ -120,9 +121,9 @@ impl Jit {
         // SAFETY: the caller's promise, passed on.
         unsafe {
             match entry {
-                Entry::Block if frame.tokens == 1 => enter(self.step, frame, owner),
-                Entry::Block => enter(self.block, frame, owner),
-                Entry::Head => enter(self.head, frame, owner),
+                Entry::Block if frame.tokens == 1 => enter((self.step, 1), frame, owner),
+                Entry::Block => enter((self.block, 1), frame, owner),
+                Entry::Head => enter((self.head, 1), frame, owner),
                 Entry::Rows => self.rows.run(frame, owner),
                 Entry::Sessions => self.sessions.run(frame, owner),
             }
@@ -132,7 +133,7 @@ impl Jit {
 
 /// # Safety
 /// As [`super::Backend::run`], and `entry` is one of this plan.
-unsafe fn enter(entry: EntryFn, frame: &mut Frame, owner: Owner<'_>) {
+unsafe fn enter((entry, times): (EntryFn, u64), frame: &mut Frame, owner: Owner<'_>) {
     frame.go_to(0, owner);
     let Frame {
         file,
@@ -146,5 +147,5 @@ unsafe fn enter(entry: EntryFn, frame: &mut Frame, owner: Owner<'_>) {
     } = *frame;
     // SAFETY: the code lives as long as the value it was taken from, and was compiled for this
     // plan; the caller vouches for the arena and the token ids.
-    unsafe { entry(file, weights, constants, scratch, slot, seen, tokens) }
+    unsafe { entry(file, weights, constants, scratch, slot, seen, tokens, times) }
 }

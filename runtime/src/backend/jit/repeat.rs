@@ -2,18 +2,15 @@
 
 use super::entry::EntryPoint;
 use super::kernels::{Finished, Kernels};
+use super::{EntryFn, enter};
 use crate::PrepareError;
 use crate::backend::frame::{Frame, Owner};
 use crate::backend::pick::Pick;
 use crate::plan::{Plan, Stage};
 
-/// An entry point that runs a number of times: the last parameter.
-type RepeatFn =
-    unsafe extern "C" fn(*const u8, *const u8, *const u8, *mut u8, *mut u8, u64, u64, u64);
-
 /// Code of calls, one after the other.
 pub(in crate::backend) struct Repeats {
-    entries: Vec<RepeatFn>,
+    entries: Vec<EntryFn>,
     // What the entries are in, and what they read.
     _code: Finished,
 }
@@ -40,7 +37,7 @@ impl Repeats {
         let finished = kernels.finish()?;
         let entry = |id| {
             // SAFETY: every entry point is defined with this signature.
-            unsafe { std::mem::transmute::<*const u8, RepeatFn>(finished.code.entry(id)) }
+            unsafe { std::mem::transmute::<*const u8, EntryFn>(finished.code.entry(id)) }
         };
         Ok(Repeats {
             entries: ids.into_iter().map(entry).collect(),
@@ -59,30 +56,7 @@ impl Repeats {
         frame: &mut Frame,
         owner: Owner<'_>,
     ) {
-        frame.go_to(0, owner);
-        let Frame {
-            file,
-            weights,
-            constants,
-            scratch,
-            slot,
-            seen,
-            tokens,
-            ..
-        } = *frame;
-        // SAFETY: the code lives as long as `self`, and was compiled for this plan; the caller vouches for the arena and
-        // the token ids.
-        unsafe {
-            self.entries[stage](
-                file,
-                weights,
-                constants,
-                scratch,
-                slot,
-                seen,
-                tokens,
-                times.max(1),
-            )
-        }
+        // SAFETY: the caller's promise, passed on; the code lives as long as `self`.
+        unsafe { enter((self.entries[stage], times.max(1)), frame, owner) }
     }
 }
